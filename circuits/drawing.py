@@ -1,0 +1,43 @@
+"""The circuit as text: one line a wire, one column a gate that cannot share a column with its neighbour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from circuits.reupload import DataReupload
+
+
+def draw_text(circuit: DataReupload) -> str:
+    """Return one line a wire: `Rot(x2)` reads data angles of wire 2, `Rot(w1,2)` the weights of block 1, wire 2.
+
+    The two ends of a CZ are marked with a dot; a bar marks the wires it passes.
+    """
+    lines = [f"{wire}: " for wire in range(circuit.n_qubits)]
+    margin = max(map(len, lines))
+    lines = [line.rjust(margin) for line in lines]
+    used: list[set[int]] = []
+    columns: list[dict[int, str]] = []
+    block, start = 0, 0
+    for gate in circuit.gates():
+        if gate.block != block:
+            block, start = gate.block, len(columns)
+        low, high = min(gate.wires), max(gate.wires)
+        span = set(range(low, high + 1))
+        # A gate slides left to the first column of its block behind every gate that shares a wire with it.
+        place = next((k + 1 for k in range(len(used) - 1, start - 1, -1) if used[k] & span), start)
+        if place == len(columns):
+            columns.append({})
+            used.append(set())
+        used[place] |= span
+        if gate.name == "CZ":
+            columns[place].update(dict.fromkeys(span, "│"))
+            columns[place].update(dict.fromkeys(gate.wires, "●"))
+        else:
+            wire = gate.wires[0]
+            columns[place][wire] = f"Rot(x{wire})" if gate.source == "inputs" else f"Rot(w{gate.block},{wire})"
+    for column in columns:
+        width = max(map(len, column.values()))
+        for wire in range(circuit.n_qubits):
+            lines[wire] += "─" + column.get(wire, "").center(width, "─")
+    return "\n".join(line + "─┤ <Z>" for line in lines)

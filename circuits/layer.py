@@ -1,0 +1,80 @@
+"""The re-upload circuit as a torch module: it owns the weights, an engine evaluates them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from circuits.engines import Engine, make_engine
+from circuits.initial import initial_weights
+from circuits.reupload import DataReupload
+
+
+class ReuploadLayer(nn.Module):
+    """Map data angles [..., 3 n_qubits] in radians to expectations <Z> [..., n_qubits] in [-1, 1].
+
+    `engine` says who evaluates the circuit and `engine_options` goes to it; the weights, one Parameter of shape
+    [n_blocks, n_qubits, 3], stay the same whoever does. `initial` names the distribution the weights start from and
+    `generator` the random numbers they are drawn with (by default a fresh generator of seed 0).
+
+    Raises ValueError on inputs whose last dimension is not 3 n_qubits or that hold NaN or infinity.
+    """
+
+    def __init__(
+        self,
+        n_qubits: int,
+        n_blocks: int,
+        entangler: str = "ring",
+        *,
+        engine: str = "lightcone",
+        initial: str = "uniform",
+        generator: torch.Generator | None = None,
+        **engine_options: Any,
+    ) -> None:
+        super().__init__()
+        self.circuit = DataReupload(n_qubits, n_blocks, entangler)
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        drawn = initial_weights(initial, self.circuit.weight_shape, generator)
+        self.weights = nn.Parameter(drawn.to(torch.get_default_dtype()))
+        self._engine: Engine = make_engine(engine, self.circuit, **engine_options)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that evaluates this layer."""
+        return self._engine
+
+    def with_engine(self, name: str, **options: Any) -> ReuploadLayer:
+        """Return a layer that shares these weights and evaluates them with another engine."""
+        other = copy.copy(self)
+        # A shallow copy of a module shares its parameter table; the new layer gets one of its own, same Parameter.
+        other._parameters = dict(self._parameters)
+        other._engine = make_engine(name, self.circuit, **options)
+        return other
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.ndim == 0 or inputs.shape[-1] != self.circuit.n_inputs:
+            raise ValueError(
+                f"inputs: last dimension is {tuple(inputs.shape)[-1:] or 'missing'}, expected "
+                f"3 n_qubits = {self.circuit.n_inputs} angles"
+            )
+        if not inputs.is_floating_point():
+            raise ValueError(f"inputs: got {inputs.dtype}, expected angles in float32 or float64")
+        if not torch.compiler.is_compiling() and not torch.isfinite(inputs).all():
+            raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")
+        flat = inputs.reshape(-1, self.circuit.n_inputs)
+        out = self._engine(flat, self.weights.to(flat.dtype))
+        return out.reshape(*inputs.shape[:-1], self.circuit.n_qubits)
+
+    def draw(self) -> str:
+        """Return the circuit as text."""
+        return self.circuit.draw()
+
+    def extra_repr(self) -> str:
+        c = self.circuit
+        return (
+            f"n_qubits={c.n_qubits}, n_blocks={c.n_blocks}, entangler={c.entangler!r}, engine={self._engine!r}, "
+            f"weights={c.n_weights} ({c.n_effective_weights} effective)"
+        )

@@ -1,0 +1,74 @@
+"""`sqnn`: the commands, and the one line that a mistake gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import sqnn
+from sqnn.cli.count import count
+from sqnn.cli.evaluate import evaluate
+from sqnn.cli.predict import predict
+from sqnn.cli.train import train
+from sqnn.training import NotFiniteError
+
+MISTAKE, INTERRUPTED = 2, 130
+DEBUG = "SQNN_DEBUG"
+# Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
+UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+app = typer.Typer(
+    name="sqnn",
+    help="Hybrid spiking-quantum machine learning: train, measure and count.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (train, evaluate, predict, count):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sqnn {sqnn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    """Hybrid spiking-quantum machine learning: train, measure and count.
+
+    Every mistake gets one line and exit code 2; SQNN_DEBUG=1 shows the traceback as well.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except UsageError as error:
+        return _complain(error.format_message())  # type: ignore[attr-defined]
+    except (typer.Abort, KeyboardInterrupt):
+        print("sqnn: interrupted; a training run goes on with: sqnn train --resume FOLDER", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, OSError, NotFiniteError) as error:
+        if os.environ.get(DEBUG):
+            raise
+        return _complain(str(error))
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str) -> int:
+    print(f"sqnn: {' '.join(message.split())}", file=sys.stderr)
+    return MISTAKE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""`sqnn evaluate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from circuits import ENGINES
+from sqnn.cli.output import table, write_json
+from sqnn.cli.source import open_data, open_model
+from sqnn.data import DATASETS
+from sqnn.training import SPLITS
+from sqnn.training import evaluate as measure
+
+
+def evaluate(
+    path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file")],
+    data: Annotated[str | None, typer.Option(help=f"images: {', '.join(DATASETS)} (default: the run's)")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="folder with the data files (default: $SQNN_DATA)")] = None,
+    split: Annotated[str, typer.Option(help=f"which images: {', '.join(SPLITS)}")] = "test",
+    engine: Annotated[str | None, typer.Option(help=f"evaluate the circuit with: {', '.join(ENGINES)}")] = None,
+    json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
+    progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
+) -> None:
+    """Measure a trained network: accuracy, cross-entropy and confusion counts. Examples:
+
+    sqnn evaluate runs/mnist-0
+
+    sqnn evaluate model.safetensors --data digits --engine pennylane
+    """
+    network: Any
+    network, classes = open_model(path)
+    images = open_data(path, data, data_dir)
+    if engine is not None:
+        network = network.with_engine(engine)
+    score = measure(network, images, split, progress=progress)
+    table(
+        f"{path} on {images.name}, {split}",
+        ("", "value"),
+        [
+            ("images", f"{score.images:,}"),
+            ("accuracy", f"{score.accuracy:.2%}"),
+            ("cross-entropy", f"{score.loss:.4f} nats"),
+        ],
+    )
+    rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
+    table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
+    write_json(json, {"path": str(path), "data": images.name, **asdict(score)})

@@ -1,0 +1,44 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from sqnn.metrics import ParameterCount
+from sqnn.training.folder import write_text
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; every column but the first is aligned to the right."""
+    drawn = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        drawn.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        drawn.add_row(*map(str, row))
+    console.print(drawn)
+
+
+def parameter_table(title: str, counts: ParameterCount) -> None:
+    """Print the parameters by part, as allocated and as far as they can change the output."""
+    rows = [
+        ("spiking", f"{counts.spiking:,}", f"{counts.spiking:,}"),
+        ("quantum", f"{counts.quantum:,}", f"{counts.quantum_effective:,}"),
+        ("classical", f"{counts.classical:,}", f"{counts.classical:,}"),
+        ("total", f"{counts.total:,}", f"{counts.effective:,}"),
+    ]
+    table(title, ("part", "parameters", "effective"), rows)
+
+
+def write_json(path: Path | None, value: Any) -> None:
+    """Write `value` to `path` where the user asked for it; the file appears whole or not at all."""
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(value, indent=1) + "\n")

@@ -1,0 +1,42 @@
+"""`sqnn predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sqnn.cli.output import console, table, write_json
+from sqnn.cli.source import open_model
+from sqnn.data import read_images
+from sqnn.training import predict as ask
+
+SHOWN = 20
+
+
+def predict(
+    path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file")],
+    images: Annotated[Path, typer.Argument(help="an image file, or an array (.npy) of images with values in [0, 1]")],
+    json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
+) -> None:
+    """Tell the class probabilities of an image file or of an array of images. Examples:
+
+    sqnn predict runs/mnist-0 seven.png
+
+    sqnn predict model.safetensors images.npy --json probabilities.json
+    """
+    model, classes = open_model(path)
+    config: Any = model.config
+    probabilities = ask(model, read_images(images, config.in_channels, config.image_size))
+    order = probabilities.argsort(1, descending=True)
+    if len(probabilities) == 1:
+        rows: list[Any] = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]
+        table(str(images), ("class", "probability"), rows)
+    else:
+        best = order[:, 0].tolist()
+        rows = [(i, classes[k], f"{probabilities[i, k]:.2%}") for i, k in enumerate(best[:SHOWN])]
+        table(str(images), ("image", "class", "probability"), rows)
+        if len(best) > SHOWN:
+            console.print(f"and {len(best) - SHOWN:,} more; --json FILE writes them all")
+    write_json(json, {"classes": list(classes), "probabilities": probabilities.tolist()})

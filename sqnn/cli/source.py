@@ -1,0 +1,36 @@
+"""What a command is pointed at: a run's folder or a network's file, and the data that go with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from sqnn.data import ImageData, load_data
+from sqnn.models import load_model, read_header
+from sqnn.training import RunFolder
+
+
+def model_file(path: Path) -> Path:
+    """Return the network's file of a run's folder, or the path itself."""
+    return RunFolder(path).model if path.is_dir() else path
+
+
+def open_model(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return the network and the names of its classes."""
+    file = model_file(path)
+    model = load_model(file)
+    names = read_header(file)["classes"]
+    config: Any = model.config
+    return model, tuple(names) or tuple(map(str, range(config.num_classes)))
+
+
+def open_data(path: Path, name: str | None, data_dir: Path | None) -> ImageData:
+    """Load the named data, or those of the run in `path`, or the digits where neither says."""
+    stored: dict[str, Any] = {}
+    if name is None and path.is_dir():
+        stored = dict(RunFolder(path).read_settings()["data"])
+        name = stored.pop("name")
+    options = {**stored, **({"data_dir": data_dir} if data_dir else {})}
+    return load_data(name or "digits", **options)

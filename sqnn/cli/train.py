@@ -1,0 +1,91 @@
+"""`sqnn train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sqnn.cli.options import given, model_options, option, read_config, split_training, training_options, with_options
+from sqnn.cli.output import console, parameter_table, table, write_json
+from sqnn.data import DATASETS, load_data
+from sqnn.metrics import count
+from sqnn.models import MODELS, ConfigError, create_model
+from sqnn.training import Run, TrainingConfig, fit, resume
+
+PANEL = "What to train, on what, and where to put it"
+SOURCE_OPTIONS = [
+    option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
+    option("data", str, f"images: {', '.join(DATASETS)} (default: digits)", PANEL),
+    option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
+    option("validation", int, "images held back for validation (default: by data set)", PANEL),
+    option("out", Path, "folder of the run (default: runs/<model>-<data>-<n>)", PANEL),
+    option("accelerator", str, "Lightning accelerator: auto, cpu, gpu, ... (default: auto)", PANEL),
+    option("devices", int, "how many of them (default: 1)", PANEL),
+]
+
+
+@with_options(SOURCE_OPTIONS, training_options(), model_options())
+def train(
+    config: Annotated[Path | None, typer.Option(help="YAML file of options; flags override it")] = None,
+    resume_from: Annotated[
+        Path | None, typer.Option("--resume", help="go on with the run in this folder, settings included")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
+    progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
+    **values: Any,
+) -> None:
+    """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.
+
+    The run's folder holds settings.yaml, checkpoints, CSV and TensorBoard logs, model.safetensors, result.json and
+    training.png. Examples:
+
+    sqnn train --epochs 30
+
+    sqnn train --data mnist --data-dir DIR --epochs 12 --seed 0 --out runs/mnist-0
+
+    sqnn train --encoding direct --timesteps 4 --readout membrane --n-qubits 6
+
+    sqnn train --resume runs/mnist-0
+    """
+    settings = {**read_config(config), **given(values)}
+    trainer = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    if resume_from is not None:
+        source = {"data_dir": settings.pop("data_dir", None)}
+        if settings:
+            raise ConfigError(f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out")
+        run = resume(resume_from, **source, progress=progress, trainer=trainer)
+    else:
+        run = _fresh(settings, progress, trainer)
+    report(run)
+    write_json(json, {**run.result, "folder": str(run.folder)})
+
+
+def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) -> Run:
+    settings = given(settings)
+    name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
+    out = settings.pop("out", None)
+    training, model_settings = split_training(
+        {key: value for key, value in settings.items() if key not in ("data_dir", "validation")}
+    )
+    seed = TrainingConfig.from_dict(training).seed
+    source = {key: settings[key] for key in ("data_dir", "validation") if key in settings}
+    data = load_data(data_name, **source)
+    model = create_model(name, data, seed=seed, **model_settings)
+    parameter_table(f"{name}", count(model))
+    stored = {key: str(Path(value).resolve()) if key == "data_dir" else value for key, value in source.items()}
+    return fit(model, data, out=out, progress=progress, trainer=trainer, data_source=stored, **training)
+
+
+def report(run: Run) -> None:
+    """Print what a run came to and where its files are."""
+    rows = [
+        ("best validation accuracy", f"{run.validation_accuracy:.2%}"),
+        ("test accuracy", f"{run.test_accuracy:.2%}"),
+        ("test cross-entropy", f"{run.result['test_loss']:.4f} nats"),
+        ("best epoch", f"{run.result['best_epoch']} of {run.result['epochs']}"),
+        ("training and evaluation", f"{run.result['seconds']:.1f} s"),
+    ]
+    table(f"{run.result['model']} on {run.result['data']}, seed {run.result['seed']}", ("", "value"), rows)
+    console.print(f"network: {run.folder / 'model.safetensors'}\npicture: {run.folder / 'training.png'}")

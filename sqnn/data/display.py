@@ -1,0 +1,47 @@
+"""How an image set shows itself in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def class_grid(images: Tensor, labels: Tensor, classes: Sequence[str], max_level: int, n: int) -> Figure:
+    """Draw the first `n` of `images` [N, C, H, W] of each class, one row per class with its name."""
+    from matplotlib import pyplot as plt  # heavy, and needed by nobody who only trains
+
+    figure, axes = plt.subplots(
+        len(classes), n, figsize=(0.8 * n + 1.2, 0.8 * len(classes)), squeeze=False, layout="constrained"
+    )
+    plt.close(figure)  # the caller shows the returned figure; left open, a notebook would show it twice
+    for label, name in enumerate(classes):
+        members = torch.nonzero(labels == label).flatten()[:n].tolist()
+        axes[label, 0].set_ylabel(name, rotation=0, ha="right", va="center")
+        for column in range(n):
+            cell = axes[label, column]
+            cell.set(xticks=[], yticks=[])
+            cell.spines[:].set_visible(False)
+            if column < len(members):
+                pixels = (images[members[column]].float() / max_level).permute(1, 2, 0).numpy()
+                grey = pixels.shape[-1] == 1
+                cell.imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
+def summary_html(title: str, classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:
+    """Return a table of how many images of each class each part holds."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in ("part", "images", *classes))
+    body = "".join(_row(part, (sum(each), *each)) for part, each in counts.items())
+    caption = f"<caption>{escape(title)}</caption>"
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _row(part: str, values: Sequence[int]) -> str:
+    return f"<tr><th>{escape(part)}</th>" + "".join(f"<td>{value:,}</td>" for value in values) + "</tr>"

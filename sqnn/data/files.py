@@ -1,0 +1,115 @@
+"""Reading the user's own images, to predict on."""
+
+from __future__ import annotations
+
+import struct
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from .errors import DataError, reason, user_path
+
+MODES = {1: "L", 3: "RGB"}
+BYTE_LEVEL = 255
+WORD_LEVEL = 65535  # full intensity of a 16-bit picture
+# What Pillow's decoders raise on damaged files.
+UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+
+
+def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[int, int]) -> Tensor:
+    """Read a picture or a NumPy array as float32 [N, in_channels, height, width] in [0, 1].
+
+    A picture (PNG, JPEG and whatever else Pillow opens) is turned upright, laid on black where transparent,
+    made grey or RGB, and resized. An array (`.npy`) must fit already: [H, W] or [N, H, W] for one channel,
+    [C, H, W] or [N, C, H, W]; uint8 levels are divided by 255, floats must lie in [0, 1].
+
+    Args:
+        path: the file.
+        in_channels: 1 for grey, 3 for red, green, blue.
+        image_size: (height, width) in pixels.
+
+    Raises:
+        DataError: the file is missing, unreadable, of another shape or range, or an array of Python objects
+            (which is never loaded).
+    """
+    file = user_path("path", path)
+    if in_channels not in MODES:
+        raise DataError(f"in_channels={in_channels!r}: expected 1 (grey) or 3 (red, green, blue)")
+    if file.is_dir():
+        raise DataError(f"path={str(file)!r}: a folder, expected an image file or a .npy array")
+    if not file.is_file():
+        raise DataError(f"path={str(file)!r}: no such file; check the spelling and the current folder")
+    if file.suffix.lower() == ".npy":
+        return _from_array(file, in_channels, image_size)
+    return _from_picture(file, in_channels, image_size)
+
+
+def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
+    height, width = image_size
+    try:
+        with Image.open(file) as opened:
+            picture = _eight_bit(ImageOps.exif_transpose(opened), file)
+            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+                picture = picture.convert("RGBA")
+                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
+            resized = picture.convert(MODES[in_channels]).resize((width, height), Image.Resampling.LANCZOS)
+    except DataError:
+        raise
+    except UNREADABLE as error:
+        raise DataError(f"{file}: not a readable image ({reason(error)}); expected a PNG or JPEG") from error
+    levels = np.asarray(resized, dtype=np.float32).reshape(height, width, in_channels)
+    return torch.from_numpy(levels.transpose(2, 0, 1)[np.newaxis].copy()).div_(BYTE_LEVEL)
+
+
+def _eight_bit(picture: Image.Image, file: Path) -> Image.Image:
+    """Bring 16-bit pictures to 8 bits in proportion; Pillow's own conversion may cut bright levels off."""
+    if picture.mode == "F":
+        raise DataError(f"{file}: a floating-point picture, whose white level is unknown; save it as PNG")
+    if not picture.mode.startswith("I"):
+        return picture
+    levels = np.asarray(picture).astype(np.float64) * (BYTE_LEVEL / WORD_LEVEL)
+    return Image.fromarray(np.clip(np.rint(levels), 0, BYTE_LEVEL).astype(np.uint8))
+
+
+def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
+    try:
+        # Mapping checks the announced size against the file's, so a damaged header cannot ask for all memory.
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, SyntaxError, ValueError) as error:
+        raise DataError(f"{file}: not a readable NumPy array of numbers ({reason(error)})") from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise DataError(f"{file}: several arrays in one file, expected one, saved with numpy.save")
+    return torch.from_numpy(_unit_levels(_four_dimensional(array, file, in_channels, image_size), file))
+
+
+def _four_dimensional(array: NDArray[Any], file: Path, channels: int, size: tuple[int, int]) -> NDArray[Any]:
+    expected = (channels, *size)
+    if array.ndim == 4 and array.shape[1:] == expected and len(array):
+        return array
+    if array.shape == expected:
+        return array[np.newaxis]
+    if channels == 1 and array.ndim in (2, 3) and array.shape[-2:] == tuple(size) and array.size:
+        return array.reshape(-1, *expected)
+    grey = f"{tuple(size)}, (N, {size[0]}, {size[1]}), " if channels == 1 else ""
+    wanted = f"{grey}{expected} or (N, {str(expected)[1:]}"
+    raise DataError(f"{file}: array of shape {array.shape}, expected {wanted}")
+
+
+def _unit_levels(array: NDArray[Any], file: Path) -> NDArray[np.float32]:
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(BYTE_LEVEL)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"{file}: array of {array.dtype}, expected uint8 levels 0..255 or floats in [0, 1]")
+    if not np.isfinite(array).all():
+        raise DataError(f"{file}: has NaN or infinite values, expected floats in [0, 1]")
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 1:
+        raise DataError(f"{file}: floats from {low:g} to {high:g}, expected 0 to 1; divide by the white level")
+    return array.astype(np.float32)

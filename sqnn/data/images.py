@@ -1,0 +1,148 @@
+"""A labelled image set held in memory, and the three parts that an experiment uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .display import class_grid, summary_html
+from .errors import DataError, whole_number
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Positions = Tensor | list[int] | slice
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images as they were stored, with their labels.
+
+    Attributes:
+        images: levels, uint8 [N, C, H, W].
+        labels: class numbers, int64 [N].
+        max_level: the level that means full intensity (255; 16 for scikit-learn's digits).
+
+    Raises:
+        DataError: a tensor has another type or shape, the two differ in length, or a level is too high.
+    """
+
+    images: Tensor
+    labels: Tensor
+    max_level: int = 255
+
+    def __post_init__(self) -> None:
+        whole_number("max_level", self.max_level, 1, 255)
+        _require("images", self.images, torch.uint8, 4, "[N, C, H, W]")
+        _require("labels", self.labels, torch.int64, 1, "[N]")
+        if len(self.images) != len(self.labels):
+            raise DataError(f"labels: {len(self.labels):,} of them for {len(self.images):,} images; expected as many")
+        if 0 in self.images.shape[1:]:
+            raise DataError(f"images: shape {tuple(self.images.shape)}, expected at least one channel and pixel")
+        if len(self) and int(self.images.max()) > self.max_level:
+            raise DataError(f"images: has level {int(self.images.max())}, expected at most max_level={self.max_level}")
+        if len(self) and int(self.labels.min()) < 0:
+            raise DataError(f"labels: has {int(self.labels.min())}, expected class numbers from 0")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        return f"Split({len(self):,} images of {_size(self)}, levels 0..{self.max_level})"
+
+    def floats(self, index: Positions | None = None) -> Tensor:
+        """Return the images at `index` (all by default) as `level / max_level`, float32 [B, C, H, W]."""
+        chosen = self.images if index is None else self.images[index]
+        return chosen.to(torch.float32).div_(self.max_level)
+
+    def take(self, index: Positions) -> Split:
+        """Return the images and labels at `index` as a split of their own."""
+        return replace(self, images=self.images[index], labels=self.labels[index])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageData:
+    """A named image set in its three parts: to learn from, to choose by, to report on.
+
+    Raises:
+        DataError: the parts differ in image shape or level, or a label has no class.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.train):
+            raise DataError("train: holds no image, expected at least one")
+        for part, split in self.splits.items():
+            if split.images.shape[1:] != self.train.images.shape[1:] or split.max_level != self.train.max_level:
+                raise DataError(f"{part}: {split!r}, expected the same size and levels as train: {self.train!r}")
+            if len(split) and int(split.labels.max()) >= len(self.classes):
+                highest = int(split.labels.max())
+                raise DataError(f"{part}: has label {highest}, expected 0 to {len(self.classes) - 1} (see classes)")
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The three parts by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of every image: 1 for grey, 3 for red, green, blue."""
+        return self.train.images.shape[1]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.train.images.shape[2], self.train.images.shape[3]
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    def subset(self, train: int | None = None, validation: int | None = None, test: int | None = None) -> ImageData:
+        """Keep only the first so many images of each part (all where None): a fixed set to explore with."""
+        return replace(
+            self,
+            train=_first("train", self.train, train),
+            validation=_first("validation", self.validation, validation),
+            test=_first("test", self.test, test),
+        )
+
+    def plot(self, n: int = 8) -> Figure:
+        """Draw the first `n` training images of each class, one labelled row per class."""
+        whole_number("n", n, 1, 1000)
+        return class_grid(self.train.images, self.train.labels, self.classes, self.train.max_level, n)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{part} {len(split):,}" for part, split in self.splits.items())
+        return f"ImageData({self.name!r}: {counts}; {_size(self.train)} pixels, {self.num_classes} classes)"
+
+    def _repr_html_(self) -> str:
+        title = f"{self.name}: {_size(self.train)} pixels, levels 0..{self.train.max_level}"
+        counts = {part: split.labels.bincount(minlength=self.num_classes) for part, split in self.splits.items()}
+        return summary_html(title, self.classes, {part: count.tolist() for part, count in counts.items()})
+
+
+def _require(name: str, value: Tensor, dtype: torch.dtype, ndim: int, shape: str) -> None:
+    if not isinstance(value, Tensor):
+        raise DataError(f"{name}: {type(value).__name__}, expected a {dtype} tensor {shape}")
+    if value.dtype != dtype or value.ndim != ndim:
+        raise DataError(f"{name}: {value.dtype} of shape {tuple(value.shape)}, expected {dtype} {shape}")
+
+
+def _size(split: Split) -> str:
+    return "x".join(str(side) for side in split.images.shape[1:])
+
+
+def _first(part: str, split: Split, count: int | None) -> Split:
+    if count is None:
+        return split
+    return split.take(slice(whole_number(part, count, 1 if part == "train" else 0, len(split))))

@@ -1,0 +1,58 @@
+"""The data side of a Lightning training run."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+
+from .batches import ResumableLoader, batch_loader
+from .errors import DataError, seed_number, whole_number
+from .images import ImageData
+
+MAX_BATCH = 1_000_000
+
+
+class ImageDataModule(pl.LightningDataModule):
+    """Feed an `ImageData` to a Lightning trainer as batches of images and labels.
+
+    Images are float32 [B, C, H, W] in [0, 1], labels int64 [B].
+
+    The order of training epoch `e` depends on `(seed, e)` alone: it uses no global generator, and a run
+    resumed from a checkpoint, at an epoch's end or within it, sees what it would have seen uninterrupted.
+    Every training image comes exactly once an epoch; a last batch of one image joins the one before it.
+    Validation, test and prediction (over the test part) go through their images in order.
+
+    Raises:
+        DataError: `data` is no `ImageData`, or a number is out of range.
+    """
+
+    def __init__(self, data: ImageData, batch_size: int = 128, seed: int = 0, eval_batch_size: int = 512) -> None:
+        super().__init__()
+        if not isinstance(data, ImageData):
+            raise DataError(f"data: {type(data).__name__}, expected an ImageData, such as load_data returns")
+        self.data = data
+        self.batch_size = whole_number("batch_size", batch_size, 1, MAX_BATCH)
+        self.eval_batch_size = whole_number("eval_batch_size", eval_batch_size, 1, MAX_BATCH)
+        self.seed = seed_number("seed", seed)
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Return the shuffled training batches."""
+        return batch_loader(self.data.train, self.batch_size, self.seed)
+
+    def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
+        """Return the validation batches in order; no loader at all if the part is empty."""
+        return self.loader("validation") if len(self.data.validation) else []
+
+    def test_dataloader(self) -> ResumableLoader:
+        """Return the test batches in order."""
+        return self.loader("test")
+
+    def predict_dataloader(self) -> ResumableLoader:
+        """Return the test batches in order, to predict on."""
+        return self.loader("test")
+
+    def loader(self, part: str) -> ResumableLoader:
+        """Return the batches of "train", "validation" or "test" in order, to evaluate on."""
+        splits = self.data.splits
+        if part not in splits:
+            raise DataError(f"part={part!r}: no such part, expected one of {', '.join(splits)}")
+        return batch_loader(splits[part], self.eval_batch_size, None)

@@ -1,0 +1,63 @@
+"""What a network is made of, by part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from torch import nn
+
+from circuits import ReuploadLayer
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """Trainable parameters by part.
+
+    `quantum` counts the allocated circuit weights, `quantum_effective` those that can change an expectation;
+    `total` and `effective` are the sums over all parts with the one and with the other.
+    """
+
+    spiking: int
+    quantum: int
+    quantum_effective: int
+    classical: int
+
+    @property
+    def total(self) -> int:
+        """All allocated trainable parameters."""
+        return self.spiking + self.quantum + self.classical
+
+    @property
+    def effective(self) -> int:
+        """All trainable parameters that can change the output."""
+        return self.spiking + self.quantum_effective + self.classical
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the counts, sums included, as a mapping."""
+        return {**asdict(self), "total": self.total, "effective": self.effective}
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{k.replace('_', ', ')}</td><td>{v:,}</td></tr>" for k, v in self.to_dict().items())
+        return f"<table><tr><th>part</th><th>parameters</th></tr>{rows}</table>"
+
+
+def count(model: nn.Module) -> ParameterCount:
+    """Count the trainable parameters of a network by the parts that its class declares.
+
+    Raises ValueError when a trainable parameter belongs to no declared part.
+    """
+    numbers = {"spiking": 0, "quantum": 0, "classical": 0}
+    parts: dict[str, str] = model.parts  # type: ignore[assignment]
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        child = name.split(".")[0]
+        if child not in parts:
+            raise ValueError(f"model: {type(model).__name__} declares no part for its parameter {name}")
+        numbers[parts[child]] += parameter.numel()
+    dead = sum(
+        layer.circuit.n_weights - layer.circuit.n_effective_weights
+        for layer in model.modules()
+        if isinstance(layer, ReuploadLayer) and layer.weights.requires_grad
+    )
+    return ParameterCount(numbers["spiking"], numbers["quantum"], numbers["quantum"] - dead, numbers["classical"])

@@ -1,0 +1,63 @@
+"""Networks by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from sqnn.models.config import ConfigError, ModelConfig
+from sqnn.models.sqdr_cnn import SQDRCNN
+
+MODELS: Mapping[str, Any] = MappingProxyType({"sqdr-cnn": SQDRCNN})
+
+
+class DataShape(Protocol):
+    """What a model needs to know of the data; `sqnn.data.ImageData` has it."""
+
+    @property
+    def in_channels(self) -> int: ...
+    @property
+    def image_size(self) -> tuple[int, int]: ...
+    @property
+    def num_classes(self) -> int: ...
+
+
+def model_class(name: str) -> Any:
+    """Return the class of the named network; ConfigError lists the known names."""
+    if name not in MODELS:
+        raise ConfigError(f"model: got {name!r}, expected one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def model_name(model: nn.Module) -> str:
+    """Return the name under which `create_model` builds networks of this class."""
+    for name, known in MODELS.items():
+        if type(model) is known:
+            return str(name)
+    raise ConfigError(f"model: {type(model).__name__} is not one of {', '.join(MODELS)}")
+
+
+def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **options: Any) -> nn.Module:
+    """Build the network called `name`, its input and output sized by `data`, its weights drawn from `seed`.
+
+    `options` are fields of the network's configuration. Raises ConfigError on an unknown name, an unknown option or a
+    value that builds no network.
+    """
+    network = model_class(name)
+    config_class: type[ModelConfig] = network.config_class
+    if data is not None:
+        shape = {field: getattr(data, field) for field in ModelConfig.data_fields}
+        for field in shape.keys() & options.keys():
+            raise ConfigError(f"{field}: is taken from the data ({shape[field]}), got {options[field]!r} beside it")
+        options = {**shape, **options}
+    return build(name, config_class.from_dict(options), seed=seed)
+
+
+def build(name: str, config: ModelConfig, *, seed: int = 0) -> nn.Module:
+    """Build the network called `name` from its configuration, weights drawn from `seed`."""
+    network: nn.Module = model_class(name)(config, torch.Generator().manual_seed(seed))
+    return network

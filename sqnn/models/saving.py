@@ -1,0 +1,103 @@
+"""A network in one file: safetensors for the weights, its header for the name and the configuration.
+
+Reading such a file runs no code from it: it is a length, a JSON header and raw numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from sqnn.models.config import ConfigError
+from sqnn.models.create import build, model_class, model_name
+
+FORMAT = "sqnn-model-1"
+
+
+class ModelFileError(ValueError):
+    """A file that cannot be written, or that is not a network of ours: one line saying which and why."""
+
+
+def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) -> Path:
+    """Write the network, and the names of its classes where given, to `path`; the file appears whole or not at all.
+
+    Raises ModelFileError when the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    config: Any = model.config
+    header = {
+        "format": FORMAT,
+        "model": model_name(model),
+        "config": json.dumps(config.to_dict()),
+        "classes": json.dumps(list(classes)),
+    }
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+        partial.write_bytes(safetensors.torch.save(state, header))
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise ModelFileError(f"path: cannot write {path} ({error.strerror}); choose a writable folder") from error
+    return path
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Return {"model": name, "config": mapping, "classes": names} of a file; ModelFileError where it is not ours."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"path: no file {path}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileError(f"path: {path} is not a whole safetensors file ({error})") from error
+    if header.get("format") != FORMAT:
+        raise ModelFileError(f"path: {path} is a safetensors file, but not a network of sqnn (format {FORMAT})")
+    try:
+        classes = json.loads(header.get("classes", "[]"))
+        return {"model": header["model"], "config": json.loads(header["config"]), "classes": classes}
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ModelFileError(f"path: {path} has a damaged header ({error})") from error
+
+
+def load_model(path: str | Path) -> nn.Module:
+    """Read a network written by `save_model`, in evaluation mode.
+
+    Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
+    configuration asks for.
+    """
+    header = read_header(path)
+    try:
+        config = model_class(header["model"]).config_class.from_dict(header["config"])
+    except (ConfigError, TypeError) as error:
+        raise ModelFileError(f"path: {path} has a configuration that builds no network ({error})") from error
+    model = build(header["model"], config)
+    load_weights(model, safetensors.torch.load_file(path), str(path))
+    return model.eval()
+
+
+def load_weights(model: nn.Module, state: dict[str, Any], source: str) -> None:
+    """Fill the network's weights; ModelFileError names the first tensor that is missing, superfluous or misshapen."""
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | state.keys()):
+        if name not in state:
+            raise ModelFileError(f"path: {source} is of another architecture: it lacks {name}")
+        if name not in expected:
+            raise ModelFileError(f"path: {source} is of another architecture: {name} is unknown here")
+        if state[name].shape != expected[name].shape:
+            raise ModelFileError(
+                f"path: {source} is of another architecture: {name} has shape {list(state[name].shape)}, "
+                f"expected {list(expected[name].shape)}"
+            )
+    model.load_state_dict(state)

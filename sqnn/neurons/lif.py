@@ -1,0 +1,184 @@
+"""Layers of leaky and non-leaky integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sqnn.neurons.fused import lif_fused
+from sqnn.neurons.step import RESETS, lif_sequence
+from sqnn.neurons.surrogates import Surrogate, make_surrogate
+
+BETA_MARGIN = 1e-6
+"""A learned beta stays at least this far inside (0, 1), where float32 alone would round to the ends."""
+MIN_THRESHOLD = 1e-3
+"""A learned threshold stays above this value (in the units of the currents)."""
+
+
+class LIF(nn.Module):
+    """Run leaky integrate-and-fire neurons over a sequence of currents.
+
+    u_t = beta v_(t-1) + I_t; s_t = 1 if u_t > threshold else 0; then v_t = u_t - threshold s_t
+    (reset "subtract"), u_t (1 - s_t) ("zero") or u_t ("none"). The gradient of s is the surrogate's.
+
+    Currents, spikes and membranes are `[time, batch, *features]`; `threshold` has the unit of the currents,
+    and `initial_membrane` is counted in thresholds. State lives inside one call and never survives it.
+
+    - `detach_reset`: no gradient through the spike of the reset term.
+    - `learn_beta`, `learn_threshold`: train them, as m + (1 - 2 m) sigmoid(raw) in (0, 1) with m = 1e-6, and
+      as 0.001 + softplus(raw). Only what is learned is a parameter.
+    - `channels`: one learned value per channel of `[time, batch, channels, ...]` instead of one per layer.
+    - `fused`: one hand-written autograd node (fast, differentiable once) or the plain loop (slow, any order).
+
+    Raises `ValueError` on beta outside (0, 1] (open at 1 if learned), a threshold that is not positive, an
+    unknown reset or surrogate, and currents that are not floating `[time >= 1, batch, *features]`.
+
+    Source: Eshraghian et al., Proc. IEEE 111 (2023), with the reset inside the step.
+    """
+
+    def __init__(
+        self,
+        beta: float = 0.9,
+        threshold: float = 1.0,
+        reset: str = "subtract",
+        surrogate: str | Surrogate = "atan",
+        *,
+        detach_reset: bool = False,
+        learn_beta: bool = False,
+        learn_threshold: bool = False,
+        channels: int | None = None,
+        initial_membrane: float = 0.0,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        if not 0 < beta <= 1:
+            raise ValueError(f"beta is {beta}; expected a number in (0, 1]")
+        if not (math.isfinite(threshold) and threshold > 0):
+            raise ValueError(f"threshold is {threshold}; expected a positive finite number")
+        if reset not in RESETS:
+            raise ValueError(f"reset is {reset!r}; expected one of {', '.join(RESETS)}")
+        if channels is not None and channels < 1:
+            raise ValueError(f"channels is {channels}; expected at least 1, or None for one value per layer")
+        if not math.isfinite(initial_membrane):
+            raise ValueError(f"initial_membrane is {initial_membrane}; expected a finite number")
+        self.reset = reset
+        self.surrogate = make_surrogate(surrogate)
+        self.detach_reset = detach_reset
+        self.channels = channels
+        self.initial_membrane = initial_membrane
+        self.fused = fused
+        self._beta = float(beta)
+        self._threshold = float(threshold)
+        self.raw_beta = self._parameter(_inverse_beta(beta)) if learn_beta else None
+        self.raw_threshold = self._parameter(_inverse_threshold(threshold)) if learn_threshold else None
+
+    @property
+    def beta(self) -> float | Tensor:
+        """The decay per step, in (0, 1]: a number, or a tensor `[]` or `[channels]` where learned."""
+        if self.raw_beta is None:
+            return self._beta
+        return BETA_MARGIN + (1 - 2 * BETA_MARGIN) * torch.sigmoid(self.raw_beta)
+
+    @property
+    def threshold(self) -> float | Tensor:
+        """The firing threshold, above 0: a number, or a tensor `[]` or `[channels]` where learned."""
+        if self.raw_threshold is None:
+            return self._threshold
+        return MIN_THRESHOLD + functional.softplus(self.raw_threshold)
+
+    @overload
+    def forward(self, currents: Tensor, return_membrane: Literal[False] = False) -> Tensor: ...
+
+    @overload
+    def forward(self, currents: Tensor, return_membrane: Literal[True]) -> tuple[Tensor, Tensor]: ...
+
+    def forward(self, currents: Tensor, return_membrane: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """Spikes in {0, 1}, and on request the membranes u that were compared with the threshold."""
+        self._check(currents)
+        run = lif_fused if self.fused else lif_sequence
+        spikes, membranes = run(
+            currents,
+            decay=self._broadcast(self.beta, currents),
+            threshold=self._broadcast(self.threshold, currents),
+            reset=self.reset,
+            surrogate=self.surrogate,
+            detach_reset=self.detach_reset,
+            initial_membrane=self.initial_membrane,
+        )
+        return (spikes, membranes) if return_membrane else spikes
+
+    def extra_repr(self) -> str:
+        learned = [name for name in ("beta", "threshold") if getattr(self, f"raw_{name}") is not None]
+        return (
+            f"beta={self._beta:g}, threshold={self._threshold:g}, reset={self.reset!r}, "
+            f"surrogate={self.surrogate!r}, learned={learned}, channels={self.channels}"
+        )
+
+    def _parameter(self, raw: float) -> nn.Parameter:
+        return nn.Parameter(torch.full(() if self.channels is None else (self.channels,), raw))
+
+    def _broadcast(self, value: float | Tensor, currents: Tensor) -> float | Tensor:
+        """Line a learned value up with one step `[batch, channels, ...]` of the currents."""
+        if not isinstance(value, Tensor):
+            return value
+        value = value.to(currents.dtype)
+        return value if value.ndim == 0 else value.view(-1, *(1 for _ in currents.shape[3:]))
+
+    def _check(self, currents: Tensor) -> None:
+        if not currents.is_floating_point() or currents.ndim < 2 or currents.shape[0] < 1:
+            raise ValueError(
+                f"currents is {currents.dtype} of shape {list(currents.shape)}; "
+                "expected floating point of shape [time >= 1, batch, *features]"
+            )
+        if self.channels is not None and (currents.ndim < 3 or currents.shape[2] != self.channels):
+            raise ValueError(f"currents has shape {list(currents.shape)}; expected [time, batch, {self.channels}, ...]")
+
+
+class IF(LIF):
+    """Run integrate-and-fire neurons, which never leak: `LIF` with beta fixed at 1.
+
+    u_t = v_(t-1) + I_t, then as `LIF`. With reset "subtract" charge is conserved:
+    v_T = v_0 + sum_t I_t - threshold sum_t s_t. Shapes, units and errors are those of `LIF`.
+    """
+
+    def __init__(
+        self,
+        threshold: float = 1.0,
+        reset: str = "subtract",
+        surrogate: str | Surrogate = "atan",
+        *,
+        detach_reset: bool = False,
+        learn_threshold: bool = False,
+        channels: int | None = None,
+        initial_membrane: float = 0.0,
+        fused: bool = True,
+    ) -> None:
+        super().__init__(
+            1.0,
+            threshold,
+            reset,
+            surrogate,
+            detach_reset=detach_reset,
+            learn_threshold=learn_threshold,
+            channels=channels,
+            initial_membrane=initial_membrane,
+            fused=fused,
+        )
+
+
+def _inverse_beta(beta: float) -> float:
+    share = (beta - BETA_MARGIN) / (1 - 2 * BETA_MARGIN)
+    if not 0 < share < 1:
+        raise ValueError(f"beta is {beta}; expected a learned beta in ({BETA_MARGIN:g}, 1 - {BETA_MARGIN:g})")
+    return math.log(share / (1 - share))
+
+
+def _inverse_threshold(threshold: float) -> float:
+    above = threshold - MIN_THRESHOLD
+    if above <= 0:
+        raise ValueError(f"threshold is {threshold}; expected a learned threshold above {MIN_THRESHOLD:g}")
+    return above + math.log(-math.expm1(-above))

@@ -1,0 +1,28 @@
+"""The one training loop, through which every network of the package learns."""
+
+from sqnn.training.checkpoints import CheckpointError, SafeCheckpointIO
+from sqnn.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
+from sqnn.training.evaluate import SPLITS, Evaluation, evaluate, predict
+from sqnn.training.fit import fit, resume
+from sqnn.training.folder import RunError, RunFolder
+from sqnn.training.module import Classifier, NotFiniteError
+from sqnn.training.run import Run
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SPLITS",
+    "CheckpointError",
+    "Classifier",
+    "Evaluation",
+    "NotFiniteError",
+    "Run",
+    "RunError",
+    "RunFolder",
+    "SafeCheckpointIO",
+    "TrainingConfig",
+    "evaluate",
+    "fit",
+    "predict",
+    "resume",
+]

@@ -1,0 +1,86 @@
+"""Measure a network on a split; ask it for class probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import TQDMProgressBar
+from torch import Tensor, nn
+
+from sqnn.data import ImageData, ImageDataModule
+from sqnn.training.config import TrainingConfig
+from sqnn.training.module import EVALUATION_SEED, Classifier
+from sqnn.training.quiet import quiet
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+PREDICT_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy (a fraction), mean cross-entropy (nats) and confusion counts (true class in rows) on one split."""
+
+    split: str
+    images: int
+    accuracy: float
+    loss: float
+    confusion: list[list[int]]
+
+
+def evaluate(
+    model: nn.Module,
+    data: ImageData,
+    split: str = "test",
+    *,
+    progress: bool = True,
+    trainer: dict[str, Any] | None = None,
+) -> Evaluation:
+    """Measure `model` on one split of `data`, without changing it.
+
+    Raises ValueError when the split is unknown or empty, or when the data do not fit the network's input.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
+    images = getattr(data, split)
+    if not len(images):
+        raise ValueError(f"split: {split} of {data.name} holds no images")
+    check_fit(model, data)
+    was_training = model.training
+    module = Classifier(model, TrainingConfig(), len(data.classes))
+    with quiet():
+        loop = pl.Trainer(
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            callbacks=[TQDMProgressBar(refresh_rate=5)] if progress else [],
+            **{"accelerator": "auto", "devices": 1, **(trainer or {})},
+        )
+        (scores,) = loop.test(module, ImageDataModule(data).loader(split), verbose=False)
+    model.cpu().train(was_training)
+    return Evaluation(
+        split, len(images), scores["test_accuracy"], scores["test_loss"], module.confusion.compute().int().tolist()
+    )
+
+
+def check_fit(model: nn.Module, data: ImageData) -> None:
+    """Raise ValueError naming the first of the data's sizes that is not the network's."""
+    config: Any = model.config
+    for field in config.data_fields:
+        theirs, ours = getattr(data, field), getattr(config, field)
+        if theirs != ours:
+            raise ValueError(f"data: {data.name} has {field} {theirs}, but the network was built for {ours}")
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Tensor) -> Tensor:
+    """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1]."""
+    generator = torch.Generator().manual_seed(EVALUATION_SEED)
+    was_training = model.training
+    model.eval()
+    parts = [model(part, generator).softmax(-1) for part in images.split(PREDICT_BATCH)]
+    model.train(was_training)
+    return torch.cat(parts)

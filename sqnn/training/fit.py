@@ -1,0 +1,162 @@
+"""Train a network, or go on where a killed run stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import nn
+
+from sqnn.data import ImageData, ImageDataModule, load_data
+from sqnn.metrics import count
+from sqnn.models import save_model
+from sqnn.models.config import ConfigError
+from sqnn.models.create import build, model_class, model_name
+from sqnn.models.saving import load_weights
+from sqnn.training.checkpoints import SafeCheckpointIO
+from sqnn.training.config import TrainingConfig
+from sqnn.training.evaluate import evaluate
+from sqnn.training.folder import RunError, RunFolder, write_text
+from sqnn.training.module import Classifier
+from sqnn.training.quiet import quiet
+from sqnn.training.run import Run
+from sqnn.training.versions import versions
+
+RUNS = Path("runs")
+
+
+def fit(
+    model: nn.Module,
+    data: ImageData,
+    *,
+    out: str | Path | None = None,
+    progress: bool = True,
+    trainer: dict[str, Any] | None = None,
+    data_source: dict[str, Any] | None = None,
+    **training: Any,
+) -> Run:
+    """Train `model` on `data.train`, choose the epoch by `data.validation`, read `data.test` once; return the Run.
+
+    `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...). `out` is the run's folder,
+    by default the first free of runs/<model>-<data>-<n>. `trainer` goes to `lightning.Trainer` (accelerator, devices,
+    strategy, ...). `model` ends with the weights of its best epoch.
+
+    Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run.
+    """
+    config = TrainingConfig.from_dict(training)
+    if len(data.train) < 2 or not len(data.validation) or not len(data.test):
+        raise ConfigError(f"data: {data!r} needs training, validation and test images")
+    place = RunFolder(Path(out) if out is not None else free_folder(model, data))
+    place.create(
+        {
+            "model": model_name(model),
+            "config": model.config.to_dict(),  # type: ignore[union-attr, operator]
+            "training": config.to_dict(),
+            "data": {"name": data.name, **(data_source or {})},
+        }
+    )
+    return _run(model, data, config, place, progress, trainer or {}, resume=False)
+
+
+def resume(
+    folder: str | Path,
+    data: ImageData | None = None,
+    *,
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+    trainer: dict[str, Any] | None = None,
+) -> Run:
+    """Continue the run in `folder` behind its last finished epoch; the weights end as if nothing had happened.
+
+    `data` must be what the run began with; left out, it is loaded by the name and options stored with the run.
+    Raises RunError where the folder holds no run.
+    """
+    place = RunFolder(Path(folder))
+    settings = place.read_settings()
+    if place.result.is_file():
+        raise RunError(f"run: {place.path} has finished; there is nothing to resume")
+    try:
+        config = TrainingConfig.from_dict(settings["training"])
+        model_config = model_class(settings["model"]).config_class.from_dict(settings["config"])
+        model = build(settings["model"], model_config, seed=config.seed)
+    except (ConfigError, TypeError) as error:
+        raise RunError(f"run: {place.settings} describes no run ({error})") from error
+    if data is None:
+        source = dict(settings["data"])
+        data = load_data(source.pop("name"), **{**source, **({"data_dir": data_dir} if data_dir else {})})
+    return _run(model, data, config, place, progress, trainer or {}, resume=True)
+
+
+def free_folder(model: nn.Module, data: ImageData) -> Path:
+    """Return the first folder runs/<model>-<data>-<n> that does not exist."""
+    number = 1
+    while (RUNS / f"{model_name(model)}-{data.name}-{number}").exists():
+        number += 1
+    return RUNS / f"{model_name(model)}-{data.name}-{number}"
+
+
+def _run(
+    model: nn.Module,
+    data: ImageData,
+    config: TrainingConfig,
+    place: RunFolder,
+    progress: bool,
+    options: dict[str, Any],
+    *,
+    resume: bool,
+) -> Run:
+    started = time.perf_counter()
+    best = ModelCheckpoint(
+        place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
+    )
+    last = ModelCheckpoint(place.checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    with quiet():
+        loop = pl.Trainer(
+            max_epochs=config.epochs,
+            logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
+            callbacks=[best, last, *([TQDMProgressBar(refresh_rate=5)] if progress else [])],
+            plugins=[SafeCheckpointIO()],
+            gradient_clip_val=config.gradient_clip or None,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+            **{"accelerator": "auto", "devices": 1, **options},
+        )
+        checkpoint = str(place.last) if resume and place.last.is_file() else None
+        loop.fit(
+            Classifier(model, config, len(data.classes)),
+            ImageDataModule(data, config.batch_size, config.seed),
+            ckpt_path=checkpoint,
+        )
+    chosen = SafeCheckpointIO().load_checkpoint(place.best)
+    prefix = "model."
+    weights = {name.removeprefix(prefix): t for name, t in chosen["state_dict"].items() if name.startswith(prefix)}
+    load_weights(model.cpu(), weights, str(place.best))
+    model.eval()
+    save_model(model, place.model, data.classes)
+    score = evaluate(model, data, "test", progress=False, trainer=options)
+    result = {
+        "model": model_name(model),
+        "data": data.name,
+        "classes": list(data.classes),
+        "parameters": count(model).to_dict(),
+        "epochs": config.epochs,
+        "seed": config.seed,
+        "best_epoch": int(chosen["epoch"]) + 1,
+        "validation_accuracy": float(best.best_model_score),  # type: ignore[arg-type]
+        "test_accuracy": score.accuracy,
+        "test_loss": score.loss,
+        "confusion": score.confusion,
+        "seconds": round(time.perf_counter() - started, 3),
+        "versions": versions(),
+    }
+    write_text(place.result, json.dumps(result, indent=1))
+    run = Run(place.path, model, result, place.read_history())
+    run.plot(place.picture)
+    return run

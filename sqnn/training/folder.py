@@ -1,0 +1,117 @@
+"""Where the files of one training run lie, and how they are written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+
+
+class RunError(ValueError):
+    """A folder that is not a run, or not in the state asked for: one line saying which and how to mend it."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files in a run's folder."""
+
+    path: Path
+
+    @property
+    def settings(self) -> Path:
+        """Everything needed to start or resume the run, YAML."""
+        return self.path / "settings.yaml"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Best and last checkpoint."""
+        return self.path / "checkpoints"
+
+    @property
+    def last(self) -> Path:
+        """Checkpoint of the last finished epoch."""
+        return self.checkpoints / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """Checkpoint of the epoch with the best validation accuracy."""
+        return self.checkpoints / "best.ckpt"
+
+    @property
+    def logs(self) -> Path:
+        """CSV and TensorBoard logs; a resumed run adds a version."""
+        return self.path / "logs"
+
+    @property
+    def model(self) -> Path:
+        """The best network."""
+        return self.path / "model.safetensors"
+
+    @property
+    def result(self) -> Path:
+        """Final numbers, JSON."""
+        return self.path / "result.json"
+
+    @property
+    def picture(self) -> Path:
+        """Learning curves and confusion matrix."""
+        return self.path / "training.png"
+
+    def create(self, settings: dict[str, Any]) -> None:
+        """Make the folder and write the settings; RunError where a run is there already or nothing can be written."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"out: {self.path} is not empty; choose another folder, or continue it with --resume")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.settings, yaml.safe_dump(settings, sort_keys=False))
+        except OSError as error:
+            raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
+
+    def read_settings(self) -> dict[str, Any]:
+        """Return the settings; RunError where the folder holds no run."""
+        if not self.settings.is_file():
+            raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
+        try:
+            settings = yaml.safe_load(self.settings.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RunError(f"run: {self.settings} is damaged ({str(error).splitlines()[0]})") from error
+        if not isinstance(settings, dict) or not {"model", "config", "training", "data"} <= settings.keys():
+            raise RunError(f"run: {self.settings} lacks model, config, training or data")
+        return settings
+
+    def read_result(self) -> dict[str, Any]:
+        """Return the final numbers; RunError where the run has not finished."""
+        if not self.result.is_file():
+            raise RunError(f"run: {self.path} has no finished run; continue it with --resume {self.path}")
+        try:
+            return dict(json.loads(self.result.read_text()))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise RunError(f"run: {self.result} is damaged ({error})") from error
+
+    def read_history(self) -> pd.DataFrame:
+        """Return one row an epoch, gathered from the CSV logs of all the sessions of this run."""
+        tables = []
+        for log in sorted(self.logs.glob("csv/version_*/metrics.csv"), key=lambda p: int(p.parent.name.split("_")[1])):
+            table = pd.read_csv(log)
+            present = [name for name in CURVES if name in table]
+            if "epoch" in table and present:
+                tables.append(table.groupby("epoch")[present].last())
+        if not tables:
+            return pd.DataFrame(columns=list(CURVES))
+        merged = pd.concat(tables)
+        merged = merged[~merged.index.duplicated(keep="last")].sort_index().dropna(how="all")
+        return merged.set_axis(pd.Index(merged.index.astype(int) + 1, name="epoch"))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial.write_text(text)
+    partial.replace(path)

@@ -1,0 +1,108 @@
+"""The one training loop: a LightningModule around any network that maps images to logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+
+from sqnn.training.config import TrainingConfig
+
+Batch = tuple[Tensor, Tensor]
+EVALUATION_SEED = 0
+"""Seed of random encoders in evaluation, so that two evaluations of one network agree."""
+
+
+class NotFiniteError(RuntimeError):
+    """The training loss became NaN or infinite."""
+
+
+class Classifier(pl.LightningModule):
+    """Train a network on cross-entropy; measure accuracy on whichever split is asked for.
+
+    Random encoders draw from generators owned here and seeded afresh at the start of every epoch, so that a resumed
+    run continues with the numbers that the undisturbed run would have drawn.
+    """
+
+    def __init__(self, model: nn.Module, training: TrainingConfig, num_classes: int) -> None:
+        super().__init__()
+        self.model = model
+        self.training_config = training
+        accuracy = {"num_classes": num_classes, "average": "micro"}
+        self.validation_accuracy = MulticlassAccuracy(**accuracy)
+        self.test_accuracy = MulticlassAccuracy(**accuracy)
+        self.train_accuracy = MulticlassAccuracy(**accuracy)
+        self.confusion = MulticlassConfusionMatrix(num_classes)
+        self.noise_source = torch.Generator()
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images, self.noise_source)
+        return logits
+
+    def on_train_epoch_start(self) -> None:
+        # The seed of an epoch depends on nothing but the run's seed and the epoch's number.
+        self.noise_source.manual_seed((self.training_config.seed * 1_000_003 + self.current_epoch + 1) % 2**63)
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        images, labels = batch
+        logits = self(images)
+        loss = F.cross_entropy(logits, labels)
+        if not torch.isfinite(loss):
+            raise NotFiniteError(
+                f"loss became {loss.item()} in epoch {self.current_epoch + 1}; lower learning_rate or gradient_clip"
+            )
+        self.train_accuracy(logits.detach(), labels)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self._kept_state = self.noise_source.get_state()
+        self.noise_source.manual_seed(EVALUATION_SEED)
+
+    def on_validation_epoch_end(self) -> None:
+        self.noise_source.set_state(self._kept_state)
+
+    def on_test_epoch_start(self) -> None:
+        self.noise_source.manual_seed(EVALUATION_SEED)
+        self.confusion.reset()
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        self._evaluate(batch, "validation", self.validation_accuracy)
+
+    def test_step(self, batch: Batch, batch_index: int) -> None:
+        self.confusion.update(self._evaluate(batch, "test", self.test_accuracy), batch[1])
+
+    def _evaluate(self, batch: Batch, split: str, metric: MulticlassAccuracy) -> Tensor:
+        images, labels = batch
+        logits = self(images)
+        metric(logits, labels)
+        shared = {"on_step": False, "on_epoch": True, "batch_size": len(labels)}
+        self.log(f"{split}_loss", F.cross_entropy(logits, labels), **shared)  # type: ignore[arg-type]
+        self.log(f"{split}_accuracy", metric, prog_bar=True, **shared)  # type: ignore[arg-type]
+        return logits
+
+    def configure_optimizers(self) -> Any:
+        c = self.training_config
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        optimizer: torch.optim.Optimizer
+        if c.optimizer == "sgd":
+            optimizer = torch.optim.SGD(parameters, c.learning_rate, momentum=0.9, weight_decay=c.weight_decay)
+        else:
+            kind = torch.optim.Adam if c.optimizer == "adam" else torch.optim.AdamW
+            optimizer = kind(parameters, c.learning_rate, weight_decay=c.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler: torch.optim.lr_scheduler.LRScheduler
+        if c.schedule == "one-cycle":
+            # PyTorch's schedule divides by the length of each phase, which a run of one step makes zero.
+            steps = max(steps, 8)
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, c.learning_rate, total_steps=steps)
+        elif c.schedule == "cosine":
+            scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        else:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -1,0 +1,95 @@
+"""A finished training run: its numbers, its network, its picture."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from torch import nn
+
+from sqnn.models import load_model
+from sqnn.training.figure import plot_run
+from sqnn.training.folder import RunFolder
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one training run left behind, in memory and in its folder.
+
+    `history` has one row an epoch: train and validation loss and accuracy. The test split was read once, after
+    training, with the weights of the epoch that did best on validation images; `confusion` counts its images,
+    true classes in rows and predicted ones in columns.
+    """
+
+    folder: Path
+    model: nn.Module
+    result: dict[str, Any]
+    history: pd.DataFrame
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read a finished run from its folder; RunError where it is not one."""
+        place = RunFolder(Path(folder))
+        return cls(place.path, load_model(place.model), place.read_result(), place.read_history())
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Best validation accuracy, a fraction."""
+        return float(self.result["validation_accuracy"])
+
+    @property
+    def test_accuracy(self) -> float:
+        """Test accuracy of the best epoch's weights, a fraction."""
+        return float(self.result["test_accuracy"])
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Trainable parameters by part."""
+        return dict(self.result["parameters"])
+
+    @property
+    def confusion(self) -> pd.DataFrame:
+        """Test images by true class (rows) and predicted class (columns)."""
+        classes = self.result["classes"]
+        return pd.DataFrame(
+            self.result["confusion"],
+            index=pd.Index(classes, name="true"),
+            columns=pd.Index(classes, name="predicted"),
+        )
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Return the learning curves and the confusion matrix as a figure; write it to `path` where one is given."""
+        figure = plot_run(self.result, self.history)
+        if path is not None:
+            figure.savefig(path, dpi=150)
+        return figure
+
+    def __repr__(self) -> str:
+        r = self.result
+        return (
+            f"Run({r['model']} on {r['data']}, {len(self.history)} epochs: "
+            f"validation {self.validation_accuracy:.2%}, test {self.test_accuracy:.2%}, "
+            f"{r['parameters']['total']:,} parameters, {self.folder})"
+        )
+
+    def _repr_html_(self) -> str:
+        r = self.result
+        rows = {
+            "model": r["model"],
+            "data": r["data"],
+            "epochs": len(self.history),
+            "validation accuracy": f"{self.validation_accuracy:.2%}",
+            "test accuracy": f"{self.test_accuracy:.2%}",
+            "parameters": json.dumps(r["parameters"])[1:-1].replace('"', ""),
+            "training time": f"{r['seconds']:.1f} s",
+            "folder": str(self.folder),
+        }
+        cells = "".join(f"<tr><th>{key}</th><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items())
+        return f"<table>{cells}</table>"

@@ -1,0 +1,134 @@
+"""Three independent ways to evaluate a circuit give the same values and the same gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from kronecker import oracle, random_angles, random_circuits
+from torch.testing import assert_close
+
+from circuits import ENTANGLERS, DataReupload, ReuploadLayer, make_engine
+from circuits.engines.lightcone import window_radius
+
+VALUE, GRADIENT = 1e-10, 1e-8
+
+
+def value_and_gradients(evaluate, circuit, seed, batch):
+    inputs, weights = random_angles(circuit, seed, batch)
+    out = evaluate(inputs, weights)
+    # A fixed random combination of all outputs: its gradient sees every output.
+    mix = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed + 1), dtype=out.dtype)
+    return out.detach(), torch.autograd.grad((out * mix).sum(), (inputs, weights))
+
+
+@settings(max_examples=200)
+@given(drawn=random_circuits())
+def test_lightcone_equals_pennylane_and_kronecker_products(drawn) -> None:
+    circuit, seed = drawn
+    out, gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, seed, batch=2)
+    others = {
+        "pennylane": make_engine("pennylane", circuit),
+        "kronecker": lambda inputs, weights: oracle(circuit, inputs, weights),
+    }
+    for name, evaluate in others.items():
+        expected, expected_gradients = value_and_gradients(evaluate, circuit, seed, batch=2)
+        assert_close(out, expected, atol=VALUE, rtol=0, msg=lambda m, n=name: f"value against {n}: {m}")
+        for ours, theirs in zip(gradients, expected_gradients, strict=True):
+            assert_close(ours, theirs, atol=GRADIENT, rtol=0, msg=lambda m, n=name: f"gradient against {n}: {m}")
+
+
+@pytest.mark.parametrize("entangler", ["ring", "line", "brick"])
+@pytest.mark.parametrize(("n_qubits", "n_blocks"), [(9, 3), (11, 3), (12, 4)])
+def test_windows_equal_the_whole_register(entangler: str, n_qubits: int, n_blocks: int) -> None:
+    circuit = DataReupload(n_qubits, n_blocks, entangler)
+    assert window_radius(circuit) == n_blocks - 1, "this circuit was meant to be evaluated by windows"
+    out, gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, 7, batch=3)
+    expected, expected_gradients = value_and_gradients(make_engine("pennylane", circuit), circuit, 7, batch=3)
+    assert_close(out, expected, atol=VALUE, rtol=0)
+    for ours, theirs in zip(gradients, expected_gradients, strict=True):
+        assert_close(ours, theirs, atol=GRADIENT, rtol=0)
+
+
+@settings(max_examples=40)
+@given(drawn=random_circuits(max_qubits=5, max_blocks=4))
+def test_gradients_equal_finite_differences(drawn) -> None:
+    circuit, seed = drawn
+    inputs, weights = random_angles(circuit, seed, batch=2)
+    assert torch.autograd.gradcheck(make_engine("lightcone", circuit), (inputs, weights), eps=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("entangler", ENTANGLERS)
+@pytest.mark.parametrize("n_blocks", [1, 2, 3, 4])
+def test_second_derivatives_equal_finite_differences(entangler: str, n_blocks: int) -> None:
+    circuit = DataReupload(4, n_blocks, entangler)
+    inputs, weights = random_angles(circuit, 3, batch=1)
+    assert torch.autograd.gradgradcheck(make_engine("lightcone", circuit), (inputs, weights), eps=1e-6, atol=1e-6)
+
+
+@pytest.fixture
+def double_by_default():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("double_by_default")
+@pytest.mark.parametrize(("device", "method"), [("lightning.qubit", "adjoint"), ("default.qubit", "parameter-shift")])
+def test_other_pennylane_devices_and_gradients_agree(device: str, method: str) -> None:
+    circuit = DataReupload(4, 3)
+    engine = make_engine("pennylane", circuit, device=device, diff_method=method)
+    out, gradients = value_and_gradients(engine, circuit, 5, batch=2)
+    expected, expected_gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, 5, batch=2)
+    assert_close(out, expected, atol=VALUE, rtol=0)
+    for ours, theirs in zip(gradients, expected_gradients, strict=True):
+        assert_close(ours, theirs, atol=GRADIENT, rtol=0)
+
+
+@settings(max_examples=60)
+@given(drawn=random_circuits(max_qubits=8, max_blocks=5))
+def test_what_the_circuit_cannot_feel_has_no_gradient(drawn) -> None:
+    """The last RZ of the last block commutes with Z: the weights counted as dead are dead, on every engine."""
+    circuit, seed = drawn
+    _, (_, weight_gradient) = value_and_gradients(make_engine("lightcone", circuit), circuit, seed, batch=4)
+    assert_close(weight_gradient[-1, :, 2], torch.zeros(circuit.n_qubits, dtype=torch.float64), atol=1e-12, rtol=0)
+    assert circuit.n_weights - circuit.n_effective_weights == circuit.n_qubits
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+@pytest.mark.parametrize("entangler", ["ring", "line"])
+def test_a_wire_outside_the_cone_changes_nothing(n_blocks: int, entangler: str) -> None:
+    circuit = DataReupload(9, n_blocks, entangler)
+    inputs, weights = random_angles(circuit, 1, batch=2)
+    gradient = torch.autograd.grad(make_engine("pennylane", circuit)(inputs, weights)[:, 4].sum(), inputs)[0]
+    reached = gradient.reshape(2, 9, 3).abs().amax((0, 2)) > 1e-12
+    assert reached.tolist() == [abs(wire - 4) < n_blocks for wire in range(9)]
+
+
+def test_layer_keeps_its_weights_when_the_engine_changes() -> None:
+    layer = ReuploadLayer(5, 3).double()
+    other = layer.with_engine("pennylane")
+    inputs = torch.randn(2, 3, 15, dtype=torch.float64)
+    assert other.weights is layer.weights
+    assert_close(other(inputs), layer(inputs), atol=VALUE, rtol=0)
+    with torch.no_grad():
+        layer.weights.add_(0.3)
+    assert_close(other(inputs), layer(inputs), atol=VALUE, rtol=0)
+    other(inputs).sum().backward()
+    assert layer.weights.grad is not None and layer.weights.grad.abs().max() > 0
+    assert list(layer.state_dict()) == list(other.state_dict()) == ["weights"]
+
+
+def test_samples_do_not_see_their_batch_mates() -> None:
+    layer = ReuploadLayer(9, 3).double()
+    inputs = torch.randn(6, 27, dtype=torch.float64)
+    alone = torch.cat([layer(row) for row in inputs.split(1)])
+    assert_close(layer(inputs), alone, atol=1e-14, rtol=0)
+
+
+def test_float32_stays_close_to_float64() -> None:
+    layer = ReuploadLayer(9, 4)
+    inputs = torch.randn(8, 27) * 3
+    single = layer(inputs)
+    assert single.dtype == torch.float32
+    assert_close(single.double(), layer.double()(inputs.double()), atol=2e-6, rtol=0)

@@ -1,0 +1,16 @@
+"""Settings for the whole suite."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from hypothesis import settings
+
+# Laws are checked on drawn examples; how long one takes is not a law. The same examples every time.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
+# One thread: the tensors are small, and results do not depend on how many cores a machine has.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,73 @@
+"""Random circuits and a third way to evaluate them, written with nothing but Kronecker products."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from circuits import ENTANGLERS, DataReupload
+
+PAULI = {
+    "X": torch.tensor([[0, 1], [1, 0]], dtype=torch.complex128),
+    "Y": torch.tensor([[0, -1j], [1j, 0]], dtype=torch.complex128),
+    "Z": torch.tensor([[1, 0], [0, -1]], dtype=torch.complex128),
+}
+IDENTITY = torch.eye(2, dtype=torch.complex128)
+
+
+def exponential(axis: str, angle: Tensor) -> Tensor:
+    """exp(-i angle/2 P) = cos(angle/2) I - i sin(angle/2) P."""
+    return torch.cos(angle / 2) * IDENTITY - 1j * torch.sin(angle / 2) * PAULI[axis]
+
+
+def kron_all(matrices: list[Tensor]) -> Tensor:
+    out = matrices[0]
+    for matrix in matrices[1:]:
+        out = torch.kron(out, matrix)
+    return out
+
+
+def on_wires(n: int, placed: dict[int, Tensor]) -> Tensor:
+    return kron_all([placed.get(wire, IDENTITY) for wire in range(n)])
+
+
+def oracle(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
+    """<Z> [batch, n] of the circuit as written in `gates()`, one 2^n x 2^n matrix a gate."""
+    n = circuit.n_qubits
+    rows = []
+    for angles in inputs.reshape(-1, n, 3):
+        state = torch.zeros(2**n, dtype=torch.complex128)
+        state[0] = 1
+        for gate in circuit.gates():
+            if gate.name == "CZ":
+                projector = (IDENTITY - PAULI["Z"]) / 2
+                matrix = on_wires(n, {}) - 2 * on_wires(n, dict.fromkeys(gate.wires, projector))
+            else:
+                (wire,) = gate.wires
+                phi, theta, omega = angles[wire] if gate.source == "inputs" else weights[gate.block, wire]
+                rot = exponential("Z", omega) @ exponential("Y", theta) @ exponential("Z", phi)
+                matrix = on_wires(n, {wire: rot})
+            state = matrix @ state
+        rows.append(torch.stack([(state.conj() @ on_wires(n, {wire: PAULI["Z"]}) @ state).real for wire in range(n)]))
+    return torch.stack(rows)
+
+
+def random_circuits(max_qubits: int = 8, max_blocks: int = 5) -> st.SearchStrategy[tuple[DataReupload, int]]:
+    """A circuit, and the seed of its angles."""
+    return st.tuples(
+        st.builds(
+            DataReupload,
+            n_qubits=st.integers(1, max_qubits),
+            n_blocks=st.integers(1, max_blocks),
+            entangler=st.sampled_from(ENTANGLERS),
+        ),
+        st.integers(0, 2**31),
+    )
+
+
+def random_angles(circuit: DataReupload, seed: int, batch: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(batch, circuit.n_inputs, generator=generator, dtype=torch.float64) * 2
+    weights = torch.randn(circuit.weight_shape, generator=generator, dtype=torch.float64) * 2
+    return inputs.requires_grad_(), weights.requires_grad_()
