@@ -120,7 +120,7 @@ class LightConeEngine:
             return state * statevector.cz_signs(width, pairs, **kind).unsqueeze(-1)
         rows = []
         for centre in range(n):
-            present = [(k, l) for k, l in pairs if centre + k - radius >= 0 and centre + l - radius < n]
+            present = [(j, k) for j, k in pairs if centre + j - radius >= 0 and centre + k - radius < n]
             rows.append(statevector.cz_signs(width, present, **kind))
         signs = torch.stack(rows, dim=1).unsqueeze(-1)
         return (state.reshape(-1, n, batch) * signs).reshape(state.shape)
