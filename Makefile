@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DATA_DIR ?=
 
 .PHONY: demo test test-all lint clean install
 
@@ -17,8 +16,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
+# Real digits that ship with scikit-learn: no network connection and no data folder needed.
 demo: $(STAMP)
-	$(BIN)/python -m sqnn.demo
+	rm -rf demo
+	$(BIN)/sqnn train --model sqdr-cnn --data digits --epochs 60 --batch-size 32 --seed 0 --out demo
+	$(BIN)/sqnn evaluate demo
+	@echo "Look at demo/training.png; predict with: $(BIN)/sqnn predict demo IMAGE"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -65,7 +65,7 @@ class PennyLaneEngine:
         try:
             self.qnode = build_qnode(circuit, device, diff_method)
         except qml.exceptions.QuantumFunctionError as error:
-            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {device.name}: {error}") from error
+            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {device.name}") from error
         if diff_method in ("adjoint", "parameter-shift", "spsa", "finite-diff"):
             self.qnode = qml.transforms.broadcast_expand(self.qnode)
         self.torch_layer = qml.qnn.TorchLayer(self.qnode, {"weights": circuit.weight_shape})

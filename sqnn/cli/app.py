@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Annotated
 
+import torch
 import typer
 
 import sqnn
@@ -18,7 +19,7 @@ from sqnn.training import NotFiniteError
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
 # Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
-UsageError = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 app = typer.Typer(
     name="sqnn",
@@ -56,13 +57,23 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         return _complain(error.format_message())  # type: ignore[attr-defined]
     except (typer.Abort, KeyboardInterrupt):
-        print("sqnn: interrupted; a training run goes on with: sqnn train --resume FOLDER", file=sys.stderr)
-        return INTERRUPTED
+        result = INTERRUPTED
     except (ValueError, OSError, NotFiniteError) as error:
         if os.environ.get(DEBUG):
             raise
         return _complain(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if os.environ.get(DEBUG) or not _out_of_memory(error):
+            raise
+        return _complain("out of memory; take fewer n_qubits or channels, or a smaller batch_size")
+    if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
+        print("sqnn: interrupted; a training run goes on with: sqnn train --resume FOLDER", file=sys.stderr)
     return result if isinstance(result, int) else 0
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # torch raises an error of its own where a GPU is full, and a plain RuntimeError where the main memory is.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _complain(message: str) -> int:

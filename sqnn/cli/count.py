@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sqnn.cli.options import given, model_options, option, read_config, with_options
-from sqnn.cli.output import console, parameter_table, write_json
+from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.source import open_model
 from sqnn.metrics import count as count_parameters
 from sqnn.models import MODELS, ConfigError, create_model
@@ -40,6 +40,7 @@ def count(
 
     sqnn count runs/mnist-0
     """
+    check_json(json)
     settings = given({**read_config(config), **given(values)})
     model: Any
     if path is not None:
@@ -63,6 +64,6 @@ def _size(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     parts = value.lower().split("x")
-    if not all(part.isdigit() for part in parts) or len(parts) not in (1, 2):
+    if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) not in (1, 2):
         raise ConfigError(f"image_size: got {value!r}, expected height and width such as 28x28")
     return (int(parts[0]), int(parts[-1]))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from circuits import ENGINES
-from sqnn.cli.output import table, write_json
+from sqnn.cli.output import check_json, table, write_json
 from sqnn.cli.source import open_data, open_model
 from sqnn.data import DATASETS
 from sqnn.training import SPLITS
@@ -31,6 +31,7 @@ def evaluate(
 
     sqnn evaluate model.safetensors --data digits --engine pennylane
     """
+    check_json(json)
     network: Any
     network, classes = open_model(path)
     images = open_data(path, data, data_dir)

@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from sqnn.models import MODELS, ConfigError, ModelConfig
+from sqnn.models.config import read_yaml
 from sqnn.training import TrainingConfig
 
 Parameters = list[inspect.Parameter]
@@ -82,7 +83,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        values = yaml.safe_load(path.read_text())
+        values = read_yaml(path.read_text())
     except FileNotFoundError as error:
         raise ConfigError(f"config: no file {path}") from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -90,6 +91,17 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"config: {path} holds {type(values).__name__}, expected a mapping of option names to values")
     return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def check_kinds(settings: dict[str, Any], options: Parameters) -> None:
+    """Raise ConfigError where a configuration file gives one of these options a value of another kind."""
+    expected = {str: "a name", int: "a whole number", Path: "a path"}
+    for parameter in options:
+        kind = _scalar(typing.get_args(parameter.annotation)[0])
+        kinds = (str, Path) if kind is Path else (kind,)
+        value = settings.get(parameter.name)
+        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise ConfigError(f"{parameter.name}: got {value!r}, expected {expected[kind]}")
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +132,7 @@ def _scalar(hint: Any) -> Any:
     """Return the type that the command line reads for a field; lists of numbers come as text."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
-    return hint if hint in (int, float, bool, str) else str
+    return hint if hint in (int, float, bool, str, Path) else str
 
 
 def _shown(value: Any) -> str:

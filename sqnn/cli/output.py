@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sqnn.metrics import ParameterCount
+from sqnn.models import ConfigError
 from sqnn.training.folder import write_text
 
 console = Console(highlight=False, soft_wrap=True)
@@ -37,8 +38,19 @@ def parameter_table(title: str, counts: ParameterCount) -> None:
     table(title, ("part", "parameters", "effective"), rows)
 
 
+def check_json(path: Path | None) -> None:
+    """Raise ConfigError where the user asked for a JSON file that cannot be written, before any work is done."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f"json: {path} is a folder, expected the name of a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"json: cannot write {path} ({error.strerror}); choose a writable folder") from error
+
+
 def write_json(path: Path | None, value: Any) -> None:
     """Write `value` to `path` where the user asked for it; the file appears whole or not at all."""
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(value, indent=1) + "\n")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sqnn.cli.output import console, table, write_json
+from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import open_model
 from sqnn.data import read_images
 from sqnn.training import predict as ask
@@ -26,6 +26,7 @@ def predict(
 
     sqnn predict model.safetensors images.npy --json probabilities.json
     """
+    check_json(json)
     model, classes = open_model(path)
     config: Any = model.config
     probabilities = ask(model, read_images(images, config.in_channels, config.image_size))

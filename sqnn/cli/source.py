@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from sqnn.data import ImageData, load_data
+from sqnn.data import DATASETS, ImageData, load_data
 from sqnn.models import load_model, read_header
+from sqnn.models.config import require_one_of
 from sqnn.training import RunFolder
 
 
@@ -28,9 +29,12 @@ def open_model(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
 
 def open_data(path: Path, name: str | None, data_dir: Path | None) -> ImageData:
     """Load the named data, or those of the run in `path`, or the digits where neither says."""
-    stored: dict[str, Any] = {}
     if name is None and path.is_dir():
-        stored = dict(RunFolder(path).read_settings()["data"])
-        name = stored.pop("name")
-    options = {**stored, **({"data_dir": data_dir} if data_dir else {})}
-    return load_data(name or "digits", **options)
+        return RunFolder(path).load_data(data_dir)
+    return named_data(name or "digits", data_dir)
+
+
+def named_data(name: str, data_dir: Path | None = None, **options: Any) -> ImageData:
+    """Load the data set called `name`; ConfigError names the option `data` where there is none."""
+    require_one_of("data", name, DATASETS)
+    return load_data(name, data_dir, **options)

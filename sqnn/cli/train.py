@@ -7,9 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from sqnn.cli.options import given, model_options, option, read_config, split_training, training_options, with_options
-from sqnn.cli.output import console, parameter_table, table, write_json
-from sqnn.data import DATASETS, load_data
+from sqnn.cli.options import (
+    check_kinds,
+    given,
+    model_options,
+    option,
+    read_config,
+    split_training,
+    training_options,
+    with_options,
+)
+from sqnn.cli.output import check_json, console, parameter_table, table, write_json
+from sqnn.cli.source import named_data
+from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ConfigError, create_model
 from sqnn.training import Run, TrainingConfig, fit, resume
@@ -49,10 +59,12 @@ def train(
 
     sqnn train --resume runs/mnist-0
     """
-    settings = {**read_config(config), **given(values)}
-    trainer = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    settings = given({**read_config(config), **given(values)})
+    check_kinds(settings, SOURCE_OPTIONS)
+    check_json(json)
+    trainer: dict[str, Any] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     if resume_from is not None:
-        source = {"data_dir": settings.pop("data_dir", None)}
+        source: dict[str, Any] = {"data_dir": settings.pop("data_dir", None)}
         if settings:
             raise ConfigError(f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out")
         run = resume(resume_from, **source, progress=progress, trainer=trainer)
@@ -63,18 +75,19 @@ def train(
 
 
 def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) -> Run:
-    settings = given(settings)
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     out = settings.pop("out", None)
     training, model_settings = split_training(
         {key: value for key, value in settings.items() if key not in ("data_dir", "validation")}
     )
     seed = TrainingConfig.from_dict(training).seed
-    source = {key: settings[key] for key in ("data_dir", "validation") if key in settings}
-    data = load_data(data_name, **source)
+    source: dict[str, Any] = {key: settings[key] for key in ("data_dir", "validation") if key in settings}
+    data = named_data(data_name, **source)
     model = create_model(name, data, seed=seed, **model_settings)
     parameter_table(f"{name}", count(model))
-    stored = {key: str(Path(value).resolve()) if key == "data_dir" else value for key, value in source.items()}
+    stored: dict[str, Any] = {
+        key: str(Path(value).resolve()) if key == "data_dir" else value for key, value in source.items()
+    }
     return fit(model, data, out=out, progress=progress, trainer=trainer, data_source=stored, **training)
 
 

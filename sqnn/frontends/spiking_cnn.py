@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -61,9 +62,7 @@ class SpikingCNN(nn.Module):
         if readout not in READOUTS:
             raise ValueError(f"readout: got {readout!r}, expected one of {', '.join(READOUTS)}")
         widths = [in_channels, *channels]
-        self.blocks = nn.ModuleList(
-            SpikingBlock(before, after, make_neuron) for before, after in zip(widths, widths[1:], strict=False)
-        )
+        self.blocks = nn.ModuleList(SpikingBlock(before, after, make_neuron) for before, after in pairwise(widths))
         self.linear = nn.Linear(widths[-1], n_features)
         self.output = make_neuron(n_features) if readout == "spike" else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from typing import Any, Self
@@ -66,12 +67,26 @@ class ModelConfig:
     def from_yaml(cls, text: str) -> Self:
         """Build from YAML text; ConfigError on text that is not a mapping of known fields."""
         try:
-            values = yaml.safe_load(text)
+            values = read_yaml(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"config: not readable as YAML ({str(error).splitlines()[0]})") from error
         if not isinstance(values, dict):
             raise ConfigError(f"config: got {type(values).__name__}, expected a mapping of field names to values")
         return cls.from_dict(values)
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, and numbers such as 1e-3, which YAML 1.1 takes for text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(text: str) -> Any:
+    """Return the plain values that YAML text stands for; yaml.YAMLError where it is none."""
+    return yaml.load(text, _Loader)
 
 
 def require(holds: bool, name: str, value: object, expected: str) -> None:

@@ -28,7 +28,7 @@ class DataShape(Protocol):
 
 def model_class(name: str) -> Any:
     """Return the class of the named network; ConfigError lists the known names."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ConfigError(f"model: got {name!r}, expected one of {', '.join(MODELS)}")
     return MODELS[name]
 
@@ -59,5 +59,7 @@ def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **o
 
 def build(name: str, config: ModelConfig, *, seed: int = 0) -> nn.Module:
     """Build the network called `name` from its configuration, weights drawn from `seed`."""
-    network: nn.Module = model_class(name)(config, torch.Generator().manual_seed(seed))
+    # PyTorch's layers draw weights as they are made, which ours replace: the global generator is put back.
+    with torch.random.fork_rng(devices=[]):
+        network: nn.Module = model_class(name)(config, torch.Generator().manual_seed(seed))
     return network

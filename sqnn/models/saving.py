@@ -16,7 +16,6 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
-from sqnn.models.config import ConfigError
 from sqnn.models.create import build, model_class, model_name
 
 FORMAT = "sqnn-model-1"
@@ -66,9 +65,12 @@ def read_header(path: str | Path) -> dict[str, Any]:
         raise ModelFileError(f"path: {path} is a safetensors file, but not a network of sqnn (format {FORMAT})")
     try:
         classes = json.loads(header.get("classes", "[]"))
-        return {"model": header["model"], "config": json.loads(header["config"]), "classes": classes}
+        found = {"model": header["model"], "config": json.loads(header["config"]), "classes": classes}
     except (KeyError, json.JSONDecodeError) as error:
         raise ModelFileError(f"path: {path} has a damaged header ({error})") from error
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ModelFileError(f"path: {path} has a damaged header (classes are no list of names)")
+    return found
 
 
 def load_model(path: str | Path) -> nn.Module:
@@ -80,10 +82,13 @@ def load_model(path: str | Path) -> nn.Module:
     header = read_header(path)
     try:
         config = model_class(header["model"]).config_class.from_dict(header["config"])
-    except (ConfigError, TypeError) as error:
+        model = build(header["model"], config)
+    except (ValueError, TypeError) as error:
         raise ModelFileError(f"path: {path} has a configuration that builds no network ({error})") from error
-    model = build(header["model"], config)
-    load_weights(model, safetensors.torch.load_file(path), str(path))
+    state = safetensors.torch.load_file(path)
+    for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:
+        model.to(dtype)
+    load_weights(model, state, str(path))
     return model.eval()
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -16,8 +19,12 @@ from sqnn.frontends import READOUTS, SpikingCNN
 from sqnn.models.config import ModelConfig, option, require, require_one_of
 from sqnn.models.initial import reset_parameters
 from sqnn.neurons import IF, LIF, RESETS, SURROGATES
+from sqnn.neurons.lif import BETA_MARGIN, MIN_THRESHOLD
 
 NEURONS: tuple[str, ...] = ("if", "lif")
+STATE_VECTOR_DEVICES = ("default.qubit", "lightning.qubit", "lightning.gpu", "lightning.kokkos")
+MAX_STATE_VECTOR_QUBITS = 30
+"""Most qubits of a PennyLane state vector: at 16 bytes an amplitude, 30 qubits take 16 GiB for each image."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +47,7 @@ class SQDRCNNConfig(ModelConfig):
     initial_membrane: float = option(0.5, "membrane at the first step, in thresholds")
     surrogate: str = option("atan", f"surrogate gradient: {', '.join(SURROGATES)}")
     readout: str = option("spike", f"what the front-end is read by: {', '.join(READOUTS)}")
-    angle_scale: float = option(2 * math.pi, "radians that a readout of 1 turns")
+    angle_scale: float = option(math.pi, "radians that a readout of 1 turns")
     n_qubits: int = option(9, "qubits of the circuit")
     n_blocks: int = option(2, "re-upload blocks of the circuit")
     entangler: str = option("ring", f"CZ layer between blocks: {', '.join(ENTANGLERS)}")
@@ -84,6 +91,10 @@ class SQDRCNNConfig(ModelConfig):
         require(all(width > 0 for width in self.mlp_hidden), "mlp_hidden", self.mlp_hidden, "positive widths")
         require(0 < self.beta < 1, "beta", self.beta, "a decay strictly between 0 and 1")
         require(self.threshold > 0, "threshold", self.threshold, "a positive threshold")
+        learned = BETA_MARGIN < self.beta < 1 - BETA_MARGIN
+        require(learned or not self.learn_beta, "beta", self.beta, f"at least {BETA_MARGIN:g} from 0 and 1 if learned")
+        learned = self.threshold > MIN_THRESHOLD
+        require(learned or not self.learn_threshold, "threshold", self.threshold, f"above {MIN_THRESHOLD:g} if learned")
         require(self.angle_scale > 0, "angle_scale", self.angle_scale, "a positive angle in radians")
         require(self.logit_scale > 0, "logit_scale", self.logit_scale, "a positive factor")
         require(not self.learn_beta or self.neuron == "lif", "learn_beta", True, "neuron lif (an if has no decay)")
@@ -99,6 +110,14 @@ class SQDRCNNConfig(ModelConfig):
             "n_qubits",
             self.n_qubits,
             f"at least num_classes = {self.num_classes} where mlp is off",
+        )
+        require(
+            self.engine != "pennylane"
+            or self.device not in STATE_VECTOR_DEVICES
+            or self.n_qubits <= MAX_STATE_VECTOR_QUBITS,
+            "n_qubits",
+            self.n_qubits,
+            f"at most {MAX_STATE_VECTOR_QUBITS} with engine pennylane on {self.device}",
         )
         try:
             make_encoder(self.encoding, self.timesteps)
@@ -173,20 +192,20 @@ class SQDRCNN(nn.Module):
 
     def _make_neuron(self, channels: int) -> LIF:
         c = self.config
-        shared = {
-            "threshold": c.threshold,
-            "reset": c.reset,
-            "surrogate": c.surrogate,
-            "detach_reset": c.detach_reset,
-            "learn_threshold": c.learn_threshold,
-            "channels": channels if c.learn_beta or c.learn_threshold else None,
-            "initial_membrane": c.initial_membrane,
-        }
-        return IF(**shared) if c.neuron == "if" else LIF(beta=c.beta, learn_beta=c.learn_beta, **shared)
+        kind: Callable[..., LIF] = IF if c.neuron == "if" else partial(LIF, beta=c.beta, learn_beta=c.learn_beta)
+        return kind(
+            threshold=c.threshold,
+            reset=c.reset,
+            surrogate=c.surrogate,
+            detach_reset=c.detach_reset,
+            learn_threshold=c.learn_threshold,
+            channels=channels if c.learn_beta or c.learn_threshold else None,
+            initial_membrane=c.initial_membrane,
+        )
 
     def _make_head(self) -> nn.Sequential:
         widths = [self.config.n_qubits, *self.config.mlp_hidden, self.config.num_classes]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU()]
         return nn.Sequential(*layers[:-1])

@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+KEYS = frozenset({"state_dict", "epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers"})
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
 class CheckpointError(ValueError):
@@ -38,14 +43,43 @@ class SafeCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a checkpoint as tensors and plain values; CheckpointError on anything else."""
         try:
+            _check_sums(path)
             loaded: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         except FileNotFoundError as error:
             raise CheckpointError(f"checkpoint: no file {path}") from error
         except pickle.UnpicklingError as error:
             raise CheckpointError(f"checkpoint: {path} holds more than tensors and plain values; refused") from error
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"checkpoint: {path} is not a whole checkpoint ({reason})") from error
-        if not isinstance(loaded, dict) or "state_dict" not in loaded:
+        if not isinstance(loaded, dict) or not loaded.keys() >= KEYS:
             raise CheckpointError(f"checkpoint: {path} is not a checkpoint of a training run")
         return loaded
+
+
+class EpochCheckpoint(ModelCheckpoint):
+    """Lightning's choice of what to keep, for a folder that may have been moved between two sessions of a run."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the best score so far; its file is looked for in this folder, not in the one of old."""
+        here = Path(str(self.dirpath))
+        moved = {name: self._moved(here, state_dict[name]) for name in PATHS}
+        kept = {self._moved(here, path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **moved, "best_k_models": kept, "dirpath": self.dirpath})
+
+    @property
+    def best_score(self) -> float:
+        """The best monitored value so far."""
+        return float(torch.as_tensor(self.best_model_score))
+
+    @staticmethod
+    def _moved(here: Path, path: str) -> str:
+        return str(here / Path(path).name) if path else path
+
+
+def _check_sums(path: Any) -> None:
+    """Raise ValueError where a part of the file has changed since it was written; torch itself does not look."""
+    with zipfile.ZipFile(path) as file:
+        damaged = file.testzip()
+    if damaged is not None:
+        raise ValueError(f"{damaged} has changed since it was written")

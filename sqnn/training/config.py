@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from sqnn.data.errors import SEED_LIMIT
+from sqnn.data.module import MAX_BATCH
 from sqnn.models.config import ConfigError, option, require, require_one_of
 
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
+MAX_LEARNING_RATE = 1e6
+"""Far beyond any use, and small enough that an optimiser's own arithmetic does not overflow."""
 SCHEDULES: tuple[str, ...] = ("one-cycle", "cosine", "constant")
 
 
@@ -17,7 +22,7 @@ class TrainingConfig:
 
     epochs: int = option(10, "passes over the training images")
     batch_size: int = option(128, "images a step")
-    learning_rate: float = option(0.02, "peak learning rate")
+    learning_rate: float = option(0.05, "peak learning rate")
     optimizer: str = option("adam", f"optimiser: {', '.join(OPTIMIZERS)}")
     weight_decay: float = option(0.0, "weight decay")
     schedule: str = option("one-cycle", f"learning rate over the run: {', '.join(SCHEDULES)}")
@@ -25,16 +30,18 @@ class TrainingConfig:
     seed: int = option(0, "seed of initial weights, order of the images and random encoders")
 
     def __post_init__(self) -> None:
-        for name, low in (("epochs", 1), ("batch_size", 2), ("seed", 0)):
+        for name, low, high in (("epochs", 1, None), ("batch_size", 2, MAX_BATCH), ("seed", 0, SEED_LIMIT - 1)):
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool)
-            require(whole and value >= low, name, value, f"a whole number of at least {low}")
-        require(self.seed < 2**63, "seed", self.seed, "a whole number below 2^63")
-        for name, strict in (("learning_rate", True), ("weight_decay", False), ("gradient_clip", False)):
+            expected = f"of at least {low}" if high is None else f"from {low} to {high:,}"
+            fits = whole and value >= low and (high is None or value <= high)
+            require(fits, name, value, f"a whole number {expected}")
+        for name in ("learning_rate", "weight_decay", "gradient_clip"):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            fits = number and (value > 0 if strict else value >= 0) and value < float("inf")
-            require(fits, name, value, "a positive number" if strict else "a number of at least 0")
+            require(number and 0 <= value < math.inf, name, value, "a finite number of at least 0")
+        rate = self.learning_rate
+        require(0 < rate <= MAX_LEARNING_RATE, "learning_rate", rate, f"above 0 and at most {MAX_LEARNING_RATE:g}")
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
         require_one_of("schedule", self.schedule, SCHEDULES)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import TQDMProgressBar
 from torch import Tensor, nn
 
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.training.config import TrainingConfig
 from sqnn.training.module import EVALUATION_SEED, Classifier
 from sqnn.training.quiet import quiet
+from sqnn.training.trainer import make_trainer
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 PREDICT_BATCH = 512
@@ -48,19 +49,10 @@ def evaluate(
     if not len(images):
         raise ValueError(f"split: {split} of {data.name} holds no images")
     check_fit(model, data)
-    was_training = model.training
     module = Classifier(model, TrainingConfig(), len(data.classes))
-    with quiet():
-        loop = pl.Trainer(
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            callbacks=[TQDMProgressBar(refresh_rate=5)] if progress else [],
-            **{"accelerator": "auto", "devices": 1, **(trainer or {})},
-        )
+    with quiet(), evaluating(model):
+        loop = make_trainer(trainer, progress, logger=False, enable_checkpointing=False)
         (scores,) = loop.test(module, ImageDataModule(data).loader(split), verbose=False)
-    model.cpu().train(was_training)
     return Evaluation(
         split, len(images), scores["test_accuracy"], scores["test_loss"], module.confusion.compute().int().tolist()
     )
@@ -79,8 +71,20 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
 def predict(model: nn.Module, images: Tensor) -> Tensor:
     """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1]."""
     generator = torch.Generator().manual_seed(EVALUATION_SEED)
-    was_training = model.training
+    with evaluating(model) as device:
+        parts = [model(part.to(device), generator).softmax(-1) for part in images.split(PREDICT_BATCH)]
+    return torch.cat(parts).to(images.device)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[torch.device]:
+    """Within the block, `model` is in evaluation mode; behind it, every part has its mode and its device again."""
+    modes = {part: part.training for part in model.modules()}
+    device = next(model.parameters()).device
     model.eval()
-    parts = [model(part, generator).softmax(-1) for part in images.split(PREDICT_BATCH)]
-    model.train(was_training)
-    return torch.cat(parts)
+    try:
+        yield device
+    finally:
+        model.to(device)
+        for part, mode in modes.items():
+            part.training = mode

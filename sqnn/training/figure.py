@@ -36,13 +36,15 @@ def plot_run(result: dict[str, Any], history: pd.DataFrame) -> Figure:
 
 
 def _curves(axes: Axes, history: pd.DataFrame, quantity: str, factor: float, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for split, colour in (("train", TRAIN_COLOUR), ("validation", VALIDATION_COLOUR)):
         name = f"{split}_{quantity}"
         if name in history:
             axes.plot(history.index, factor * history[name], color=colour, marker="o", ms=3, label=split)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
 

@@ -8,23 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
-from sqnn.data import ImageData, ImageDataModule, load_data
+from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
 from sqnn.models import save_model
 from sqnn.models.config import ConfigError
 from sqnn.models.create import build, model_class, model_name
 from sqnn.models.saving import load_weights
-from sqnn.training.checkpoints import SafeCheckpointIO
+from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.config import TrainingConfig
-from sqnn.training.evaluate import evaluate
+from sqnn.training.evaluate import check_fit, evaluate
 from sqnn.training.folder import RunError, RunFolder, write_text
 from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
+from sqnn.training.trainer import make_trainer
 from sqnn.training.versions import versions
 
 RUNS = Path("runs")
@@ -49,18 +49,21 @@ def fit(
     Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run.
     """
     config = TrainingConfig.from_dict(training)
+    check_fit(model, data)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
         raise ConfigError(f"data: {data!r} needs training, validation and test images")
     place = RunFolder(Path(out) if out is not None else free_folder(model, data))
-    place.create(
-        {
-            "model": model_name(model),
-            "config": model.config.to_dict(),  # type: ignore[union-attr, operator]
-            "training": config.to_dict(),
-            "data": {"name": data.name, **(data_source or {})},
-        }
-    )
-    return _run(model, data, config, place, progress, trainer or {}, resume=False)
+    model_config: Any = model.config
+    settings = {
+        "model": model_name(model),
+        "config": model_config.to_dict(),
+        "training": config.to_dict(),
+        "data": {"name": data.name, **(data_source or {})},
+    }
+    # The trainer comes first: options that it refuses leave no folder behind.
+    loop = _trainer(config, place, progress, trainer)
+    place.create(settings)
+    return _run(loop, model, data, config, place, trainer, checkpoint=None)
 
 
 def resume(
@@ -87,9 +90,14 @@ def resume(
     except (ConfigError, TypeError) as error:
         raise RunError(f"run: {place.settings} describes no run ({error})") from error
     if data is None:
-        source = dict(settings["data"])
-        data = load_data(source.pop("name"), **{**source, **({"data_dir": data_dir} if data_dir else {})})
-    return _run(model, data, config, place, progress, trainer or {}, resume=True)
+        data = place.load_data(data_dir)
+    check_fit(model, data)
+    if place.last.is_file():
+        load_weights(model, _weights(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
+    loop = _trainer(config, place, progress, trainer)
+    place.remove_partials()
+    checkpoint = str(place.last) if place.last.is_file() else None
+    return _run(loop, model, data, config, place, trainer, checkpoint)
 
 
 def free_folder(model: nn.Module, data: ImageData) -> Path:
@@ -100,44 +108,50 @@ def free_folder(model: nn.Module, data: ImageData) -> Path:
     return RUNS / f"{model_name(model)}-{data.name}-{number}"
 
 
+def _trainer(config: TrainingConfig, place: RunFolder, progress: bool, options: dict[str, Any] | None) -> pl.Trainer:
+    best = EpochCheckpoint(
+        place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
+    )
+    last = EpochCheckpoint(place.checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    with quiet():
+        return make_trainer(
+            options,
+            progress,
+            max_epochs=config.epochs,
+            logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
+            callbacks=[best, last],
+            plugins=[SafeCheckpointIO()],
+            gradient_clip_val=config.gradient_clip or None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+        )
+
+
+def _weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Return the network's weights out of a checkpoint of the training module."""
+    prefix = "model."
+    return {name.removeprefix(prefix): t for name, t in checkpoint["state_dict"].items() if name.startswith(prefix)}
+
+
 def _run(
+    loop: pl.Trainer,
     model: nn.Module,
     data: ImageData,
     config: TrainingConfig,
     place: RunFolder,
-    progress: bool,
-    options: dict[str, Any],
-    *,
-    resume: bool,
+    options: dict[str, Any] | None,
+    checkpoint: str | None,
 ) -> Run:
     started = time.perf_counter()
-    best = ModelCheckpoint(
-        place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
-    )
-    last = ModelCheckpoint(place.checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     with quiet():
-        loop = pl.Trainer(
-            max_epochs=config.epochs,
-            logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
-            callbacks=[best, last, *([TQDMProgressBar(refresh_rate=5)] if progress else [])],
-            plugins=[SafeCheckpointIO()],
-            gradient_clip_val=config.gradient_clip or None,
-            enable_progress_bar=progress,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=10,
-            **{"accelerator": "auto", "devices": 1, **options},
-        )
-        checkpoint = str(place.last) if resume and place.last.is_file() else None
         loop.fit(
             Classifier(model, config, len(data.classes)),
             ImageDataModule(data, config.batch_size, config.seed),
             ckpt_path=checkpoint,
         )
+    best = next(c for c in loop.checkpoint_callbacks if isinstance(c, EpochCheckpoint) and c.monitor)
     chosen = SafeCheckpointIO().load_checkpoint(place.best)
-    prefix = "model."
-    weights = {name.removeprefix(prefix): t for name, t in chosen["state_dict"].items() if name.startswith(prefix)}
-    load_weights(model.cpu(), weights, str(place.best))
+    load_weights(model.cpu(), _weights(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
     score = evaluate(model, data, "test", progress=False, trainer=options)
@@ -149,7 +163,7 @@ def _run(
         "epochs": config.epochs,
         "seed": config.seed,
         "best_epoch": int(chosen["epoch"]) + 1,
-        "validation_accuracy": float(best.best_model_score),  # type: ignore[arg-type]
+        "validation_accuracy": best.best_score,
         "test_accuracy": score.accuracy,
         "test_loss": score.loss,
         "confusion": score.confusion,

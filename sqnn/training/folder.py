@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from sqnn.data import ImageData, load_data
+
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 
 
@@ -74,6 +76,11 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
 
+    def remove_partials(self) -> None:
+        """Remove what a killed process left half written."""
+        for partial in self.path.rglob(".*.partial"):
+            partial.unlink(missing_ok=True)
+
     def read_settings(self) -> dict[str, Any]:
         """Return the settings; RunError where the folder holds no run."""
         if not self.settings.is_file():
@@ -84,7 +91,18 @@ class RunFolder:
             raise RunError(f"run: {self.settings} is damaged ({str(error).splitlines()[0]})") from error
         if not isinstance(settings, dict) or not {"model", "config", "training", "data"} <= settings.keys():
             raise RunError(f"run: {self.settings} lacks model, config, training or data")
+        for name in ("config", "training", "data"):
+            if not isinstance(settings[name], dict):
+                raise RunError(f"run: {self.settings} is damaged ({name} is no mapping)")
         return settings
+
+    def load_data(self, data_dir: str | Path | None = None) -> ImageData:
+        """Load the data that the run began with, from `data_dir` where one is given."""
+        source = {**self.read_settings()["data"], **({"data_dir": data_dir} if data_dir else {})}
+        try:
+            return load_data(**source)
+        except TypeError as error:
+            raise RunError(f"run: {self.settings} tells of no data that can be loaded ({error})") from error
 
     def read_result(self) -> dict[str, Any]:
         """Return the final numbers; RunError where the run has not finished."""
@@ -99,13 +117,15 @@ class RunFolder:
         """Return one row an epoch, gathered from the CSV logs of all the sessions of this run."""
         tables = []
         for log in sorted(self.logs.glob("csv/version_*/metrics.csv"), key=lambda p: int(p.parent.name.split("_")[1])):
+            if not log.stat().st_size:  # a session that was killed before its first line
+                continue
             table = pd.read_csv(log)
             present = [name for name in CURVES if name in table]
             if "epoch" in table and present:
                 tables.append(table.groupby("epoch")[present].last())
         if not tables:
             return pd.DataFrame(columns=list(CURVES))
-        merged = pd.concat(tables)
+        merged = pd.concat(tables).reindex(columns=list(CURVES))
         merged = merged[~merged.index.duplicated(keep="last")].sort_index().dropna(how="all")
         return merged.set_axis(pd.Index(merged.index.astype(int) + 1, name="epoch"))
 

@@ -32,10 +32,9 @@ class Classifier(pl.LightningModule):
         super().__init__()
         self.model = model
         self.training_config = training
-        accuracy = {"num_classes": num_classes, "average": "micro"}
-        self.validation_accuracy = MulticlassAccuracy(**accuracy)
-        self.test_accuracy = MulticlassAccuracy(**accuracy)
-        self.train_accuracy = MulticlassAccuracy(**accuracy)
+        self.train_accuracy, self.validation_accuracy, self.test_accuracy = (
+            MulticlassAccuracy(num_classes, average="micro") for _ in range(3)
+        )
         self.confusion = MulticlassConfusionMatrix(num_classes)
         self.noise_source = torch.Generator()
 
@@ -49,16 +48,23 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         images, labels = batch
-        logits = self(images)
+        try:
+            logits = self(images)
+        except ValueError as error:
+            # A circuit refuses angles that are not finite before there is a loss to look at.
+            if all(torch.isfinite(p).all() for p in self.model.parameters()):
+                raise
+            raise self._not_finite("weights became infinite or NaN") from error
         loss = F.cross_entropy(logits, labels)
         if not torch.isfinite(loss):
-            raise NotFiniteError(
-                f"loss became {loss.item()} in epoch {self.current_epoch + 1}; lower learning_rate or gradient_clip"
-            )
+            raise self._not_finite(f"loss became {loss.item()}")
         self.train_accuracy(logits.detach(), labels)
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
+
+    def _not_finite(self, what: str) -> NotFiniteError:
+        return NotFiniteError(f"{what} in epoch {self.current_epoch + 1}; lower learning_rate or gradient_clip")
 
     def on_validation_epoch_start(self) -> None:
         self._kept_state = self.noise_source.get_state()

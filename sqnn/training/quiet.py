@@ -11,13 +11,17 @@ HINTS = (
     ".*does not have many workers.*",
     ".*GPU available but not used.*",
     ".*number of training batches.*",
+    r".*isinstance\(treespec, LeafSpec\).*",
     ".*Checkpoint directory .* exists and is not empty.*",
 )
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within the block, hide Lightning's messages below warnings and the hints that do not apply to small data."""
+    """Within the block, hide Lightning's messages below warnings and the hints that do not apply to small data.
+
+    Ctrl-C leaves the block as a KeyboardInterrupt.
+    """
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -26,5 +30,8 @@ def quiet() -> Iterator[None]:
             for hint in HINTS:
                 warnings.filterwarnings("ignore", hint)
             yield
+    except SystemExit as stopped:
+        # Lightning answers Ctrl-C by ending the whole process; the caller decides about that.
+        raise KeyboardInterrupt from stopped
     finally:
         logger.setLevel(level)

@@ -37,7 +37,8 @@ class Run:
     def load(cls, folder: str | Path) -> Run:
         """Read a finished run from its folder; RunError where it is not one."""
         place = RunFolder(Path(folder))
-        return cls(place.path, load_model(place.model), place.read_result(), place.read_history())
+        result = place.read_result()
+        return cls(place.path, load_model(place.model), result, place.read_history())
 
     @property
     def validation_accuracy(self) -> float:

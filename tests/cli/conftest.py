@@ -1,0 +1,27 @@
+"""One finished run and one network of another shape, in a folder that the tests start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sqnn
+from sqnn.cli import main
+
+TRAIN = ("train", "--epochs", "1", "--channels", "2,3", "--n-qubits", "3", "--no-progress", "--accelerator", "cpu")
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory) -> Path:
+    """A folder with a finished run `run` on the digits, and `other.safetensors`, built for 28x28 pixels."""
+    folder = tmp_path_factory.mktemp("cli")
+    assert main([*TRAIN, "--out", str(folder / "run"), "--json", str(folder / "run.json")]) == 0
+    sqnn.save_model(sqnn.create_model("sqdr-cnn"), folder / "other.safetensors")
+    return folder
+
+
+@pytest.fixture
+def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(place)
+    return place

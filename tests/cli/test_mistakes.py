@@ -1,0 +1,168 @@
+"""Every mistake gets exit code 2 and one line on stderr that names what was wrong."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sqnn.cli import main
+
+T = "train --no-progress --out new --epochs 1"
+
+MISTAKES = [
+    ("bogus", "No such command 'bogus'"),
+    ("--bogus", "No such option: --bogus"),
+    ("train --bogus 1", "No such option: --bogus"),
+    (f"{T} --model bogus", "model: got 'bogus', expected one of sqdr-cnn"),
+    (f"{T} --data bogus", "data: got 'bogus', expected one of digits, mnist"),
+    (f"{T} --encoding bogus", "encoding: got 'bogus', expected one of direct, rate"),
+    (f"{T} --neuron bogus", "neuron: got 'bogus', expected one of if, lif"),
+    (f"{T} --engine bogus", "engine: got 'bogus', expected one of lightcone, pennylane"),
+    (f"{T} --entangler bogus", "entangler: got 'bogus', expected one of ring"),
+    (f"{T} --engine pennylane --device bogus", "device: PennyLane has no device 'bogus'"),
+    (f"{T} --engine pennylane --diff-method bogus", "diff_method: got 'bogus', expected one of best"),
+    (f"{T} --engine pennylane --device lightning.qubit --diff-method backprop", "diff_method: 'backprop' does not fit"),
+    (f"{T} --engine pennylane --n-qubits 60", "n_qubits: got 60, expected at most 30 with engine pennylane"),
+    (f"{T} --surrogate bogus", "surrogate: got 'bogus', expected one of atan"),
+    (f"{T} --readout bogus", "readout: got 'bogus', expected one of spike, membrane"),
+    (f"{T} --reset bogus", "reset: got 'bogus', expected one of subtract"),
+    (f"{T} --initial bogus", "initial: got 'bogus', expected one of uniform"),
+    (f"{T} --optimizer bogus", "optimizer: got 'bogus', expected one of adam"),
+    (f"{T} --schedule bogus", "schedule: got 'bogus', expected one of one-cycle"),
+    (f"{T} --epochs 0", "epochs: got 0, expected a whole number of at least 1"),
+    (f"{T} --epochs -1", "epochs: got -1"),
+    (f"{T} --epochs abc", "Invalid value for '--epochs'"),
+    (f"{T} --learning-rate nan", "learning_rate: got nan"),
+    (f"{T} --learning-rate 0", "learning_rate: got 0.0, expected above 0"),
+    (f"{T} --learning-rate 1e38", "learning_rate: got 1e+38"),
+    (f"{T} --gradient-clip -1", "gradient_clip: got -1.0"),
+    (f"{T} --weight-decay inf", "weight_decay: got inf"),
+    (f"{T} --batch-size 1", "batch_size: got 1, expected a whole number from 2"),
+    (f"{T} --batch-size 100000000", "batch_size: got 100000000, expected a whole number from 2 to 1,000,000"),
+    (f"{T} --timesteps 5", "timesteps: got 5, expected what the encoding takes"),
+    (f"{T} --timesteps 0", "timesteps: got 0, expected at least 1"),
+    (f"{T} --channels 2,x", "channels: got '2,x', expected whole numbers with commas"),
+    (f"{T} --channels ,", "channels: got (), expected one or more positive widths"),
+    (f"{T} --channels 2,2,2,2", "image_size: got (8, 8), expected at least 16 x 16 pixels for 4 pooling blocks"),
+    (f"{T} --mlp-hidden 0", "mlp_hidden: got (0,), expected positive widths"),
+    (f"{T} --n-qubits 0", "n_qubits: got 0, expected at least 1"),
+    (f"{T} --no-mlp --n-qubits 5", "n_qubits: got 5, expected at least num_classes = 10 where mlp is off"),
+    (f"{T} --beta 1.5", "beta: got 1.5"),
+    (f"{T} --learn-beta", "learn_beta: got True, expected neuron lif"),
+    (f"{T} --threshold 0.0005 --learn-threshold", "threshold: got 0.0005, expected above 0.001 if learned"),
+    (f"{T} --threshold 0", "threshold: got 0.0, expected a positive threshold"),
+    (f"{T} --seed -1", "seed: got -1"),
+    (f"{T} --seed 5000000000", "seed: got 5000000000, expected a whole number from 0 to 4,294,967,295"),
+    (f"{T} --validation 0", "validation 0"),
+    (f"{T} --validation 100000", "validation=100000: expected a whole number from 0 to"),
+    (f"{T} --devices 0 --accelerator cpu", "devices=0"),
+    (f"{T} --devices -3 --accelerator cpu", "devices=-3"),
+    (f"{T} --accelerator bogus", "accelerator='bogus'"),
+    (f"{T} --accelerator tpu", "accelerator='tpu'"),
+    (f"{T} --data mnist --data-dir file", "data_dir='file': a file, expected the folder"),
+    (f"{T} --json file/x.json", "json: cannot write file/x.json"),
+    (f"{T} --json full", "json: full is a folder"),
+    ("train --no-progress --out full", "out: full is not empty; choose another folder"),
+    ("train --no-progress --out file", "out: file is not empty"),
+    ("train --no-progress --out file/x", "out: cannot write file/x"),
+    (f"{T} --config missing.yaml", "config: no file missing.yaml"),
+    (f"{T} --config broken.yaml", "config: broken.yaml is not readable YAML"),
+    (f"{T} --config bytes.yaml", "config: bytes.yaml is not readable YAML"),
+    (f"{T} --config full", "config: full is not readable YAML"),
+    (f"{T} --config list.yaml", "config: list.yaml holds list, expected a mapping"),
+    (f"{T} --config empty.yaml", "config: empty.yaml holds NoneType, expected a mapping"),
+    (f"{T} --config unknown.yaml", "n_qbits: SQDRCNNConfig has no such field; it has"),
+    (f"{T} --config out.yaml", "data_dir: got [1], expected a path"),
+    (f"{T} --config model.yaml", "model: got [1], expected a name"),
+    (f"{T} --config devices.yaml", "devices: got {'a': 1}, expected a whole number"),
+    (f"{T} --config channels.yaml", "channels: got 'x', expected a whole number"),
+    ("train --resume full", "run: full holds no run (settings.yaml is missing)"),
+    ("train --resume missing", "run: missing holds no run"),
+    ("train --resume file", "run: file holds no run"),
+    ("train --resume run", "run: run has finished; there is nothing to resume"),
+    ("train --resume run --n-qubits 3", "n_qubits: --resume takes all settings from the run"),
+    ("train --resume damaged", "run: damaged/settings.yaml is damaged"),
+    ("evaluate", "Missing argument 'path'"),
+    ("evaluate missing", "path: no file missing"),
+    ("evaluate full", "path: no file full/model.safetensors"),
+    ("evaluate random", "path: random is not a whole safetensors file"),
+    ("evaluate other.safetensors", "data: digits has image_size (8, 8), but the network was built for (28, 28)"),
+    ("evaluate run --data bogus", "data: got 'bogus', expected one of"),
+    ("evaluate run --split bogus", "split: got 'bogus', expected one of train, validation, test"),
+    ("evaluate run --engine bogus", "engine: got 'bogus'"),
+    ("evaluate run --json file/x.json", "json: cannot write file/x.json"),
+    ("predict run", "Missing argument 'images'"),
+    ("predict run missing.png", "'missing.png': no such file"),
+    ("predict run nan.npy", "nan.npy: has NaN or infinite values"),
+    ("predict run high.npy", "high.npy: floats from 0 to 255, expected 0 to 1"),
+    ("predict run size.npy", "size.npy: array of shape (9, 9), expected (8, 8)"),
+    ("predict run objects.npy", "objects.npy: not a readable NumPy array of numbers"),
+    ("predict run text.png", "text.png: not a readable image"),
+    ("predict run full", "'full': a folder, expected an image file"),
+    ("predict random ok.npy", "path: random is not a whole safetensors file"),
+    ("predict run ok.npy --json file/x.json", "json: cannot write file/x.json"),
+    ("count --image-size abc", "image_size: got 'abc', expected height and width such as 28x28"),
+    ("count --image-size ²x²", "image_size: got '²x²'"),
+    ("count --image-size 1x1", "image_size: got (1, 1), expected at least 8 x 8 pixels"),
+    ("count --num-classes 1", "num_classes: got 1, expected at least 2"),
+    ("count --model bogus", "model: got 'bogus'"),
+    ("count --epochs 3", "No such option: --epochs"),
+    ("count missing", "path: no file missing"),
+    ("count run --n-qubits 3", "n_qubits: the network in run has its own; leave this option out"),
+    ("count --config list.yaml", "config: list.yaml holds list"),
+]
+
+
+@pytest.fixture(scope="module")
+def bench(place: Path) -> Path:
+    """Files to be mistaken about."""
+    (place / "full").mkdir()
+    (place / "full" / "x").write_text("x")
+    (place / "damaged").mkdir()
+    texts = {
+        "file": "hello",
+        "text.png": "no image",
+        "broken.yaml": "a: [1, 2\nb: }",
+        "list.yaml": "- 1\n- 2\n",
+        "empty.yaml": "",
+        "unknown.yaml": "n-qbits: 3\n",
+        "out.yaml": "data_dir: [1]\n",
+        "model.yaml": "model: [1]\n",
+        "devices.yaml": "devices: {a: 1}\n",
+        "channels.yaml": "channels: [2, x]\n",
+        "damaged/settings.yaml": "model: [",
+    }
+    for name, text in texts.items():
+        (place / name).write_text(text)
+    (place / "bytes.yaml").write_bytes(bytes(range(256)))
+    (place / "random").write_bytes(np.random.default_rng(0).bytes(5000))
+    np.save(place / "nan.npy", np.full((8, 8), np.nan))
+    np.save(place / "high.npy", np.linspace(0, 255, 64).reshape(8, 8))
+    np.save(place / "size.npy", np.zeros((9, 9)))
+    np.save(place / "ok.npy", np.zeros((8, 8)))
+    np.save(place / "objects.npy", np.array([None, 1], dtype=object), allow_pickle=True)
+    return place
+
+
+@pytest.mark.parametrize(("line", "expected"), MISTAKES, ids=[line for line, _ in MISTAKES])
+def test_a_mistake_is_one_line(line: str, expected: str, bench: Path, monkeypatch, capfd) -> None:
+    monkeypatch.chdir(bench)
+    shutil.rmtree("new", ignore_errors=True)
+    before = sorted(path.as_posix() for path in Path.cwd().rglob("*"))
+    assert main(line.split()) == 2
+    errors = capfd.readouterr().err.splitlines()
+    assert len(errors) == 1
+    assert errors[0].startswith("sqnn: ")
+    assert expected in errors[0]
+    assert "Traceback" not in errors[0]
+    assert sorted(path.as_posix() for path in Path.cwd().rglob("*")) == before, "the mistake left something behind"
+
+
+def test_a_traceback_is_there_for_the_asking(bench: Path, monkeypatch) -> None:
+    monkeypatch.chdir(bench)
+    monkeypatch.setenv("SQNN_DEBUG", "1")
+    with pytest.raises(ValueError, match="model: got 'bogus'"):
+        main(["count", "--model", "bogus"])

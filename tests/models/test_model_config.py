@@ -1,0 +1,144 @@
+"""Configurations survive YAML, and every bad value is one line that names its field."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuits import DIFF_METHODS, ENTANGLERS, INITIALS
+from sqnn.encoding import ENCODERS
+from sqnn.frontends import READOUTS
+from sqnn.models import ConfigError, SQDRCNNConfig
+from sqnn.neurons import RESETS, SURROGATES
+
+
+def inside(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, exclude_min=True, exclude_max=True)
+
+
+def widths(least: int) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.lists(st.integers(1, 64), min_size=least, max_size=3).map(tuple)
+
+
+VALID = st.fixed_dictionaries(
+    {},
+    optional={
+        "in_channels": st.integers(1, 5),
+        "image_size": st.tuples(st.integers(8, 40), st.integers(8, 40)),
+        "num_classes": st.integers(2, 9),
+        "channels": st.none() | widths(1),
+        "encoding": st.sampled_from(sorted(ENCODERS)),
+        "timesteps": st.integers(1, 4).map(lambda periods: 8 * periods),
+        "beta": inside(0.001, 0.999),
+        "learn_threshold": st.booleans(),
+        "threshold": st.integers(1, 5) | inside(0.002, 1e6),
+        "reset": st.sampled_from(RESETS),
+        "detach_reset": st.booleans(),
+        "initial_membrane": st.floats(-10, 10),
+        "surrogate": st.sampled_from(sorted(SURROGATES)),
+        "readout": st.sampled_from(READOUTS),
+        "angle_scale": inside(0, 1e3),
+        "n_qubits": st.integers(10, 40),
+        "n_blocks": st.integers(1, 6),
+        "entangler": st.sampled_from(list(ENTANGLERS)),
+        "initial": st.sampled_from(list(INITIALS)),
+        "diff_method": st.sampled_from(DIFF_METHODS),
+        "mlp": st.booleans(),
+        "mlp_hidden": widths(0),
+        "logit_scale": inside(0, 1e3),
+    },
+)
+
+
+@given(VALID, st.sampled_from([{}, {"neuron": "lif"}, {"neuron": "lif", "learn_beta": True}]))
+def test_yaml_gives_back_the_same_configuration(values: dict, neuron: dict) -> None:
+    config = SQDRCNNConfig(**{"n_qubits": 10, **values, **neuron})
+    read = SQDRCNNConfig.from_yaml(config.to_yaml())
+    assert read == config
+    assert [type(getattr(read, f.name)) for f in dataclasses.fields(read)] == [
+        type(getattr(config, f.name)) for f in dataclasses.fields(config)
+    ]
+    for name, value in values.items():
+        assert getattr(read, name) == value
+
+
+FIELDS = [field.name for field in dataclasses.fields(SQDRCNNConfig)]
+NUMBERS = ("beta", "threshold", "initial_membrane", "angle_scale", "logit_scale")
+COUNTS = ("in_channels", "num_classes", "timesteps", "n_qubits", "n_blocks")
+NAMES = ("encoding", "neuron", "reset", "surrogate", "readout", "entangler", "initial", "engine", "diff_method")
+SWITCHES = ("learn_beta", "learn_threshold", "detach_reset", "mlp")
+LISTS = ("channels", "mlp_hidden", "image_size")
+BAD = [
+    *((name, value) for name in NUMBERS for value in ("1", None, float("nan"), float("inf"), True, [1.0])),
+    *((name, value) for name in NUMBERS if name != "initial_membrane" for value in (0, -1.0)),
+    ("beta", 1.0),
+    *((name, value) for name in COUNTS for value in (0, -1, 2.5, "8", True, None)),
+    ("num_classes", 1),
+    ("timesteps", 5),
+    *((name, value) for name in NAMES for value in ("bogus", "", None, 3, ["if"])),
+    ("device", 3),
+    *((name, value) for name in SWITCHES for value in (1, "yes", None)),
+    *((name, value) for name in LISTS for value in (3, "2,4", [2, "x"], [2.5, 3], [0, 8], [True, 8])),
+    ("channels", ()),
+    ("image_size", (28,)),
+    ("image_size", (28, 28, 1)),
+    ("image_size", (28, 7)),
+    ("learn_beta", True),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_bad_value_is_one_line_that_names_its_field(name: str, value: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SQDRCNNConfig(**{name: value})
+    message = str(caught.value)
+    assert message.startswith(f"{name}: got ")
+    assert "expected" in message
+    assert len(message.splitlines()) == 1
+
+
+def test_no_field_is_left_out_of_the_bad_values() -> None:
+    assert {name for name, _ in BAD} == set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"neuron": "lif", "learn_beta": True, "beta": 1 - 1e-9}, "beta"),
+        ({"learn_threshold": True, "threshold": 5e-4}, "threshold"),
+        ({"encoding": "latency", "timesteps": 1}, "timesteps"),
+        ({"mlp": False, "n_qubits": 5}, "n_qubits"),
+        ({"engine": "pennylane", "n_qubits": 60}, "n_qubits"),
+        ({"channels": (2, 2, 2, 2, 2)}, "image_size"),
+    ],
+)
+def test_values_that_do_not_go_together_name_one_of_them(options: dict, field: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{field}: got "):
+        SQDRCNNConfig(**options)
+
+
+def test_unknown_fields_and_what_is_no_mapping() -> None:
+    with pytest.raises(ConfigError, match=r"n_qbits: SQDRCNNConfig has no such field; it has .*n_qubits"):
+        SQDRCNNConfig.from_dict({"n_qbits": 3})
+    with pytest.raises(ConfigError, match="config: got list, expected a mapping"):
+        SQDRCNNConfig.from_yaml("- 1")
+    with pytest.raises(ConfigError, match="config: not readable as YAML"):
+        SQDRCNNConfig.from_yaml("a: [1, 2")
+    with pytest.raises(ConfigError, match="config: not readable as YAML"):
+        SQDRCNNConfig.from_yaml("!!python/object/apply:os.getcwd []")
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-3", 0.001), ("2E2", 200.0), ("1.5e-1", 0.15), ("1", 1.0)])
+def test_numbers_are_read_however_they_are_written(text: str, value: float) -> None:
+    assert SQDRCNNConfig.from_yaml(f"angle_scale: {text}").angle_scale == value
+
+
+def test_a_configuration_does_not_change() -> None:
+    config = SQDRCNNConfig()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.n_qubits = 3  # type: ignore[misc]
+    assert yaml.safe_load(config.to_yaml())["n_qubits"] == 9

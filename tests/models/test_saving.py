@@ -1,0 +1,177 @@
+"""A network's file comes back bit by bit, and what is no such file is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+import sqnn
+from sqnn.models import ModelFileError, read_header
+from sqnn.models.saving import load_weights
+
+OPTIONS = {"image_size": (8, 8), "channels": (3, 4), "n_qubits": 4, "num_classes": 3, "neuron": "lif"}
+
+
+def network(**options) -> torch.nn.Module:
+    model = sqnn.create_model("sqdr-cnn", seed=7, **{**OPTIONS, **options})
+    model(torch.rand(6, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    return model.eval()
+
+
+def refuse(path: Path, expected: str) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        sqnn.load_model(path)
+    message = str(caught.value)
+    assert re.search(expected, message), message
+    assert message.startswith("path: ")
+    assert len(message.splitlines()) == 1
+
+
+def write(path: Path, model: torch.nn.Module, header: dict[str, str] | None) -> Path:
+    safetensors.torch.save_file(model.state_dict(), path, header)
+    return path
+
+
+def header_of(model: torch.nn.Module, **changes: object) -> dict[str, str]:
+    config = {**model.config.to_dict(), **changes}
+    return {"format": "sqnn-model-1", "model": "sqdr-cnn", "config": json.dumps(config), "classes": "[]"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"learn_beta": True, "learn_threshold": True, "mlp_hidden": (5,)}])
+def test_a_network_comes_back_bit_by_bit(tmp_path: Path, options: dict, dtype: torch.dtype) -> None:
+    model = network(**options).to(dtype)
+    path = sqnn.save_model(model, tmp_path / "deep" / "er" / "model.safetensors", ["a", "b", "c"])
+    read = sqnn.load_model(path)
+    assert read.config == model.config
+    assert not read.training
+    assert read.state_dict().keys() == model.state_dict().keys()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(read.state_dict()[name], tensor), name
+        assert read.state_dict()[name].dtype == tensor.dtype
+    images = torch.rand(4, 1, 8, 8, dtype=dtype)
+    assert torch.equal(read(images), model(images))
+    assert read_header(path)["classes"] == ["a", "b", "c"]
+
+
+def test_every_truncation_is_noticed(tmp_path: Path) -> None:
+    whole = sqnn.save_model(network(), tmp_path / "model.safetensors").read_bytes()
+    cut = tmp_path / "cut.safetensors"
+    for length in (0, 1, 7, 8, 9, 100, 1000, len(whole) // 2, len(whole) - 1):
+        cut.write_bytes(whole[:length])
+        refuse(cut, "cut.safetensors is not a whole safetensors file")
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    refuse(tmp_path / "none", "no file .*none")
+    refuse(tmp_path, "no file")
+    (tmp_path / "text").write_text("hello, this is no network at all")
+    refuse(tmp_path / "text", "not a whole safetensors file")
+    whole = sqnn.save_model(network(), tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "magic").write_bytes(b"\xff" * 8 + whole[8:])
+    refuse(tmp_path / "magic", "not a whole safetensors file")
+    torch.save(network().state_dict(), tmp_path / "torch.pt")
+    refuse(tmp_path / "torch.pt", "not a whole safetensors file")
+
+
+class Payload:
+    """Unpickling this runs a command."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.target),))
+
+
+def test_a_pickle_is_not_executed(tmp_path: Path) -> None:
+    target = tmp_path / "executed"
+    (tmp_path / "model.safetensors").write_bytes(pickle.dumps(Payload(target)))
+    refuse(tmp_path / "model.safetensors", "not a whole safetensors file")
+    torch.save(Payload(target), tmp_path / "model.pt")
+    refuse(tmp_path / "model.pt", "not a whole safetensors file")
+    assert not target.exists()
+    pickle.loads((tmp_path / "model.safetensors").read_bytes())
+    assert target.exists(), "the payload was no threat, so the test showed nothing"
+
+
+def test_headers_that_name_no_network_of_ours_are_refused(tmp_path: Path) -> None:
+    model, path = network(), tmp_path / "file.safetensors"
+    good = header_of(model)
+    sqnn.load_model(write(path, model, good))
+    refuse(write(path, model, None), "not a network of sqnn")
+    refuse(write(path, model, {**good, "format": "sqnn-model-9"}), "not a network of sqnn")
+    refuse(write(path, model, {**good, "model": "resnet"}), "model: got 'resnet', expected one of sqdr-cnn")
+    refuse(write(path, model, {k: v for k, v in good.items() if k != "model"}), "damaged header .*model")
+    refuse(write(path, model, {**good, "config": "{"}), "damaged header")
+    for config in ("3", "null", "[1]", '"text"'):
+        refuse(write(path, model, {**good, "config": config}), "configuration that builds no network")
+    for classes in ("3", "null", "[1]", '{"a": 1}'):
+        refuse(write(path, model, {**good, "classes": classes}), "damaged header .*classes")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"n_qubits": 0}, "builds no network .n_qubits: got 0, expected at least 1"),
+        ({"neuron": "hodgkin-huxley"}, "builds no network .neuron: got 'hodgkin-huxley'"),
+        ({"threshold": 1e-4, "learn_threshold": True}, "builds no network .threshold"),
+        ({"engine": "pennylane", "device": "no.device"}, "builds no network .device"),
+        ({"surprise": 1}, "builds no network .surprise: .* has no such field"),
+        ({"n_qubits": 5}, "another architecture: circuit.weights has shape .*expected"),
+        ({"channels": [3]}, "another architecture: frontend.blocks.1.* is unknown here"),
+        ({"mlp_hidden": [3]}, "another architecture: it lacks head.2"),
+        ({"num_classes": 4}, "another architecture: head.0.bias has shape .3., expected .4."),
+    ],
+)
+def test_weights_must_fit_the_configuration(tmp_path: Path, changes: dict, expected: str) -> None:
+    model = network()
+    refuse(write(tmp_path / "f", model, header_of(model, **changes)), expected)
+
+
+def test_weights_of_another_architecture_change_nothing() -> None:
+    model = network()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(ModelFileError, match="elsewhere is of another architecture"):
+        load_weights(model, network(mlp_hidden=(4,)).state_dict(), "elsewhere")
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("moment", ["write", "replace"])
+def test_interrupted_writing_leaves_the_old_file_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    path = sqnn.save_model(network(), tmp_path / "model.safetensors")
+    old = path.read_bytes()
+    real = Path.write_bytes
+
+    def half(self: Path, content: bytes) -> int:
+        real(self, content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    def no_replace(self: Path, target: Path) -> Path:
+        raise OSError(5, "Input/output error")
+
+    if moment == "write":
+        monkeypatch.setattr(Path, "write_bytes", half)
+    else:
+        monkeypatch.setattr(Path, "replace", no_replace)
+    with pytest.raises(ModelFileError, match=r"cannot write .*(No space left|Input/output)"):
+        sqnn.save_model(network(n_blocks=3), path)
+    assert path.read_bytes() == old
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelFileError, match=r"path: cannot write .*choose a writable folder"):
+        sqnn.save_model(network(), tmp_path / "file" / "model.safetensors")
+    with pytest.raises(ModelFileError, match="path: cannot write"):
+        sqnn.save_model(network(), tmp_path)

@@ -1,0 +1,101 @@
+"""Evaluation against numbers computed by hand, and that it leaves no trace."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+import sqnn
+
+
+def by_hand(model, split, classes: int) -> tuple[float, float, list[list[int]]]:
+    probabilities = sqnn.predict(model, split.floats()).double()
+    picked = probabilities[torch.arange(len(split)), split.labels]
+    confusion = [[0] * classes for _ in range(classes)]
+    right = 0
+    for true, guess in zip(split.labels.tolist(), probabilities.argmax(1).tolist(), strict=True):
+        confusion[true][guess] += 1
+        right += true == guess
+    return right / len(split), -picked.log().mean().item(), confusion
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("encoding", ["phase", "rate"])
+def test_evaluation_equals_the_sums_done_by_hand(digits, make_model, split: str, encoding: str) -> None:
+    model = make_model(encoding=encoding, seed=3)
+    images = getattr(digits, split)
+    accuracy, loss, confusion = by_hand(model, images, 10)
+    score = sqnn.evaluate(model, digits, split, progress=False)
+    assert (score.split, score.images, score.confusion) == (split, len(images), confusion)
+    assert score.accuracy == pytest.approx(accuracy, abs=1e-6)
+    assert score.loss == pytest.approx(loss, abs=1e-5)
+    assert len({row.index(max(row)) for row in confusion}) >= 1
+    assert sum(map(sum, score.confusion)) == len(images)
+
+
+def test_a_split_of_several_batches_is_averaged_over_images(make_model) -> None:
+    """More images than one evaluation batch, and a smaller last batch: each image counts the same."""
+    data = sqnn.load_data("digits").subset(train=700)
+    model = make_model(seed=1)
+    accuracy, loss, confusion = by_hand(model, data.train, 10)
+    score = sqnn.evaluate(model, data, "train", progress=False)
+    assert score.confusion == confusion
+    assert (score.accuracy, score.loss) == (pytest.approx(accuracy, abs=1e-6), pytest.approx(loss, abs=1e-5))
+
+
+def test_two_evaluations_agree_even_with_a_random_encoder(digits, make_model) -> None:
+    model = make_model(encoding="rate")
+    assert sqnn.evaluate(model, digits, progress=False) == sqnn.evaluate(model, digits, progress=False)
+
+
+def test_evaluation_leaves_no_trace(digits, make_model) -> None:
+    model = make_model().train()
+    model.frontend.blocks[0].eval()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    modes = [part.training for part in model.modules()]
+    random = torch.get_rng_state()
+    sqnn.evaluate(model, digits, progress=False)
+    sqnn.predict(model, digits.test.floats())
+    assert [part.training for part in model.modules()] == modes
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_refused_prediction_leaves_no_trace(make_model) -> None:
+    model = make_model().train()
+    with pytest.raises(ValueError, match="images: got shape"):
+        sqnn.predict(model, torch.zeros(2, 1, 9, 9))
+    assert model.training
+
+
+def test_probabilities_are_the_softmax_of_the_logits(digits, make_model) -> None:
+    model = make_model().eval()
+    images = digits.test.floats()
+    probabilities = sqnn.predict(model, images)
+    assert_close(probabilities, F.softmax(model(images).detach(), dim=1), atol=1e-6, rtol=0)
+    assert_close(probabilities.sum(1), torch.ones(len(images)), atol=1e-6, rtol=0)
+    assert not probabilities.requires_grad
+
+
+def test_many_images_are_predicted_in_parts(make_model) -> None:
+    images = sqnn.load_data("digits").train.floats(slice(600))
+    model = make_model()
+    together = sqnn.predict(model, images)
+    assert_close(together[550:], sqnn.predict(model, images[550:]), atol=1e-5, rtol=0)
+
+
+def test_what_cannot_be_measured_is_refused(digits, make_model) -> None:
+    with pytest.raises(ValueError, match="split: got 'tset', expected one of train, validation, test"):
+        sqnn.evaluate(make_model(), digits, "tset")
+    with pytest.raises(ValueError, match="split: test of digits holds no images"):
+        sqnn.evaluate(make_model(), digits.subset(test=0))
+    with pytest.raises(ValueError, match=r"data: digits has image_size \(8, 8\), but the network was built for"):
+        sqnn.evaluate(sqnn.create_model("sqdr-cnn"), digits)
+    fewer = dataclasses.replace(digits, classes=(*digits.classes, "eleven"))
+    with pytest.raises(ValueError, match="data: digits has num_classes 11, but the network was built for 10"):
+        sqnn.evaluate(make_model(), fewer)

@@ -1,0 +1,202 @@
+"""What a training run promises: repeatable numbers, an unread test split, files that tell what happened."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import sqnn
+from sqnn.data import Split
+from sqnn.models import ConfigError
+from sqnn.training import NotFiniteError, Run, RunError, TrainingConfig, fit
+
+QUIET = {"epochs": 2, "batch_size": 32, "progress": False}
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def run(digits, tmp_path_factory) -> Run:
+    model = sqnn.create_model("sqdr-cnn", digits, channels=(2, 3), n_qubits=3)
+    return fit(model, digits, out=tmp_path_factory.mktemp("run") / "one", **{**QUIET, "epochs": 3})
+
+
+@pytest.mark.parametrize("encoding", ["phase", "rate"])
+def test_the_same_seed_gives_the_same_weights(digits, make_model, tmp_path, encoding: str) -> None:
+    trained = []
+    for number, seed in enumerate((1, 1, 2)):
+        torch.rand(number + 1)
+        before = torch.get_rng_state()
+        run = fit(make_model(encoding=encoding), digits, out=tmp_path / str(number), seed=seed, **QUIET)
+        assert torch.equal(torch.get_rng_state(), before), "training moved the global generator"
+        trained.append((weights(run.model), run.history))
+    assert equal(trained[0][0], trained[1][0])
+    pd.testing.assert_frame_equal(trained[0][1], trained[1][1], check_exact=True)
+    assert not equal(trained[0][0], trained[2][0])
+
+
+def test_training_never_reads_the_test_split(digits, make_model, tmp_path) -> None:
+    """The test images are replaced by noise with other labels: only the test's own numbers change."""
+    noise = torch.randint(0, 17, digits.test.images.shape, generator=torch.Generator().manual_seed(0))
+    other = dataclasses.replace(digits, test=Split(noise.to(torch.uint8), digits.test.labels.flip(0), 16))
+    one, two = (fit(make_model(), d, out=tmp_path / str(i), **QUIET) for i, d in enumerate((digits, other)))
+    assert equal(weights(one.model), weights(two.model))
+    pd.testing.assert_frame_equal(one.history, two.history, check_exact=True)
+    assert one.result["best_epoch"] == two.result["best_epoch"]
+    assert one.result["test_loss"] != two.result["test_loss"]
+
+
+def test_the_epoch_is_chosen_by_the_validation_split(run: Run, digits) -> None:
+    best = run.history["validation_accuracy"].max()
+    assert run.validation_accuracy == pytest.approx(best, abs=1e-6)
+    first = int(run.history.index[run.history["validation_accuracy"] == best][0])
+    assert run.result["best_epoch"] == first
+    assert sqnn.evaluate(run.model, digits, "validation", progress=False).accuracy == pytest.approx(best, abs=1e-6)
+
+
+def test_training_learns(digits, make_model, tmp_path) -> None:
+    model = make_model(channels=(4, 8), n_qubits=6)
+    run = fit(model, digits, out=tmp_path / "run", **{**QUIET, "epochs": 15})
+    assert run.history["train_loss"].iloc[-1] < 0.8 * run.history["train_loss"].iloc[0]
+    assert run.history["train_accuracy"].iloc[-1] > 0.3  # ten classes: chance is a tenth
+
+
+def test_the_result_tells_what_happened(run: Run, digits) -> None:
+    stored = json.loads((run.folder / "result.json").read_text())
+    assert stored == run.result
+    assert (stored["model"], stored["data"], stored["epochs"], stored["seed"]) == ("sqdr-cnn", "digits", 3, 0)
+    assert stored["classes"] == list(digits.classes)
+    assert stored["parameters"] == sqnn.count(run.model).to_dict()
+    confusion = np.array(stored["confusion"])
+    assert confusion.sum(1).tolist() == torch.bincount(digits.test.labels, minlength=10).tolist()
+    assert stored["test_accuracy"] == pytest.approx(np.trace(confusion) / confusion.sum(), abs=1e-6)
+    assert stored["seconds"] > 0
+    assert {"python", "torch", "lightning", "pennylane", "sqnn"} <= stored["versions"].keys()
+
+
+def test_the_history_has_one_row_an_epoch(run: Run) -> None:
+    assert run.history.index.tolist() == [1, 2, 3]
+    assert run.history.index.name == "epoch"
+    assert list(run.history) == ["train_loss", "validation_loss", "train_accuracy", "validation_accuracy"]
+    assert run.history.notna().all(axis=None)
+    assert run.history.filter(like="accuracy").max(axis=None) <= 1
+
+
+def test_a_run_read_from_its_folder_is_the_run(run: Run) -> None:
+    read = Run.load(run.folder)
+    assert read.result == run.result
+    pd.testing.assert_frame_equal(read.history, run.history, check_exact=True)
+    pd.testing.assert_frame_equal(read.confusion, run.confusion)
+    assert equal(weights(read.model), weights(run.model))
+    assert (read.test_accuracy, read.parameters) == (run.test_accuracy, run.parameters)
+    assert repr(read) == repr(run)
+    assert f"{run.test_accuracy:.2%}" in run._repr_html_()
+
+
+def test_the_picture_has_labels_with_units(run: Run) -> None:
+    assert (run.folder / "training.png").read_bytes().startswith(b"\x89PNG")
+    figure = run.plot()
+    loss, accuracy, confusion, colours = figure.axes
+    assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "cross-entropy (nats)")
+    assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy (%)")
+    assert (confusion.get_xlabel(), confusion.get_ylabel()) == ("predicted class", "true class")
+    assert "%" in colours.get_ylabel()
+    drawn = {line.get_label(): line.get_ydata() for line in loss.lines}
+    assert drawn["train"].tolist() == run.history["train_loss"].tolist()
+    drawn = {line.get_label(): line.get_ydata() for line in accuracy.lines}
+    assert drawn["validation"].tolist() == (100 * run.history["validation_accuracy"]).tolist()
+
+
+def test_a_loss_that_is_not_finite_names_the_remedy(digits, make_model, tmp_path) -> None:
+    wild = {"learning_rate": 1e6, "optimizer": "sgd", "schedule": "constant", "gradient_clip": 0}
+    with pytest.raises(
+        NotFiniteError, match=r"^loss became (nan|inf) in epoch \d+; lower learning_rate or gradient_clip"
+    ):
+        fit(make_model(mlp_hidden=(8, 8)), digits, out=tmp_path / "run", **{**QUIET, **wild, "epochs": 5})
+
+
+def test_weights_that_are_not_finite_are_told_before_the_circuit_complains(digits, make_model, tmp_path) -> None:
+    model = make_model(readout="membrane")
+    torch.nn.init.constant_(model.frontend.linear.bias, float("nan"))
+    with pytest.raises(NotFiniteError, match=r"^weights became infinite or NaN in epoch 1; lower learning_rate"):
+        fit(model, digits, out=tmp_path / "run", **QUIET)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "constant"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_single_step_can_be_trained(digits, make_model, tmp_path, optimizer: str, schedule: str) -> None:
+    model = make_model()
+    before = weights(model)
+    options = {"optimizer": optimizer, "schedule": schedule, "weight_decay": 0.01, "gradient_clip": 0.0}
+    run = fit(model, digits, out=tmp_path / "run", epochs=1, batch_size=1000, progress=False, **options)
+    moved = [name for name, p in run.model.named_parameters() if not torch.equal(before[name], p)]
+    assert "circuit.weights" in moved
+    assert "head.0.weight" in moved
+
+
+def test_what_does_not_fit_leaves_no_folder(digits, make_model, tmp_path) -> None:
+    out = tmp_path / "run"
+    other = sqnn.create_model("sqdr-cnn", in_channels=3, n_qubits=3)
+    with pytest.raises(ValueError, match="data: digits has in_channels 1, but the network was built for 3"):
+        fit(other, digits, out=out, **QUIET)
+    with pytest.raises(ConfigError, match="trainer: Lightning does not take accelerator='bogus'"):
+        fit(make_model(), digits, out=out, trainer={"accelerator": "bogus"}, **QUIET)
+    with pytest.raises(ConfigError, match="n_epochs: the training loop has no such setting; it has epochs"):
+        fit(make_model(), digits, out=out, n_epochs=3)
+    with pytest.raises(ConfigError, match="needs training, validation and test images"):
+        fit(make_model(), digits.subset(test=0), out=out, **QUIET)
+    assert not out.exists()
+
+
+def test_a_folder_in_use_is_not_overwritten(run: Run, digits, make_model, tmp_path) -> None:
+    before = {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=r"out: .* is not empty; choose another folder"):
+        fit(make_model(), digits, out=run.folder, **QUIET)
+    assert {path: path.read_bytes() for path in run.folder.rglob("*") if path.is_file()} == before
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"out: cannot write .*choose a writable folder"):
+        fit(make_model(), digits, out=tmp_path / "file" / "run", **QUIET)
+
+
+def test_runs_without_a_name_are_numbered(digits, make_model, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folders = [fit(make_model(), digits, **{**QUIET, "epochs": 1}).folder.as_posix() for _ in range(2)]
+    assert folders == ["runs/sqdr-cnn-digits-1", "runs/sqdr-cnn-digits-2"]
+
+
+BAD_SETTINGS = [
+    *(("epochs", value) for value in (0, -1, 1.5, "3", True, None)),
+    *(("batch_size", value) for value in (0, 1, 2_000_000, "8", True)),
+    *(("seed", value) for value in (-1, 2**32, 1.0, None)),
+    *(("learning_rate", value) for value in (0, -1, 1e7, float("nan"), float("inf"), "1", None, True)),
+    *((name, value) for name in ("weight_decay", "gradient_clip") for value in (-0.1, float("nan"), "0", None)),
+    *((name, value) for name in ("optimizer", "schedule") for value in ("bogus", None, 3)),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_SETTINGS)
+def test_a_bad_setting_is_one_line_that_names_it(name: str, value: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainingConfig(**{name: value})
+    assert str(caught.value).startswith(f"{name}: got {value!r}, expected ")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_no_setting_is_left_out_of_the_bad_values() -> None:
+    assert {name for name, _ in BAD_SETTINGS} == {field.name for field in dataclasses.fields(TrainingConfig)}
+
+
+def test_settings_survive_a_round_trip() -> None:
+    config = TrainingConfig(epochs=3, learning_rate=1, optimizer="sgd", schedule="cosine", seed=2**32 - 1)
+    assert TrainingConfig.from_dict(config.to_dict()) == config
