@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -67,7 +68,7 @@ def compare(
     weights = (torch.rand(circuit.weight_shape, generator=generator) * 6).to(device).requires_grad_()
     ours: Evaluate = make_engine("lightcone", circuit)
     reference = ours(inputs, weights).detach()
-    base = median_seconds(lambda: _pass(ours, inputs, weights), budget, device)
+    base = median_seconds(partial(_pass, ours, inputs, weights), budget, device)
     where = (circuit.n_qubits, circuit.n_blocks, circuit.entangler, batch)
     yield Timing(*where, OURS, base, 1.0, repr(ours))
     for name, make in peers.items():
@@ -79,7 +80,7 @@ def compare(
         difference = (peer(inputs, weights).detach() - reference).abs().max().item()
         if difference > AGREEMENT:
             raise RuntimeError(f"{name} differs from ours by {difference:.1e} on {circuit}, batch {batch}")
-        seconds = median_seconds(lambda peer=peer: _pass(peer, inputs, weights), budget, device)
+        seconds = median_seconds(partial(_pass, peer, inputs, weights), budget, device)
         yield Timing(*where, name, seconds, seconds / base)
 
 
