@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -64,9 +65,9 @@ class ReuploadLayer(nn.Module):
             raise ValueError(f"inputs: got {inputs.dtype}, expected angles in float32 or float64")
         if not torch.compiler.is_compiling() and not torch.isfinite(inputs).all():
             raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")
-        flat = inputs.reshape(-1, self.circuit.n_inputs)
+        flat = inputs.reshape(math.prod(inputs.shape[:-1]), self.circuit.n_inputs)
         out = self._engine(flat, self.weights.to(flat.dtype))
-        return out.reshape(*inputs.shape[:-1], self.circuit.n_qubits)
+        return out.reshape(*inputs.shape[:-1], out.shape[-1])
 
     def draw(self) -> str:
         """Return the circuit as text."""

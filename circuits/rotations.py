@@ -34,22 +34,28 @@ def compose(later: Spinor, earlier: Spinor) -> Spinor:
     return a2 * a1 - b2.conj() * b1, b2 * a1 + a2.conj() * b1
 
 
-def pauli_z_row(gate: Spinor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the real (x, y, z) with U^dagger Z U = x X + y Y + z Z, the third row of U in SO(3)."""
+def pauli_row(gate: Spinor, axis: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the real (x, y, z) with U^dagger P U = x X + y Y + z Z for P = `axis`: one row of U in SO(3)."""
     a, b = gate
-    product = a * b
-    z = a.real.square() + a.imag.square() - b.real.square() - b.imag.square()
-    return -2 * product.real, -2 * product.imag, z
+    if axis == "Z":
+        product = a * b
+        z = a.real.square() + a.imag.square() - b.real.square() - b.imag.square()
+        return -2 * product.real, -2 * product.imag, z
+    squares, mixed = a * a, b * b
+    cross = 2 * a.conj() * b
+    if axis == "X":
+        return (squares - mixed).real, (squares - mixed).imag, cross.real
+    return -(squares + mixed).imag, (squares + mixed).real, cross.imag
 
 
-def rotation_matrix(angles: Tensor) -> Tensor:
-    """Return Rz(omega) Ry(theta) Rz(phi) in SO(3), [..., 3, 3], for angles [..., 3] in radians."""
-    cos, sin = torch.cos(angles), torch.sin(angles)
-    c0, c1, c2 = cos.unbind(-1)
-    s0, s1, s2 = sin.unbind(-1)
+def rotation_matrix(cos: Tensor, sin: Tensor) -> Tensor:
+    """Return Rz(omega) Ry(theta) Rz(phi) in SO(3), [3, 3, ...], from the angles' cosines and sines [3, ...]."""
+    c0, c1, c2 = cos.unbind(0)
+    s0, s1, s2 = sin.unbind(0)
+    c10, s10 = c1 * c0, c1 * s0
     rows = [
-        [c2 * c1 * c0 - s2 * s0, -c2 * c1 * s0 - s2 * c0, c2 * s1],
-        [s2 * c1 * c0 + c2 * s0, -s2 * c1 * s0 + c2 * c0, s2 * s1],
+        [c2 * c10 - s2 * s0, -c2 * s10 - s2 * c0, c2 * s1],
+        [s2 * c10 + c2 * s0, c2 * c0 - s2 * s10, s2 * s1],
         [-s1 * c0, s1 * s0, c1],
     ]
-    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)
+    return torch.stack([torch.stack(row) for row in rows])

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from circuits.engines.lightcone import LightConeEngine
+from circuits.engines.lightcone import OBSERVABLES, LightConeEngine
 from circuits.engines.pennylane import DIFF_METHODS, PennyLaneEngine
 from circuits.reupload import DataReupload
 
@@ -26,9 +26,11 @@ ENGINES: tuple[str, ...] = ("lightcone", "pennylane")
 def make_engine(name: str, circuit: DataReupload, **options: Any) -> Engine:
     """Build the named engine; `options` go to its constructor. ValueError on an unknown name or option."""
     if name == "lightcone":
-        if options:
-            raise ValueError(f"engine: lightcone takes no options, got {', '.join(sorted(options))}")
-        return LightConeEngine(circuit)
+        allowed = {"observable", "shots", "generator", "memory_budget"}
+        unknown = sorted(set(options) - allowed)
+        if unknown:
+            raise ValueError(f"engine: lightcone takes {', '.join(sorted(allowed))}, got {', '.join(unknown)}")
+        return LightConeEngine(circuit, **options)
     if name == "pennylane":
         unknown = sorted(set(options) - {"device", "diff_method"})
         if unknown:
@@ -37,4 +39,4 @@ def make_engine(name: str, circuit: DataReupload, **options: Any) -> Engine:
     raise ValueError(f"engine: got {name!r}, expected one of {', '.join(ENGINES)}")
 
 
-__all__ = ["DIFF_METHODS", "ENGINES", "Engine", "LightConeEngine", "PennyLaneEngine", "make_engine"]
+__all__ = ["DIFF_METHODS", "ENGINES", "OBSERVABLES", "Engine", "LightConeEngine", "PennyLaneEngine", "make_engine"]

@@ -1,9 +1,9 @@
 """Closed form of the one-block and the two-block circuit: real Bloch vectors, no quantum state at all.
 
-With r_i the Bloch vector of wire i after block 1 (x, y, z components), q_i the third row of block 2's rotation in
-SO(3) and N(i) the wires joined to i,
+With r_i the Bloch vector of wire i after block 1 (x, y, z components), q_i the row of block 2's rotation in SO(3) that
+belongs to the Pauli operator P that is read, and N(i) the wires joined to i,
 
-    <Z_i> = q_i.z r_i.z + (q_i.x r_i.x + q_i.y r_i.y) prod_{j in N(i)} r_j.z ,
+    <P_i> = q_i.z r_i.z + (q_i.x r_i.x + q_i.y r_i.y) prod_{j in N(i)} r_j.z ,
 
 because a CZ layer turns X_i into X_i prod_j Z_j and leaves Z_i alone. Cost O(n + number of edges).
 """
@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from circuits.engines.frames import AXES, turn, weight_frames
 from circuits.reupload import DataReupload
-from circuits.rotations import rotation_matrix
 
 
 def neighbour_products(circuit: DataReupload, z: Tensor) -> Tensor:
@@ -35,23 +35,23 @@ def neighbour_products(circuit: DataReupload, z: Tensor) -> Tensor:
     return torch.cat([z[-1:], z[:-1]]) * torch.cat([z[1:], z[:1]])
 
 
-def expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
-    """Return <Z> [batch, n_qubits] of a circuit of one or two blocks.
+def expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, axis: str = "Z") -> Tensor:
+    """Return <P> [batch, n_qubits] of P = `axis` on every wire of a circuit of one or two blocks.
 
     `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] are angles in radians of one real dtype.
     """
-    x = inputs.t().reshape(circuit.n_qubits, 3, -1)
+    x = inputs.t().reshape(circuit.n_qubits, 3, inputs.shape[0])
     cos, sin = torch.cos(x), torch.sin(x)
     c0, c1, c2 = cos.unbind(1)
     s0, s1, s2 = sin.unbind(1)
-    rotations = rotation_matrix(weights)
+    frames = weight_frames(weights)
     # The data rotation takes |0> to the Bloch vector (sin t cos o, sin t sin o, cos t); its RZ(phi) does nothing.
     data = torch.stack([s1 * c2, s1 * s2, c1], dim=1)
+    read = frames[-1][:, AXES.index(axis)].unsqueeze(1)
     if circuit.n_blocks == 1:
-        return torch.bmm(rotations[0, :, 2:], data).squeeze(1).t()
-    x1, y1, z1 = torch.bmm(rotations[0], data).unbind(1)
-    q = rotations[1, :, 2].unsqueeze(-1)
-    qx, qy, qz = q.unbind(1)
+        return turn(read, data).squeeze(1).t()
+    x1, y1, z1 = turn(frames[0], data).unbind(1)
+    qx, qy, qz = read.transpose(1, 2).unbind(1)
     # Pull the row back through the data rotation of block 2: first its RZ(omega), then RY(theta), then RZ(phi).
     along, across = c2 * qx + s2 * qy, c2 * qy - s2 * qx
     tilted, z2 = c1 * along - s1 * qz, s1 * along + c1 * qz

@@ -40,7 +40,7 @@ class _ApplyGate(torch.autograd.Function):
 
 def apply_gate(state: Tensor, wire: int, gate: Spinor) -> Tensor:
     """Apply one SU(2) gate, its entries [columns], to `wire` of state [2^w, columns]."""
-    split = state.reshape(1 << wire, 2, -1, state.shape[-1])
+    split = _split(state, wire)
     a, b = gate
     if torch.compiler.is_compiling():
         zero, one = split.unbind(1)
@@ -50,12 +50,18 @@ def apply_gate(state: Tensor, wire: int, gate: Spinor) -> Tensor:
     return out.reshape(state.shape)
 
 
+def _split(state: Tensor, wire: int) -> Tensor:
+    """View [2^w, columns] as [wires before, this wire, wires behind, columns]."""
+    rows, columns = state.shape
+    return state.reshape(1 << wire, 2, rows >> (wire + 1), columns)
+
+
 def product_state(spinors: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     """Return the product of one-qubit states, each given by its two amplitudes [columns]; shape [2^w, columns]."""
     state: Tensor | None = None
     for a, b in spinors:
         qubit = torch.stack([a, b])
-        state = qubit if state is None else (state.unsqueeze(1) * qubit).reshape(-1, qubit.shape[-1])
+        state = qubit if state is None else (state.unsqueeze(1) * qubit).flatten(0, 1)
     if state is None:
         raise ValueError("spinors: got none, expected at least one wire")
     return state
@@ -70,9 +76,18 @@ def cz_signs(n_wires: int, pairs: Sequence[Edge], *, dtype: torch.dtype, device:
     return (1 - 2 * parity).to(dtype)
 
 
+def z_signs(n_wires: int, wires: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the diagonal, entries 1 and -1, [2^n_wires], of the product of Z on `wires`."""
+    index = torch.arange(1 << n_wires, device=device)
+    parity = torch.zeros_like(index)
+    for wire in wires:
+        parity ^= (index >> (n_wires - 1 - wire)) & 1
+    return (1 - 2 * parity).to(dtype)
+
+
 def bloch_vector(state: Tensor, wire: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return (<X>, <Y>, <Z>) of `wire`, each [columns]."""
-    zero, one = state.reshape(1 << wire, 2, -1, state.shape[-1]).unbind(1)
+    zero, one = _split(state, wire).unbind(1)
     coherence = 2 * (zero.conj() * one).sum((0, 1))
-    squared = torch.view_as_real(state).square().sum(-1).reshape(1 << wire, 2, -1, state.shape[-1]).sum((0, 2))
+    squared = _split(torch.view_as_real(state).square().sum(-1), wire).sum((0, 2))
     return coherence.real, coherence.imag, squared[0] - squared[1]

@@ -66,7 +66,7 @@ def test_so3_matrix_is_the_spinors_rotation(angles: tuple[float, float, float]) 
     u = torch.stack([torch.stack([a, -b.conj()]), torch.stack([b, a.conj()])])
     axes = [PAULI[k] for k in "XYZ"]
     expected = torch.tensor([[(j @ u @ k @ u.conj().T).trace().real / 2 for k in axes] for j in axes])
-    assert_close(rotation_matrix(row), expected.double(), atol=1e-12, rtol=0)
+    assert_close(rotation_matrix(row.cos(), row.sin()), expected.double(), atol=1e-12, rtol=0)
 
 
 SAMPLES = (200, 50, 3)
@@ -117,7 +117,11 @@ def test_initial_weights_come_from_the_generator_alone(name: str) -> None:
         (lambda: DataReupload(2, 1, "star"), "entangler: got 'star', expected one of ring"),
         (lambda: ReuploadLayer(2, 1, initial="zero"), "initial: got 'zero', expected one of uniform"),
         (lambda: ReuploadLayer(2, 1, engine="fast"), "engine: got 'fast', expected one of lightcone"),
-        (lambda: ReuploadLayer(2, 1, device="default.qubit"), "lightcone takes no options, got device"),
+        (lambda: ReuploadLayer(2, 1, device="default.qubit"), "lightcone takes generator, .*, got device"),
+        (lambda: ReuploadLayer(2, 1, observable="W"), "observable: got 'W', expected one of Z, X"),
+        (lambda: ReuploadLayer(2, 1, "none", observable="ZZ"), "ZZ needs joined wires"),
+        (lambda: ReuploadLayer(2, 1, shots=0), "shots: got 0"),
+        (lambda: ReuploadLayer(2, 1, memory_budget=0), "memory_budget: got 0"),
         (lambda: ReuploadLayer(2, 1, engine="pennylane", device="nope.qubit"), "no device 'nope.qubit'"),
         (lambda: ReuploadLayer(2, 1, engine="pennylane", diff_method="magic"), "diff_method: got 'magic'"),
         (

@@ -9,7 +9,7 @@ from kronecker import oracle, random_angles, random_circuits
 from torch.testing import assert_close
 
 from circuits import ENTANGLERS, DataReupload, ReuploadLayer, make_engine
-from circuits.engines.lightcone import window_radius
+from circuits.engines.lightcone import choose_method
 
 VALUE, GRADIENT = 1e-10, 1e-8
 
@@ -38,11 +38,20 @@ def test_lightcone_equals_pennylane_and_kronecker_products(drawn) -> None:
             assert_close(ours, theirs, atol=GRADIENT, rtol=0, msg=lambda m, n=name: f"gradient against {n}: {m}")
 
 
+LARGE = [
+    ("closed form", 11, 2),
+    ("Pauli paths", 9, 3),
+    ("Pauli paths", 11, 4),
+    ("windows", 14, 5),
+    ("register", 9, 5),
+]
+
+
 @pytest.mark.parametrize("entangler", ["ring", "line", "brick"])
-@pytest.mark.parametrize(("n_qubits", "n_blocks"), [(9, 3), (11, 3), (12, 4)])
-def test_windows_equal_the_whole_register(entangler: str, n_qubits: int, n_blocks: int) -> None:
+@pytest.mark.parametrize(("method", "n_qubits", "n_blocks"), LARGE)
+def test_each_method_on_a_large_register(method: str, n_qubits: int, n_blocks: int, entangler: str) -> None:
     circuit = DataReupload(n_qubits, n_blocks, entangler)
-    assert window_radius(circuit) == n_blocks - 1, "this circuit was meant to be evaluated by windows"
+    assert choose_method(circuit) == method, "this circuit was meant to be evaluated in another way"
     out, gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, 7, batch=3)
     expected, expected_gradients = value_and_gradients(make_engine("pennylane", circuit), circuit, 7, batch=3)
     assert_close(out, expected, atol=VALUE, rtol=0)
@@ -115,7 +124,8 @@ def test_layer_keeps_its_weights_when_the_engine_changes() -> None:
         layer.weights.add_(0.3)
     assert_close(other(inputs), layer(inputs), atol=VALUE, rtol=0)
     other(inputs).sum().backward()
-    assert layer.weights.grad is not None and layer.weights.grad.abs().max() > 0
+    assert layer.weights.grad is not None
+    assert layer.weights.grad.abs().max() > 0
     assert list(layer.state_dict()) == list(other.state_dict()) == ["weights"]
 
 

@@ -32,9 +32,18 @@ def on_wires(n: int, placed: dict[int, Tensor]) -> Tensor:
     return kron_all([placed.get(wire, IDENTITY) for wire in range(n)])
 
 
-def oracle(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
-    """<Z> [batch, n] of the circuit as written in `gates()`, one 2^n x 2^n matrix a gate."""
+def observables(circuit: DataReupload, name: str) -> list[Tensor]:
+    """One matrix a wire for X, Y, Z; one a joined pair for ZZ."""
     n = circuit.n_qubits
+    if name == "ZZ":
+        return [on_wires(n, dict.fromkeys(edge, PAULI["Z"])) for edge in circuit.edges]
+    return [on_wires(n, {wire: PAULI[name]}) for wire in range(n)]
+
+
+def oracle(circuit: DataReupload, inputs: Tensor, weights: Tensor, observable: str = "Z") -> Tensor:
+    """Expectations [batch, ...] of the circuit as written in `gates()`, one 2^n x 2^n matrix a gate."""
+    n = circuit.n_qubits
+    read = observables(circuit, observable)
     rows = []
     for angles in inputs.reshape(-1, n, 3):
         state = torch.zeros(2**n, dtype=torch.complex128)
@@ -49,7 +58,7 @@ def oracle(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
                 rot = exponential("Z", omega) @ exponential("Y", theta) @ exponential("Z", phi)
                 matrix = on_wires(n, {wire: rot})
             state = matrix @ state
-        rows.append(torch.stack([(state.conj() @ on_wires(n, {wire: PAULI["Z"]}) @ state).real for wire in range(n)]))
+        rows.append(torch.stack([(state.conj() @ matrix @ state).real for matrix in read]))
     return torch.stack(rows)
 
 

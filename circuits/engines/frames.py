@@ -1,0 +1,42 @@
+"""Each block's rotation as an SO(3) frame per wire and sample: what the closed forms are made of.
+
+Wires lead and samples trail, [n, 3, 3, batch]: row P of a frame holds the (x, y, z) into which the block's rotation
+pulls back the Pauli operator P.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from circuits.reupload import DataReupload
+from circuits.rotations import rotation_matrix
+
+AXES = "XYZ"
+
+
+def data_frames(circuit: DataReupload, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the data rotation [n, 3, 3, batch] and the Bloch vector [n, 3, batch] that it makes of |0>."""
+    angles = inputs.t().reshape(circuit.n_qubits, 3, inputs.shape[0]).transpose(0, 1)
+    rotation = rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 0, 1, 3)
+    return rotation, rotation[:, :, 2]
+
+
+def weight_frames(weights: Tensor) -> Tensor:
+    """Return the trainable rotations [n_blocks, n, 3, 3] of weights [n_blocks, n, 3]."""
+    angles = weights.permute(2, 0, 1)
+    return rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 3, 0, 1)
+
+
+def turn(frame: Tensor, vectors: Tensor) -> Tensor:
+    """Multiply frames [n, k, 3] into [n, 3, ..., batch], sample by sample."""
+    product = torch.bmm(frame, vectors.flatten(2))
+    return product.reshape(frame.shape[0], frame.shape[1], *vectors.shape[2:])
+
+
+def with_idle_wires(tensor: Tensor, count: int, value: Tensor) -> Tensor:
+    """Append `count` wires that hold `value`: a line is a ring closed over wires that rest in |0>, where CZ is idle."""
+    if not count:
+        return tensor
+    idle = value.to(tensor).reshape(1, *value.shape, 1).expand(count, *tensor.shape[1:])
+    return torch.cat([tensor, idle])

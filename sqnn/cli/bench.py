@@ -1,0 +1,91 @@
+"""`sqnn bench`."""
+
+from __future__ import annotations
+
+import platform
+from itertools import product
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sqnn.cli.output import console, table, write_json
+
+app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
+
+GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES = "2,4,9,12", "1,2,3,6", "1,16,128,1024"
+# Beyond the grid: four blocks on the ring, and six blocks with everything joined.
+EXTRA = ((9, 4, "ring", 128), (9, 6, "all", 128))
+
+
+@app.callback()
+def root() -> None:
+    """Measure speed side by side with public peers."""
+
+
+@app.command()
+def quantum(
+    qubits: Annotated[str, typer.Option(help="numbers of qubits, with commas")] = GRID_QUBITS,
+    blocks: Annotated[str, typer.Option(help="numbers of blocks, with commas")] = GRID_BLOCKS,
+    batches: Annotated[str, typer.Option(help="batch sizes, with commas")] = GRID_BATCHES,
+    entangler: Annotated[str, typer.Option(help="CZ layer between blocks")] = "ring",
+    quick: Annotated[bool, typer.Option(help="the paper's circuit only: 9 qubits, 2 blocks, batch 128")] = False,
+    budget: Annotated[float, typer.Option(help="seconds of timing for each engine and circuit")] = 1.0,
+    device: Annotated[str, typer.Option(help="torch device: cpu, cuda")] = "cpu",
+    out: Annotated[Path | None, typer.Option(help="write the rows to this CSV file")] = None,
+    json: Annotated[Path | None, typer.Option(help="also write the rows to this JSON file")] = None,
+) -> None:
+    """Time forward + backward (float32, gradients of inputs and weights) of our engine and of every installed peer.
+
+    Peers are listed in benchmarks/requirements.txt; those that are not installed are left out. Examples:
+
+    sqnn bench quantum --quick
+
+    sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
+    """
+    import pandas as pd
+    import torch
+
+    from circuits import DataReupload
+    from circuits.benchmark import compare
+
+    cells = [(n, depth, entangler, b) for n, depth, b in product(*map(_numbers, (qubits, blocks, batches)))]
+    if (qubits, blocks, batches, entangler) == (GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES, "ring"):
+        cells += EXTRA
+    if quick:
+        cells = [(9, 2, "ring", 128)]
+    if not budget > 0:
+        raise ValueError(f"budget: got {budget}, expected a positive number of seconds")
+    console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {device}")
+    rows = []
+    for n, depth, joined, batch in cells:
+        timings = list(compare(DataReupload(n, depth, joined), batch, budget=budget, device=device))
+        rows += [timing.to_dict() for timing in timings]
+        table(
+            f"{n} qubits, {depth} blocks, {joined}, batch {batch}",
+            ("engine", "median", "samples/s", "times ours", ""),
+            [
+                (
+                    timing.engine,
+                    f"{timing.seconds * 1e3:.2f} ms" if timing.seconds else "-",
+                    f"{batch / timing.seconds:,.0f}" if timing.seconds else "-",
+                    f"{timing.ratio:.1f}" if timing.ratio else "-",
+                    timing.note,
+                )
+                for timing in timings
+            ],
+        )
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(rows).to_csv(out, index=False)
+    write_json(json, rows)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        values = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        values = []
+    if not values or min(values) < 1:
+        raise ValueError(f"qubits, blocks, batches: got {text!r}, expected whole numbers with commas, such as 2,4,9")
+    return values
