@@ -49,8 +49,8 @@ def plot_cone(circuit: DataReupload, wire: int) -> Figure:
             inside = w in felt[block]
             for column, (text, face) in enumerate((("x", DATA_FACE), ("w", WEIGHT_FACE))):
                 corner = (start + column - BOX / 2 + 0.2, w - BOX / 2)
-                style = {"edgecolor": INSIDE if inside else OUTSIDE, "facecolor": face if inside else "white"}
-                axes.add_patch(Rectangle(corner, BOX, BOX, zorder=2, **style))
+                edge, fill = (INSIDE, face) if inside else (OUTSIDE, "white")
+                axes.add_patch(Rectangle(corner, BOX, BOX, zorder=2, edgecolor=edge, facecolor=fill))
                 axes.text(start + column + 0.2, w, text, ha="center", va="center", fontsize=8, zorder=3)
         if block == circuit.n_blocks - 1:
             continue

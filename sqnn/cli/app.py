@@ -10,6 +10,7 @@ import torch
 import typer
 
 import sqnn
+from sqnn.cli import bench
 from sqnn.cli.count import count
 from sqnn.cli.evaluate import evaluate
 from sqnn.cli.predict import predict
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for command in (train, evaluate, predict, count):
     app.command()(command)
+app.add_typer(bench.app, name="bench")
 
 
 def _version(wanted: bool) -> None:

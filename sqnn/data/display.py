@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
 def class_grid(images: Tensor, labels: Tensor, classes: Sequence[str], max_level: int, n: int) -> Figure:
     """Draw the first `n` of `images` [N, C, H, W] of each class, one row per class with its name."""
-    from matplotlib import pyplot as plt  # heavy, and needed by nobody who only trains
+    from circuits.figure import Picture  # heavy, and needed by nobody who only trains
 
-    figure, axes = plt.subplots(
-        len(classes), n, figsize=(0.8 * n + 1.2, 0.8 * len(classes)), squeeze=False, layout="constrained"
-    )
-    plt.close(figure)  # the caller shows the returned figure; left open, a notebook would show it twice
+    figure = Picture(figsize=(0.8 * n + 1.2, 0.8 * len(classes)), layout="constrained")
+    axes = figure.subplots(len(classes), n, squeeze=False)
     for label, name in enumerate(classes):
         members = torch.nonzero(labels == label).flatten()[:n].tolist()
         axes[label, 0].set_ylabel(name, rotation=0, ha="right", va="center")

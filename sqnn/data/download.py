@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pooch
@@ -27,11 +30,24 @@ def fetch(source: Source, folder: Path, searched: tuple[Path, ...], allowed: boo
         url = source.url + name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            pooch.retrieve(url, known_hash=f"md5:{md5}", fname=name, path=folder)
+            with _quiet_pooch():
+                pooch.retrieve(url, known_hash=f"md5:{md5}", fname=name, path=folder, progressbar=True)
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{_not_found(source, searched)}, and {url} could not be saved in {folder} ({_why(error)}); {_remedy()}"
             ) from error
+
+
+@contextlib.contextmanager
+def _quiet_pooch() -> Iterator[None]:
+    """Leave the progress bar to tell of a download; where it fails, the error names the address."""
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _not_found(source: Source, searched: tuple[Path, ...]) -> str:

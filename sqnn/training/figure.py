@@ -17,9 +17,9 @@ TRAIN_COLOUR, VALIDATION_COLOUR = "#3b6ea8", "#c8553d"
 def plot_run(result: dict[str, Any], history: pd.DataFrame) -> Figure:
     """Draw loss and accuracy against epochs, and the confusion matrix of the test images in percent of each class."""
     # A Figure of its own, not pyplot's: nothing global changes, and it also draws without a screen.
-    from matplotlib.figure import Figure
+    from circuits.figure import Picture
 
-    figure = Figure(figsize=(13.5, 4.4), layout="constrained")
+    figure = Picture(figsize=(13.5, 4.4), layout="constrained")
     loss, accuracy, confusion = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
     _curves(loss, history, "loss", 1.0, "cross-entropy (nats)")
     _curves(accuracy, history, "accuracy", 100.0, "accuracy (%)")
