@@ -2,9 +2,10 @@
 
 from circuits.engines import DIFF_METHODS, ENGINES, Engine, LightConeEngine, PennyLaneEngine, make_engine
 from circuits.entanglers import ENTANGLERS
+from circuits.gate import Gate
 from circuits.initial import INITIALS, initial_weights
 from circuits.layer import ReuploadLayer
-from circuits.reupload import DataReupload, Gate
+from circuits.reupload import DataReupload
 
 __all__ = [
     "DIFF_METHODS",

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from circuits.reupload import DataReupload
+from circuits.gate import Gate
 
 
-def draw_text(circuit: DataReupload) -> str:
+def draw_text(n_qubits: int, gates: Iterable[Gate]) -> str:
     """Return one line a wire: `Rot(x2)` reads data angles of wire 2, `Rot(w1,2)` the weights of block 1, wire 2.
 
     The two ends of a CZ are marked with a dot; a bar marks the wires it passes.
     """
-    lines = [f"{wire}: " for wire in range(circuit.n_qubits)]
+    lines = [f"{wire}: " for wire in range(n_qubits)]
     margin = max(map(len, lines))
     lines = [line.rjust(margin) for line in lines]
     used: list[set[int]] = []
     columns: list[dict[int, str]] = []
     block, start = 0, 0
-    for gate in circuit.gates():
+    for gate in gates:
         if gate.block != block:
             block, start = gate.block, len(columns)
         low, high = min(gate.wires), max(gate.wires)
@@ -38,6 +37,6 @@ def draw_text(circuit: DataReupload) -> str:
             columns[place][wire] = f"Rot(x{wire})" if gate.source == "inputs" else f"Rot(w{gate.block},{wire})"
     for column in columns:
         width = max(map(len, column.values()))
-        for wire in range(circuit.n_qubits):
+        for wire in range(n_qubits):
             lines[wire] += "─" + column.get(wire, "").center(width, "─")
     return "\n".join(line + "─┤ <Z>" for line in lines)

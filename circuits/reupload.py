@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from circuits.drawing import draw_text
 from circuits.entanglers import Edge, edges
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One instruction: `Rot` takes its three angles from `source` at [block, wire], `CZ` takes none."""
-
-    name: Literal["Rot", "CZ"]
-    wires: tuple[int, ...]
-    block: int
-    source: Literal["inputs", "weights"] | None = None
+from circuits.gate import Gate
 
 
 @dataclass(frozen=True)
@@ -81,6 +72,4 @@ class DataReupload:
 
     def draw(self) -> str:
         """Return the circuit as text, with x for data angles and w for weights."""
-        from circuits.drawing import draw_text
-
-        return draw_text(self)
+        return draw_text(self.n_qubits, self.gates())
