@@ -1,0 +1,101 @@
+"""How many independent directions the weights of a circuit really have."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
+from circuits.engines.lightcone import LightConeEngine
+from circuits.reupload import DataReupload
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveParameters:
+    """Weights three ways: `raw` as allocated, `counted` by which gates can reach a <Z>, `rank` as measured.
+
+    `singular_values` [raw], descending, are those of the Jacobian divided by the root of its number of rows.
+    """
+
+    raw: int
+    counted: int
+    rank: int
+    tolerance: float
+    singular_values: Tensor
+
+    def plot(self) -> Figure:
+        """Draw the singular values with the tolerance."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        axes = figure.subplots()
+        values = self.singular_values.clamp(min=1e-18)
+        axes.semilogy(range(1, len(values) + 1), values, "o", ms=4, label="singular values")
+        axes.axhline(float(values[0]) * self.tolerance, color="black", ls="--", lw=1, label="tolerance")
+        axes.axvline(self.counted + 0.5, color="C1", ls=":", label=f"counted: {self.counted}")
+        axes.axvline(self.rank + 0.5, color="C2", lw=1, label=f"rank: {self.rank}")
+        axes.set_xlabel("index of the singular value")
+        axes.set_ylabel("singular value (1/rad)")
+        axes.legend(frameon=False)
+        return figure
+
+    def __repr__(self) -> str:
+        return f"EffectiveParameters(raw={self.raw}, counted={self.counted}, rank={self.rank})"
+
+
+def effective_parameters(
+    circuit: DataReupload,
+    inputs_count: int = 64,
+    generator: torch.Generator | None = None,
+    tolerance: float = 1e-9,
+    *,
+    initial: str = "uniform",
+) -> EffectiveParameters:
+    """Measure the rank of d<Z_i>(x_s)/dw over all wires i and random data x_s, at one random set of weights.
+
+    The rank is the number of singular values above `tolerance` times the largest. At generic weights it equals
+    `circuit.n_effective_weights`, 3 n L - n: the last RZ of each wire is dead and nothing else is. At special weights
+    it is lower: where each RY is idle (`initial="identity-block"`), Rot(p, 0, o) = RZ(p + o) leaves two directions a
+    rotation, and one in the last block, where RZ does not reach Z: n (2 L - 1) in all. Without an entangler such a wire
+    repeats one data rotation, which reads the same in both directions: of its L - 1 angles between the repetitions
+    those in mirrored places do the same, which leaves n (L + ceil((L - 1) / 2)).
+
+    Raises ValueError where the data give fewer rows than counted weights, which would cap the rank.
+
+    Source: Fisher information rank and dimension, Abbas et al., Nat. Comput. Sci. 1, 403 (2021); Haug, Bharti, Kim,
+    PRX Quantum 2, 040309 (2021).
+    """
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance: got {tolerance!r}, expected a number between 0 and 1")
+    at_least(1, inputs_count=inputs_count)
+    if inputs_count * circuit.n_qubits < circuit.n_effective_weights:
+        least = math.ceil(circuit.n_effective_weights / circuit.n_qubits)
+        raise ValueError(f"inputs_count: got {inputs_count}, expected at least {least}, or the data would cap the rank")
+    generator = or_fresh(generator)
+    weights = random_weights(circuit, 1, initial, generator)[0]
+    jacobian = weight_jacobian(circuit, random_inputs(circuit, inputs_count, generator), weights)
+    values = torch.linalg.svdvals(jacobian / math.sqrt(len(jacobian)))
+    values = torch.cat([values, values.new_zeros(circuit.n_weights - len(values))])
+    rank = int((values > tolerance * values[0]).sum())
+    return EffectiveParameters(circuit.n_weights, circuit.n_effective_weights, rank, tolerance, values)
+
+
+def weight_jacobian(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
+    """Return d<Z_i>(x_s)/dw_k, [batch n_qubits, n_weights], for inputs [batch, 3 n] and weights [n_blocks, n, 3].
+
+    Column by column with the shift rule, exact for rotations: (f(w + pi/2 e_k) - f(w - pi/2 e_k)) / 2.
+
+    Source: Schuld et al., Phys. Rev. A 99, 032331 (2019).
+    """
+    engine = LightConeEngine(circuit)
+    columns = []
+    for step in torch.eye(circuit.n_weights, dtype=weights.dtype).reshape(-1, *circuit.weight_shape) * (math.pi / 2):
+        columns.append(((engine(inputs, weights + step) - engine(inputs, weights - step)) / 2).reshape(-1))
+    return torch.stack(columns, dim=1)

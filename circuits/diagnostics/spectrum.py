@@ -1,0 +1,116 @@
+"""Which frequencies of a data angle the circuit can express."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from circuits.diagnostics.draws import TWO_PI, at_least, or_fresh, random_inputs, random_weights
+from circuits.engines.lightcone import LightConeEngine
+from circuits.reupload import DataReupload
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FLOOR = 1e-12
+"""Smallest magnitude that counts as a frequency: a few hundred roundings of float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class FourierSpectrum:
+    """Complex coefficients c_k of <Z_i> in one data angle: [samples, frequencies, n_qubits], k = 0, 1, 2, ...
+
+    <Z_i> is real, so c_(-k) is the conjugate of c_k and only k >= 0 is kept. `inputs` [samples, 3 n] and `weights`
+    [samples, n_blocks, n, 3] are the draws, in radians.
+    """
+
+    circuit: DataReupload
+    input_index: int
+    coefficients: Tensor
+    inputs: Tensor
+    weights: Tensor
+
+    @property
+    def magnitudes(self) -> Tensor:
+        """Root mean square of |c_k| over the samples: [frequencies, n_qubits]."""
+        return self.coefficients.abs().square().mean(0).sqrt()
+
+    @property
+    def degree(self) -> Tensor:
+        """Highest frequency that occurs on each wire, [n_qubits]."""
+        present = self.magnitudes > FLOOR
+        return (present * torch.arange(len(present)).unsqueeze(1)).amax(0)
+
+    def evaluate(self, angles: Tensor) -> Tensor:
+        """Return sum_k c_k e^(i k angle) at angles [points] in radians: [samples, points, n_qubits]."""
+        frequency = torch.arange(self.coefficients.shape[1])
+        waves = torch.exp(1j * angles.double().unsqueeze(1) * frequency)
+        twice = torch.where(frequency > 0, 2.0, 1.0).double()
+        return torch.einsum("pk,skn->spn", waves * twice, self.coefficients).real
+
+    def plot(self) -> Figure:
+        """Draw the magnitudes, frequencies across and wires down."""
+        from matplotlib.colors import LogNorm
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)), layout="constrained")
+        axes = figure.subplots()
+        shown = self.magnitudes.clamp(min=FLOOR).t()
+        image = axes.imshow(shown, norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")
+        axes.axvline(self.circuit.n_blocks + 0.5, color="white", ls="--", lw=1.2)
+        axes.text(self.circuit.n_blocks + 0.6, -0.2, "beyond n_blocks", color="white", fontsize=8, va="center")
+        axes.set_xticks(range(shown.shape[1]))
+        axes.set_yticks(range(shown.shape[0]))
+        axes.set_xlabel("frequency (1/rad)")
+        axes.set_ylabel("wire that is read")
+        wire, angle = divmod(self.input_index, 3)
+        axes.set_title(f"data angle {angle} of wire {wire}, {self.circuit.n_blocks} blocks", fontsize=10)
+        figure.colorbar(image, ax=axes, label="rms of |coefficient|", extend="min")
+        return figure
+
+    def __repr__(self) -> str:
+        return (
+            f"FourierSpectrum(data angle {self.input_index}: highest frequency by wire {self.degree.tolist()}, "
+            f"bound {self.circuit.n_blocks})"
+        )
+
+
+def fourier_spectrum(
+    circuit: DataReupload,
+    input_index: int,
+    samples: int = 20,
+    generator: torch.Generator | None = None,
+    *,
+    initial: str = "uniform",
+) -> FourierSpectrum:
+    """Expand <Z_i> in one data angle, the other angles random and fixed.
+
+        <Z_i>(x_j) = sum_(k=-L)^L c_k e^(i k x_j)
+
+    A data angle enters one gate exp(-i x P / 2) a block, whose eigenvalue differences are -1, 0, 1; L blocks reach the
+    frequencies -L to L and no other. The first angle of a wire (its RZ comes first) meets |0> in block 0 and reaches
+    L - 1 only. A data angle d wires away acts through its first L - d blocks: beyond the cone only k = 0 is left. The
+    grid has 4 L + 5 equidistant points, enough to show frequencies up to 2 L + 2: the bound is measured, not assumed.
+
+    Raises ValueError on an index outside 0 ... 3 n_qubits - 1.
+
+    Source: Schuld, Sweke, Meyer, Phys. Rev. A 103, 032430 (2021), section II.
+    """
+    at_least(1, samples=samples)
+    if not 0 <= input_index < circuit.n_inputs:
+        raise ValueError(f"input_index: got {input_index}, expected 0 to {circuit.n_inputs - 1}")
+    generator = or_fresh(generator)
+    inputs = random_inputs(circuit, samples, generator)
+    weights = random_weights(circuit, samples, initial, generator)
+    engine = LightConeEngine(circuit)
+    points = 4 * circuit.n_blocks + 5
+    grid = TWO_PI * torch.arange(points, dtype=torch.float64) / points
+    rows = []
+    for x, w in zip(inputs, weights, strict=True):
+        moved = x.repeat(points, 1)
+        moved[:, input_index] = grid
+        rows.append(torch.fft.rfft(engine(moved, w), dim=0, norm="forward"))
+    return FourierSpectrum(circuit, input_index, torch.stack(rows), inputs, weights)
