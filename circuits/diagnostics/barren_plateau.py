@@ -55,9 +55,9 @@ class GradientVariance:
 
     def plot(self) -> Figure:
         """Draw the variances against the number of qubits, one panel a cost, with bars of one standard error."""
-        from matplotlib.figure import Figure
+        from circuits.figure import Picture
 
-        figure = Figure(figsize=(5 * len(self.variance), 4), layout="constrained")
+        figure = Picture(figsize=(5 * len(self.variance), 4), layout="constrained")
         panels = figure.subplots(1, len(self.variance), sharey=True, squeeze=False)[0]
         for axes, (cost, variance) in zip(panels, self.variance.items(), strict=True):
             for depth, row, error in zip(self.n_blocks, variance, self.error[cost], strict=True):

@@ -34,9 +34,9 @@ class Expressibility:
 
     def plot(self) -> Figure:
         """Draw the histogram of fidelities beside the Haar distribution."""
-        from matplotlib.figure import Figure
+        from circuits.figure import Picture
 
-        figure = Figure(figsize=(6, 4), layout="constrained")
+        figure = Picture(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         edges = torch.linspace(0, 1, len(self.haar) + 1)
         axes.stairs(self.histogram, edges, fill=True, alpha=0.45, label="circuit")

@@ -32,9 +32,9 @@ class EffectiveParameters:
 
     def plot(self) -> Figure:
         """Draw the singular values with the tolerance."""
-        from matplotlib.figure import Figure
+        from circuits.figure import Picture
 
-        figure = Figure(figsize=(6, 4), layout="constrained")
+        figure = Picture(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         values = self.singular_values.clamp(min=1e-18)
         axes.semilogy(range(1, len(values) + 1), values, "o", ms=4, label="singular values")

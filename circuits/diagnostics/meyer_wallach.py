@@ -36,9 +36,9 @@ class Entanglement:
 
     def plot(self) -> Figure:
         """Draw the histogram of the values."""
-        from matplotlib.figure import Figure
+        from circuits.figure import Picture
 
-        figure = Figure(figsize=(6, 4), layout="constrained")
+        figure = Picture(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         axes.hist(self.values.numpy(), bins=40, range=(0, 1), alpha=0.6)
         axes.axvline(self.mean, color="C1", lw=2, label=f"mean {self.mean:.3f}")

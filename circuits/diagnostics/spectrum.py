@@ -54,9 +54,10 @@ class FourierSpectrum:
     def plot(self) -> Figure:
         """Draw the magnitudes, frequencies across and wires down."""
         from matplotlib.colors import LogNorm
-        from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)), layout="constrained")
+        from circuits.figure import Picture
+
+        figure = Picture(figsize=(6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)), layout="constrained")
         axes = figure.subplots()
         shown = self.magnitudes.clamp(min=FLOOR).t()
         image = axes.imshow(shown, norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")

@@ -32,9 +32,9 @@ def make_engine(name: str, circuit: DataReupload, **options: Any) -> Engine:
             raise ValueError(f"engine: lightcone takes {', '.join(sorted(allowed))}, got {', '.join(unknown)}")
         return LightConeEngine(circuit, **options)
     if name == "pennylane":
-        unknown = sorted(set(options) - {"device", "diff_method"})
+        unknown = sorted(set(options) - {"device", "diff_method", "gradient_options"})
         if unknown:
-            raise ValueError(f"engine: pennylane takes device and diff_method, got {', '.join(unknown)}")
+            raise ValueError(f"engine: pennylane takes device, diff_method, gradient_options, got {', '.join(unknown)}")
         return PennyLaneEngine(circuit, **options)
     raise ValueError(f"engine: got {name!r}, expected one of {', '.join(ENGINES)}")
 

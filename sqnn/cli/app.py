@@ -14,6 +14,7 @@ from sqnn.cli import bench
 from sqnn.cli.count import count
 from sqnn.cli.evaluate import evaluate
 from sqnn.cli.predict import predict
+from sqnn.cli.study import study
 from sqnn.cli.train import train
 from sqnn.training import NotFiniteError
 
@@ -32,6 +33,7 @@ app = typer.Typer(
 for command in (train, evaluate, predict, count):
     app.command()(command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(study)
 
 
 def _version(wanted: bool) -> None:

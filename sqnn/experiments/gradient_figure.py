@@ -18,9 +18,9 @@ LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)))
 
 def plot_gradients(frame: pd.DataFrame) -> Figure:
     """Draw the three panels of a study's rows; lines are geometric means over the seeds, bands their range."""
-    from matplotlib.figure import Figure
+    from circuits.figure import Picture
 
-    figure = Figure(figsize=(14.5, 5), layout="constrained")
+    figure = Picture(figsize=(14.5, 5), layout="constrained")
     by_circuits, by_seconds, by_initial = figure.subplots(1, 3)
     algorithm, initial = frame.algorithm.iloc[0], frame.initial.iloc[0]
     algorithms = frame[(frame.initial == initial) & (frame.step > 0)]

@@ -142,3 +142,38 @@ def test_float32_stays_close_to_float64() -> None:
     single = layer(inputs)
     assert single.dtype == torch.float32
     assert_close(single.double(), layer.double()(inputs.double()), atol=2e-6, rtol=0)
+
+
+def test_building_and_running_engines_leaves_the_global_generator_alone() -> None:
+    before = torch.get_rng_state()
+    layer = ReuploadLayer(3, 2)
+    for other in (layer, layer.with_engine("pennylane"), layer.with_engine("lightcone", shots=10)):
+        other(torch.zeros(2, 9))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_parameter_shift_of_the_weights_broadcasts_over_the_batch() -> None:
+    """Inputs without a gradient need no execution a sample, and the gradient is the same."""
+    circuit = DataReupload(3, 2)
+    inputs, weights = random_angles(circuit, 1, batch=4)
+    exact = torch.autograd.grad(make_engine("lightcone", circuit)(inputs, weights).sum(), weights)[0]
+    engine = make_engine("pennylane", circuit, diff_method="parameter-shift")
+    with engine.device.tracker as tracker:
+        shifted = torch.autograd.grad(engine(inputs.detach(), weights).sum(), weights)[0]
+    assert_close(shifted, exact, atol=GRADIENT, rtol=0)
+    assert tracker.totals["simulations"] == 1 + 2 * circuit.n_weights
+
+
+def test_spsa_repeats_with_its_generator() -> None:
+    import numpy as np
+
+    circuit = DataReupload(3, 2)
+    inputs, weights = random_angles(circuit, 1, batch=2)
+
+    def gradient(seed: int) -> torch.Tensor:
+        options = {"sampler_rng": np.random.default_rng(seed)}
+        engine = make_engine("pennylane", circuit, diff_method="spsa", gradient_options=options)
+        return torch.autograd.grad(engine(inputs.detach(), weights).sum(), weights)[0]
+
+    assert torch.equal(gradient(0), gradient(0))
+    assert not torch.equal(gradient(0), gradient(1))
