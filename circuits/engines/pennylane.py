@@ -40,8 +40,9 @@ class PennyLaneEngine:
     """Evaluate `engine(inputs, weights) -> <Z>` with `qml.qnn.TorchLayer`; the batch is one broadcast execution.
 
     `device` is a device name, made here with one wire a qubit, or a PennyLane device with at least as many wires.
-    `diff_method` is PennyLane's, and `gradient_options` go to it (SPSA repeats itself only with a `sampler_rng`). Where the inputs need a gradient, all but backpropagation run one execution a sample, since PennyLane differentiates
-    a broadcast execution with respect to the broadcast angles by backpropagation alone. Devices that answer in plain
+    `diff_method` is PennyLane's, and `gradient_options` go to it (SPSA repeats itself only with a `sampler_rng`). Where
+    the inputs need a gradient, all but backpropagation run one execution a sample, since PennyLane differentiates a
+    broadcast execution with respect to the broadcast angles by backpropagation alone. Devices that answer in plain
     Python numbers (lightning.qubit does) are rounded by PennyLane to torch's default dtype: call
     `torch.set_default_dtype(torch.float64)` where double precision matters.
 

@@ -37,7 +37,9 @@ def quantum(
 ) -> None:
     """Time forward + backward (float32, gradients of inputs and weights) of our engine and of every installed peer.
 
-    Peers are listed in benchmarks/requirements.txt; those that are not installed are left out. Examples:
+    Peers are listed in benchmarks/requirements.txt; those that are not installed are left out.
+
+    Examples:
 
     sqnn bench quantum --quick
 

@@ -32,7 +32,9 @@ def count(
     json: Annotated[Path | None, typer.Option(help="also write the counts to this JSON file")] = None,
     **values: Any,
 ) -> None:
-    """Count a network's trainable parameters: spiking, quantum (raw and effective) and classical. Examples:
+    """Count a network's trainable parameters: spiking, quantum (raw and effective) and classical.
+
+    Examples:
 
     sqnn count
 

@@ -25,7 +25,9 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
 ) -> None:
-    """Measure a trained network: accuracy, cross-entropy and confusion counts. Examples:
+    """Measure a trained network: accuracy, cross-entropy and confusion counts.
+
+    Examples:
 
     sqnn evaluate runs/mnist-0
 

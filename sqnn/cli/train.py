@@ -49,7 +49,9 @@ def train(
     """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.
 
     The run's folder holds settings.yaml, checkpoints, CSV and TensorBoard logs, model.safetensors, result.json and
-    training.png. Examples:
+    training.png.
+
+    Examples:
 
     sqnn train --epochs 30
 
