@@ -1,0 +1,195 @@
+"""Exact results of the measurements of one tape; everything they read is evaluated in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from pennylane.measurements import ExpectationMP, ProbabilityMP, StateMP, VarianceMP
+from pennylane.ops import Identity
+from pennylane.wires import Wires
+from torch import Tensor
+
+from circuits.device.evaluator import Evaluator, Request
+from circuits.device.graph import End
+from circuits.device.numerics import Precision
+from circuits.device.observables import DenseTerm, WordTerm, diagonalizing_operations, sentence, squared, terms
+from circuits.device.preprocess import native_operations
+from circuits.device.reads import AmplitudeRead, PauliRead, ProbabilityRead
+
+Values = Sequence[Tensor]
+Finish = Callable[[Values], Tensor]
+"""How a result [batch, ...] follows from the values read."""
+
+
+class Questions:
+    """Collects what the measurements want to read, each thing once."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.requests: list[Request] = []
+        self._known: dict[Any, int] = {}
+
+    def ask(self, request: Request) -> int:
+        """Return the place of the answer among the values."""
+        key = (request.read, request.tracks, id(request.end))
+        if key not in self._known:
+            self._known[key] = len(self.requests)
+            self.requests.append(request)
+        return self._known[key]
+
+    def word(self, word: Any, label: str) -> list[int]:
+        """Ask for a Pauli word; the answers multiply, and none stands for the identity."""
+        if not word:
+            return []
+        graph = self.evaluator.graph
+        request = Request(PauliRead("".join(word.values())), tuple(graph.track(wire) for wire in word), label)
+        return [self.ask(part) for part in (self.evaluator.parts(request) if len(word) > 1 else [request])]
+
+    def wires(self, read: type, wires: Sequence[Any], label: str, end: End | None = None) -> int:
+        """Ask for the bits or the state of some wires."""
+        tracks = tuple(self.evaluator.graph.track(wire, end) for wire in wires)
+        return self.ask(Request(read(len(tracks)), tracks, label, end))
+
+
+def analytic_results(tape: Any, evaluator: Evaluator) -> list[Tensor]:
+    """Return the result of each measurement, with a leading batch dimension where the tape is broadcast."""
+    questions = Questions(evaluator)
+    finishes = [_plan(measurement, tape, questions) for measurement in tape.measurements]
+    values = evaluator.evaluate(questions.requests)
+    results = [finish(values) for finish in finishes]
+    if tape.batch_size is None:
+        return [result[0] for result in results]
+    return [result.expand(tape.batch_size, *result.shape[1:]) for result in results]
+
+
+def _plan(measurement: Any, tape: Any, questions: Questions) -> Finish:
+    label = repr(measurement) if len(measurement.wires) <= 8 else f"{type(measurement).__name__} on many wires"
+    if isinstance(measurement, ExpectationMP | VarianceMP) and measurement.obs is None:
+        return _of_bits(measurement, questions, label)
+    if isinstance(measurement, ExpectationMP):
+        return _expectation(list(terms(measurement.obs)), questions, label)
+    if isinstance(measurement, VarianceMP):
+        return _variance(measurement.obs, questions, label)
+    if isinstance(measurement, ProbabilityMP):
+        end = None
+        if measurement.obs is not None:
+            end = questions.evaluator.graph.branch(native_operations(diagonalizing_operations(measurement)))
+        place = questions.wires(ProbabilityRead, measurement.wires, label, end)
+        return lambda values: values[place]
+    return _state(measurement, tape, questions, label)
+
+
+def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, label: str) -> Finish:
+    precision = questions.evaluator.precision
+    planned: list[Callable[[Values], Tensor]] = []
+    for part in parts:
+        if isinstance(part, WordTerm):
+            planned.append(_scaled(part.coefficient, questions.word(part.word, label), precision))
+        elif isinstance(part.observable, Identity):
+            planned.append(_scaled(part.coefficient, [], precision))
+        else:
+            planned.append(_dense(part, questions, label))
+    if not planned:
+        return lambda values: torch.zeros(1, dtype=precision.real, device=precision.device)
+    return lambda values: _total([term(values) for term in planned])
+
+
+def _total(values: list[Tensor]) -> Tensor:
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total
+
+
+def _scaled(factor: Any, places: list[int], precision: Precision) -> Finish:
+    plain = isinstance(factor, float | int) and factor == 1
+    coefficient = precision.cast_real(_real(factor))
+
+    def finish(values: Values) -> Tensor:
+        if not places:
+            return coefficient.reshape(-1)
+        product = values[places[0]]
+        for place in places[1:]:
+            product = product * values[place]
+        return product if plain else coefficient * product
+
+    return finish
+
+
+def _real(coefficient: Any) -> Any:
+    if isinstance(coefficient, Tensor):
+        return coefficient.real if coefficient.is_complex() else coefficient
+    return coefficient.real
+
+
+def _dense(term: DenseTerm, questions: Questions, label: str) -> Finish:
+    """Read tr(rho O) from the state of the observable's wires."""
+    precision = questions.evaluator.precision
+    wires = term.observable.wires
+    place = questions.wires(AmplitudeRead, wires, label)
+    matrix = precision.cast_complex(term.observable.matrix(wire_order=wires))
+    coefficient = precision.cast_real(_real(term.coefficient))
+
+    def finish(values: Values) -> Tensor:
+        return coefficient * _matrix_element(values[place], matrix)
+
+    return finish
+
+
+def _matrix_element(state: Tensor, matrix: Tensor) -> Tensor:
+    """Return <state| matrix |state>, [batch], for a matrix on the leading wires of state [batch, 2^wires]."""
+    split = state.reshape(state.shape[0], matrix.shape[-1], -1)
+    return (split.conj() * (matrix @ split)).sum((1, 2)).real
+
+
+def _variance(observable: Any, questions: Questions, label: str) -> Finish:
+    words = sentence(observable)
+    if words is not None:
+        mean = _expectation([WordTerm(c, w) for w, c in words.items()], questions, label)
+        square = _expectation([WordTerm(c, w) for w, c in squared(words).items()], questions, label)
+        return lambda values: square(values) - mean(values).square()
+    wires = observable.wires
+    place = questions.wires(AmplitudeRead, wires, label)
+    matrix = questions.evaluator.precision.cast_complex(observable.matrix(wire_order=wires))
+    return lambda values: (
+        _matrix_element(values[place], matrix @ matrix) - _matrix_element(values[place], matrix).square()
+    )
+
+
+def _of_bits(measurement: Any, questions: Questions, label: str) -> Finish:
+    """Read the mean or variance of a function of bits, such as a mid-circuit measurement that was deferred."""
+    place = questions.wires(ProbabilityRead, measurement.wires, label)
+    eigenvalues = questions.evaluator.precision.cast_real(measurement.eigvals())
+
+    def mean(values: Values) -> Tensor:
+        return values[place] @ eigenvalues
+
+    if isinstance(measurement, ExpectationMP):
+        return mean
+    return lambda values: values[place] @ eigenvalues.square() - mean(values).square()
+
+
+def _state(measurement: Any, tape: Any, questions: Questions, label: str) -> Finish:
+    evaluator = questions.evaluator
+    wires = measurement.wires or tape.wires
+    place = questions.wires(AmplitudeRead, wires, label)
+    if type(measurement) is StateMP:
+        phases = [evaluator.precision.cast_real(operation.data[0]) for operation in evaluator.graph.phases]
+        angle = torch.stack(torch.broadcast_tensors(*phases)).sum(0).reshape(-1, 1) if phases else None
+        if angle is None:
+            return lambda values: values[place]
+        return lambda values: values[place] * torch.complex(torch.cos(angle), -torch.sin(angle))
+    cone = evaluator.cone(questions.requests[place])
+    labels = {track: wire for wire, track in evaluator.graph.end.tracks.items()}
+    # The wires asked for lead the state, and lead the cone.
+    order = Wires([labels[track] for track in cone.tracks])
+
+    def finish(values: Values) -> Tensor:
+        state = values[place]
+        if len(state) > 1:
+            return torch.as_tensor(measurement.process_state(state, order))
+        return torch.as_tensor(measurement.process_state(state[0], order)).unsqueeze(0)
+
+    return finish

@@ -1,0 +1,59 @@
+"""Evaluate one preprocessed tape; results are torch tensors that carry gradients, or NumPy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from circuits.device.analytic import analytic_results
+from circuits.device.evaluator import Evaluator
+from circuits.device.graph import Graph
+from circuits.device.numerics import common_precision
+from circuits.device.sampling import sampled_results
+
+
+class _Unused(torch.autograd.Function):
+    """Zero, with zero as its derivative by every argument: what a parameter outside all cones contributes."""
+
+    @staticmethod
+    def forward(ctx, like: Tensor, *parameters: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.save_for_backward(*parameters)
+        return torch.zeros((), dtype=like.dtype, device=like.device)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def,override]
+        return None, *(torch.zeros_like(parameter) for parameter in ctx.saved_tensors)
+
+
+def run_tape(tape: Any, max_wires: int, rng: np.random.Generator) -> tuple[list[Tensor] | None, Any]:
+    """Return (tensors, None) of an exact evaluation, one a measurement, or (None, result) with finite shots."""
+    parameters = tape.get_parameters(trainable_only=False)
+    graph = Graph(tape.operations)
+    evaluator = Evaluator(graph, common_precision(parameters), tape.batch_size or 1, max_wires)
+    if tape.shots:
+        return None, sampled_results(tape, evaluator, rng)
+    results = analytic_results(tape, evaluator)
+    return _with_unused(results, tape, evaluator), None
+
+
+def _with_unused(results: list[Tensor], tape: Any, evaluator: Evaluator) -> list[Tensor]:
+    """Attach the trainable parameters that no cone holds, so that their gradients are zeros instead of missing."""
+    used = {id(operation) for k in evaluator.used for operation in evaluator.graph.nodes[k].operations}
+    idle = [value for operation in tape.operations if id(operation) not in used for value in _trainable(operation.data)]
+    if not idle:
+        return results
+    zero = _Unused.apply(results[0].real, *idle)
+    return [result + zero for result in results]
+
+
+def _trainable(values: Iterable[Any]) -> list[Tensor]:
+    return [value for value in values if isinstance(value, Tensor) and value.requires_grad]
+
+
+def as_numpy(results: Iterable[Tensor]) -> list[Any]:
+    """Return NumPy scalars and arrays."""
+    return [result.detach().cpu().resolve_conj().numpy()[()] for result in results]

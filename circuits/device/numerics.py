@@ -1,0 +1,48 @@
+"""Which floating-point type and which torch device a circuit is evaluated in: those of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The real type, its complex companion and the torch device of one evaluation."""
+
+    real: torch.dtype = torch.float64
+    device: torch.device = CPU
+
+    @property
+    def complex(self) -> torch.dtype:
+        """complex64 beside float32, complex128 beside float64."""
+        return self.real.to_complex()
+
+    def cast_real(self, value: Any) -> Tensor:
+        """Return `value` as a real tensor; gradients flow through a torch tensor."""
+        if isinstance(value, Tensor):
+            return (
+                value if value.dtype == self.real and value.device == self.device else value.to(self.device, self.real)
+            )
+        return torch.as_tensor(value, dtype=self.real, device=self.device)
+
+    def cast_complex(self, value: Any) -> Tensor:
+        """Return `value` as a complex tensor; gradients flow through a torch tensor."""
+        if isinstance(value, Tensor):
+            return value.to(self.device, self.complex)
+        return torch.as_tensor(value, dtype=self.complex, device=self.device)
+
+
+def common_precision(parameters: Iterable[Any]) -> Precision:
+    """Return the precision of the torch tensors among the parameters: the wider type, float64 where there is none."""
+    tensors = [value for value in parameters if isinstance(value, Tensor)]
+    types = {value.dtype.to_real() for value in tensors if value.is_floating_point() or value.is_complex()}
+    real = torch.float32 if types and types <= {torch.float32, torch.float16, torch.bfloat16} else torch.float64
+    device = next((value.device for value in tensors if value.device.type != "cpu"), CPU)
+    return Precision(real, device)

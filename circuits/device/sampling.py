@@ -1,0 +1,195 @@
+"""Finite shots, drawn from exact marginal distributions.
+
+Measurements of one tape share their shots as long as their bases agree on the wires they share and every independent
+part of their joint cone fits. A joint cone that does not fit is drawn measurement by measurement: each result then has
+its exact distribution, but correlations between two measurements within a shot are not reproduced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import torch
+from pennylane.measurements import ExpectationMP
+from pennylane.pauli import PauliWord
+from pennylane.wires import Wires
+
+from circuits.device.cones import find_cone
+from circuits.device.evaluator import Evaluator, Request
+from circuits.device.graph import End
+from circuits.device.observables import Term, WordTerm, diagonalizing_operations, sentence, terms
+from circuits.device.preprocess import native_operations
+from circuits.device.reads import ProbabilityRead
+
+Basis = dict[Any, Any]
+"""For each measured wire, what distinguishes the basis it is measured in."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One measurement in one basis."""
+
+    measurement: Any
+    basis: Basis
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A constant and weighted draws whose means add up to an expectation."""
+
+    constant: float
+    draws: tuple[tuple[float, Draw], ...]
+
+
+class Group:
+    """Draws that share their shots."""
+
+    def __init__(self) -> None:
+        self.basis: Basis = {}
+        self.draws: list[Draw] = []
+
+    def accepts(self, draw: Draw) -> bool:
+        """Say whether the bases agree where wires are shared."""
+        return all(self.basis.get(wire, kind) == kind for wire, kind in draw.basis.items())
+
+    def add(self, draw: Draw) -> None:
+        """Take a draw in."""
+        self.basis.update(draw.basis)
+        self.draws.append(draw)
+
+
+def sampled_results(tape: Any, evaluator: Evaluator, rng: np.random.Generator) -> Any:
+    """Return the results of all measurements, for every entry of a shot vector, as PennyLane nests them."""
+    sums = [_as_sum(measurement) for measurement in tape.measurements]
+    groups: list[Group] = []
+    for total in sums:
+        for _, draw in total.draws:
+            group = next((group for group in groups if group.accepts(draw)), None)
+            if group is None:
+                group = Group()
+                groups.append(group)
+            group.add(draw)
+    shots = tape.shots
+    broadcast = tape.batch_size is not None
+    processed: dict[int, list[Any]] = {}
+    for samples, wires, draws in _drawn(groups, evaluator, shots.total_shots, rng):
+        bits = samples if broadcast else samples[0]
+        for draw in draws:
+            processed[id(draw)] = [
+                draw.measurement.process_samples(bits[..., low:high, :], wires) for low, high in shots.bins()
+            ]
+    copies = range(len(list(shots.bins())))
+    results = [tuple(_combine(total, processed, copy) for total in sums) for copy in copies]
+    singles = [result[0] if len(sums) == 1 else result for result in results]
+    return tuple(singles) if shots.has_partitioned_shots else singles[0]
+
+
+def _combine(total: Sum, processed: dict[int, list[Any]], copy: int) -> Any:
+    if len(total.draws) == 1 and total.draws[0][0] == 1 and not total.constant:
+        return processed[id(total.draws[0][1])][copy]
+    return total.constant + sum(weight * processed[id(draw)][copy] for weight, draw in total.draws)
+
+
+def _as_sum(measurement: Any) -> Sum:
+    observable = measurement.obs
+    if observable is None:
+        return Sum(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
+    words = sentence(observable)
+    if isinstance(measurement, ExpectationMP) and (words is None or len(words) != 1):
+        return _split(list(terms(observable)))
+    if words is not None and len(words) == 1:
+        (word,) = words
+        if not word:
+            if isinstance(measurement, ExpectationMP):
+                return _split(list(terms(observable)))
+            return Sum(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
+        if set(word) == set(measurement.wires):
+            return Sum(0.0, ((1.0, Draw(measurement, dict(word))),))
+    return Sum(0.0, ((1.0, _own_basis(measurement)),))
+
+
+def _split(parts: Sequence[Term]) -> Sum:
+    constant, draws = 0.0, []
+    for part in parts:
+        weight = float(np.real(qml.math.unwrap([part.coefficient])[0]))
+        if not isinstance(part, WordTerm):
+            draws.append((weight, _own_basis(qml.expval(part.observable))))
+        elif part.word:
+            draws.append((weight, Draw(qml.expval(part.word.operation()), dict(part.word))))
+        else:
+            constant += weight
+    return Sum(constant, tuple(draws))
+
+
+def _own_basis(measurement: Any) -> Draw:
+    # Equal observables may share shots; the gates that diagonalise them act on all their wires together.
+    return Draw(
+        measurement, dict.fromkeys(measurement.wires, ("observable", repr(measurement.obs), measurement.obs.hash))
+    )
+
+
+def _turns(draws: Sequence[Draw]) -> list[Any]:
+    """Return the gates that turn the bases of a group into that of the bits, once a wire."""
+    turned: set[Any] = set()
+    operations: list[Any] = []
+    for draw in draws:
+        fresh = [wire for wire in draw.basis if wire not in turned]
+        turned.update(fresh)
+        if all(kind in ("X", "Y", "Z") for kind in draw.basis.values()):
+            for wire in fresh:
+                if draw.basis[wire] != "Z":
+                    operations += PauliWord({wire: draw.basis[wire]}).operation().diagonalizing_gates()
+        elif fresh:
+            operations += diagonalizing_operations(draw.measurement)
+    return native_operations(operations) if operations else []
+
+
+def _drawn(groups: Sequence[Group], evaluator: Evaluator, shots: int, rng: np.random.Generator) -> Any:
+    """Yield samples [batch, shots, wires], their wires and the draws they belong to."""
+    wanted: list[tuple[list[Request], Wires, list[Draw]]] = []
+    for group in groups:
+        wires = Wires(list(group.basis))
+        parts = _parts(evaluator, wires, _turns(group.draws), "a joint sample")
+        if all(_size(evaluator, part) <= evaluator.max_wires for part in parts):
+            wanted.append((parts, wires, group.draws))
+            continue
+        for draw in group.draws:
+            alone = Wires(list(draw.basis))
+            label = repr(draw.measurement) if len(alone) <= 8 else f"{type(draw.measurement).__name__} on many wires"
+            wanted.append((_parts(evaluator, alone, _turns([draw]), label), alone, [draw]))
+    flat = [part for parts, _, _ in wanted for part in parts]
+    with torch.no_grad():
+        marginals = iter(evaluator.evaluate(flat))
+    for parts, wires, draws in wanted:
+        columns: dict[int, np.ndarray] = {}
+        end = parts[0].end if parts else None
+        for part in parts:
+            bits = _draw(next(marginals).cpu().double().numpy(), len(part.tracks), shots, rng)
+            columns.update({track: bits[..., k] for k, track in enumerate(part.tracks)})
+        yield np.stack([columns[evaluator.graph.track(wire, end)] for wire in wires], axis=-1), wires, draws
+
+
+def _parts(evaluator: Evaluator, wires: Wires, turns: list[Any], label: str) -> list[Request]:
+    end: End | None = evaluator.graph.branch(turns) if turns else None
+    tracks = tuple(evaluator.graph.track(wire, end) for wire in wires)
+    return evaluator.parts(Request(ProbabilityRead(len(tracks)), tracks, label, end))
+
+
+def _size(evaluator: Evaluator, part: Request) -> int:
+    return len(find_cone(evaluator.graph, part.end or evaluator.graph.end, part.seeds).tracks)
+
+
+def _draw(marginal: np.ndarray, n_wires: int, shots: int, rng: np.random.Generator) -> np.ndarray:
+    """Return bits [batch, shots, n_wires] from marginals [batch, 2^n_wires] by inverting the distribution function."""
+    rows = []
+    for row in marginal:
+        edges = np.cumsum(np.clip(row, 0, None))
+        # A draw at the very end of the last step still belongs to the last outcome that has any weight.
+        outcome = np.searchsorted(edges, rng.random(shots) * edges[-1], side="right")
+        rows.append(np.minimum(outcome, np.flatnonzero(row > 0)[-1]))
+    outcomes = np.stack(rows)
+    return (outcomes[..., None] >> np.arange(n_wires - 1, -1, -1)) & 1
