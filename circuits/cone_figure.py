@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 INSIDE, OUTSIDE = "#c8553d", "#c9ced6"
 DATA_FACE, WEIGHT_FACE = "#fbe9d7", "#f6d3cb"
-BOX = 0.62
+BOX, CZ_STEP = 0.62, 0.35
+"""Side of a gate's box and distance between columns of CZ gates, where rotations stand 1 apart."""
 
 
 def reached(circuit: DataReupload, wire: int) -> list[set[int]]:
@@ -37,8 +38,8 @@ def plot_cone(circuit: DataReupload, wire: int) -> Figure:
 
     n, felt = circuit.n_qubits, reached(circuit, wire)
     layers = _cz_columns(circuit)
-    block_width = 2 + 0.35 * len(layers) + 0.4
-    total = block_width * circuit.n_blocks - 0.35 * len(layers)
+    block_width = 2 + CZ_STEP * len(layers) + 0.4
+    total = block_width * circuit.n_blocks - CZ_STEP * len(layers)
     figure = Picture(figsize=(max(5.0, 0.62 * total + 1.6), 0.42 * n + 0.9), layout="constrained")
     axes = figure.subplots()
     for w in range(n):
@@ -55,7 +56,7 @@ def plot_cone(circuit: DataReupload, wire: int) -> Figure:
         if block == circuit.n_blocks - 1:
             continue
         for column, pairs in enumerate(layers):
-            x = start + 2 + 0.35 * column
+            x = start + 2 + CZ_STEP * column
             for pair in pairs:
                 colour = INSIDE if set(pair) & felt[block + 1] else OUTSIDE
                 axes.plot([x, x], pair, color=colour, marker="o", ms=4, lw=1.2, zorder=1 + (colour == INSIDE))

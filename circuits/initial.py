@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -48,17 +49,19 @@ def identity_block(shape: tuple[int, int, int], generator: torch.Generator) -> T
 
     Source: the identity blocks of Grant et al., Quantum 3, 214 (2019), taken at the depth of a single rotation.
     """
-    phi = uniform((shape[0], shape[1], 1), generator)  # type: ignore[arg-type]
+    phi = uniform((shape[0], shape[1], 1), generator)
     return torch.cat([phi, torch.zeros_like(phi), -phi], dim=-1)
 
 
-INITIALS: dict[str, Initialiser] = {
-    "uniform": uniform,
-    "truncated-normal": truncated_normal,
-    "half-normal": half_normal,
-    "small-angle": small_angle,
-    "identity-block": identity_block,
-}
+INITIALS: Mapping[str, Initialiser] = MappingProxyType(
+    {
+        "uniform": uniform,
+        "truncated-normal": truncated_normal,
+        "half-normal": half_normal,
+        "small-angle": small_angle,
+        "identity-block": identity_block,
+    }
+)
 
 
 def initial_weights(name: str, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:

@@ -21,7 +21,7 @@ class ReuploadLayer(nn.Module):
     [n_blocks, n_qubits, 3], stay the same whoever does. `initial` names the distribution the weights start from and
     `generator` the random numbers they are drawn with (by default a fresh generator of seed 0).
 
-    Raises ValueError on inputs whose last dimension is not 3 n_qubits or that hold NaN or infinity.
+    Raises ValueError on inputs whose last dimension is not 3 n_qubits, that are not floating point or not finite.
     """
 
     def __init__(
@@ -58,8 +58,7 @@ class ReuploadLayer(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         if inputs.ndim == 0 or inputs.shape[-1] != self.circuit.n_inputs:
             raise ValueError(
-                f"inputs: last dimension is {tuple(inputs.shape)[-1:] or 'missing'}, expected "
-                f"3 n_qubits = {self.circuit.n_inputs} angles"
+                f"inputs: got shape {list(inputs.shape)}, expected [..., 3 n_qubits = {self.circuit.n_inputs}]"
             )
         if not inputs.is_floating_point():
             raise ValueError(f"inputs: got {inputs.dtype}, expected angles in float32 or float64")

@@ -30,7 +30,10 @@ class InstructionNoise:
 
 
 def instruction_channels(noise_model: NoiseModel) -> list[InstructionNoise]:
-    """List the channels of an Aer noise model: first those for all wires, then those for particular wires."""
+    """List the channels of an Aer noise model: first those for all wires, then those for particular wires.
+
+    Readout errors act on classical bits and are not listed.
+    """
     found = []
     for name, error in noise_model._default_quantum_errors.items():
         found.append(InstructionNoise(name, None, pauli_transfer_matrix(error)))

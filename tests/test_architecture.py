@@ -78,6 +78,25 @@ def test_imports_point_down(path: Path) -> None:
     assert forbidden_imports(path, ast.parse(path.read_text())) == []
 
 
+def side_doors(path: Path, tree: ast.AST) -> list[str]:
+    """The modules of another folder of sqnn that the file reaches past its `__init__.py`."""
+    own = path.relative_to(ROOT).parts[:2]
+    modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    parts = [module.split(".") for module in modules]
+    return [".".join(p) for p in parts if p[0] == "sqnn" and len(p) > 2 and tuple(p[:2]) != own]
+
+
+@pytest.mark.parametrize("path", sources("sqnn"), ids=relative)
+def test_a_folder_is_entered_by_its_door(path: Path) -> None:
+    assert side_doors(path, ast.parse(path.read_text())) == []
+
+
+def test_a_side_door_is_found() -> None:
+    inside = ROOT / "sqnn" / "models" / "create.py"
+    line = ast.parse("from sqnn.neurons.lif import LIF; from sqnn.models.config import ModelConfig")
+    assert side_doors(inside, line) == ["sqnn.neurons.lif"]
+
+
 def test_every_folder_of_sqnn_has_its_place() -> None:
     """A new folder is an error until LAYERS says where it stands."""
     folders = {path.relative_to(ROOT / "sqnn").parts[0] for path in sources("sqnn")}

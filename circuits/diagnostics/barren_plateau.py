@@ -13,6 +13,7 @@ from torch import Tensor
 from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
 from circuits.engines.lightcone import LightConeEngine
 from circuits.engines.states import states
+from circuits.engines.statevector import z_signs
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
@@ -153,11 +154,8 @@ def local_gradients(circuit: DataReupload, inputs: Tensor, weights: Tensor, weig
 
 def global_gradients(circuit: DataReupload, inputs: Tensor, weights: Tensor, weight: tuple[int, int, int]) -> Tensor:
     """Return d<Z...Z>/dw [samples] for inputs [samples, 3 n] and weights [samples, n_blocks, n, 3]."""
-    index = torch.arange(2**circuit.n_qubits)
-    parity = torch.zeros_like(index)
-    for wire in range(circuit.n_qubits):
-        parity ^= index >> wire & 1
-    signs = (1 - 2 * parity).to(inputs.dtype)
+    wires = range(circuit.n_qubits)
+    signs = z_signs(circuit.n_qubits, wires, dtype=inputs.dtype, device=inputs.device)
     chunk = max(1, AMPLITUDES >> circuit.n_qubits)
 
     def cost(shift: float) -> Tensor:

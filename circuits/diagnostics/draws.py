@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from circuits.initial import initial_weights
+from circuits.initial import TWO_PI, initial_weights
 from circuits.reupload import DataReupload
-
-TWO_PI = 2 * math.pi
 
 
 def at_least(minimum: int, **counts: int) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import TWO_PI, at_least, or_fresh, random_inputs, random_weights
+from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
 from circuits.engines.lightcone import LightConeEngine
+from circuits.initial import TWO_PI
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:

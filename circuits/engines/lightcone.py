@@ -4,7 +4,7 @@ With CZ layers that join neighbours, <Z_i> of a circuit of L blocks depends on t
 other: a gate outside that window meets its own inverse in the Heisenberg picture. The window is a property of the
 circuit, so the result is exact. Four ways to evaluate it, each where it is the fastest:
 
-- `closed form`: one and two blocks, any entangler (`bloch.py`), O(n);
+- `closed form`: one and two blocks, any entangler (`bloch.py`, `two_blocks.py`), O(n);
 - `Pauli paths`: three and four blocks of a ring or line (`pauli_paths.py`), O(n);
 - `windows`: deeper circuits, a batched state vector of 2 L - 1 wires around each wire, O(n 2^(2L-1)) (`cone.py`);
 - `register`: one batched state vector of all wires, where the windows would cost more or everything is joined, O(2^n).
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from circuits.engines import bloch, pauli_paths
+from circuits.engines import bloch, pauli_paths, two_blocks
 from circuits.engines.cone import register_expectations, state_wires, window_expectations
 from circuits.reupload import DataReupload
 
@@ -104,6 +104,8 @@ class LightConeEngine:
                 z = bloch.expectations(self.circuit, inputs, weights)
                 first, second = zip(*self.circuit.edges, strict=True)
                 return z[:, list(first)] * z[:, list(second)]
+            if self.observable == "Z" and self.circuit.n_blocks == 2:
+                return two_blocks.expectations(self.circuit, inputs, weights)
             return bloch.expectations(self.circuit, inputs, weights, self.observable)
         if self.method == "Pauli paths":
             return pauli_paths.expectations(self.circuit, inputs, weights, self.observable)

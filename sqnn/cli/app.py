@@ -83,7 +83,3 @@ def _out_of_memory(error: BaseException) -> bool:
 def _complain(message: str) -> int:
     print(f"sqnn: {' '.join(message.split())}", file=sys.stderr)
     return MISTAKE
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sqnn.cli.output import console, table, write_json
+from sqnn.cli.output import check_json, console, table, write_json
 
 app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
 
@@ -51,7 +51,10 @@ def quantum(
     from circuits import DataReupload
     from circuits.benchmark import compare
 
-    cells = [(n, depth, entangler, b) for n, depth, b in product(*map(_numbers, (qubits, blocks, batches)))]
+    check_json(json)
+    _check_device(device)
+    grid = product(_numbers("qubits", qubits), _numbers("blocks", blocks), _numbers("batches", batches))
+    cells = [(n, depth, entangler, batch) for n, depth, batch in grid]
     if (qubits, blocks, batches, entangler) == (GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES, "ring"):
         cells += EXTRA
     if quick:
@@ -83,11 +86,20 @@ def quantum(
     write_json(json, rows)
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(name: str, text: str) -> list[int]:
     try:
         values = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         values = []
     if not values or min(values) < 1:
-        raise ValueError(f"qubits, blocks, batches: got {text!r}, expected whole numbers with commas, such as 2,4,9")
+        raise ValueError(f"{name}: got {text!r}, expected whole numbers with commas, such as 2,4,9")
     return values
+
+
+def _check_device(name: str) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
+        raise ValueError(f"device: got {name!r}, expected cpu or a GPU of this machine, such as cuda") from error

@@ -23,7 +23,9 @@ def evaluate(
     split: Annotated[str, typer.Option(help=f"which images: {', '.join(SPLITS)}")] = "test",
     engine: Annotated[str | None, typer.Option(help=f"evaluate the circuit with: {', '.join(ENGINES)}")] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
-    progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
+    progress: Annotated[
+        bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
+    ] = True,
 ) -> None:
     """Measure a trained network: accuracy, cross-entropy and confusion counts.
 

@@ -13,8 +13,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from sqnn.models import MODELS, ConfigError, ModelConfig
-from sqnn.models.config import read_yaml
+from sqnn.models import MODELS, ConfigError, ModelConfig, read_yaml
 from sqnn.training import TrainingConfig
 
 Parameters = list[inspect.Parameter]

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from sqnn.metrics import ParameterCount
 from sqnn.models import ConfigError
-from sqnn.training.folder import write_text
+from sqnn.training import write_text
 
 console = Console(highlight=False, soft_wrap=True)
 

@@ -8,8 +8,7 @@ from typing import Any
 from torch import nn
 
 from sqnn.data import DATASETS, ImageData, load_data
-from sqnn.models import load_model, read_header
-from sqnn.models.config import require_one_of
+from sqnn.models import load_model, read_header, require_one_of
 from sqnn.training import RunFolder
 
 

@@ -14,12 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from circuits import ENTANGLERS, INITIALS
 from sqnn.cli.options import given, read_config
-from sqnn.cli.output import console, table, write_json
+from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.experiments import ALGORITHMS, GradientStudy, plot_gradients, summarise, train_student
 from sqnn.models import ConfigError
-from sqnn.training import RunError
-from sqnn.training.folder import write_text
-from sqnn.training.versions import versions
+from sqnn.training import RunError, versions, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,6 +83,7 @@ def gradients(
         "initials": initials,
         "out": out,
     }
+    check_json(json)
     settings = {**_renamed(read_config(config)), **_renamed(given(values))}
     folder = _fresh_folder(settings.pop("out", None))
     chosen = _configure(settings)

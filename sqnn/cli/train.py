@@ -43,7 +43,9 @@ def train(
         Path | None, typer.Option("--resume", help="go on with the run in this folder, settings included")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
-    progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
+    progress: Annotated[
+        bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
+    ] = True,
     **values: Any,
 ) -> None:
     """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.

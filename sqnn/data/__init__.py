@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from .catalogue import DATASETS
-from .errors import DataError
-from .files import read_images
-from .images import ImageData, Split
-from .load import load_data
-from .module import ImageDataModule
+from sqnn.data.batches import Batch
+from sqnn.data.catalogue import DATASETS
+from sqnn.data.errors import SEED_LIMIT, DataError
+from sqnn.data.files import read_images
+from sqnn.data.images import ImageData, Split
+from sqnn.data.load import load_data
+from sqnn.data.module import MAX_BATCH, ImageDataModule
 
-__all__ = ["DATASETS", "DataError", "ImageData", "ImageDataModule", "Split", "load_data", "read_images"]
+__all__ = [
+    "DATASETS",
+    "MAX_BATCH",
+    "SEED_LIMIT",
+    "Batch",
+    "DataError",
+    "ImageData",
+    "ImageDataModule",
+    "Split",
+    "load_data",
+    "read_images",
+]

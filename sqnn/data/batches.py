@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from .images import Split
+from sqnn.data.images import Split
 
 Batch = tuple[Tensor, Tensor]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pooch
 
-from .catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, Source
-from .errors import DataError, reason
-from .locate import ENVIRONMENT, idx_path
+from sqnn.data.catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, Source
+from sqnn.data.errors import DataError, reason
+from sqnn.data.locate import ENVIRONMENT, idx_path
 
 
 def fetch(source: Source, folder: Path, searched: tuple[Path, ...], allowed: bool) -> None:
@@ -58,7 +58,7 @@ def _not_found(source: Source, searched: tuple[Path, ...]) -> str:
     else:
         files = ", ".join(f"{name}[.gz]" for name in IDX_FILES)
         hints = map(_partial_idx, searched)
-    return f"name={source.name!r}: not found: {files}; looked in {places}{next(filter(None, hints), '')}"
+    return f"name: {source.name!r} is not found, expected {files}; looked in {places}{next(filter(None, hints), '')}"
 
 
 def _pickled_cifar(folder: Path) -> str:

@@ -17,7 +17,7 @@ class DataError(ValueError):
 def whole_number(name: str, value: object, least: int, most: int) -> int:
     """Return `value` if it is an int in [least, most]; otherwise raise a `DataError` naming the argument."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise DataError(f"{name}={value!r}: expected a whole number from {least:,} to {most:,}")
+        raise DataError(f"{name}: got {value!r}, expected a whole number from {least:,} to {most:,}")
     return value
 
 
@@ -29,7 +29,7 @@ def seed_number(name: str, value: object) -> int:
 def user_path(name: str, value: object) -> Path:
     """Return `value` as a path with `~` expanded; raise a `DataError` if it is no path."""
     if not isinstance(value, str | PathLike) or not fspath(value):
-        raise DataError(f"{name}={value!r}: expected a path, as text or pathlib.Path")
+        raise DataError(f"{name}: got {value!r}, expected a path, as text or pathlib.Path")
     return Path(fspath(value)).expanduser()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from .errors import DataError, reason, user_path
+from sqnn.data.errors import DataError, reason, user_path
 
-MODES = {1: "L", 3: "RGB"}
+MODES = MappingProxyType({1: "L", 3: "RGB"})
+"""Pillow's name of a picture with so many channels."""
 BYTE_LEVEL = 255
 WORD_LEVEL = 65535  # full intensity of a 16-bit picture
 # What Pillow's decoders raise on damaged files.
@@ -40,11 +42,11 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
     """
     file = user_path("path", path)
     if in_channels not in MODES:
-        raise DataError(f"in_channels={in_channels!r}: expected 1 (grey) or 3 (red, green, blue)")
+        raise DataError(f"in_channels: got {in_channels!r}, expected 1 (grey) or 3 (red, green, blue)")
     if file.is_dir():
-        raise DataError(f"path={str(file)!r}: a folder, expected an image file or a .npy array")
+        raise DataError(f"path: got the folder {str(file)!r}, expected an image file or a .npy array")
     if not file.is_file():
-        raise DataError(f"path={str(file)!r}: no such file; check the spelling and the current folder")
+        raise DataError(f"path: no file {str(file)!r}; check the spelling and the current folder")
     if file.suffix.lower() == ".npy":
         return _from_array(file, in_channels, image_size)
     return _from_picture(file, in_channels, image_size)

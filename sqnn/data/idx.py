@@ -7,16 +7,17 @@ import io
 import math
 import zlib
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import DataError, reason
+from sqnn.data.errors import DataError, reason
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08  # the IDX element code of uint8
 MAX_BYTES = 2**31  # about forty times MNIST; a header that asks for more is damage, not data
-KINDS = {1: "labels", 3: "images"}
+KINDS = MappingProxyType({1: "labels", 3: "images"})
 
 
 def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .display import class_grid, summary_html
-from .errors import DataError, whole_number
+from sqnn.data.display import class_grid, summary_html
+from sqnn.data.errors import DataError, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,13 +39,15 @@ class Split:
         _require("images", self.images, torch.uint8, 4, "[N, C, H, W]")
         _require("labels", self.labels, torch.int64, 1, "[N]")
         if len(self.images) != len(self.labels):
-            raise DataError(f"labels: {len(self.labels):,} of them for {len(self.images):,} images; expected as many")
+            raise DataError(f"labels: got {len(self.labels):,} for {len(self.images):,} images, expected as many")
         if 0 in self.images.shape[1:]:
-            raise DataError(f"images: shape {tuple(self.images.shape)}, expected at least one channel and pixel")
+            raise DataError(f"images: got shape {tuple(self.images.shape)}, expected at least one channel and pixel")
         if len(self) and int(self.images.max()) > self.max_level:
-            raise DataError(f"images: has level {int(self.images.max())}, expected at most max_level={self.max_level}")
+            raise DataError(
+                f"images: got level {int(self.images.max())}, expected at most {self.max_level} (max_level)"
+            )
         if len(self) and int(self.labels.min()) < 0:
-            raise DataError(f"labels: has {int(self.labels.min())}, expected class numbers from 0")
+            raise DataError(f"labels: got {int(self.labels.min())}, expected class numbers from 0")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -54,7 +56,7 @@ class Split:
         return f"Split({len(self):,} images of {_size(self)}, levels 0..{self.max_level})"
 
     def floats(self, index: Positions | None = None) -> Tensor:
-        """Return the images at `index` (all by default) as `level / max_level`, float32 [B, C, H, W]."""
+        """Return images (all by default) as `level / max_level`, float32 [batch, channels, height, width]."""
         chosen = self.images if index is None else self.images[index]
         return chosen.to(torch.float32).div_(self.max_level)
 
@@ -79,13 +81,13 @@ class ImageData:
 
     def __post_init__(self) -> None:
         if not len(self.train):
-            raise DataError("train: holds no image, expected at least one")
+            raise DataError("train: got no image, expected at least one")
         for part, split in self.splits.items():
             if split.images.shape[1:] != self.train.images.shape[1:] or split.max_level != self.train.max_level:
-                raise DataError(f"{part}: {split!r}, expected the same size and levels as train: {self.train!r}")
+                raise DataError(f"{part}: got {split!r}, expected the same size and levels as train: {self.train!r}")
             if len(split) and int(split.labels.max()) >= len(self.classes):
                 highest = int(split.labels.max())
-                raise DataError(f"{part}: has label {highest}, expected 0 to {len(self.classes) - 1} (see classes)")
+                raise DataError(f"{part}: got label {highest}, expected 0 to {len(self.classes) - 1} (see classes)")
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -133,9 +135,9 @@ class ImageData:
 
 def _require(name: str, value: Tensor, dtype: torch.dtype, ndim: int, shape: str) -> None:
     if not isinstance(value, Tensor):
-        raise DataError(f"{name}: {type(value).__name__}, expected a {dtype} tensor {shape}")
+        raise DataError(f"{name}: got {type(value).__name__}, expected a {dtype} tensor {shape}")
     if value.dtype != dtype or value.ndim != ndim:
-        raise DataError(f"{name}: {value.dtype} of shape {tuple(value.shape)}, expected {dtype} {shape}")
+        raise DataError(f"{name}: got {value.dtype} of shape {tuple(value.shape)}, expected {dtype} {shape}")
 
 
 def _size(split: Split) -> str:

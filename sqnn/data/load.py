@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .catalogue import DATASETS, DIGIT_NAMES, IDX_FILES, SOURCES, Source
-from .cifar import Records, read_archive, read_batches
-from .download import fetch
-from .errors import DataError, seed_number, whole_number
-from .idx import read_idx
-from .images import ImageData, Split
-from .locate import data_root, find_cifar, find_idx, search_folders
-from .splitting import stratified_draw
+from sqnn.data.catalogue import DATASETS, DIGIT_NAMES, IDX_FILES, SOURCES, Source
+from sqnn.data.cifar import Records, read_archive, read_batches
+from sqnn.data.download import fetch
+from sqnn.data.errors import DataError, seed_number, whole_number
+from sqnn.data.idx import read_idx
+from sqnn.data.images import ImageData, Split
+from sqnn.data.locate import data_root, find_cifar, find_idx, search_folders
+from sqnn.data.splitting import stratified_draw
 
 DEFAULT_VALIDATION = 5_000  # images held out of an official training set of 50,000 or 60,000
 DIGITS_LEVEL = 16  # scikit-learn's digits count the ink in 4x4 blocks, 0..16
@@ -70,7 +70,7 @@ def _require_known(name: str) -> None:
         return
     near = difflib.get_close_matches(str(name).lower(), DATASETS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise DataError(f"name={name!r}: no such data set, expected one of {', '.join(DATASETS)}{hint}")
+    raise DataError(f"name: got {name!r}, expected one of {', '.join(DATASETS)}{hint}")
 
 
 def _digits() -> Split:

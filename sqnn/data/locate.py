@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pooch
 
-from .catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, SOURCES, Source
-from .errors import DataError, user_path
+from sqnn.data.catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, SOURCES, Source
+from sqnn.data.errors import DataError, user_path
 
 ENVIRONMENT = "SQNN_DATA"
 
@@ -22,7 +22,7 @@ def data_root(data_dir: str | os.PathLike[str] | None) -> Path:
     else:
         return Path(pooch.os_cache("sqnn"))
     if root.exists() and not root.is_dir():
-        raise DataError(f"{name}={str(root)!r}: a file, expected the folder that holds the data")
+        raise DataError(f"{name}: got the file {str(root)!r}, expected the folder that holds the data")
     return root
 
 

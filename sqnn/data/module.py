@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import lightning.pytorch as pl
 
-from .batches import ResumableLoader, batch_loader
-from .errors import DataError, seed_number, whole_number
-from .images import ImageData
+from sqnn.data.batches import ResumableLoader, batch_loader
+from sqnn.data.errors import DataError, seed_number, whole_number
+from sqnn.data.images import ImageData
 
 MAX_BATCH = 1_000_000
 
@@ -14,7 +14,7 @@ MAX_BATCH = 1_000_000
 class ImageDataModule(pl.LightningDataModule):
     """Feed an `ImageData` to a Lightning trainer as batches of images and labels.
 
-    Images are float32 [B, C, H, W] in [0, 1], labels int64 [B].
+    Images are float32 [batch, channels, height, width] in [0, 1], labels int64 [batch].
 
     The order of training epoch `e` depends on `(seed, e)` alone: it uses no global generator, and a run
     resumed from a checkpoint, at an epoch's end or within it, sees what it would have seen uninterrupted.
@@ -28,7 +28,7 @@ class ImageDataModule(pl.LightningDataModule):
     def __init__(self, data: ImageData, batch_size: int = 128, seed: int = 0, eval_batch_size: int = 512) -> None:
         super().__init__()
         if not isinstance(data, ImageData):
-            raise DataError(f"data: {type(data).__name__}, expected an ImageData, such as load_data returns")
+            raise DataError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
         self.data = data
         self.batch_size = whole_number("batch_size", batch_size, 1, MAX_BATCH)
         self.eval_batch_size = whole_number("eval_batch_size", eval_batch_size, 1, MAX_BATCH)
@@ -50,9 +50,9 @@ class ImageDataModule(pl.LightningDataModule):
         """Return the test batches in order, to predict on."""
         return self.loader("test")
 
-    def loader(self, part: str) -> ResumableLoader:
+    def loader(self, split: str) -> ResumableLoader:
         """Return the batches of "train", "validation" or "test" in order, to evaluate on."""
         splits = self.data.splits
-        if part not in splits:
-            raise DataError(f"part={part!r}: no such part, expected one of {', '.join(splits)}")
-        return batch_loader(splits[part], self.eval_batch_size, None)
+        if split not in splits:
+            raise DataError(f"split: got {split!r}, expected one of {', '.join(splits)}")
+        return batch_loader(splits[split], self.eval_batch_size, None)

@@ -23,7 +23,7 @@ def make_encoder(name: str, timesteps: int, **options: Any) -> Encoder:
     Raises `ValueError` when the name is unknown or the encoder refuses its arguments.
     """
     if name not in ENCODERS:
-        raise ValueError(f"encoder is {name!r}; expected one of {', '.join(ENCODERS)}")
+        raise ValueError(f"encoder: got {name!r}, expected one of {', '.join(ENCODERS)}")
     return ENCODERS[name](timesteps, **options)
 
 

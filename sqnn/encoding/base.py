@@ -53,26 +53,26 @@ class Encoder(nn.Module, ABC):
 def check_count(name: str, value: int, minimum: int) -> int:
     """Return `value` if it is a whole number of at least `minimum`, else raise `ValueError`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name} is {value!r}; expected a whole number of at least {minimum}")
+        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {minimum}")
     return value
 
 
 def check_images(images: Tensor) -> None:
     """Raise `ValueError` unless `images` is a non-empty floating batch with every value in [0, 1]."""
     if not images.is_floating_point():
-        raise ValueError(f"images has dtype {images.dtype}; expected floating point in [0, 1]")
+        raise ValueError(f"images: got dtype {images.dtype}, expected floating point in [0, 1]")
     if images.ndim < 1 or images.numel() == 0:
-        raise ValueError(f"images has shape {list(images.shape)}; expected a non-empty [batch, *features]")
+        raise ValueError(f"images: got shape {list(images.shape)}, expected a non-empty [batch, *features]")
     low, high = (bound.item() for bound in torch.aminmax(images.detach()))
     # A NaN anywhere makes both bounds NaN, and every comparison with it false.
     if not (low >= 0 and high <= 1):
-        raise ValueError(f"images has values in [{low:g}, {high:g}]; expected finite values in [0, 1]")
+        raise ValueError(f"images: got values in [{low:g}, {high:g}], expected finite values in [0, 1]")
 
 
 def check_spikes(spikes: Tensor, timesteps: int) -> None:
     """Raise `ValueError` unless `spikes` is floating and `[timesteps, batch, *features]`."""
     if not spikes.is_floating_point() or spikes.ndim < 2 or spikes.shape[0] != timesteps:
         raise ValueError(
-            f"spikes is {spikes.dtype} of shape {list(spikes.shape)}; "
+            f"spikes: got {spikes.dtype} of shape {list(spikes.shape)}, "
             f"expected floating point of shape [{timesteps}, batch, *features]"
         )

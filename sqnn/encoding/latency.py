@@ -39,7 +39,7 @@ class Latency(Encoder):
         fired = spikes > 0
         if not fired.any(0).all():
             silent = int((~fired.any(0)).sum())
-            raise ValueError(f"spikes has {silent} pixels that never fire; expected a spike for every pixel")
+            raise ValueError(f"spikes: got {silent} pixels that never fire, expected a spike for every pixel")
         last = self.timesteps - 1
         # argmax returns the first of equal maxima, which is the first spike.
         first = fired.to(torch.uint8).argmax(0)

@@ -36,13 +36,13 @@ class WeightedPhase(Encoder):
         super().__init__(timesteps)
         self.planes = check_count("planes", planes, 1)
         if planes > MAX_PLANES:
-            raise ValueError(f"planes is {planes}; expected at most {MAX_PLANES}")
+            raise ValueError(f"planes: got {planes}, expected at most {MAX_PLANES}")
         if timesteps % planes:
-            raise ValueError(f"timesteps is {timesteps}; expected a multiple of planes = {planes}")
+            raise ValueError(f"timesteps: got {timesteps}, expected a multiple of planes = {planes}")
         if not (math.isfinite(gain) and gain > 0):
-            raise ValueError(f"gain is {gain}; expected a positive finite number")
+            raise ValueError(f"gain: got {gain}, expected a positive finite number")
         if not weighted and gain != 1:
-            raise ValueError(f"gain is {gain} with weighted=False; expected 1, as bare spikes are 0 or 1")
+            raise ValueError(f"gain: got {gain} with weighted=False, expected 1, as bare spikes are 0 or 1")
         self.weighted = weighted
         self.gain = gain
 

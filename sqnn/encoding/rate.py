@@ -22,7 +22,9 @@ class Rate(Encoder):
 
     def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         if generator is None:
-            raise ValueError("generator is None; expected a torch.Generator, such as torch.Generator().manual_seed(0)")
+            raise ValueError(
+                "generator: got None, expected a torch.Generator, such as torch.Generator().manual_seed(0)"
+            )
         check_images(images)
         shape = (self.timesteps, *images.shape)
         # A half-precision draw is so coarse that it would bias small probabilities.

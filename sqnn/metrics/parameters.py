@@ -47,7 +47,7 @@ def count(model: nn.Module) -> ParameterCount:
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
     numbers = {"spiking": 0, "quantum": 0, "classical": 0}
-    parts: dict[str, str] = model.parts  # type: ignore[assignment]
+    parts: dict[str, str] = getattr(model, "parts", {})
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue

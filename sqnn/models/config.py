@@ -13,7 +13,7 @@ import yaml
 
 
 class ConfigError(ValueError):
-    """A configuration that names no model: one line saying which field, what came and what was expected."""
+    """A setting that does not fit: one line saying which, what came and what was expected."""
 
 
 def option(default: Any, help: str) -> Any:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -18,10 +16,8 @@ from sqnn.encoding import ENCODERS, Encoder, make_encoder
 from sqnn.frontends import READOUTS, SpikingCNN
 from sqnn.models.config import ModelConfig, option, require, require_one_of
 from sqnn.models.initial import reset_parameters
-from sqnn.neurons import IF, LIF, RESETS, SURROGATES
-from sqnn.neurons.lif import BETA_MARGIN, MIN_THRESHOLD
+from sqnn.neurons import BETA_MARGIN, LIF, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES, make_neuron
 
-NEURONS: tuple[str, ...] = ("if", "lif")
 STATE_VECTOR_DEVICES = ("default.qubit", "lightning.qubit", "lightning.gpu", "lightning.kokkos")
 MAX_STATE_VECTOR_QUBITS = 30
 """Most qubits of a PennyLane state vector: at 16 bytes an amplitude, 30 qubits take 16 GiB for each image."""
@@ -31,13 +27,13 @@ MAX_STATE_VECTOR_QUBITS = 30
 class SQDRCNNConfig(ModelConfig):
     """Every choice of the SQDR-CNN; the defaults are the paper's (803 parameters for one channel, ten classes).
 
-    Raises ConfigError, naming the field, on a value that builds no network.
+    Raises ConfigError, naming the field, on a value that builds no network. Source: SQDR-CNN, arXiv 2512.03895.
     """
 
     channels: tuple[int, ...] | None = option(None, "widths of the blocks (default: 2c, 4c, 8c for c input channels)")
     encoding: str = option("phase", f"how pixels become spikes: {', '.join(ENCODERS)}")
     timesteps: int = option(8, "steps of the spiking front-end; a multiple of 8 for the phase encoding")
-    neuron: str = option("if", "neuron model: if, lif")
+    neuron: str = option("if", f"neuron model: {', '.join(NEURONS)}")
     beta: float = option(0.9, "decay of a lif neuron per step, in (0, 1)")
     learn_beta: bool = option(False, "learn one decay per channel (lif only)")
     threshold: float = option(1.0, "firing threshold")
@@ -58,8 +54,6 @@ class SQDRCNNConfig(ModelConfig):
     mlp: bool = option(True, "classical head on the expectations; without it the first ones are the logits")
     mlp_hidden: tuple[int, ...] = option((), "widths of hidden layers of the head")
     logit_scale: float = option(5.0, "factor from expectations to logits where there is no head")
-
-    paper: ClassVar[str] = "arXiv 2512.03895"
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -192,8 +186,10 @@ class SQDRCNN(nn.Module):
 
     def _make_neuron(self, channels: int) -> LIF:
         c = self.config
-        kind: Callable[..., LIF] = IF if c.neuron == "if" else partial(LIF, beta=c.beta, learn_beta=c.learn_beta)
-        return kind(
+        leak = {"beta": c.beta, "learn_beta": c.learn_beta} if c.neuron == "lif" else {}
+        return make_neuron(
+            c.neuron,
+            **leak,
             threshold=c.threshold,
             reset=c.reset,
             surrogate=c.surrogate,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqnn.neurons.lif import IF, LIF
+from sqnn.neurons.lif import BETA_MARGIN, IF, LIF, MIN_THRESHOLD
 from sqnn.neurons.step import RESETS, lif_sequence, lif_step
 from sqnn.neurons.surrogates import SURROGATES, Surrogate, make_surrogate
 
@@ -19,13 +19,15 @@ def make_neuron(name: str, **options: Any) -> LIF:
     Raises `ValueError` when the name is unknown or the neuron refuses its arguments.
     """
     if name not in NEURONS:
-        raise ValueError(f"neuron is {name!r}; expected one of {', '.join(NEURONS)}")
+        raise ValueError(f"neuron: got {name!r}, expected one of {', '.join(NEURONS)}")
     return NEURONS[name](**options)
 
 
 __all__ = [
+    "BETA_MARGIN",
     "IF",
     "LIF",
+    "MIN_THRESHOLD",
     "NEURONS",
     "RESETS",
     "SURROGATES",

@@ -56,15 +56,15 @@ class LIF(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 < beta <= 1:
-            raise ValueError(f"beta is {beta}; expected a number in (0, 1]")
+            raise ValueError(f"beta: got {beta}, expected a number in (0, 1]")
         if not (math.isfinite(threshold) and threshold > 0):
-            raise ValueError(f"threshold is {threshold}; expected a positive finite number")
+            raise ValueError(f"threshold: got {threshold}, expected a positive finite number")
         if reset not in RESETS:
-            raise ValueError(f"reset is {reset!r}; expected one of {', '.join(RESETS)}")
+            raise ValueError(f"reset: got {reset!r}, expected one of {', '.join(RESETS)}")
         if channels is not None and channels < 1:
-            raise ValueError(f"channels is {channels}; expected at least 1, or None for one value per layer")
+            raise ValueError(f"channels: got {channels}, expected at least 1, or None for one value per layer")
         if not math.isfinite(initial_membrane):
-            raise ValueError(f"initial_membrane is {initial_membrane}; expected a finite number")
+            raise ValueError(f"initial_membrane: got {initial_membrane}, expected a finite number")
         self.reset = reset
         self.surrogate = make_surrogate(surrogate)
         self.detach_reset = detach_reset
@@ -131,11 +131,13 @@ class LIF(nn.Module):
     def _check(self, currents: Tensor) -> None:
         if not currents.is_floating_point() or currents.ndim < 2 or currents.shape[0] < 1:
             raise ValueError(
-                f"currents is {currents.dtype} of shape {list(currents.shape)}; "
+                f"currents: got {currents.dtype} of shape {list(currents.shape)}, "
                 "expected floating point of shape [time >= 1, batch, *features]"
             )
         if self.channels is not None and (currents.ndim < 3 or currents.shape[2] != self.channels):
-            raise ValueError(f"currents has shape {list(currents.shape)}; expected [time, batch, {self.channels}, ...]")
+            raise ValueError(
+                f"currents: got shape {list(currents.shape)}, expected [time, batch, {self.channels}, ...]"
+            )
 
 
 class IF(LIF):
@@ -173,12 +175,12 @@ class IF(LIF):
 def _inverse_beta(beta: float) -> float:
     share = (beta - BETA_MARGIN) / (1 - 2 * BETA_MARGIN)
     if not 0 < share < 1:
-        raise ValueError(f"beta is {beta}; expected a learned beta in ({BETA_MARGIN:g}, 1 - {BETA_MARGIN:g})")
+        raise ValueError(f"beta: got {beta}, expected a learned beta in ({BETA_MARGIN:g}, 1 - {BETA_MARGIN:g})")
     return math.log(share / (1 - share))
 
 
 def _inverse_threshold(threshold: float) -> float:
     above = threshold - MIN_THRESHOLD
     if above <= 0:
-        raise ValueError(f"threshold is {threshold}; expected a learned threshold above {MIN_THRESHOLD:g}")
+        raise ValueError(f"threshold: got {threshold}, expected a learned threshold above {MIN_THRESHOLD:g}")
     return above + math.log(-math.expm1(-above))

@@ -34,7 +34,7 @@ class Surrogate(ABC):
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.slope) and self.slope > 0):
-            raise ValueError(f"slope is {self.slope}; expected a positive finite number")
+            raise ValueError(f"slope: got {self.slope}, expected a positive finite number")
 
     def fire(self, u: Tensor) -> Tensor:
         """Spikes in {0, 1} with the shape and dtype of `u`; backward multiplies by `slope_at(u)`."""
@@ -123,7 +123,7 @@ class StraightThrough(Surrogate):
 
     def __post_init__(self) -> None:
         if self.slope != 1:
-            raise ValueError(f"slope is {self.slope}; expected 1, the only slope of {self.name}")
+            raise ValueError(f"slope: got {self.slope}, expected 1, the only slope of {self.name}")
 
     def smooth(self, u: Tensor) -> Tensor:
         return u + 0.5
@@ -150,10 +150,10 @@ def make_surrogate(surrogate: str | Surrogate, slope: float | None = None) -> Su
     """
     if isinstance(surrogate, Surrogate):
         if slope is not None:
-            raise ValueError(f"slope is {slope} beside a ready {surrogate!r}; expected a name with a slope")
+            raise ValueError(f"slope: got {slope} beside a ready {surrogate!r}, expected a name with a slope")
         return surrogate
     if surrogate not in SURROGATES:
-        raise ValueError(f"surrogate is {surrogate!r}; expected one of {', '.join(SURROGATES)}")
+        raise ValueError(f"surrogate: got {surrogate!r}, expected one of {', '.join(SURROGATES)}")
     kind: Callable[..., Surrogate] = SURROGATES[surrogate]
     return kind() if slope is None else kind(slope)
 

@@ -4,9 +4,10 @@ from sqnn.training.checkpoints import CheckpointError, SafeCheckpointIO
 from sqnn.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from sqnn.training.evaluate import SPLITS, Evaluation, evaluate, predict
 from sqnn.training.fit import fit, resume
-from sqnn.training.folder import RunError, RunFolder
+from sqnn.training.folder import RunError, RunFolder, write_text
 from sqnn.training.module import Classifier, NotFiniteError
 from sqnn.training.run import Run
+from sqnn.training.versions import versions
 
 __all__ = [
     "OPTIMIZERS",
@@ -25,4 +26,6 @@ __all__ = [
     "fit",
     "predict",
     "resume",
+    "versions",
+    "write_text",
 ]

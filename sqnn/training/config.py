@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from sqnn.data.errors import SEED_LIMIT
-from sqnn.data.module import MAX_BATCH
-from sqnn.models.config import ConfigError, option, require, require_one_of
+from sqnn.data import MAX_BATCH, SEED_LIMIT
+from sqnn.models import ConfigError, option, require, require_one_of
 
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
 MAX_LEARNING_RATE = 1e6

@@ -45,11 +45,11 @@ def evaluate(
     """
     if split not in SPLITS:
         raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
-    images = getattr(data, split)
+    images = data.splits[split]
     if not len(images):
         raise ValueError(f"split: {split} of {data.name} holds no images")
     check_fit(model, data)
-    module = Classifier(model, TrainingConfig(), len(data.classes))
+    module = Classifier(model, TrainingConfig(), data.num_classes)
     with quiet(), evaluating(model):
         loop = make_trainer(trainer, progress, logger=False, enable_checkpointing=False)
         (scores,) = loop.test(module, ImageDataModule(data).loader(split), verbose=False)
@@ -69,7 +69,10 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1]."""
+    """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1].
+
+    Random encoders draw from the same seed in every call. Raises ValueError where the images do not fit the network.
+    """
     generator = torch.Generator().manual_seed(EVALUATION_SEED)
     with evaluating(model) as device:
         parts = [model(part.to(device), generator).softmax(-1) for part in images.split(PREDICT_BATCH)]

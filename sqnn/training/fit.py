@@ -13,10 +13,7 @@ from torch import nn
 
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import save_model
-from sqnn.models.config import ConfigError
-from sqnn.models.create import build, model_class, model_name
-from sqnn.models.saving import load_weights
+from sqnn.models import ConfigError, build, load_weights, model_class, model_name, save_model
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.config import TrainingConfig
 from sqnn.training.evaluate import check_fit, evaluate
@@ -51,7 +48,7 @@ def fit(
     config = TrainingConfig.from_dict(training)
     check_fit(model, data)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
-        raise ConfigError(f"data: {data!r} needs training, validation and test images")
+        raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
     place = RunFolder(Path(out) if out is not None else free_folder(model, data))
     model_config: Any = model.config
     settings = {
@@ -145,7 +142,7 @@ def _run(
     started = time.perf_counter()
     with quiet():
         loop.fit(
-            Classifier(model, config, len(data.classes)),
+            Classifier(model, config, data.num_classes),
             ImageDataModule(data, config.batch_size, config.seed),
             ckpt_path=checkpoint,
         )

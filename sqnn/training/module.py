@@ -10,9 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from sqnn.data import Batch
 from sqnn.training.config import TrainingConfig
 
-Batch = tuple[Tensor, Tensor]
+EPOCH_STRIDE = 1_000_003
+"""Distance between the seeds of two runs' epochs, so that runs of fewer epochs than this never share one."""
+MOMENTUM = 0.9
+"""Momentum of stochastic gradient descent, the customary value."""
+MIN_ONE_CYCLE_STEPS = 8
+"""Fewest steps of a one-cycle schedule: PyTorch divides by the length of each phase, zero in a run of one step."""
 EVALUATION_SEED = 0
 """Seed of random encoders in evaluation, so that two evaluations of one network agree."""
 
@@ -44,7 +50,7 @@ class Classifier(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         # The seed of an epoch depends on nothing but the run's seed and the epoch's number.
-        self.noise_source.manual_seed((self.training_config.seed * 1_000_003 + self.current_epoch + 1) % 2**63)
+        self.noise_source.manual_seed((self.training_config.seed * EPOCH_STRIDE + self.current_epoch + 1) % 2**63)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         images, labels = batch
@@ -97,15 +103,14 @@ class Classifier(pl.LightningModule):
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         optimizer: torch.optim.Optimizer
         if c.optimizer == "sgd":
-            optimizer = torch.optim.SGD(parameters, c.learning_rate, momentum=0.9, weight_decay=c.weight_decay)
+            optimizer = torch.optim.SGD(parameters, c.learning_rate, momentum=MOMENTUM, weight_decay=c.weight_decay)
         else:
             kind = torch.optim.Adam if c.optimizer == "adam" else torch.optim.AdamW
             optimizer = kind(parameters, c.learning_rate, weight_decay=c.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if c.schedule == "one-cycle":
-            # PyTorch's schedule divides by the length of each phase, which a run of one step makes zero.
-            steps = max(steps, 8)
+            steps = max(steps, MIN_ONE_CYCLE_STEPS)
             scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, c.learning_rate, total_steps=steps)
         elif c.schedule == "cosine":
             scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

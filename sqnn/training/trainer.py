@@ -6,9 +6,10 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks import ProgressBar
 
-from sqnn.models.config import ConfigError
+from sqnn.models import ConfigError
+from sqnn.training.progress import progress_callback
 
 DEFAULTS: tuple[tuple[str, Any], ...] = (("accelerator", "auto"), ("devices", 1))
 
@@ -16,10 +17,14 @@ DEFAULTS: tuple[tuple[str, Any], ...] = (("accelerator", "auto"), ("devices", 1)
 def make_trainer(options: dict[str, Any] | None, progress: bool, **fixed: Any) -> pl.Trainer:
     """Build a trainer; `options` are the user's, `fixed` ours. ConfigError on options that Lightning does not take."""
     chosen = {**dict(DEFAULTS), **(options or {})}
-    callbacks = [*fixed.pop("callbacks", ()), *([TQDMProgressBar(refresh_rate=5)] if progress else [])]
+    shown = progress_callback() if progress else None
+    callbacks = [*fixed.pop("callbacks", ()), *([shown] if shown else [])]
     try:
         return pl.Trainer(
-            enable_progress_bar=progress, enable_model_summary=False, callbacks=callbacks, **{**fixed, **chosen}
+            enable_progress_bar=isinstance(shown, ProgressBar),
+            enable_model_summary=False,
+            callbacks=callbacks,
+            **{**fixed, **chosen},
         )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
         came = ", ".join(f"{name}={value!r}" for name, value in chosen.items())

@@ -31,15 +31,15 @@ def test_brick_layers_share_no_wire() -> None:
 
 
 @given(n=st.integers(1, 6), blocks=st.integers(1, 4), entangler=st.sampled_from(ENTANGLERS))
-def test_gate_list_by_hand(n: int, blocks: int, entangler: str) -> None:
+def test_every_wire_meets_data_and_weights_once_a_block(n: int, blocks: int, entangler: str) -> None:
     circuit = DataReupload(n, blocks, entangler)
     gates = list(circuit.gates())
     rotations = [g for g in gates if g.name == "Rot"]
     assert len(rotations) == 2 * n * blocks
     assert len(gates) - len(rotations) == len(circuit.edges) * (blocks - 1)
-    assert {(g.block, g.wires[0]) for g in rotations if g.source == "weights"} == {
-        (b, w) for b in range(blocks) for w in range(n)
-    }
+    for source in ("inputs", "weights"):
+        places = [(g.block, g.wires[0]) for g in rotations if g.source == source]
+        assert sorted(places) == [(b, w) for b in range(blocks) for w in range(n)]
     assert gates[-1].name == "Rot", "an entangler behind the last block could not change <Z>"
 
 

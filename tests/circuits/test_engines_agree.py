@@ -22,20 +22,24 @@ def value_and_gradients(evaluate, circuit, seed, batch):
     return out.detach(), torch.autograd.grad((out * mix).sum(), (inputs, weights))
 
 
+def assert_agree(name, theirs, ours):
+    """Values and gradients [inputs, weights] of the light cone against those of the engine `name`."""
+    assert_close(ours[0], theirs[0], atol=VALUE, rtol=0, msg=lambda m: f"value against {name}: {m}")
+    for one, other in zip(ours[1], theirs[1], strict=True):
+        assert_close(one, other, atol=GRADIENT, rtol=0, msg=lambda m: f"gradient against {name}: {m}")
+
+
 @settings(max_examples=200)
 @given(drawn=random_circuits())
 def test_lightcone_equals_pennylane_and_kronecker_products(drawn) -> None:
     circuit, seed = drawn
-    out, gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, seed, batch=2)
+    ours = value_and_gradients(make_engine("lightcone", circuit), circuit, seed, batch=2)
     others = {
         "pennylane": make_engine("pennylane", circuit),
         "kronecker": lambda inputs, weights: oracle(circuit, inputs, weights),
     }
     for name, evaluate in others.items():
-        expected, expected_gradients = value_and_gradients(evaluate, circuit, seed, batch=2)
-        assert_close(out, expected, atol=VALUE, rtol=0, msg=lambda m, n=name: f"value against {n}: {m}")
-        for ours, theirs in zip(gradients, expected_gradients, strict=True):
-            assert_close(ours, theirs, atol=GRADIENT, rtol=0, msg=lambda m, n=name: f"gradient against {n}: {m}")
+        assert_agree(name, value_and_gradients(evaluate, circuit, seed, batch=2), ours)
 
 
 LARGE = [
@@ -52,11 +56,10 @@ LARGE = [
 def test_each_method_on_a_large_register(method: str, n_qubits: int, n_blocks: int, entangler: str) -> None:
     circuit = DataReupload(n_qubits, n_blocks, entangler)
     assert choose_method(circuit) == method, "this circuit was meant to be evaluated in another way"
-    out, gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, 7, batch=3)
-    expected, expected_gradients = value_and_gradients(make_engine("pennylane", circuit), circuit, 7, batch=3)
-    assert_close(out, expected, atol=VALUE, rtol=0)
-    for ours, theirs in zip(gradients, expected_gradients, strict=True):
-        assert_close(ours, theirs, atol=GRADIENT, rtol=0)
+    ours, theirs = (
+        value_and_gradients(make_engine(e, circuit), circuit, 7, batch=3) for e in ("lightcone", "pennylane")
+    )
+    assert_agree("pennylane", theirs, ours)
 
 
 @settings(max_examples=40)
@@ -87,11 +90,8 @@ def double_by_default():
 def test_other_pennylane_devices_and_gradients_agree(device: str, method: str) -> None:
     circuit = DataReupload(4, 3)
     engine = make_engine("pennylane", circuit, device=device, diff_method=method)
-    out, gradients = value_and_gradients(engine, circuit, 5, batch=2)
-    expected, expected_gradients = value_and_gradients(make_engine("lightcone", circuit), circuit, 5, batch=2)
-    assert_close(out, expected, atol=VALUE, rtol=0)
-    for ours, theirs in zip(gradients, expected_gradients, strict=True):
-        assert_close(ours, theirs, atol=GRADIENT, rtol=0)
+    ours = value_and_gradients(make_engine("lightcone", circuit), circuit, 5, batch=2)
+    assert_agree(f"{device}, {method}", value_and_gradients(engine, circuit, 5, batch=2), ours)
 
 
 @settings(max_examples=60)

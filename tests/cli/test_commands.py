@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -20,7 +21,8 @@ from torch.testing import assert_close
 
 import sqnn
 from sqnn.cli import main
-from sqnn.training import Classifier
+from sqnn.models import SQDRCNNConfig
+from sqnn.training import Classifier, TrainingConfig
 
 SMALL = ("--channels", "2,3", "--n-qubits", "3", "--epochs", "1", "--no-progress")
 
@@ -172,9 +174,11 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     monkeypatch.setenv("COLUMNS", "200")
     main(["train", "--help"])
     printed = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
-    for field in ("epochs", "learning-rate", "n-qubits", "encoding", "mlp", "logit-scale", "accelerator"):
-        assert f"--{field}" in printed
-    assert "(default: 0.02)" in printed
+    fields = [*dataclasses.fields(TrainingConfig), *dataclasses.fields(SQDRCNNConfig)]
+    names = {field.name for field in fields} - set(SQDRCNNConfig.data_fields)
+    missing = [name for name in ("accelerator", *names) if f"--{name.replace('_', '-')} " not in f"{printed} "]
+    assert missing == []
+    assert f"(default: {TrainingConfig().learning_rate})" in printed
     assert "(default: phase)" in printed
 
 

@@ -181,15 +181,15 @@ def test_training_runs_without_a_validation_part(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"eval_batch_size": 2.0}, "eval_batch_size=2.0"),
-        ({"seed": -1}, "seed=-1"),
+        ({"batch_size": 0}, "batch_size: got 0"),
+        ({"eval_batch_size": 2.0}, "eval_batch_size: got 2.0"),
+        ({"seed": -1}, "seed: got -1"),
     ],
 )
 def test_bad_arguments_are_named(arguments: dict[str, Any], expected: str) -> None:
     with pytest.raises(DataError, match=expected):
         _module(**arguments)
-    with pytest.raises(DataError, match="part='tests': no such part, expected one of train"):
+    with pytest.raises(DataError, match="split: got 'tests', expected one of train"):
         _module().loader("tests")
-    with pytest.raises(DataError, match="data: list"):
+    with pytest.raises(DataError, match="data: got list, expected an ImageData"):
         ImageDataModule([1, 2])  # type: ignore[arg-type]

@@ -141,8 +141,8 @@ def test_bad_pictures_and_paths_are_told_in_one_line(tmp_path: Path) -> None:
         ("notes.txt", "not a readable image"),
         ("cut.png", "not a readable image"),
         ("float.tiff", "white level is unknown"),
-        ("gone.png", "no such file"),
-        (".", "a folder"),
+        ("gone.png", "path: no file"),
+        (".", "path: got the folder"),
     ):
         with pytest.raises(DataError, match=expected) as caught:
             read_images(tmp_path / name, 1, (5, 7))
@@ -152,7 +152,7 @@ def test_bad_pictures_and_paths_are_told_in_one_line(tmp_path: Path) -> None:
 
 def test_other_channel_counts_are_refused(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(tmp_path / "grey.png")
-    with pytest.raises(DataError, match="in_channels=2"):
+    with pytest.raises(DataError, match="in_channels: got 2, expected 1"):
         read_images(tmp_path / "grey.png", 2, (5, 7))
     np.save(tmp_path / "grey.npy", GREY)
     with pytest.raises(DataError, match=r"expected \(3, 5, 7\) or \(N, 3, 5, 7\)"):

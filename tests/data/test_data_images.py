@@ -44,9 +44,9 @@ def test_subset_is_the_beginning_and_leaves_the_rest() -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"train": 0}, "train=0"),
-        ({"validation": 181}, "validation=181.*0 to 180"),
-        ({"test": True}, "test=True.*whole number"),
+        ({"train": 0}, "train: got 0"),
+        ({"validation": 181}, "validation: got 181.*0 to 180"),
+        ({"test": True}, "test: got True.*whole number"),
     ],
 )
 def test_impossible_subsets_are_refused(arguments: dict[str, Any], expected: str) -> None:
@@ -61,14 +61,14 @@ LABELS = torch.zeros(2, dtype=torch.int64)
 @pytest.mark.parametrize(
     ("images", "labels", "max_level", "expected"),
     [
-        (LEVELS.float(), LABELS, 255, "images: torch.float32"),
+        (LEVELS.float(), LABELS, 255, "images: got torch.float32"),
         (LEVELS[:, 0], LABELS, 255, r"shape \(2, 3, 3\), expected torch.uint8 \[N, C, H, W\]"),
-        (LEVELS.numpy(), LABELS, 255, "images: ndarray"),
-        (LEVELS, LABELS.int(), 255, "labels: torch.int32"),
-        (LEVELS, LABELS[:1], 255, "labels: 1 of them for 2"),
-        (LEVELS, LABELS - 1, 255, "labels: has -1"),
-        (LEVELS + 17, LABELS, 16, "level 17, expected at most max_level=16"),
-        (LEVELS, LABELS, 0, "max_level=0"),
+        (LEVELS.numpy(), LABELS, 255, "images: got ndarray"),
+        (LEVELS, LABELS.int(), 255, "labels: got torch.int32"),
+        (LEVELS, LABELS[:1], 255, "labels: got 1 for 2 images"),
+        (LEVELS, LABELS - 1, 255, "labels: got -1"),
+        (LEVELS + 17, LABELS, 16, "images: got level 17, expected at most 16"),
+        (LEVELS, LABELS, 0, "max_level: got 0"),
         (LEVELS[..., :0], LABELS, 255, "at least one channel and pixel"),
     ],
 )
@@ -81,9 +81,9 @@ def test_parts_must_agree() -> None:
     good = _split()
     with pytest.raises(DataError, match=r"validation: .*levels 0..16.*expected the same"):
         ImageData("toy", good, _split(max_level=16), good, ("a", "b", "c"))
-    with pytest.raises(DataError, match="test: has label 3, expected 0 to 2"):
+    with pytest.raises(DataError, match="test: got label 3, expected 0 to 2"):
         ImageData("toy", good, good, _split(classes=4), ("a", "b", "c"))
-    with pytest.raises(DataError, match="train: holds no image"):
+    with pytest.raises(DataError, match="train: got no image"):
         ImageData("toy", good.take(slice(0)), good, good, ("a", "b", "c"))
 
 
@@ -102,5 +102,5 @@ def test_plot_shows_images_of_the_class_that_labels_the_row() -> None:
     assert [row[0].get_ylabel() for row in rows] == list(data.classes)
     second_seven = data.train.floats(data.train.labels == 7)[1, 0].numpy()
     np.testing.assert_array_equal(rows[7][1].images[0].get_array(), second_seven)
-    with pytest.raises(DataError, match="n=0"):
+    with pytest.raises(DataError, match="n: got 0"):
         data.plot(n=0)

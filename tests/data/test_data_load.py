@@ -188,15 +188,15 @@ def test_incomplete_folder_is_pointed_out(tmp_path: Path, write_mnist: Callable[
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"name": "fashionmnist"}, "name='fashionmnist'.*did you mean 'fashion-mnist'"),
+        ({"name": "fashionmnist"}, "name: got 'fashionmnist'.*did you mean 'fashion-mnist'"),
         ({"name": "imagenet"}, "expected one of digits, mnist"),
-        ({"validation": 1438}, "validation=1438.*0 to 1,437"),
-        ({"validation": -1}, "validation=-1"),
-        ({"validation": 0.1}, "validation=0.1.*whole number"),
-        ({"split_seed": -1}, "split_seed=-1"),
-        ({"split_seed": 2**32}, "split_seed=4294967296"),
-        ({"name": "mnist", "data_dir": 3}, "data_dir=3"),
-        ({"name": "mnist", "data_dir": __file__}, "data_dir=.*test_data_load.py.*a file"),
+        ({"validation": 1438}, "validation: got 1438.*0 to 1,437"),
+        ({"validation": -1}, "validation: got -1"),
+        ({"validation": 0.1}, "validation: got 0.1.*whole number"),
+        ({"split_seed": -1}, "split_seed: got -1"),
+        ({"split_seed": 2**32}, "split_seed: got 4294967296"),
+        ({"name": "mnist", "data_dir": 3}, "data_dir: got 3"),
+        ({"name": "mnist", "data_dir": __file__}, "data_dir: got the file .*test_data_load.py.*, expected the folder"),
     ],
 )
 def test_bad_arguments_are_named(arguments: dict[str, Any], expected: str) -> None:

@@ -23,7 +23,7 @@ BAD_IMAGES = [
 @pytest.mark.parametrize("encoder", [Direct(8), Rate(8), Latency(8), WeightedPhase(8)], ids=repr)
 @pytest.mark.parametrize(("images", "shown"), BAD_IMAGES, ids=[shown for _, shown in BAD_IMAGES])
 def test_bad_images_are_refused(encoder: Encoder, images: torch.Tensor, shown: str) -> None:
-    with pytest.raises(ValueError, match=f"images has .*{shown}.*expected"):
+    with pytest.raises(ValueError, match=f"images: got .*{shown}.*expected"):
         encoder(images, torch.Generator())
 
 
@@ -36,16 +36,16 @@ def test_spikes_of_another_length_are_refused(encoder: Encoder) -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Direct(0), "timesteps is 0; .*at least 1"),
-        (lambda: Rate(True), "timesteps is True"),
-        (lambda: Direct(2.5), "timesteps is 2.5"),  # type: ignore[arg-type]
-        (lambda: Latency(1), "timesteps is 1; .*at least 2"),
-        (lambda: WeightedPhase(10, 8), "timesteps is 10; expected a multiple of planes = 8"),
-        (lambda: WeightedPhase(8, 0), "planes is 0"),
-        (lambda: WeightedPhase(17, 17), "planes is 17; expected at most 16"),
-        (lambda: WeightedPhase(gain=0.0), "gain is 0.0"),
-        (lambda: WeightedPhase(gain=2.0, weighted=False), "gain is 2.0 with weighted=False"),
-        (lambda: make_encoder("poisson", 4), "encoder is 'poisson'; expected one of direct, rate, latency"),
+        (lambda: Direct(0), "timesteps: got 0, .*at least 1"),
+        (lambda: Rate(True), "timesteps: got True"),
+        (lambda: Direct(2.5), "timesteps: got 2.5"),  # type: ignore[arg-type]
+        (lambda: Latency(1), "timesteps: got 1, .*at least 2"),
+        (lambda: WeightedPhase(10, 8), "timesteps: got 10, expected a multiple of planes = 8"),
+        (lambda: WeightedPhase(8, 0), "planes: got 0"),
+        (lambda: WeightedPhase(17, 17), "planes: got 17, expected at most 16"),
+        (lambda: WeightedPhase(gain=0.0), "gain: got 0.0"),
+        (lambda: WeightedPhase(gain=2.0, weighted=False), "gain: got 2.0 with weighted=False"),
+        (lambda: make_encoder("poisson", 4), "encoder: got 'poisson', expected one of direct, rate, latency"),
     ],
 )
 def test_bad_arguments_are_refused(build: Callable[[], Encoder], message: str) -> None:

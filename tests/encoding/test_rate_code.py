@@ -51,5 +51,5 @@ def test_a_generator_moves_on_between_calls() -> None:
 
 
 def test_the_global_generator_is_refused() -> None:
-    with pytest.raises(ValueError, match="generator is None"):
+    with pytest.raises(ValueError, match="generator: got None"):
         Rate(8)(torch.zeros(1, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 import sqnn
 from sqnn.models import ConfigError
@@ -90,6 +91,11 @@ def test_a_parameter_of_no_part_is_refused() -> None:
     model.stray_layer = type(model.head[0])(2, 2)
     with pytest.raises(ValueError, match="declares no part for its parameter stray"):
         sqnn.count(model)
+
+
+def test_a_network_without_declared_parts_is_refused() -> None:
+    with pytest.raises(ValueError, match="model: Linear declares no part for its parameter weight"):
+        sqnn.count(nn.Linear(2, 2))
 
 
 def test_head_narrower_than_the_classes_is_refused() -> None:

@@ -66,11 +66,11 @@ def test_sigmoid_stays_finite_where_snntorch_overflows() -> None:
 
 
 def test_bad_names_and_slopes_are_refused() -> None:
-    with pytest.raises(ValueError, match="surrogate is 'box'; expected one of atan, fast_sigmoid"):
+    with pytest.raises(ValueError, match="surrogate: got 'box', expected one of atan, fast_sigmoid"):
         make_surrogate("box")
-    with pytest.raises(ValueError, match=r"slope is -1\.0"):
+    with pytest.raises(ValueError, match=r"slope: got -1\.0"):
         make_surrogate("atan", -1.0)
-    with pytest.raises(ValueError, match=r"slope is 2\.0; expected 1"):
+    with pytest.raises(ValueError, match=r"slope: got 2\.0, expected 1"):
         make_surrogate("straight_through_estimator", 2.0)
     with pytest.raises(ValueError, match="beside a ready"):
         make_surrogate(make_surrogate("atan"), 2.0)

@@ -46,6 +46,13 @@ def test_kraus_operators_keep_the_trace_and_make_the_same_channel(p: float, gamm
     assert_allclose(np.real(PTM(Kraus(operators)).data), pauli_transfer_matrix(error), atol=1e-7)
 
 
+@given(p=fractions)
+def test_the_first_named_qubit_varies_fastest(p: float) -> None:
+    error = depolarizing_error(0, 1).tensor(pauli_error([("X", p), ("I", 1 - p)]))
+    expected = np.kron(np.ones(4), [1, 1, 1 - 2 * p, 1 - 2 * p])
+    assert_allclose(pauli_transfer_matrix(error), np.diag(expected), atol=1e-12)
+
+
 def test_every_instruction_and_wire_is_listed() -> None:
     model = NoiseModel()
     model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["u"])

@@ -33,7 +33,6 @@ def test_evaluation_equals_the_sums_done_by_hand(digits, make_model, split: str,
     assert (score.split, score.images, score.confusion) == (split, len(images), confusion)
     assert score.accuracy == pytest.approx(accuracy, abs=1e-6)
     assert score.loss == pytest.approx(loss, abs=1e-5)
-    assert len({row.index(max(row)) for row in confusion}) >= 1
     assert sum(map(sum, score.confusion)) == len(images)
 
 

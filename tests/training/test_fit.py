@@ -119,11 +119,11 @@ def test_the_picture_has_labels_with_units(run: Run) -> None:
 
 
 def test_a_loss_that_is_not_finite_names_the_remedy(digits, make_model, tmp_path) -> None:
-    wild = {"learning_rate": 1e6, "optimizer": "sgd", "schedule": "constant", "gradient_clip": 0}
-    with pytest.raises(
-        NotFiniteError, match=r"^loss became (nan|inf) in epoch \d+; lower learning_rate or gradient_clip"
-    ):
-        fit(make_model(mlp_hidden=(8, 8)), digits, out=tmp_path / "run", **{**QUIET, **wild, "epochs": 5})
+    model = make_model()
+    with torch.no_grad():  # a finite weight, as a wild step leaves it; the mean over a batch overflows
+        model.head[-1].bias[0] = torch.finfo(torch.float32).max
+    with pytest.raises(NotFiniteError, match=r"^loss became inf in epoch 1; lower learning_rate or gradient_clip"):
+        fit(model, digits, out=tmp_path / "run", **QUIET)
 
 
 def test_weights_that_are_not_finite_are_told_before_the_circuit_complains(digits, make_model, tmp_path) -> None:
@@ -154,7 +154,7 @@ def test_what_does_not_fit_leaves_no_folder(digits, make_model, tmp_path) -> Non
         fit(make_model(), digits, out=out, trainer={"accelerator": "bogus"}, **QUIET)
     with pytest.raises(ConfigError, match="n_epochs: the training loop has no such setting; it has epochs"):
         fit(make_model(), digits, out=out, n_epochs=3)
-    with pytest.raises(ConfigError, match="needs training, validation and test images"):
+    with pytest.raises(ConfigError, match=r"data: got .*test 0.*, expected two or more training images"):
         fit(make_model(), digits.subset(test=0), out=out, **QUIET)
     assert not out.exists()
 
