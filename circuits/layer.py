@@ -68,6 +68,12 @@ class ReuploadLayer(nn.Module):
         out = self._engine(flat, self.weights.to(flat.dtype))
         return out.reshape(*inputs.shape[:-1], out.shape[-1])
 
+    @property
+    def n_effective_weights(self) -> int:
+        """Weights that can change what is read: all of them for X and Y, which the closing RZ turns."""
+        reads_in_z = getattr(self._engine, "observable", "Z") in ("Z", "ZZ")
+        return self.circuit.n_effective_weights if reads_in_z else self.circuit.n_weights
+
     def draw(self) -> str:
         """Return the circuit as text."""
         return self.circuit.draw()
@@ -76,5 +82,5 @@ class ReuploadLayer(nn.Module):
         c = self.circuit
         return (
             f"n_qubits={c.n_qubits}, n_blocks={c.n_blocks}, entangler={c.entangler!r}, engine={self._engine!r}, "
-            f"weights={c.n_weights} ({c.n_effective_weights} effective)"
+            f"weights={c.n_weights} ({self.n_effective_weights} effective)"
         )

@@ -13,6 +13,7 @@ DISTRIBUTIONS = ("noise_models", "circuits", "sqnn")
 """A package imports only itself and those before it."""
 
 LAYERS: tuple[frozenset[str], ...] = (
+    frozenset({"files"}),
     frozenset({"data", "neurons", "encoding"}),
     frozenset({"frontends"}),
     frozenset({"models"}),

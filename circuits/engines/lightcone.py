@@ -96,7 +96,7 @@ class LightConeEngine:
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         exact = self._exact(inputs, weights)
-        return exact if self.shots is None else self._sample(exact)
+        return exact if self.shots is None else self._sample(exact, self.shots)
 
     def _exact(self, inputs: Tensor, weights: Tensor) -> Tensor:
         if self.method == "closed form":
@@ -124,10 +124,9 @@ class LightConeEngine:
         amplitudes, states = state_wires(self.circuit, self.method, self.observable)
         return max(1, self.memory_budget // (amplitudes * states * 2 * inputs.element_size()))
 
-    def _sample(self, exact: Tensor) -> Tensor:
-        assert self.shots is not None
+    def _sample(self, exact: Tensor, shots: int) -> Tensor:
         probability = ((1 + exact.detach()) / 2).clamp(0, 1).double().cpu()
-        count = torch.full_like(probability, self.shots)
+        count = torch.full_like(probability, shots)
         ones = torch.binomial(count, probability, generator=self.generator)
-        drawn = (2 * ones / self.shots - 1).to(exact)
+        drawn = (2 * ones / shots - 1).to(exact)
         return exact + (drawn - exact).detach()

@@ -3,7 +3,8 @@
 Neighbouring RZ rotations on a wire add up, so with a_b = x_omega + w_b,phi for block b, b = x_phi + w_1,omega,
 theta = x_theta, and (C_b, S_b) the cosine and sine of w_b,theta,
 
-    X = C_1 sin(theta) cos(a_1) + S_1 cos(theta)    Y = sin(theta) sin(a_1)    Z = C_1 cos(theta) - S_1 sin(theta) cos(a_1)
+    X = C_1 sin(theta) cos(a_1) + S_1 cos(theta)    Y = sin(theta) sin(a_1)
+    Z = C_1 cos(theta) - S_1 sin(theta) cos(a_1)
     u = X cos(b) - Y sin(b)    v = X sin(b) + Y cos(b)    k = S_2 cos(a_2)    m = S_2 sin(a_2)
     t = -k cos(theta) - C_2 sin(theta)    z = C_2 cos(theta) - k sin(theta)
     <Z_i> = z_i Z_i + (t_i u_i + m_i v_i) prod_{j in N(i)} Z_j .

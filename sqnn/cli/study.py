@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +15,9 @@ from circuits import ENTANGLERS, INITIALS
 from sqnn.cli.options import given, read_config
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.experiments import ALGORITHMS, GradientStudy, plot_gradients, summarise, train_student
+from sqnn.files import whole_file, write_text
 from sqnn.models import ConfigError
-from sqnn.training import RunError, versions, write_text
+from sqnn.training import RunError, versions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,9 +102,8 @@ def gradients(
 
 def save_figure(path: Path, figure: Figure) -> None:
     """Write a picture that appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    figure.savefig(partial, format="png", dpi=150)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        figure.savefig(partial, format="png", dpi=150)
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,16 @@ class ImageData:
     def splits(self) -> dict[str, Split]:
         """The three parts by name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of all images and labels in their parts and order: equal only for equal data."""
+        digest = hashlib.sha256()
+        for split in self.splits.values():
+            digest.update(str(tuple(split.images.shape)).encode())
+            digest.update(split.images.contiguous().numpy().tobytes())
+            digest.update(split.labels.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def in_channels(self) -> int:

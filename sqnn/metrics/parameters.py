@@ -56,7 +56,7 @@ def count(model: nn.Module) -> ParameterCount:
             raise ValueError(f"model: {type(model).__name__} declares no part for its parameter {name}")
         numbers[parts[child]] += parameter.numel()
     dead = sum(
-        layer.circuit.n_weights - layer.circuit.n_effective_weights
+        layer.circuit.n_weights - layer.n_effective_weights
         for layer in model.modules()
         if isinstance(layer, ReuploadLayer) and layer.weights.requires_grad
     )

@@ -5,9 +5,7 @@ Reading such a file runs no code from it: it is a length, a JSON header and raw 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import safetensors
 import safetensors.torch
 from torch import nn
 
+from sqnn.files import whole_file
 from sqnn.models.create import build, model_class, model_name
 
 FORMAT = "sqnn-model-1"
@@ -38,15 +37,11 @@ def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) 
         "config": json.dumps(config.to_dict()),
         "classes": json.dumps(list(classes)),
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-        partial.write_bytes(safetensors.torch.save(state, header))
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_bytes(safetensors.torch.save(state, header))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise ModelFileError(f"path: cannot write {path} ({error.strerror}); choose a writable folder") from error
     return path
 

@@ -4,7 +4,7 @@ from sqnn.training.checkpoints import CheckpointError, SafeCheckpointIO
 from sqnn.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from sqnn.training.evaluate import SPLITS, Evaluation, evaluate, predict
 from sqnn.training.fit import fit, resume
-from sqnn.training.folder import RunError, RunFolder, write_text
+from sqnn.training.folder import RunError, RunFolder
 from sqnn.training.module import Classifier, NotFiniteError
 from sqnn.training.run import Run
 from sqnn.training.versions import versions
@@ -27,5 +27,4 @@ __all__ = [
     "predict",
     "resume",
     "versions",
-    "write_text",
 ]

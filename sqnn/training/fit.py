@@ -12,12 +12,13 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
 from sqnn.data import ImageData, ImageDataModule
+from sqnn.files import write_text
 from sqnn.metrics import count
 from sqnn.models import ConfigError, build, load_weights, model_class, model_name, save_model
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.config import TrainingConfig
 from sqnn.training.evaluate import check_fit, evaluate
-from sqnn.training.folder import RunError, RunFolder, write_text
+from sqnn.training.folder import RunError, RunFolder
 from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
@@ -56,6 +57,7 @@ def fit(
         "config": model_config.to_dict(),
         "training": config.to_dict(),
         "data": {"name": data.name, **(data_source or {})},
+        "data_sha256": data.fingerprint,
     }
     # The trainer comes first: options that it refuses leave no folder behind.
     loop = _trainer(config, place, progress, trainer)
@@ -89,6 +91,11 @@ def resume(
     if data is None:
         data = place.load_data(data_dir)
     check_fit(model, data)
+    if settings.get("data_sha256") != data.fingerprint:
+        raise RunError(
+            f"data: got {data!r}, expected the images that {place.path} began with; pass them as data (a subset, or "
+            f"another validation part, cannot be loaded by its name)"
+        )
     if place.last.is_file():
         load_weights(model, _weights(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
     loop = _trainer(config, place, progress, trainer)

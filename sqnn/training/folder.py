@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pandas as pd
 import yaml
 
 from sqnn.data import ImageData, load_data
+from sqnn.files import write_text
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 
@@ -128,10 +128,3 @@ class RunFolder:
         merged = pd.concat(tables).reindex(columns=list(CURVES))
         merged = merged[~merged.index.duplicated(keep="last")].sort_index().dropna(how="all")
         return merged.set_axis(pd.Index(merged.index.astype(int) + 1, name="epoch"))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_text(text)
-    partial.replace(path)

@@ -132,3 +132,12 @@ def test_every_method_accepts_an_empty_batch(entangler: str) -> None:
     for blocks in (1, 2, 3, 5):
         out = ReuploadLayer(5, blocks, entangler)(torch.zeros(0, 15))
         assert out.shape == (0, 5)
+
+
+@pytest.mark.parametrize("observable", ["Z", "X", "Y", "ZZ"])
+@pytest.mark.parametrize("n_blocks", [2, 3])
+def test_dead_weights_are_those_without_a_gradient(observable: str, n_blocks: int) -> None:
+    layer = ReuploadLayer(5, n_blocks, observable=observable).double()
+    out = layer(torch.randn(20, 15, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    out.square().sum().backward()
+    assert int((layer.weights.grad.abs() > 1e-12).sum()) == layer.n_effective_weights

@@ -42,15 +42,14 @@ SCRIPT = """
         name, number = moment.split()[1:]
         real_save, written = torch.save, []
 
-        def half_save(value, file):
-            if f".{name}.ckpt." in file.name:
-                written.append(file.name)
+        def half_save(value, path):
+            if f".{name}.ckpt." in path.name:
+                written.append(path.name)
             if len(written) < int(number):
-                return real_save(value, file)
+                return real_save(value, path)
             whole = io.BytesIO()
             real_save(value, whole)
-            file.write(whole.getvalue()[: len(whole.getvalue()) // 2])
-            file.flush()
+            path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
             die()
 
         checkpoints.torch.save = half_save
@@ -273,3 +272,10 @@ def test_writing_a_checkpoint_that_fails_leaves_the_old_one(tmp_path) -> None:
         SafeCheckpointIO().save_checkpoint({"a": lambda: None}, path)
     assert path.read_bytes() == old
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_a_run_is_not_continued_on_other_images(copy: Path, digits) -> None:
+    other = sqnn.load_data("digits", split_seed=1).subset(train=160, validation=60, test=70)
+    with pytest.raises(RunError, match="expected the images that .* began with"):
+        sqnn.resume(copy, other, progress=False)
+    assert not (copy / "result.json").exists()
