@@ -276,6 +276,6 @@ def test_writing_a_checkpoint_that_fails_leaves_the_old_one(tmp_path) -> None:
 
 def test_a_run_is_not_continued_on_other_images(copy: Path, digits) -> None:
     other = sqnn.load_data("digits", split_seed=1).subset(train=160, validation=60, test=70)
-    with pytest.raises(RunError, match="expected the images that .* began with"):
+    with pytest.raises(RunError, match=r"expected the images that .* began with"):
         sqnn.resume(copy, other, progress=False)
     assert not (copy / "result.json").exists()
