@@ -56,11 +56,13 @@ class ReuploadLayer(nn.Module):
         return other
 
     def forward(self, inputs: Tensor) -> Tensor:
+        if not isinstance(inputs, Tensor):
+            raise ValueError(f"inputs: got {type(inputs).__name__}, expected a torch tensor of angles in radians")
         if inputs.ndim == 0 or inputs.shape[-1] != self.circuit.n_inputs:
             raise ValueError(
                 f"inputs: got shape {list(inputs.shape)}, expected [..., 3 n_qubits = {self.circuit.n_inputs}]"
             )
-        if not inputs.is_floating_point():
+        if inputs.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"inputs: got {inputs.dtype}, expected angles in float32 or float64")
         if not torch.compiler.is_compiling() and not torch.isfinite(inputs).all():
             raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")

@@ -24,6 +24,12 @@ from circuits.reupload import DataReupload
 
 Method = Literal["closed form", "Pauli paths", "windows", "register"]
 OBSERVABLES: tuple[str, ...] = ("Z", "X", "Y", "ZZ")
+MAX_AMPLITUDES = 2**28
+"""Amplitudes of one sample, 2 GiB in complex64, above which a circuit is refused rather than begun."""
+TILE_BYTES = 4 * 2**20
+"""Bytes of one state of a tile on a CPU: larger ones fall out of its caches and take twice as long a sample."""
+SMALLEST_TILE = 16
+"""Samples of the smallest tile: below it, the overhead of an operation outweighs the caches."""
 MEMORY_BUDGET = 2 * 2**30
 """Bytes of amplitudes that one piece of a batch may keep for its backward pass."""
 
@@ -89,6 +95,13 @@ class LightConeEngine:
         self.generator = torch.Generator().manual_seed(0) if generator is None else generator
         self.memory_budget = memory_budget
         self.method = choose_method(circuit, observable)
+        if self.method in ("windows", "register"):
+            amplitudes, _ = state_wires(circuit, self.method, observable)
+            if amplitudes > MAX_AMPLITUDES:
+                raise ValueError(
+                    f"circuit: {circuit} needs {amplitudes:.1e} amplitudes a sample, expected at most "
+                    f"{MAX_AMPLITUDES:.1e}; take fewer blocks (the cone has 2 n_blocks - 1 wires) or fewer qubits"
+                )
 
     def __repr__(self) -> str:
         shots = "" if self.shots is None else f", {self.shots:,} shots"
@@ -109,15 +122,20 @@ class LightConeEngine:
             return bloch.expectations(self.circuit, inputs, weights, self.observable)
         if self.method == "Pauli paths":
             return pauli_paths.expectations(self.circuit, inputs, weights, self.observable)
-        evaluate = window_expectations if self.method == "windows" else register_expectations
         size = self._piece(inputs)
         if size >= inputs.shape[0]:
-            return evaluate(self.circuit, inputs, weights, self.observable)
-        parts = [
-            checkpoint(evaluate, self.circuit, part, weights, self.observable, use_reentrant=False)
-            for part in inputs.split(size)
-        ]
+            return self._tiled(inputs, weights)
+        parts = [checkpoint(self._tiled, part, weights, use_reentrant=False) for part in inputs.split(size)]
         return torch.cat(parts)
+
+    def _tiled(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Evaluate state vectors, on a CPU in tiles of samples that stay in its caches."""
+        evaluate = window_expectations if self.method == "windows" else register_expectations
+        amplitudes, _ = state_wires(self.circuit, self.method, self.observable)
+        tile = max(SMALLEST_TILE, TILE_BYTES // (amplitudes * 2 * inputs.element_size()))
+        if inputs.device.type != "cpu" or inputs.shape[0] <= tile:
+            return evaluate(self.circuit, inputs, weights, self.observable)
+        return torch.cat([evaluate(self.circuit, part, weights, self.observable) for part in inputs.split(tile)])
 
     def _piece(self, inputs: Tensor) -> int:
         """Return how many samples fit the memory budget."""

@@ -88,6 +88,8 @@ class PennyLaneEngine:
         return f"PennyLaneEngine({self.device.name}, {self.diff_method})"
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        if not inputs.shape[0]:
+            return inputs.new_zeros(0, self.circuit.n_qubits)
         layer = self.expanded_layer if inputs.requires_grad else self.torch_layer
         # The TorchLayer reads its weights from this mapping; handing ours in keeps one copy for every engine.
         layer.qnode_weights["weights"] = weights

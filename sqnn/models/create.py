@@ -50,6 +50,9 @@ def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **o
     network = model_class(name)
     config_class: type[ModelConfig] = network.config_class
     if data is not None:
+        missing = [field for field in ModelConfig.data_fields if not hasattr(data, field)]
+        if missing:
+            raise ConfigError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
         shape = {field: getattr(data, field) for field in ModelConfig.data_fields}
         for field in shape.keys() & options.keys():
             raise ConfigError(f"{field}: is taken from the data ({shape[field]}), got {options[field]!r} beside it")

@@ -178,11 +178,16 @@ class SQDRCNN(nn.Module):
         return other
 
     def _check(self, images: Tensor) -> None:
+        if not isinstance(images, Tensor):
+            raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor")
         expected = (self.config.in_channels, *self.config.image_size)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise ValueError(
                 f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]"
             )
+        dtype = self.frontend.linear.weight.dtype
+        if images.dtype != dtype:
+            raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")
 
     def _make_neuron(self, channels: int) -> LIF:
         c = self.config

@@ -26,8 +26,15 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write `checkpoint`; a process killed meanwhile leaves the previous file in place."""
-        with whole_file(Path(path)) as partial:
-            torch.save(checkpoint, partial)
+        try:
+            with whole_file(Path(path)) as partial:
+                torch.save(checkpoint, partial)
+        except (OSError, RuntimeError) as error:
+            # torch tells of a full disk by a RuntimeError of its archive writer.
+            reason = getattr(error, "strerror", None) or "is the disk full?"
+            raise CheckpointError(
+                f"checkpoint: cannot write {path} ({reason}); make room, then go on with --resume"
+            ) from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         """Read a checkpoint as tensors and plain values; CheckpointError on anything else."""

@@ -73,6 +73,9 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
 
     Random encoders draw from the same seed in every call. Raises ValueError where the images do not fit the network.
     """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
+    images = images.to(next(model.parameters()).dtype)
     generator = torch.Generator().manual_seed(EVALUATION_SEED)
     with evaluating(model) as device:
         parts = [model(part.to(device), generator).softmax(-1) for part in images.split(PREDICT_BATCH)]

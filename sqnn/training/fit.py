@@ -61,7 +61,8 @@ def fit(
     }
     # The trainer comes first: options that it refuses leave no folder behind.
     loop = _trainer(config, place, progress, trainer)
-    place.create(settings)
+    if loop.is_global_zero:
+        place.create(settings)
     return _run(loop, model, data, config, place, trainer, checkpoint=None)
 
 

@@ -12,6 +12,7 @@ from kronecker import oracle, random_angles, random_circuits
 from torch.testing import assert_close
 
 from circuits import ENTANGLERS, DataReupload, ReuploadLayer, make_engine
+from circuits.engines import lightcone
 from circuits.engines.lightcone import choose_method
 
 METHODS = {  # every way of evaluation, on circuits small enough for the oracle
@@ -65,6 +66,18 @@ def test_pieces_of_a_batch_equal_the_whole(circuit: DataReupload, observable: st
         results.append((out.detach(), *torch.autograd.grad(out.sin().sum(), (inputs, weights))))
     for whole, pieces in zip(*results, strict=True):
         assert_close(pieces, whole, atol=1e-13, rtol=0)
+
+
+def test_tiles_of_a_batch_equal_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    for smallest in (1000, 2):
+        monkeypatch.setattr(lightcone, "SMALLEST_TILE", smallest)
+        monkeypatch.setattr(lightcone, "TILE_BYTES", 1)
+        inputs, weights = random_angles(METHODS["register"], 2, batch=5)
+        out = make_engine("lightcone", METHODS["register"])(inputs, weights)
+        results.append((out.detach(), *torch.autograd.grad(out.sin().sum(), (inputs, weights))))
+    for whole, tiles in zip(*results, strict=True):
+        assert_close(tiles, whole, atol=1e-13, rtol=0)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -130,7 +143,9 @@ def test_hundreds_of_wires_repeat_a_small_register(n_blocks: int, entangler: str
 @pytest.mark.parametrize("entangler", ENTANGLERS)
 def test_every_method_accepts_an_empty_batch(entangler: str) -> None:
     for blocks in (1, 2, 3, 5):
-        out = ReuploadLayer(5, blocks, entangler)(torch.zeros(0, 15))
+        layer = ReuploadLayer(5, blocks, entangler)
+        assert layer.with_engine("pennylane")(torch.zeros(0, 15)).shape == (0, 5)
+        out = layer(torch.zeros(0, 15))
         assert out.shape == (0, 5)
 
 

@@ -200,3 +200,17 @@ def test_the_data_give_the_shape() -> None:
     assert (config.in_channels, config.image_size, config.num_classes) == (1, (8, 8), 10)
     with pytest.raises(sqnn.models.ConfigError, match=r"image_size: is taken from the data \(\(8, 8\)\)"):
         sqnn.create_model("sqdr-cnn", data, image_size=(28, 28))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(1, 1, 28, 28).double(), "images: got torch.float64, expected the network's torch.float32"),
+        (torch.zeros(1, 1, 28, 28).numpy(), "images: got ndarray, expected a torch tensor"),
+    ],
+)
+def test_images_of_another_type_are_refused(images: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        sqnn.create_model("sqdr-cnn")(images)
+    with pytest.raises(ValueError, match="data: got str, expected an ImageData"):
+        sqnn.create_model("sqdr-cnn", data="digits")

@@ -279,3 +279,20 @@ def test_a_run_is_not_continued_on_other_images(copy: Path, digits) -> None:
     with pytest.raises(RunError, match=r"expected the images that .* began with"):
         sqnn.resume(copy, other, progress=False)
     assert not (copy / "result.json").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 64 vs 0")])
+def test_a_full_disk_gets_one_line_and_keeps_the_old_checkpoint(tmp_path, monkeypatch, error: Exception) -> None:
+    path = tmp_path / "last.ckpt"
+    SafeCheckpointIO().save_checkpoint({"a": torch.ones(2)}, path)
+    old = path.read_bytes()
+
+    def full(value: object, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr("sqnn.training.checkpoints.torch.save", full)
+    with pytest.raises(CheckpointError, match=r"cannot write .*last.ckpt .*--resume"):
+        SafeCheckpointIO().save_checkpoint({"a": torch.zeros(2)}, path)
+    assert path.read_bytes() == old
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
