@@ -27,7 +27,7 @@ OBSERVABLES: tuple[str, ...] = ("Z", "X", "Y", "ZZ")
 MAX_AMPLITUDES = 2**28
 """Amplitudes of one sample, 2 GiB in complex64, above which a circuit is refused rather than begun."""
 TILE_BYTES = 4 * 2**20
-"""Bytes of one state of a tile on a CPU: larger ones fall out of its caches and take twice as long a sample."""
+"""Bytes of one state of a tile on a CPU: beyond, 12 qubits and 6 blocks took up to 1.6 times as long."""
 SMALLEST_TILE = 16
 """Samples of the smallest tile: below it, the overhead of an operation outweighs the caches."""
 MEMORY_BUDGET = 2 * 2**30
@@ -47,9 +47,9 @@ def choose_method(circuit: DataReupload, observable: str = "Z") -> Method:
     fits = n >= width or circuit.entangler == "line" or n == 2
     if nearest and not pair and blocks <= 4 and fits:
         return "Pauli paths"
-    # Amplitudes touched: n windows of 2^width, shrinking from block to block, against one register of 2^n.
+    # Amplitudes touched a wire: a window's 2^width for its shrinking gates, or the register's 2^n for every block.
     window_gates = sum(2 * (blocks - block) + 1 for block in range(2, blocks)) + 1
-    cheaper = window_gates * n * 2**width < n * (blocks - 1) * 2**n
+    cheaper = window_gates * 2**width < (blocks - 1) * 2**n
     return "windows" if nearest and n >= width and cheaper else "register"
 
 

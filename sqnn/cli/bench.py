@@ -29,7 +29,9 @@ def quantum(
     blocks: Annotated[str, typer.Option(help="numbers of blocks, with commas")] = GRID_BLOCKS,
     batches: Annotated[str, typer.Option(help="batch sizes, with commas")] = GRID_BATCHES,
     entangler: Annotated[str, typer.Option(help="CZ layer between blocks")] = "ring",
-    quick: Annotated[bool, typer.Option(help="the paper's circuit only: 9 qubits, 2 blocks, batch 128")] = False,
+    quick: Annotated[
+        bool, typer.Option(help="only the paper's circuit (9 qubits, 2 blocks, batch 128), instead of the grid")
+    ] = False,
     budget: Annotated[float, typer.Option(help="seconds of timing for each engine and circuit")] = 1.0,
     device: Annotated[str, typer.Option(help="torch device: cpu, cuda")] = "cpu",
     out: Annotated[Path | None, typer.Option(help="write the rows to this CSV file")] = None,
