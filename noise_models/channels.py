@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.quantum_info import PTM, Kraus, SuperOp
+from qiskit.quantum_info import PTM, SuperOp
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
     from qiskit_aer.noise import NoiseModel, QuantumError
 
 Matrix = NDArray[np.complex128]
+Transfer = NDArray[np.floating[Any]]
+
+PAULIS: tuple[Matrix, ...] = (
+    np.eye(2, dtype=complex),
+    np.array([[0, 1], [1, 0]], dtype=complex),
+    np.array([[0, -1j], [1j, 0]]),
+    np.array([[1, 0], [0, -1]], dtype=complex),
+)
+"""I, X, Y, Z."""
+ROUNDING = 1e-14
+"""Eigenvalues of a Choi matrix below this are rounding: their Kraus operators would change nothing in float64."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,7 @@ class InstructionNoise:
 
     instruction: str
     qubits: tuple[int, ...] | None
-    transfer: NDArray[np.float64]
+    transfer: Transfer
 
 
 def instruction_channels(noise_model: NoiseModel) -> list[InstructionNoise]:
@@ -43,11 +57,110 @@ def instruction_channels(noise_model: NoiseModel) -> list[InstructionNoise]:
     return found
 
 
-def pauli_transfer_matrix(error: QuantumError) -> NDArray[np.float64]:
+def gate_channel(noise_model: NoiseModel, name: str, qubits: Sequence[int]) -> Transfer | None:
+    """Return the Pauli transfer matrix [4^n, 4^n] that follows one instruction on given wires, or None for no noise.
+
+    As in Aer, an error for these very wires, in this order, takes the place of the one for all wires.
+    """
+    local = noise_model._local_quantum_errors.get(name, {}).get(tuple(qubits))
+    error = noise_model._default_quantum_errors.get(name) if local is None else local
+    return None if error is None else pauli_transfer_matrix(error)
+
+
+def readout_matrix(noise_model: NoiseModel, qubit: int) -> NDArray[np.float64]:
+    """Return the readout probabilities [2, 2] of a wire: P(read j | true i) in row i, column j; 1 without an error."""
+    local = noise_model._local_readout_errors.get((qubit,))
+    error = noise_model._default_readout_error if local is None else local
+    return np.eye(2) if error is None else np.array(error.probabilities, dtype=float)
+
+
+def pauli_transfer_matrix(error: QuantumError) -> Transfer:
     """Return the real Pauli transfer matrix [4^n, 4^n] of an Aer error on n qubits."""
-    return np.real(PTM(SuperOp(error)).data)
+    total = np.zeros((4**error.num_qubits,) * 2)
+    for circuit, probability in zip(error.circuits, error.probabilities, strict=True):
+        total += probability * _circuit_transfer(circuit, error.num_qubits)
+    return total
 
 
 def kraus_operators(error: QuantumError) -> list[Matrix]:
     """Return Kraus operators [2^n, 2^n] of an Aer error on n qubits, sum_k K^dagger K = 1."""
-    return [np.asarray(matrix) for matrix in Kraus(SuperOp(error)).data]
+    return transfer_to_kraus(pauli_transfer_matrix(error))
+
+
+def transfer_to_kraus(transfer: Transfer) -> list[Matrix]:
+    """Return Kraus operators [2^n, 2^n], at most 4^n and orthogonal, of a Pauli transfer matrix [4^n, 4^n].
+
+    They are the scaled eigenvectors of the Choi matrix sum_jk R_jk P_k^T (x) P_j / 2^n. Raises ValueError where an
+    eigenvalue is negative: such a matrix is no channel.
+    """
+    paulis = pauli_matrices(transfer.shape[0])
+    d = paulis.shape[1]
+    choi = np.einsum("jk,kba,jcd->acbd", transfer, paulis, paulis, optimize=True).reshape(d * d, d * d) / d
+    values, vectors = np.linalg.eigh(choi)
+    if values[0] < -1e-8:
+        raise ValueError(f"transfer: got a Choi matrix with eigenvalue {values[0]:.3g}, expected none below 0")
+    kept = values > ROUNDING
+    return [np.sqrt(v) * w.reshape(d, d).T for v, w in zip(values[kept], vectors.T[kept], strict=True)]
+
+
+def kraus_to_transfer(operators: Sequence[Matrix]) -> Transfer:
+    """Return the Pauli transfer matrix [4^n, 4^n] of Kraus operators [2^n, 2^n]."""
+    kraus = np.asarray(operators, dtype=complex)
+    paulis = pauli_matrices(kraus.shape[1] ** 2)
+    moved = np.einsum("nab,kbc,ndc->kad", kraus, paulis, kraus.conj(), optimize=True)
+    return np.real(np.einsum("jda,kad->jk", paulis, moved, optimize=True)) / kraus.shape[1]
+
+
+def pauli_matrices(count: int) -> NDArray[np.complex128]:
+    """Return the `count` = 4^n Pauli matrices [4^n, 2^n, 2^n] in Qiskit's order: the first qubit's varies fastest."""
+    matrices = np.ones((1, 1, 1), dtype=complex)
+    while len(matrices) < count:
+        matrices = np.stack([np.kron(slow, fast) for slow, fast in itertools.product(PAULIS, matrices)])
+    return matrices
+
+
+def _circuit_transfer(circuit: QuantumCircuit, n_qubits: int) -> Transfer:
+    """Return the transfer matrix of one term of an error: Qiskit's own way costs a millisecond, and a chip has 10^4."""
+    if n_qubits > 2:
+        return np.real(PTM(SuperOp(circuit)).data)
+    total = np.eye(4**n_qubits)
+    for step in circuit.data:
+        wires = [circuit.find_bit(qubit).index for qubit in step.qubits]
+        operation = step.operation
+        if operation.name == "pauli":
+            # Named from the last qubit to the first.
+            label = operation.params[0][::-1]
+            signs = np.ones(1)
+            for wire in range(n_qubits):
+                letter = label[wires.index(wire)] if wire in wires else "I"
+                signs = np.kron(_SIGNS["IXYZ".index(letter)], signs)
+            total = signs[:, None] * total
+        elif operation.name != "id":
+            total = _spread(_operation_transfer(operation), wires, n_qubits) @ total
+    return total
+
+
+_SIGNS: NDArray[np.float64] = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=float)
+"""What conjugation by I, X, Y, Z does to I, X, Y, Z."""
+_RESET: Transfer = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=float)
+
+
+def _operation_transfer(operation) -> Transfer:  # type: ignore[no-untyped-def]
+    """Return the transfer matrix of one instruction on its own qubits."""
+    if operation.name == "reset":
+        return _RESET
+    if operation.name in ("x", "y", "z"):
+        return np.diag(_SIGNS["ixyz".index(operation.name)])
+    if operation.name == "kraus":
+        return kraus_to_transfer([np.asarray(matrix) for matrix in operation.params])
+    return np.real(PTM(SuperOp(operation)).data)
+
+
+def _spread(transfer: Transfer, wires: list[int], n_qubits: int) -> Transfer:
+    """Return a transfer matrix on `wires` as one on all of `n_qubits` <= 2."""
+    if len(wires) == n_qubits:
+        if wires == list(range(n_qubits)):
+            return transfer
+        swap = np.arange(16).reshape(4, 4).T.ravel()
+        return transfer[np.ix_(swap, swap)]
+    return np.kron(np.eye(4), transfer) if wires == [0] else np.kron(transfer, np.eye(4))

@@ -1,0 +1,88 @@
+"""From channels to a Qiskit Aer noise model: composition in time, and errors in the form Aer simulates fastest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+
+import numpy as np
+from qiskit.quantum_info import Kraus, Pauli
+from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
+
+from noise_models.channels import Matrix, Transfer, transfer_to_kraus
+from noise_models.parts import Channels, Part, Readouts
+
+PAULI_PRODUCTS = {1: ["I", "X", "Y", "Z"], 2: [slow + fast for slow in "IXYZ" for fast in "IXYZ"]}
+"""Labels in the order of a transfer matrix, the last qubit's Pauli first."""
+TOLERANCE = 1e-14
+"""Differences below this between two entries of a transfer matrix are rounding."""
+
+
+def aer_model(parts: Sequence[Part], basis: Iterable[str]) -> NoiseModel:
+    """Return the Aer model of parts that act one after the other, one error an instruction.
+
+    As in Aer, an error for particular wires stands in place of the one for all wires: where one part names wires and
+    another does not, both are composed on those wires.
+    """
+    model = NoiseModel(basis_gates=list(basis))
+    for (name, wires), transfer in compose_channels([part.channels() for part in parts]).items():
+        error = quantum_error(transfer)
+        if wires is None:
+            model.add_all_qubit_quantum_error(error, name, warnings=False)
+        else:
+            model.add_quantum_error(error, name, wires, warnings=False)
+    for wire, matrix in compose_readouts([part.readouts() for part in parts]).items():
+        readout = ReadoutError(matrix)
+        if wire is None:
+            model.add_all_qubit_readout_error(readout, warnings=False)
+        else:
+            model.add_readout_error(readout, [wire], warnings=False)
+    return model
+
+
+def compose_channels(steps: Sequence[Channels]) -> Channels:
+    """Return the channels of steps that act from the first to the last."""
+    keys = dict.fromkeys(key for step in steps for key in step)
+    composed: Channels = {}
+    for name, wires in keys:
+        found = [step.get((name, wires), step.get((name, None))) for step in steps]
+        composed[name, wires] = reduce(lambda total, r: r @ total, [r for r in found if r is not None])
+    return composed
+
+
+def compose_readouts(steps: Sequence[Readouts]) -> Readouts:
+    """Return the readout errors of steps that act from the first to the last: the product of stochastic matrices."""
+    keys = dict.fromkeys(key for step in steps for key in step)
+    composed: Readouts = {}
+    for wire in keys:
+        found = [step.get(wire, step.get(None)) for step in steps]
+        composed[wire] = reduce(lambda total, matrix: total @ matrix, [m for m in found if m is not None])
+    return composed
+
+
+def quantum_error(transfer: Transfer) -> QuantumError:
+    """Return the Aer error of a Pauli transfer matrix [4^n, 4^n], n = 1 or 2.
+
+    Pauli channels become mixtures of Paulis, products become errors wire by wire, anything else at most 4^n Kraus
+    operators: forms that Aer samples or turns into a superoperator at once.
+    """
+    if np.abs(transfer - np.diag(np.diag(transfer))).max() <= TOLERANCE:
+        return _pauli_mixture(np.diag(transfer))
+    if len(transfer) == 16:
+        slow, fast = transfer[::4, ::4], transfer[:4, :4]
+        if np.abs(transfer - np.kron(slow, fast)).max() <= TOLERANCE:
+            return quantum_error(slow).tensor(quantum_error(fast))
+    operators: list[Matrix] = transfer_to_kraus(transfer)
+    return QuantumError(Kraus(operators))
+
+
+def _pauli_mixture(diagonal: Transfer) -> QuantumError:
+    """Return the mixture of Paulis of these transfer eigenvalues, whose Walsh-Hadamard transform it is."""
+    signs = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
+    labels = PAULI_PRODUCTS[1 if len(diagonal) == 4 else 2]
+    matrix = signs if len(diagonal) == 4 else np.kron(signs, signs)
+    # Rounding leaves a hair below 0 where a Pauli does not occur.
+    probabilities = np.clip(matrix @ diagonal / len(diagonal), 0, None)
+    probabilities[probabilities < TOLERANCE] = 0
+    terms = [(Pauli(label), float(p)) for label, p in zip(labels, probabilities / probabilities.sum(), strict=True)]
+    return QuantumError([(pauli, p) for pauli, p in terms if p > 0])

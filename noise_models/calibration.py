@@ -1,0 +1,159 @@
+"""A calibrated chip's noise: what was measured on the chosen qubits, and the channels that follow from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from noise_models import checks
+from noise_models.channels import Transfer
+from noise_models.parts import Channels, Part, Readouts, damping_transfer
+
+
+@dataclass(frozen=True)
+class GateData:
+    """One calibrated gate: name, wires in order, error 1 - (average gate fidelity), duration in seconds."""
+
+    name: str
+    wires: tuple[int, ...]
+    error: float
+    duration: float
+
+
+@dataclass(frozen=True)
+class ChipNoise(Part):
+    """The noise of the chosen qubits of a chip at `factor` times its strength.
+
+    Wire i is the physical qubit `qubits[i]`, with relaxation times `t1[i]` and `t2[i]` in seconds and readout
+    probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its wires relax for its duration; the
+    depolarizing strength is what the gate error leaves after relaxation. `factor` multiplies gate errors, durations
+    and readout probabilities.
+    """
+
+    name: str
+    date: str
+    qubits: tuple[int, ...]
+    gate_names: tuple[str, ...]
+    t1: tuple[float, ...]
+    t2: tuple[float, ...]
+    readout: tuple[tuple[float, float], ...]
+    gates: tuple[GateData, ...]
+    factor: float = 1.0
+    kind = "chip"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", checks.strength("factor", self.factor))
+        for values in (self.t1, self.t2, self.readout):
+            if len(values) != self.n_wires:
+                raise ValueError(f"chip: got {len(values)} values for {self.n_wires} qubits, expected one each")
+        for t1, t2 in zip(self.t1, self.t2, strict=True):
+            checks.seconds("t1", t1)
+            checks.seconds("t2", t2)
+            if t2 > 2 * t1:
+                raise ValueError(f"t2: got {t2!r} s, expected at most 2 t1 = {2 * t1!r} s")
+        for p01, p10 in self.readout:
+            checks.probability(f"readout of {self.name} at {self.factor:g} times its strength", self.factor * p01)
+            checks.probability(f"readout of {self.name} at {self.factor:g} times its strength", self.factor * p10)
+        for gate in self.gates:
+            checks.seconds("duration", gate.duration, zero=True)
+            what = f"error of {gate.name} of {self.name} at {self.factor:g} times its strength"
+            checks.probability(what, self.factor * gate.error)
+            size = 2 if gate.name in checks.TWO_QUBIT else 1
+            fits = len(set(gate.wires)) == len(gate.wires) == size and all(wire < self.n_wires for wire in gate.wires)
+            if gate.name not in self.gate_names or not fits:
+                raise ValueError(f"chip: got the gate {gate.name} on {gate.wires}, expected the chip's gates and wires")
+
+    def __repr__(self) -> str:
+        factor = "" if self.factor == 1 else f" * {self.factor!r}"
+        return f"<{self.name} qubits {list(self.qubits)}, calibrated {self.date}>{factor}"
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """Gate instructions on which noise is declared."""
+        return tuple(dict.fromkeys(gate.name for gate in self.gates))
+
+    @property
+    def basis(self) -> tuple[str, ...]:
+        """The chip's own gates."""
+        return self.gate_names
+
+    @property
+    def n_wires(self) -> int:
+        """Wires, spare ones included."""
+        return len(self.qubits)
+
+    @property
+    def couplings(self) -> frozenset[tuple[int, int]]:
+        """Pairs of wires (a < b) joined by a two-qubit gate."""
+        return frozenset((min(gate.wires), max(gate.wires)) for gate in self.gates if len(gate.wires) == 2)
+
+    def channels(self) -> Channels:
+        """Return the channels after instructions."""
+        return {(gate.name, gate.wires): self._transfer(gate) for gate in self.gates}
+
+    def readouts(self) -> Readouts:
+        """Return the readout errors."""
+        found: Readouts = {}
+        for wire, (p01, p10) in enumerate(self.readout):
+            up, down = self.factor * p01, self.factor * p10
+            found[wire] = np.array([[1 - up, up], [down, 1 - down]])
+        return found
+
+    def scaled(self, factor: float) -> Part:
+        """Return this noise at `factor` times its strength."""
+        return replace(self, factor=self.factor * factor)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON can hold them."""
+        gates = [(gate.name, gate.wires, gate.error, gate.duration) for gate in self.gates]
+        return {**super().to_json(), "gates": gates}
+
+    def _transfer(self, gate: GateData) -> Transfer:
+        relaxation: Transfer = np.ones((1, 1))
+        for wire in gate.wires:
+            time = self.factor * gate.duration
+            coherence, population = math.exp(-time / self.t2[wire]), math.exp(-time / self.t1[wire])
+            relaxation = np.kron(damping_transfer(coherence, population), relaxation)
+        kept = 1 - depolarizing_strength(self.factor * gate.error, relaxation)
+        return relaxation @ np.diag([1.0] + [kept] * (len(relaxation) - 1))
+
+
+def depolarizing_strength(error: float, relaxation: Transfer) -> float:
+    """Return lambda of E(rho) = (1 - lambda) rho + lambda I / d that, with relaxation, makes a gate error.
+
+    lambda = d (F_relax - F) / (d F_relax - 1) for the average gate fidelities F = 1 - error and F_relax; none where
+    relaxation alone explains the error, and truncated to what is physical, as in Aer (qiskit_aer.noise.device.models).
+    """
+    d = math.isqrt(len(relaxation))
+    fidelity = (np.trace(relaxation) / d + 1) / (d + 1)
+    if error <= 1 - fidelity:
+        return 0.0
+    excess = min(error, d / (d + 1)) - (1 - fidelity)
+    return float(min(d * excess / (d * fidelity - 1), d**2 / (d**2 - 1)))
+
+
+def from_fields(fields: dict[str, Any]) -> ChipNoise:
+    """Return the noise that `ChipNoise.to_json` wrote."""
+    gates = tuple(
+        GateData(
+            str(name),
+            tuple(checks.whole("wires", wire) for wire in wires),
+            checks.number("error", error),
+            checks.number("duration", duration),
+        )
+        for name, wires, error, duration in fields["gates"]
+    )
+    return ChipNoise(
+        name=str(fields["name"]),
+        date=str(fields["date"]),
+        qubits=tuple(checks.whole("qubits", qubit) for qubit in fields["qubits"]),
+        gate_names=checks.instructions("gate_names", fields["gate_names"]),
+        t1=tuple(checks.number("t1", time) for time in fields["t1"]),
+        t2=tuple(checks.number("t2", time) for time in fields["t2"]),
+        readout=tuple((checks.number("p01", p01), checks.number("p10", p10)) for p01, p10 in fields["readout"]),
+        gates=gates,
+        factor=fields["factor"],
+    )

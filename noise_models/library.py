@@ -1,0 +1,266 @@
+"""Named noise: build it, add it up, scale it, write it down, and hand its Aer model to any engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from noise_models import calibration, checks, imported, parts
+from noise_models.assembly import aer_model
+from noise_models.calibration import ChipNoise
+from noise_models.parts import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qiskit_aer.noise import NoiseModel
+
+FORMAT = 1
+"""Version of the JSON written here."""
+BLOCK_END = "id"
+"""The instruction that ends a block on a wire; it belongs to every basis."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a circuit: parts that act one after the other, the first one first.
+
+    `a + b` lets b act after a; `factor * a` multiplies every probability, angle, gate time and readout probability by
+    a number of at least 0. Two noises are equal where their parts are. `Noise()` is no noise.
+
+    Raises ValueError where the parts cannot meet one circuit: a chip's gates are its own, so a part joined to a chip
+    names those instructions (`depolarizing(0.01, on=("sx", "cz")) + chip("torino", 5)`), or `id`.
+    """
+
+    parts: tuple[Part, ...] = ()
+
+    def __post_init__(self) -> None:
+        if sum(isinstance(part, ChipNoise) for part in self.parts) > 1:
+            raise ValueError("noise: got two chips, expected at most one: a circuit runs on one chip")
+        fixed = [part for part in self.parts if part.basis is not None]
+        if not fixed:
+            names = [name for part in self.parts for name in part.instructions]
+            checks.together("on", tuple(dict.fromkeys(names)))
+            return
+        valid = dict.fromkeys((*self.basis, BLOCK_END))
+        others = [part for part in self.parts if part is not self._chip and (self._chip or part.basis is None)]
+        missing = dict.fromkeys(name for part in others for name in part.instructions if name not in valid)
+        if missing:
+            raise ValueError(
+                f"on: got {', '.join(missing)}, which the circuits of {fixed[0]} never hold, "
+                f"expected names among {', '.join(valid)}"
+            )
+
+    @cached_property
+    def aer(self) -> NoiseModel:
+        """The Qiskit Aer model: one error an instruction, parts composed in time; ideal errors leave no trace."""
+        return aer_model(self.parts, self.basis)
+
+    @property
+    def instructions(self) -> frozenset[str]:
+        """Names of the gate instructions on which noise is declared, at strength 0 too."""
+        return frozenset(name for part in self.parts for name in part.instructions)
+
+    @property
+    def imported_instructions(self) -> frozenset[str]:
+        """Names of the gate instructions on which ready-made Aer models among the parts have errors."""
+        return frozenset(name for part in self.parts if part.kind == "aer" for name in part.instructions)
+
+    @property
+    def has_readout(self) -> bool:
+        """Whether a readout error is declared, at strength 0 too."""
+        return any(part.readouts() for part in self.parts)
+
+    @property
+    def basis(self) -> tuple[str, ...]:
+        """Instruction names a circuit must be written in to meet this noise.
+
+        Library noise: u, cz, id, or the chip gates that its `on` names. A chip: its own gates, and id where a part is
+        declared on it. An Aer model: its noisy gates where they make every circuit, else completed by noiseless ones.
+        """
+        chip = self._chip
+        if chip is not None:
+            block_end = BLOCK_END in self.instructions and BLOCK_END not in chip.basis
+            return (*chip.basis, BLOCK_END) if block_end else chip.basis
+        fixed = [name for part in self.parts if part.basis is not None for name in part.instructions]
+        return imported.complete_basis(fixed or self.instructions)
+
+    @property
+    def n_wires(self) -> int | None:
+        """Wires of a chip, spare ones included; None where any register will do."""
+        return None if self._chip is None else self._chip.n_wires
+
+    @property
+    def couplings(self) -> frozenset[tuple[int, int]] | None:
+        """Pairs of wires (a < b) that a chip joins with a two-qubit gate; None where every pair is joined."""
+        return None if self._chip is None else self._chip.couplings
+
+    @property
+    def _chip(self) -> ChipNoise | None:
+        return next((part for part in self.parts if isinstance(part, ChipNoise)), None)
+
+    def __add__(self, other: Noise) -> Noise:
+        if not isinstance(other, Noise):
+            return NotImplemented
+        return Noise(self.parts + other.parts)
+
+    def __mul__(self, factor: float) -> Noise:
+        factor = checks.strength("factor", factor)
+        return Noise(tuple(part.scaled(factor) for part in self.parts))
+
+    __rmul__ = __mul__
+    # A NumPy number to the left is a factor as well, not the start of an array.
+    __array_ufunc__ = None
+
+    def __repr__(self) -> str:
+        return " + ".join(map(repr, self.parts)) or "Noise()"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Aer models are rebuilt where they are needed: what travels to a worker is the description.
+        return {"parts": self.parts}
+
+    def to_json(self) -> str:
+        """Return the noise as JSON text that `Noise.from_json` reads back exactly, to the last bit of every number."""
+        return json.dumps({"format": FORMAT, "noise": [part.to_json() for part in self.parts]}, allow_nan=False)
+
+    @staticmethod
+    def from_json(text: str) -> Noise:
+        """Return the noise that `to_json` wrote.
+
+        Nothing in the text is executed. Raises ValueError where it is not such a text, names an unknown kind or states
+        values that are not physical.
+        """
+        try:
+            data = json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"text: got {_short(text)}, expected JSON written by Noise.to_json() ({error})") from None
+        if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("noise"), list):
+            raise ValueError(f'text: got {_short(text)}, expected {{"format": {FORMAT}, "noise": [...]}}')
+        return Noise(tuple(_read_part(fields) for fields in data["noise"]))
+
+
+def bit_flip(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+    """Return bit flips E(rho) = (1 - p) rho + p X rho X, p in [0, 1].
+
+    `on` names where the channel acts: "u" after every one-qubit rotation, "cz" on both wires after every CZ, "id" on
+    every wire at the end of every block. Raises ValueError on other names and where p is no probability.
+    """
+    return Noise((parts.BitFlip(p, on),))  # type: ignore[arg-type]
+
+
+def phase_flip(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+    """Return phase flips E(rho) = (1 - p) rho + p Z rho Z, p in [0, 1]; `on` and errors as in `bit_flip`."""
+    return Noise((parts.PhaseFlip(p, on),))  # type: ignore[arg-type]
+
+
+def depolarizing(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+    """Return depolarizing noise E(rho) = (1 - p) rho + p I / 2 (Aer's p), in [0, 1]; `on` and errors as in `bit_flip`.
+
+    A two-qubit instruction takes this one-qubit channel on both wires.
+    """
+    return Noise((parts.Depolarizing(p, on),))  # type: ignore[arg-type]
+
+
+def amplitude_damping(gamma: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+    """Return decay from |1> to |0> with probability gamma in [0, 1]; `on` and errors as in `bit_flip`.
+
+    Kraus operators diag(1, sqrt(1 - gamma)) and sqrt(gamma) |0><1|.
+    """
+    return Noise((parts.AmplitudeDamping(gamma, on),))  # type: ignore[arg-type]
+
+
+def phase_damping(lam: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+    """Return loss of coherence by the factor sqrt(1 - lam), lam in [0, 1]; `on` and errors as in `bit_flip`."""
+    return Noise((parts.PhaseDamping(lam, on),))  # type: ignore[arg-type]
+
+
+def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float]) -> Noise:
+    """Return relaxation toward |0> during gates: populations decay by exp(-t / t1), coherences by exp(-t / t2).
+
+    Times in seconds; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9}, and so says where it
+    acts. Raises ValueError where t2 > 2 t1, a time is negative or an instruction is unknown.
+    """
+    return Noise((parts.ThermalRelaxation(t1, t2, gate_times),))  # type: ignore[arg-type]
+
+
+def readout(p01: float | Sequence[Sequence[float]], p10: float | None = None) -> Noise:
+    """Return a readout error on every wire: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1), p01 too by default.
+
+    Or the matrix [[P(0|0), P(1|0)], [P(0|1), P(1|1)]] alone. <Z> becomes (1 - p01 - p10) <Z> + p10 - p01. Raises
+    ValueError where a value is no probability or a row of the matrix does not add up to 1.
+    """
+    if p10 is None and hasattr(p01, "__len__"):
+        p01, p10 = checks.stochastic("readout", p01)
+    return Noise((parts.Readout(p01, p01 if p10 is None else p10),))  # type: ignore[arg-type]
+
+
+def overrotation(angle: float, axis: str = "x", on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+    """Return a coherent error: a rotation by `angle` radians about the axis x, y or z; `on` as in `bit_flip`.
+
+    Raises ValueError on an angle that is no number, another axis or unknown instructions.
+    """
+    return Noise((parts.Overrotation(angle, axis, on),))  # type: ignore[arg-type]
+
+
+def paper(damping: float = 0.0) -> Noise:
+    """Return SQDR-CNN's noise, per wire and block: 2 % bit flips, 3 % depolarizing, then amplitude damping if asked.
+
+    The 3 % are in Aer's convention (`depolarizing`); PennyLane's channel of that name at 0.03 is 0.04 here. The rate of
+    the damping is a number: the authors' code draws it from an input feature, which leaks data into the noise. Raises
+    ValueError where `damping` is no probability.
+
+    Source: SQDR-CNN (arXiv 2512.03895).
+    """
+    damping = checks.probability("damping", damping)
+    noise = bit_flip(0.02, on=(BLOCK_END,)) + depolarizing(0.03, on=(BLOCK_END,))
+    return noise + amplitude_damping(damping, on=(BLOCK_END,)) if damping != 0 else noise
+
+
+def from_aer(model: NoiseModel) -> Noise:
+    """Return the noise of any Aer model of one- and two-qubit errors and one-qubit readout errors.
+
+    It is kept as channels and cannot be scaled. Wire i of a circuit is qubit i of the model, and a pair of qubits
+    without an error has noiseless gates, as in Aer: `chip` places a circuit on a device instead. Left out are
+    relaxation during delays and a device's errors of idle gates (errors on `id` of particular qubits, beside errors of
+    other gates), which the circuits do not have; other errors on `id` act at the end of every block.
+
+    Raises ValueError on quantum errors on `measure`, joint readout errors, custom passes and errors of more qubits.
+    """
+    return Noise((imported.read_model(model),))
+
+
+READERS: Mapping[str, Callable[..., Part]] = MappingProxyType(
+    {
+        **{
+            kind.kind: kind
+            for kind in (
+                *(parts.BitFlip, parts.PhaseFlip, parts.Depolarizing, parts.ThermalRelaxation),
+                *(parts.Readout, parts.Overrotation),
+            )
+        },
+        "amplitude_damping": lambda gamma, on: parts.AmplitudeDamping(gamma, on),
+        "phase_damping": lambda lam, on: parts.PhaseDamping(lam, on),
+        "aer": lambda **fields: imported.from_fields(fields),
+        "chip": lambda **fields: calibration.from_fields(fields),
+    }
+)
+"""How the fields of each kind in a JSON become a part."""
+
+
+def _read_part(fields: Any) -> Part:
+    kind = fields.get("kind") if isinstance(fields, dict) else None
+    if not isinstance(kind, str) or kind not in READERS:
+        raise ValueError(f"kind: got {_short(kind)}, expected one of {', '.join(READERS)}")
+    try:
+        return READERS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+    except (TypeError, KeyError, IndexError, AttributeError) as error:
+        raise ValueError(f"{kind}: got fields that do not make this kind of noise ({error})") from None
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
