@@ -7,19 +7,24 @@ import math
 from typing import Any
 
 import torch
+from qiskit_aer.noise import NoiseModel
 from torch import Tensor, nn
 
 from circuits.engines import Engine, make_engine
 from circuits.initial import initial_weights
+from circuits.resolve import resolve_noise
 from circuits.reupload import DataReupload
+from noise_models import Noise
 
 
 class ReuploadLayer(nn.Module):
     """Map data angles [..., 3 n_qubits] in radians to expectations <Z> [..., n_qubits] in [-1, 1].
 
     `engine` says who evaluates the circuit and `engine_options` goes to it; the weights, one Parameter of shape
-    [n_blocks, n_qubits, 3], stay the same whoever does. `initial` names the distribution the weights start from and
-    `generator` the random numbers they are drawn with (by default a fresh generator of seed 0).
+    [n_blocks, n_qubits, 3], stay the same whoever does. `noise` is a `noise_models.Noise`, an Aer NoiseModel or a
+    specification such as "depolarizing:0.01" or "torino", which takes the chip's best qubits in the circuit's shape.
+    `initial` names the distribution the weights start from and `generator` the random numbers they are drawn with (by
+    default a fresh generator of seed 0).
 
     Raises ValueError on inputs whose last dimension is not 3 n_qubits, that are not floating point or not finite.
     """
@@ -31,6 +36,7 @@ class ReuploadLayer(nn.Module):
         entangler: str = "ring",
         *,
         engine: str = "lightcone",
+        noise: Noise | NoiseModel | str | None = None,
         initial: str = "uniform",
         generator: torch.Generator | None = None,
         **engine_options: Any,
@@ -40,19 +46,56 @@ class ReuploadLayer(nn.Module):
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         drawn = initial_weights(initial, self.circuit.weight_shape, generator)
         self.weights = nn.Parameter(drawn.to(torch.get_default_dtype()))
-        self._engine: Engine = make_engine(engine, self.circuit, **engine_options)
+        self._evaluate_with(engine, resolve_noise(noise, self.circuit), engine_options)
 
     @property
     def engine(self) -> Engine:
         """The engine that evaluates this layer."""
         return self._engine
 
+    @property
+    def noise(self) -> Noise | None:
+        """The noise under which this layer is evaluated, or None."""
+        return self._noise
+
     def with_engine(self, name: str, **options: Any) -> ReuploadLayer:
-        """Return a layer that shares these weights and evaluates them with another engine."""
+        """Return a layer that shares these weights and this noise and has them evaluated by another engine."""
+        other = self._sharing_weights()
+        noise = resolve_noise(options.pop("noise"), self.circuit) if "noise" in options else self._noise
+        other._evaluate_with(name, noise, options)
+        return other
+
+    def with_noise(
+        self,
+        noise: Noise | NoiseModel | str | None,
+        engine: str | None = None,
+        shots: int | None = None,
+        **options: Any,
+    ) -> ReuploadLayer:
+        """Return a layer that shares these weights and evaluates them under noise; None takes the noise away.
+
+        `engine` is this layer's own by default, with its options but for the device; `shots` None asks for exact
+        expectations. Raises ValueError where the noise touches no instruction of the circuit or is not physical.
+        """
+        other = self._sharing_weights()
+        name = self.engine.name if engine is None else engine
+        # A device without channels would refuse the noise, and one with them is no use without it.
+        kept = {key: value for key, value in self._options.items() if key not in ("device", "diff_method", "shots")}
+        options = {**(kept if name == self.engine.name else {}), **options}
+        if shots is not None:
+            options["shots"] = shots
+        other._evaluate_with(name, resolve_noise(noise, self.circuit), options)
+        return other
+
+    def _evaluate_with(self, name: str, noise: Noise | None, options: dict[str, Any]) -> None:
+        self._noise = noise
+        self._options = dict(options)
+        self._engine: Engine = make_engine(name, self.circuit, **({} if noise is None else {"noise": noise}), **options)
+
+    def _sharing_weights(self) -> ReuploadLayer:
         other = copy.copy(self)
         # A shallow copy of a module shares its parameter table; the new layer gets one of its own, same Parameter.
         other._parameters = dict(self._parameters)
-        other._engine = make_engine(name, self.circuit, **options)
         return other
 
     def forward(self, inputs: Tensor) -> Tensor:

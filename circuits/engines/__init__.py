@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from torch import Tensor
 
+from circuits.engines.aer import AerEngine
 from circuits.engines.lightcone import OBSERVABLES, LightConeEngine
 from circuits.engines.pennylane import DIFF_METHODS, PennyLaneEngine
 from circuits.reupload import DataReupload
@@ -20,23 +24,30 @@ class Engine(Protocol):
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor: ...
 
 
-ENGINES: tuple[str, ...] = ("lightcone", "pennylane")
+_MAKERS: Mapping[str, Callable[..., Engine]] = MappingProxyType(
+    {"lightcone": LightConeEngine, "pennylane": PennyLaneEngine, "aer": AerEngine}
+)
+ENGINES: tuple[str, ...] = tuple(_MAKERS)
 
 
 def make_engine(name: str, circuit: DataReupload, **options: Any) -> Engine:
     """Build the named engine; `options` go to its constructor. ValueError on an unknown name or option."""
-    if name == "lightcone":
-        allowed = {"observable", "shots", "generator", "memory_budget"}
-        unknown = sorted(set(options) - allowed)
-        if unknown:
-            raise ValueError(f"engine: lightcone takes {', '.join(sorted(allowed))}, got {', '.join(unknown)}")
-        return LightConeEngine(circuit, **options)
-    if name == "pennylane":
-        unknown = sorted(set(options) - {"device", "diff_method", "gradient_options"})
-        if unknown:
-            raise ValueError(f"engine: pennylane takes device, diff_method, gradient_options, got {', '.join(unknown)}")
-        return PennyLaneEngine(circuit, **options)
-    raise ValueError(f"engine: got {name!r}, expected one of {', '.join(ENGINES)}")
+    if name not in _MAKERS:
+        raise ValueError(f"engine: got {name!r}, expected one of {', '.join(ENGINES)}")
+    allowed = list(inspect.signature(_MAKERS[name]).parameters)[1:]
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise ValueError(f"engine: {name} takes {', '.join(allowed)}, got {', '.join(unknown)}")
+    return _MAKERS[name](circuit, **options)
 
 
-__all__ = ["DIFF_METHODS", "ENGINES", "OBSERVABLES", "Engine", "LightConeEngine", "PennyLaneEngine", "make_engine"]
+__all__ = [
+    "DIFF_METHODS",
+    "ENGINES",
+    "OBSERVABLES",
+    "AerEngine",
+    "Engine",
+    "LightConeEngine",
+    "PennyLaneEngine",
+    "make_engine",
+]

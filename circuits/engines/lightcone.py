@@ -8,6 +8,9 @@ circuit, so the result is exact. Four ways to evaluate it, each where it is the 
 - `Pauli paths`: three and four blocks of a ring or line (`pauli_paths.py`), O(n);
 - `windows`: deeper circuits, a batched state vector of 2 L - 1 wires around each wire, O(n 2^(2L-1)) (`cone.py`);
 - `register`: one batched state vector of all wires, where the windows would cost more or everything is joined, O(2^n).
+
+Under noise the observable itself is pulled back, on the wires that the noise makes it reach: `noisy cone`, in
+`circuits/engines/heisenberg`.
 """
 
 from __future__ import annotations
@@ -18,11 +21,14 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from circuits.compile import compile_circuit
 from circuits.engines import bloch, pauli_paths, two_blocks
 from circuits.engines.cone import register_expectations, state_wires, window_expectations
+from circuits.engines.heisenberg import HeisenbergPicture
 from circuits.reupload import DataReupload
+from noise_models import Noise
 
-Method = Literal["closed form", "Pauli paths", "windows", "register"]
+Method = Literal["closed form", "Pauli paths", "windows", "register", "noisy cone"]
 OBSERVABLES: tuple[str, ...] = ("Z", "X", "Y", "ZZ")
 MAX_AMPLITUDES = 2**28
 """Amplitudes of one sample, 2 GiB in complex64, above which a circuit is refused rather than begun."""
@@ -58,7 +64,8 @@ class LightConeEngine:
 
     `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] in radians, both float32 or both float64, on the
     CPU or a GPU, give [batch, n_qubits] for the observables Z, X and Y, one a wire, and [batch, number of edges] for
-    ZZ = Z_i Z_j of the pairs in `circuit.edges`.
+    ZZ = Z_i Z_j of the pairs in `circuit.edges`. Under `noise` the values are those of the density matrix, readout
+    error included, and gradients pass through; the noise itself is fixed.
 
     With `shots`, each expectation is replaced by the mean of that many draws of +1 and -1 from its exact probability;
     the gradient stays that of the exact value. Outcomes of different wires are drawn independently: correlations
@@ -67,7 +74,8 @@ class LightConeEngine:
     State vectors keep one state a gate for the backward pass. A batch that would need more than `memory_budget` bytes
     is cut into pieces whose states are computed again when the backward pass reaches them.
 
-    Raises ValueError on an unknown observable, a pair observable without pairs, or shots below 1.
+    Raises ValueError on an unknown observable, a pair observable without pairs, shots below 1, noise that touches no
+    instruction of the circuit, or a cone too large.
     """
 
     name = "lightcone"
@@ -77,6 +85,7 @@ class LightConeEngine:
         circuit: DataReupload,
         observable: str = "Z",
         *,
+        noise: Noise | None = None,
         shots: int | None = None,
         generator: torch.Generator | None = None,
         memory_budget: int = MEMORY_BUDGET,
@@ -91,10 +100,15 @@ class LightConeEngine:
             raise ValueError(f"memory_budget: got {memory_budget}, expected a positive number of bytes")
         self.circuit = circuit
         self.observable = observable
+        self.noise = noise
         self.shots = shots
         self.generator = torch.Generator().manual_seed(0) if generator is None else generator
         self.memory_budget = memory_budget
-        self.method = choose_method(circuit, observable)
+        self.method: Method = choose_method(circuit, observable)
+        self._picture: HeisenbergPicture | None = None
+        if noise is not None:
+            self.method = "noisy cone"
+            self._picture = HeisenbergPicture(compile_circuit(circuit, noise), noise, observable)
         if self.method in ("windows", "register"):
             amplitudes, _ = state_wires(circuit, self.method, observable)
             if amplitudes > MAX_AMPLITUDES:
@@ -105,7 +119,8 @@ class LightConeEngine:
 
     def __repr__(self) -> str:
         shots = "" if self.shots is None else f", {self.shots:,} shots"
-        return f"LightConeEngine({self.method}, {self.observable}{shots})"
+        noise = "" if self.noise is None else f", {self.noise}"
+        return f"LightConeEngine({self.method}, {self.observable}{noise}{shots})"
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         exact = self._exact(inputs, weights)
@@ -122,10 +137,11 @@ class LightConeEngine:
             return bloch.expectations(self.circuit, inputs, weights, self.observable)
         if self.method == "Pauli paths":
             return pauli_paths.expectations(self.circuit, inputs, weights, self.observable)
+        evaluate = self._tiled if self._picture is None else self._picture
         size = self._piece(inputs)
         if size >= inputs.shape[0]:
-            return self._tiled(inputs, weights)
-        parts = [checkpoint(self._tiled, part, weights, use_reentrant=False) for part in inputs.split(size)]
+            return evaluate(inputs, weights)
+        parts = [checkpoint(evaluate, part, weights, use_reentrant=False) for part in inputs.split(size)]
         return torch.cat(parts)
 
     def _tiled(self, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -139,6 +155,8 @@ class LightConeEngine:
 
     def _piece(self, inputs: Tensor) -> int:
         """Return how many samples fit the memory budget."""
+        if self._picture is not None:
+            return max(1, self.memory_budget // (self._picture.n_kept * inputs.element_size()))
         amplitudes, states = state_wires(self.circuit, self.method, self.observable)
         return max(1, self.memory_budget // (amplitudes * states * 2 * inputs.element_size()))
 

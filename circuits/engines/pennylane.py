@@ -8,7 +8,10 @@ import pennylane as qml
 import torch
 from torch import Tensor
 
+from circuits.compile import compile_circuit
+from circuits.engines.noisy_qnode import build_noisy_qnode
 from circuits.reupload import DataReupload
+from noise_models import Noise
 
 DIFF_METHODS: tuple[str, ...] = ("best", "backprop", "adjoint", "parameter-shift", "spsa", "finite-diff")
 
@@ -39,14 +42,20 @@ def build_qnode(
 class PennyLaneEngine:
     """Evaluate `engine(inputs, weights) -> <Z>` with `qml.qnn.TorchLayer`; the batch is one broadcast execution.
 
-    `device` is a device name, made here with one wire a qubit, or a PennyLane device with at least as many wires.
-    `diff_method` is PennyLane's, and `gradient_options` go to it (SPSA repeats itself only with a `sampler_rng`). Where
-    the inputs need a gradient, all but backpropagation run one execution a sample, since PennyLane differentiates a
-    broadcast execution with respect to the broadcast angles by backpropagation alone. Devices that answer in plain
-    Python numbers (lightning.qubit does) are rounded by PennyLane to torch's default dtype: call
-    `torch.set_default_dtype(torch.float64)` where double precision matters.
+    `device` is a device name, made here with one wire a qubit, or a PennyLane device with at least as many wires; by
+    default `default.qubit`, and `default.mixed` under noise. `diff_method` is PennyLane's, and `gradient_options` go
+    to it (SPSA repeats itself only with a `sampler_rng`). Where the inputs need a gradient, all but backpropagation run
+    one execution a sample, since PennyLane differentiates a broadcast execution with respect to the broadcast angles by
+    backpropagation alone. Devices that answer in plain Python numbers (lightning.qubit does) are rounded by PennyLane
+    to torch's default dtype: call `torch.set_default_dtype(torch.float64)` where double precision matters.
 
-    Raises ValueError when the device is unknown, too small or cannot differentiate so.
+    Under `noise` the QNode holds the instructions that the noise sits on and their channels, readout error included, on
+    a device that can do channels; a chip's spare wires need a wire each. With `shots` every execution measures all
+    wires together that many times, and the gradient is a parameter shift; a device made here takes its seed from
+    `generator` (by default a fresh one of seed 0).
+
+    Raises ValueError when the device is unknown, too small, cannot differentiate so or cannot apply channels, when
+    shots are below 1, and when the noise touches no instruction of the circuit.
     """
 
     name = "pennylane"
@@ -54,38 +63,53 @@ class PennyLaneEngine:
     def __init__(
         self,
         circuit: DataReupload,
-        device: Any = "default.qubit",
+        device: Any = None,
         diff_method: str = "best",
         gradient_options: dict[str, Any] | None = None,
+        *,
+        noise: Noise | None = None,
+        shots: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
         if diff_method not in DIFF_METHODS:
             raise ValueError(f"diff_method: got {diff_method!r}, expected one of {', '.join(DIFF_METHODS)}")
+        if shots is not None and (not isinstance(shots, int) or isinstance(shots, bool) or shots < 1):
+            raise ValueError(f"shots: got {shots!r}, expected a whole number of at least 1, or None for exact values")
+        compiled = None if noise is None else compile_circuit(circuit, noise)
+        n_wires = circuit.n_qubits if compiled is None else compiled.n_wires
+        if device is None:
+            device = "default.qubit" if noise is None else "default.mixed"
         if isinstance(device, str):
-            try:
-                device = qml.device(device, wires=circuit.n_qubits)
-            except qml.exceptions.DeviceError as error:
-                raise ValueError(
-                    f"device: PennyLane has no device {device!r} ({error}); try default.qubit or lightning.qubit"
-                ) from error
-        if device.wires is not None and len(device.wires) < circuit.n_qubits:
-            raise ValueError(f"device: has {len(device.wires)} wires, expected at least {circuit.n_qubits}")
+            device = _make_device(device, n_wires, shots, generator)
+        if device.wires is not None and len(device.wires) < n_wires:
+            raise ValueError(f"device: has {len(device.wires)} wires, expected at least {n_wires}")
         self.circuit = circuit
         self.device = device
         self.diff_method = diff_method
-        try:
-            self.qnode = build_qnode(circuit, device, diff_method, gradient_options)
-        except qml.exceptions.QuantumFunctionError as error:
-            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {device.name}") from error
-        shape = {"weights": circuit.weight_shape}
+        self.noise = noise
+        self.shots = shots
         # TorchLayer would draw initial weights from torch's global generator; ours come with every call.
         unused = {"weights": torch.zeros(circuit.weight_shape)}
+        try:
+            if noise is None or compiled is None:
+                self.qnode = build_qnode(circuit, device, diff_method, gradient_options)
+            else:
+                self.qnode, channels = build_noisy_qnode(compiled, noise, device, diff_method, gradient_options)
+                _check_channels(self.qnode, channels, torch.zeros(circuit.n_inputs), unused["weights"], noise)
+        except qml.exceptions.QuantumFunctionError as error:
+            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {device.name}") from error
+        if shots is not None:
+            self.qnode = qml.set_shots(self.qnode, shots)
+        shape = {"weights": circuit.weight_shape}
         self.torch_layer = qml.qnn.TorchLayer(self.qnode, shape, unused)
         self.expanded_layer = self.torch_layer
-        if diff_method in ("adjoint", "parameter-shift", "spsa", "finite-diff"):
+        if shots is not None or diff_method in ("adjoint", "parameter-shift", "spsa", "finite-diff"):
             self.expanded_layer = qml.qnn.TorchLayer(qml.transforms.broadcast_expand(self.qnode), shape, unused)
 
     def __repr__(self) -> str:
-        return f"PennyLaneEngine({self.device.name}, {self.diff_method})"
+        noise = "" if self.noise is None else f", {self.noise}"
+        shots = "" if self.shots is None else f", {self.shots:,} shots"
+        return f"PennyLaneEngine({self.device.name}, {self.diff_method}{noise}{shots})"
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         if not inputs.shape[0]:
@@ -94,4 +118,35 @@ class PennyLaneEngine:
         # The TorchLayer reads its weights from this mapping; handing ours in keeps one copy for every engine.
         layer.qnode_weights["weights"] = weights
         out: Tensor = layer(inputs)
-        return out
+        return out if self.noise is None else out.to(inputs.dtype)
+
+
+def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Generator | None) -> Any:
+    """Return the PennyLane device of a name; only shots need a seed."""
+    options = {}
+    if shots is not None:
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        options["seed"] = int(torch.randint(2**31, (), generator=generator, device=generator.device))
+    try:
+        return qml.device(name, wires=n_wires, **options)
+    except qml.exceptions.DeviceError as error:
+        raise ValueError(
+            f"device: PennyLane has no device {name!r} ({error}); try default.qubit or lightning.qubit"
+        ) from error
+    except TypeError as error:
+        raise ValueError(f"device: {name} takes no seed; make it with qml.device and hand it in") from error
+
+
+def _check_channels(qnode: qml.QNode, expected: int, inputs: Tensor, weights: Tensor, noise: Noise) -> None:
+    """Raise unless the QNode holds all the noise, and its device can apply it."""
+    tape = qml.workflow.construct_tape(qnode, level="user")(inputs, weights)
+    found = sum(operation.name == "QubitChannel" for operation in tape.operations)
+    if found != expected:
+        raise RuntimeError(f"PennyLane inserted {found} channels for {noise}, expected {expected}")
+    try:
+        qml.workflow.construct_batch(qnode, level="device")(inputs, weights)
+    except qml.exceptions.DeviceError as error:
+        raise ValueError(
+            f"device: {qnode.device.name} cannot apply the channels of {noise}, expected default.mixed or another "
+            "device of density matrices"
+        ) from error

@@ -1,0 +1,5 @@
+"""The circuit on Qiskit Aer."""
+
+from circuits.engines.aer.engine import AerEngine
+
+__all__ = ["AerEngine"]

@@ -1,0 +1,256 @@
+"""The circuit on Qiskit Aer, under a noise model: exact expectations or joint measurement shots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from circuits.compile import Compiled, compile_circuit
+from circuits.engines.aer.reach import Turn, find_aliases, find_reach, read_steps
+from circuits.engines.aer.run import Program, Rows, Runner, make_program
+from circuits.reupload import DataReupload
+from noise_models import Noise
+
+MEMORY_BUDGET = 2 * 2**30
+"""Bytes that one quantum state may take: a density matrix of 13 wires."""
+METHODS: tuple[str, ...] = ("automatic", "density_matrix", "statevector")
+RUN_SECONDS = 60e-6
+"""Seconds that a run takes besides its instructions, measured on one core like the figures below."""
+ENTRY_SECONDS = 2e-9
+"""Seconds an instruction and entry of a quantum state."""
+SHOT_SECONDS = 5e-6
+"""Seconds an instruction and shot where Aer draws the noise anew for every shot."""
+
+
+class AerEngine:
+    """Evaluate `engine(inputs, weights) -> <Z>` on Qiskit Aer, with gradients by the parameter-shift rule.
+
+    `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] in radians, both float32 or both float64, give
+    [batch, n_qubits] of their dtype; Aer computes in double precision on the CPU. The circuit is compiled once, with
+    one parameter an angle, and a batch is one Aer job, in pieces where its states outgrow 64 MiB.
+
+    Without `shots` the values are exact. Each <Z_i> is the outcome of the instructions that reach wire i, on the wires
+    that they touch; `whole_register=True` simulates the circuit as it stands instead, as happens by itself where that
+    is less work. With noise Aer evolves the density matrix, without it the state vector. Readout error, which acts on
+    measured bits, is applied to <Z> as the map (1 - p01 - p10) <Z> + p10 - p01.
+
+    With `shots`, the whole register is run and all wires are measured together that many times a sample, readout error
+    included, by Aer itself: correlations between wires within a shot are those of the circuit. `method` says how:
+    `density_matrix` draws the shots from the evolved density matrix, `statevector` draws every shot's noise anew, which
+    has the same distribution and is cheaper on large registers; `automatic` chooses. Seeds come from `generator` at
+    every call (by default a fresh one of seed 0): the same generator state gives the same numbers.
+
+    The gradient of an angle a is (<Z>(a + pi/2) - <Z>(a - pi/2)) / 2, exact under noise too, summed over the places
+    where the circuit mentions the angle. Turns whose outcomes do not meet are shifted in one run, and turns that reach
+    nothing are left out. With shots, every shifted run draws its own. Gradients cannot be differentiated
+    again.
+
+    Raises ValueError on shots below 1, an unknown method, noise that touches no instruction, or a quantum state beyond
+    `memory_budget` bytes; RuntimeError on gradients of gradients, and with Aer's words where Aer fails.
+    """
+
+    name = "aer"
+
+    def __init__(
+        self,
+        circuit: DataReupload,
+        *,
+        noise: Noise | None = None,
+        shots: int | None = None,
+        generator: torch.Generator | None = None,
+        method: str = "automatic",
+        whole_register: bool = False,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> None:
+        if shots is not None and (not isinstance(shots, int) or isinstance(shots, bool) or shots < 1):
+            raise ValueError(f"shots: got {shots!r}, expected a whole number of at least 1, or None for exact values")
+        if method not in METHODS:
+            raise ValueError(f"method: got {method!r}, expected one of {', '.join(METHODS)}")
+        if method == "statevector" and shots is None and noise is not None:
+            raise ValueError("method: got 'statevector' without shots, expected density_matrix for exact noisy values")
+        if memory_budget < 1:
+            raise ValueError(f"memory_budget: got {memory_budget}, expected a positive number of bytes")
+        self.circuit = circuit
+        self.noise = noise
+        self.shots = shots
+        self.generator = torch.Generator().manual_seed(0) if generator is None else generator
+        self.memory_budget = memory_budget
+        compiled = compile_circuit(circuit, noise)
+        steps = read_steps(compiled, noise)
+        self._reaches = [find_reach(steps, wire) for wire in range(circuit.n_qubits)]
+        self._derivatives = _Derivatives(compiled, find_aliases(steps))
+        whole = make_program(
+            steps, range(len(steps)), range(circuit.n_qubits), compiled.n_wires, measured=shots is not None
+        )
+        self.method = self._choose_method(whole) if method == "automatic" else method
+        self.programs = [whole]
+        if shots is None and not whole_register:
+            cones = [
+                make_program(steps, reach.instructions, [wire], compiled.n_wires, measured=False)
+                for wire, reach in enumerate(self._reaches)
+            ]
+            if sum(map(self._seconds, cones)) < self._seconds(whole):
+                self.programs = cones
+        pairs = any(step.noise is not None and len(step.instruction.wires) == 2 for step in steps)
+        self._runner = Runner(noise, self.method, pairs, shots)
+        largest = max(map(self._runner.state_bytes, self.programs))
+        if largest > memory_budget:
+            raise ValueError(
+                f"circuit: {circuit} needs {largest:.1e} bytes for one {self.method.replace('_', ' ')} in Aer, "
+                f"expected at most memory_budget = {memory_budget:.1e}; take fewer qubits, the engine lightcone, or "
+                "shots with method='statevector'"
+            )
+
+    def __repr__(self) -> str:
+        shots = "exact" if self.shots is None else f"{self.shots:,} shots"
+        reach = "whole register" if len(self.programs) < self.circuit.n_qubits else "cones"
+        noise = "" if self.noise is None else f", {self.noise}"
+        return f"AerEngine({self.method}, {reach}, {shots}{noise})"
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        out: Tensor = _ParameterShift.apply(inputs, weights, self)
+        return out
+
+    def evaluate(self, inputs: Rows, weights: Rows) -> Rows:
+        """Return <Z> [batch, n_qubits] of inputs [batch, 3 n_qubits] and weights [n_blocks, n_qubits, 3] in radians."""
+        jobs = [(program, self._derivatives.angles(program, inputs, weights)) for program in self.programs]
+        return np.concatenate(self._runner.run(jobs, self._seeds()), axis=1)
+
+    def gradients(self, inputs: Rows, weights: Rows, grad: Rows, needs: tuple[bool, bool]) -> tuple[Rows, Rows]:
+        """Return gradients [batch, 3 n_qubits] and [n_blocks, n_qubits, 3] for the gradient [batch, n_qubits] of <Z>.
+
+        Of the inputs and the weights, those not in `needs` get zeros.
+        """
+        plans = [_Plan(program, self._derivatives.needed(program, *needs), self._reaches) for program in self.programs]
+        jobs = [(plan.program, plan.shifted(self._derivatives.angles(plan.program, inputs, weights))) for plan in plans]
+        slots = np.zeros((len(inputs), self._derivatives.n_slots))
+        for plan, values in zip(plans, self._runner.run(jobs, self._seeds()), strict=True):
+            if plan.turns:
+                slots += plan.contract(values, grad[:, list(plan.program.reads)]) @ self._derivatives.slopes(plan.turns)
+        data, trained = np.split(slots, 2, axis=1)
+        blocks = data.reshape(len(inputs), self.circuit.n_blocks, self.circuit.n_inputs)
+        return blocks.sum(axis=1), trained.sum(axis=0).reshape(self.circuit.weight_shape)
+
+    def _seeds(self) -> Iterator[int]:
+        while True:
+            yield int(torch.randint(2**31, (), generator=self.generator, device=self.generator.device))
+
+    def _choose_method(self, whole: Program) -> str:
+        if self.noise is None:
+            return "statevector"
+        if self.shots is None:
+            return "density_matrix"
+        # Seconds an instruction either way.
+        together = ENTRY_SECONDS * 4 ** len(whole.wires)
+        apart = self.shots * (SHOT_SECONDS + ENTRY_SECONDS * 2 ** len(whole.wires))
+        fits = 16 * 4 ** len(whole.wires) <= self.memory_budget
+        return "density_matrix" if fits and together <= apart else "statevector"
+
+    def _seconds(self, program: Program) -> float:
+        entries = (4 if self.method == "density_matrix" else 2) ** len(program.wires)
+        return RUN_SECONDS + ENTRY_SECONDS * entries * len(program.steps)
+
+
+class _Derivatives:
+    """How angles follow from slots, and which angles share a derivative."""
+
+    def __init__(self, compiled: Compiled, aliases: dict[Turn, Turn | None]) -> None:
+        self.n_slots = compiled.n_slots
+        self._angles = {turn: compiled.instructions[turn[0]].angles[turn[1]] for turn in aliases}
+        self._slopes: dict[Turn, Rows] = {}
+        for turn, root in aliases.items():
+            if root is not None:
+                slopes = self._slopes.setdefault(root, np.zeros(self.n_slots))
+                for slot, coefficient in self._angles[turn].terms:
+                    slopes[slot] += coefficient
+
+    def angles(self, program: Program, inputs: Rows, weights: Rows) -> Rows:
+        """Return the angles [batch, parameters] of a program."""
+        blocks = len(weights)
+        trained = np.broadcast_to(weights.reshape(1, -1), (len(inputs), weights.size))
+        slots = np.concatenate([np.tile(inputs, (1, blocks)), trained], axis=1)
+        out = np.empty((len(inputs), len(program.turns)))
+        for column, turn in enumerate(program.turns):
+            angle = self._angles[turn]
+            numbers, coefficients = zip(*angle.terms, strict=True)
+            out[:, column] = slots[:, list(numbers)] @ np.array(coefficients) + angle.offset
+        return out
+
+    def needed(self, program: Program, inputs: bool, weights: bool) -> list[Turn]:
+        """Return the turns of a program to shift for the gradients of the inputs, the weights or both."""
+        half = self.n_slots // 2
+        first, last = (0 if inputs else half), (self.n_slots if weights else half)
+        return [turn for turn in program.turns if turn in self._slopes and self._slopes[turn][first:last].any()]
+
+    def slopes(self, turns: Sequence[Turn]) -> Rows:
+        """Return the derivatives [turns, slots] of what each turn stands for."""
+        return np.stack([self._slopes[turn] for turn in turns])
+
+
+class _Plan:
+    """The shifted runs of one program: turns that no read wire sees together share a run."""
+
+    def __init__(self, program: Program, turns: Sequence[Turn], reaches: Sequence[Any]) -> None:
+        self.program = program
+        self.turns: list[Turn] = []
+        self.groups: list[int] = []
+        seen: list[set[int]] = []
+        masks = []
+        for turn in turns:
+            wires = {wire for wire in program.reads if turn in reaches[wire].turns}
+            if not wires:
+                continue
+            group = next((number for number, taken in enumerate(seen) if not taken & wires), len(seen))
+            if group == len(seen):
+                seen.append(set())
+            seen[group] |= wires
+            self.turns.append(turn)
+            self.groups.append(group)
+            masks.append([float(wire in wires) for wire in program.reads])
+        self.masks = np.array(masks).reshape(len(self.turns), len(program.reads))
+        self.shifts = np.zeros((2, len(seen), len(program.turns)))
+        columns = {turn: column for column, turn in enumerate(program.turns)}
+        for turn, group in zip(self.turns, self.groups, strict=True):
+            self.shifts[:, group, columns[turn]] = (math.pi / 2, -math.pi / 2)
+
+    def shifted(self, angles: Rows) -> Rows:
+        """Return the rows of angles, up and down, by group and sample, of angles [batch, parameters]."""
+        return (self.shifts[:, :, None] + angles).reshape(-1, angles.shape[1])
+
+    def contract(self, values: Rows, grad: Rows) -> Rows:
+        """Return the gradients [batch, turns] from the shifted runs' values and the gradient [batch, reads] of <Z>."""
+        up, down = values.reshape(2, self.shifts.shape[1], *grad.shape)
+        return np.einsum("tbr,tr,br->bt", (up - down)[self.groups] / 2, self.masks, grad)
+
+
+class _ParameterShift(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weights: Tensor, engine: AerEngine) -> Tensor:
+        ctx.engine = engine
+        ctx.save_for_backward(inputs, weights)
+        return inputs.new_tensor(engine.evaluate(_rows(inputs), _rows(weights)))
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "aer: gradients by parameter shift cannot be differentiated again (create_graph=True); take the engine "
+                "lightcone for gradients of gradients"
+            )
+        inputs, weights = ctx.saved_tensors
+        needs = tuple(ctx.needs_input_grad[:2])
+        found = ctx.engine.gradients(_rows(inputs), _rows(weights), _rows(grad), needs)
+        data, trained = (
+            like.new_tensor(rows) if need else None
+            for rows, like, need in zip(found, (inputs, weights), needs, strict=True)
+        )
+        return data, trained, None
+
+
+def _rows(tensor: Tensor) -> Rows:
+    return tensor.detach().double().cpu().numpy()

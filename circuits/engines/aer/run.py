@@ -1,0 +1,161 @@
+"""Circuits with bare angles as parameters, run on Aer: many rows of angles in one job, <Z> of the read wires back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit_aer import AerSimulator
+
+from circuits.engines.aer.reach import Step, Turn, make_gate
+from noise_models import Noise, readout_matrix
+
+Rows = NDArray[np.floating[Any]]
+
+PIECE_BYTES = 64 * 2**20
+"""Quantum states that one job holds at a time, in bytes: Aer keeps the state of every row until the job ends."""
+MAX_ROWS = 4096
+"""Rows of one job, however small."""
+SAVED = "probabilities"
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Instructions of a circuit that end in reading some wires; the angles with slots are its parameters, in order.
+
+    The other wires and the instructions left out are not simulated.
+    """
+
+    steps: tuple[int, ...]
+    wires: tuple[int, ...]
+    reads: tuple[int, ...]
+    turns: tuple[Turn, ...]
+    parameters: tuple[Parameter, ...] = field(repr=False)
+    circuit: QuantumCircuit = field(repr=False)
+
+
+def make_program(
+    steps: Sequence[Step], kept: Sequence[int], reads: Sequence[int], n_wires: int, measured: bool
+) -> Program:
+    """Return the program of the instructions `kept`; it measures the wires `reads`, or saves their probabilities."""
+    circuit = QuantumCircuit(n_wires, len(reads) if measured else 0)
+    turns: list[Turn] = []
+    parameters: list[Parameter] = []
+    wires = set(reads)
+    for number in kept:
+        instruction = steps[number].instruction
+        angles: list[Any] = []
+        for position, angle in enumerate(instruction.angles):
+            if angle.terms:
+                turns.append((number, position))
+                parameters.append(Parameter(f"a{len(parameters)}"))
+                angles.append(parameters[-1])
+            else:
+                angles.append(angle.offset)
+        circuit.append(make_gate(instruction.name, angles), instruction.wires)
+        wires.update(instruction.wires)
+    if measured:
+        circuit.measure(list(reads), range(len(reads)))
+    else:
+        circuit.save_probabilities(list(reads), label=SAVED)
+    return Program(tuple(kept), tuple(sorted(wires)), tuple(reads), tuple(turns), tuple(parameters), circuit)
+
+
+class Runner:
+    """Run programs on one Aer simulator, in double precision and without truncation of small values.
+
+    Fusion joins neighbouring instructions of one wire, and of a pair where two-qubit noise makes matrices of that size
+    anyway. Angles are bound while running, which spares building one circuit a row.
+    """
+
+    def __init__(self, noise: Noise | None, method: str, pairs: bool, shots: int | None) -> None:
+        self.shots = shots
+        self.bytes_per_wire = 4 if method == "density_matrix" else 2
+        self._simulator = AerSimulator(
+            method=method,
+            noise_model=None if noise is None else noise.aer,
+            zero_threshold=0.0,
+            runtime_parameter_bind_enable=True,
+            max_parallel_experiments=0,
+            **({"fusion_max_qubit": 2 if pairs else 1} if method == "density_matrix" else {}),
+        )
+        self._noise = noise
+
+    def state_bytes(self, program: Program) -> int:
+        """Return the bytes of one quantum state of a program."""
+        return int(16 * self.bytes_per_wire ** len(program.wires))
+
+    def run(self, jobs: Sequence[tuple[Program, Rows]], seeds: Iterator[int]) -> list[Rows]:
+        """Return <Z> [rows, reads] of each program for its rows of angles [rows, parameters] in radians.
+
+        Raises RuntimeError, with Aer's own words, where Aer fails.
+        """
+        found: list[list[Rows]] = [[] for _ in jobs]
+        for piece in self._pieces(jobs):
+            circuits = [jobs[number][0].circuit for number, _ in piece]
+            binds = [dict(zip(jobs[number][0].parameters, rows.T.tolist(), strict=True)) for number, rows in piece]
+            options = {"shots": 1} if self.shots is None else {"shots": self.shots, "seed_simulator": next(seeds)}
+            result = self._simulator.run(circuits, parameter_binds=binds, **options).result()
+            if not result.success:
+                failed = [str(one.status) for one in result.results if not one.success]
+                raise RuntimeError(f"Aer failed: {'; '.join([str(result.status), *failed[:1]])}")
+            data = iter(result.results)
+            for number, rows in piece:
+                found[number].append(self._read(jobs[number][0], [next(data).data for _ in rows]))
+        return [
+            np.concatenate(values) if values else np.zeros((0, len(program.reads)))
+            for values, (program, _) in zip(found, jobs, strict=True)
+        ]
+
+    def _pieces(self, jobs: Sequence[tuple[Program, Rows]]) -> Iterator[list[tuple[int, Rows]]]:
+        """Cut jobs into pieces that Aer can hold at a time."""
+        piece: list[tuple[int, Rows]] = []
+        room, rows_left = PIECE_BYTES, MAX_ROWS
+        for number, (program, rows) in enumerate(jobs):
+            done = 0
+            while done < len(rows):
+                fits = min(rows_left, room // self.state_bytes(program))
+                if fits < 1 and piece:
+                    yield piece
+                    piece, room, rows_left = [], PIECE_BYTES, MAX_ROWS
+                    continue
+                part = rows[done : done + max(1, fits)]
+                piece.append((number, part))
+                done += len(part)
+                room -= len(part) * self.state_bytes(program)
+                rows_left -= len(part)
+        if piece:
+            yield piece
+
+    def _read(self, program: Program, data: Sequence[Any]) -> Rows:
+        n = len(program.reads)
+        if self.shots is None:
+            probabilities = np.stack([getattr(one, SAVED) for one in data])
+            values = probabilities @ _signs(np.arange(2**n), n)
+            return self._read_out(values, program.reads)
+        out = np.empty((len(data), n))
+        for row, one in enumerate(data):
+            counts = one.counts
+            outcomes = np.array([int(key, 16) for key in counts], dtype=np.int64)
+            out[row] = np.array(list(counts.values()), dtype=float) @ _signs(outcomes, n) / self.shots
+        return out
+
+    def _read_out(self, values: Rows, wires: Sequence[int]) -> Rows:
+        """Apply readout errors, which saved probabilities do not know: <Z> -> (1 - p01 - p10) <Z> + p10 - p01."""
+        if self._noise is None:
+            return values
+        matrices = np.stack([readout_matrix(self._noise.aer, wire) for wire in wires])
+        up, down = matrices[:, 0, 1], matrices[:, 1, 0]
+        read: Rows = (1 - up - down) * values + down - up
+        return read
+
+
+def _signs(outcomes: NDArray[np.int64], n: int) -> Rows:
+    """Return the values of Z [outcomes, n], 1 for a bit 0 and -1 for a bit 1; wire 0 is the least significant bit."""
+    signs: Rows = 1.0 - 2.0 * ((outcomes[:, None] >> np.arange(n)) & 1)
+    return signs

@@ -1,0 +1,213 @@
+"""One-qubit chains evaluated for many wires and samples at once, on Pauli coefficients kept apart.
+
+A coefficient is a number where all agree, a tensor [chains, columns, batch] (or broadcastable) otherwise, and None
+where it is zero: most constants of most noise models are diagonal, and nothing is computed for what is zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from circuits.compile import Angle
+from circuits.engines.heisenberg.timeline import Chain
+from circuits.engines.heisenberg.transfer import Transfer
+
+Coefficient = Tensor | float | None
+Coefficients = list[Coefficient]
+"""Coefficients of I, X, Y and Z."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn about Z in every chain, by sum factor * slot + offset: `slots` and `factors` are [chains, terms]."""
+
+    data: NDArray[np.int64]
+    data_factors: Transfer
+    weights: NDArray[np.int64]
+    weight_factors: Transfer
+    offset: Transfer
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A constant matrix [chains, 4, 4] in every chain."""
+
+    matrices: Transfer
+
+
+Link = Turn | Constant
+
+
+@dataclass(frozen=True)
+class ChainBatch:
+    """Chains that turn equally often, their links side by side."""
+
+    links: tuple[Link, ...]
+    n_chains: int
+
+
+def batch_chains(chains: Sequence[Chain], n_inputs: int, n_slots: int) -> list[tuple[list[int], ChainBatch]]:
+    """Group chains by the turns they make; each group comes with the positions of its chains."""
+    groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for position, links in enumerate(chains):
+        groups.setdefault(_turns(links, n_slots), []).append(position)
+    return [(members, _side_by_side([chains[i] for i in members], n_inputs, n_slots)) for members in groups.values()]
+
+
+def _turns(links: Chain, n_slots: int) -> tuple[tuple[int, int], ...]:
+    """Count data angles and weights of each turn."""
+    counts = []
+    for link in links:
+        if isinstance(link, Angle):
+            n_data = sum(slot < n_slots // 2 for slot, _ in link.terms)
+            counts.append((n_data, len(link.terms) - n_data))
+    return tuple(counts)
+
+
+def _side_by_side(chains: list[Chain], n_inputs: int, n_slots: int) -> ChainBatch:
+    constants: list[list[Transfer]] = [[np.eye(4)] for _ in chains]
+    turns: list[list[Angle]] = [[] for _ in chains]
+    for row, links in enumerate(chains):
+        for link in links:
+            if isinstance(link, Angle):
+                turns[row].append(link)
+                constants[row].append(np.eye(4))
+            else:
+                constants[row][-1] = link @ constants[row][-1]
+    out: list[Link] = []
+    for place in range(len(constants[0])):
+        matrices = np.stack([row[place] for row in constants])
+        if not np.array_equal(matrices, np.broadcast_to(np.eye(4), matrices.shape)):
+            out.append(Constant(matrices))
+        if place < len(turns[0]):
+            out.append(_turn([row[place] for row in turns], n_inputs, n_slots))
+    return ChainBatch(tuple(out), len(chains))
+
+
+def _turn(angles: list[Angle], n_inputs: int, n_slots: int) -> Turn:
+    half = n_slots // 2
+    data = [[(slot % n_inputs, factor) for slot, factor in angle.terms if slot < half] for angle in angles]
+    weights = [[(slot - half, factor) for slot, factor in angle.terms if slot >= half] for angle in angles]
+
+    def parts(rows: list[list[tuple[int, float]]]) -> tuple[NDArray[np.int64], Transfer]:
+        shape = (len(rows), len(rows[0]))
+        slots = np.array([[slot for slot, _ in row] for row in rows], dtype=np.int64).reshape(shape)
+        return slots, np.array([[factor for _, factor in row] for row in rows], dtype=float).reshape(shape)
+
+    return Turn(*parts(data), *parts(weights), np.array([angle.offset for angle in angles]))
+
+
+def run_forward(batch: ChainBatch, state: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
+    """Push coefficients through the chains in order of time; `inputs` [3 n, batch], `weights` [3 n L]."""
+    for link in batch.links:
+        if isinstance(link, Turn):
+            state = _turned(state, _angle(link, inputs, weights), 1.0)
+        else:
+            state = _multiplied(link.matrices, state, inputs)
+    return state
+
+
+def run_backward(batch: ChainBatch, row: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
+    """Pull coefficients of an operator back through the chains, from the last link to the first."""
+    for link in reversed(batch.links):
+        if isinstance(link, Turn):
+            row = _turned(row, _angle(link, inputs, weights), -1.0)
+        else:
+            row = _multiplied(link.matrices.transpose(0, 2, 1), row, inputs)
+    return row
+
+
+def whole(batch: ChainBatch, inputs: Tensor, weights: Tensor) -> Tensor:
+    """Return the chains as matrices [chains, 4 (before), 4 (behind), batch] that pull operators back."""
+    identity = torch.eye(4, dtype=inputs.dtype, device=inputs.device).unsqueeze(-1)
+    row = run_backward(batch, [identity[pauli].unsqueeze(0) for pauli in range(4)], inputs, weights)
+    return stacked(row, (0, 1, 2, 3), batch.n_chains, inputs, columns=4)
+
+
+def stacked(
+    values: Coefficients, paulis: Sequence[int], n_chains: int, inputs: Tensor, columns: int | None = None
+) -> Tensor:
+    """Return the named coefficients as [chains, paulis, batch], or [chains, paulis, columns, batch]."""
+    full = (n_chains, columns or 1, inputs.shape[1])
+    parts = []
+    for pauli in paulis:
+        value = values[pauli]
+        if not isinstance(value, Tensor):
+            value = inputs.new_full((1, 1, 1), 0.0 if value is None else value)
+        parts.append(value.expand(full))
+    out = torch.stack(parts, dim=1)
+    return out if columns else out.squeeze(2)
+
+
+def _angle(turn: Turn, inputs: Tensor, weights: Tensor) -> Tensor:
+    """Return the angles [chains, 1, batch or 1] of a turn."""
+    total: Tensor | None = None
+    for source, slots, factors in (
+        (inputs, turn.data, turn.data_factors),
+        (weights.unsqueeze(-1), turn.weights, turn.weight_factors),
+    ):
+        for column in range(slots.shape[1]):
+            term = source[torch.from_numpy(slots[:, column]).to(source.device)]
+            if np.any(factors[:, column] != 1):
+                term = term * _column(factors[:, column], inputs).squeeze(1)
+            total = term if total is None else total + term
+    assert total is not None
+    if np.any(turn.offset):
+        total = total + _column(turn.offset, inputs).squeeze(1)
+    return total.unsqueeze(1)
+
+
+def _turned(state: Coefficients, angle: Tensor, sign: float) -> Coefficients:
+    identity, x, y, z = state
+    if x is None and y is None:
+        return state
+    cos, sin = angle.cos(), angle.sin() if sign > 0 else -angle.sin()
+    return [
+        identity,
+        _plus(_times(cos, x), _times(-sin, y)) if y is not None else _times(cos, x),
+        _plus(_times(sin, x), _times(cos, y)),
+        z,
+    ]
+
+
+def _multiplied(matrices: Transfer, state: Coefficients, like: Tensor) -> Coefficients:
+    out: Coefficients = []
+    for target in range(4):
+        total: Coefficient = None
+        for source in range(4):
+            column = matrices[:, target, source]
+            value = state[source]
+            if value is None or not np.any(column):
+                continue
+            factor = float(column[0]) if np.all(column == column[0]) else _column(column, like)
+            total = _plus(total, _times(factor, value))
+        out.append(total)
+    return out
+
+
+def _column(values: Transfer, like: Tensor) -> Tensor:
+    """Return numbers of the chains as a tensor [chains, 1, 1]."""
+    return torch.as_tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
+
+
+def _times(factor: Tensor | float, value: Coefficient) -> Coefficient:
+    if value is None:
+        return None
+    if isinstance(factor, float):
+        if factor == 1.0:
+            return value
+        if factor == -1.0:
+            return -value
+    return factor * value
+
+
+def _plus(one: Coefficient, other: Coefficient) -> Coefficient:
+    if one is None:
+        return other
+    return one if other is None else one + other

@@ -1,0 +1,97 @@
+"""Exact noisy expectations: the observable pulled back through the channels, batched over windows and samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from circuits.compile import Compiled
+from circuits.engines.heisenberg import chains
+from circuits.engines.heisenberg.chains import ChainBatch, Coefficients, batch_chains, stacked
+from circuits.engines.heisenberg.contraction import evaluate, group_windows
+from circuits.engines.heisenberg.timeline import make_timeline
+from circuits.engines.heisenberg.windows import Paulis, pull_back
+from noise_models import Noise
+
+ALL = (0, 1, 2, 3)
+PAULI = {"X": 1, "Y": 2, "Z": 3}
+MAX_COEFFICIENTS = 4**9
+"""Pauli coefficients of one observable of one sample, 1 MiB in float32, above which a circuit is refused."""
+
+
+class HeisenbergPicture:
+    """Evaluate <P> of a compiled circuit under noise: inputs [batch, 3 n], weights [n_blocks, n, 3] -> [batch, n].
+
+    The expectation of P is that of P' = E_1^+(E_2^+(...(P))) in |0...0>, E^+ the adjoint of each gate and channel. P'
+    lives on the wires that the noise really reaches (`windows.py`); each is contracted with the Bloch vector of its
+    wire as soon as nothing else touches it. Readout error acts last, as <P> -> bias + slope <P> on each wire read.
+
+    Raises ValueError where an observable spreads over more Pauli coefficients than MAX_COEFFICIENTS.
+    """
+
+    def __init__(self, compiled: Compiled, noise: Noise, observable: str = "Z") -> None:
+        circuit = compiled.circuit
+        timeline = make_timeline(compiled, noise)
+        self.n_inputs, self.n_slots = circuit.n_inputs, compiled.n_slots
+        self.read = timeline.read
+        self.pauli = PAULI[observable[0]]
+        observed: list[tuple[int, ...]] = [(wire,) for wire in range(circuit.n_qubits)]
+        if len(observable) == 2:
+            observed = list(circuit.edges)
+        starts = [tuple(self._start_paulis(wire) for wire in wires) for wires in observed]
+        windows = [pull_back(timeline, *pair) for pair in zip(observed, starts, strict=True)]
+        self.largest = max(window.largest for window in windows)
+        if self.largest > MAX_COEFFICIENTS:
+            raise ValueError(
+                f"noise: <{observable}> of {circuit} spreads over {self.largest:,} Pauli coefficients under {noise}, "
+                f"expected at most {MAX_COEFFICIENTS:,} for the engine lightcone; use the engine aer, fewer blocks, or "
+                "the entangler brick, whose cones are shorter"
+            )
+        # For the backward pass autograd keeps about two tensors a step.
+        self.n_kept = 2 * sum(window.largest * (len(window.steps) + 1) for window in windows)
+        self.groups = group_windows(windows)
+        self.kets = batch_chains(timeline.first, self.n_inputs, self.n_slots)
+        self.rows = batch_chains(timeline.last[: circuit.n_qubits], self.n_inputs, self.n_slots)
+        self.middle = batch_chains(timeline.middle, self.n_inputs, self.n_slots)
+
+    def _start_paulis(self, wire: int) -> Paulis:
+        bias, slope = self.read[wire]
+        return tuple(pauli for pauli, value in ((0, bias), (self.pauli, slope)) if value) or (0,)
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        x, w = inputs.t(), weights.reshape(-1)
+        kets = _in_order(
+            [
+                (members, stacked(chains.run_forward(batch, [1.0, None, None, 1.0], x, w), ALL, batch.n_chains, x))
+                for members, batch in self.kets
+            ]
+        )
+        rows = _in_order(
+            [
+                (members, stacked(self._row(batch, members, x, w), ALL, batch.n_chains, x))
+                for members, batch in self.rows
+            ]
+        )
+        middle = [(members, chains.whole(batch, x, w)) for members, batch in self.middle]
+        matrices = _in_order(middle) if middle else None
+        return _in_order([(group.members, evaluate(group, rows, kets, matrices)) for group in self.groups]).t()
+
+    def _row(self, batch: ChainBatch, members: list[int], x: Tensor, w: Tensor) -> Coefficients:
+        """Return the observable's coefficients before the last chains of these wires."""
+        row: Coefficients = [None, None, None, None]
+        for pauli, column in ((0, self.read[members, 0]), (self.pauli, self.read[members, 1])):
+            if np.any(column):
+                uniform = np.all(column == column[0])
+                value = torch.as_tensor(column, dtype=x.dtype, device=x.device).view(-1, 1, 1)
+                row[pauli] = float(column[0]) if uniform else value
+        return chains.run_backward(batch, row, x, w)
+
+
+def _in_order(parts: list[tuple[list[int], Tensor]]) -> Tensor:
+    """Put rows computed group by group back into the order of their positions."""
+    if len(parts) == 1:
+        return parts[0][1]
+    positions = torch.tensor([position for members, _ in parts for position in members])
+    joined = torch.cat([rows for _, rows in parts])
+    return joined[positions.argsort().to(joined.device)]

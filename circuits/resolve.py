@@ -1,0 +1,27 @@
+"""What a user may call noise, as a `Noise` that fits the circuit."""
+
+from __future__ import annotations
+
+from qiskit_aer.noise import NoiseModel
+
+from circuits.reupload import DataReupload
+from noise_models import Noise, from_aer, parse_noise
+
+CHIP_SHAPES = {"ring": "ring", "brick": "ring", "line": "line", "none": "line", "all": "line"}
+"""How the wires of an entangler are laid on a chip; one that joins all pairs is refused when it is compiled."""
+
+
+def resolve_noise(noise: Noise | NoiseModel | str | None, circuit: DataReupload) -> Noise | None:
+    """Return the noise that an object, an Aer model or a specification stands for; None and "none" for no noise."""
+    if noise is None or isinstance(noise, Noise):
+        return noise
+    if isinstance(noise, NoiseModel):
+        return from_aer(noise)
+    if not isinstance(noise, str):
+        raise ValueError(
+            f"noise: got {type(noise).__name__}, expected a noise_models.Noise, an Aer NoiseModel, None, or a "
+            "specification such as 'depolarizing:0.01'"
+        )
+    if noise.strip().lower() in ("", "none"):
+        return None
+    return parse_noise(noise, circuit.n_qubits, CHIP_SHAPES[circuit.entangler])
