@@ -88,6 +88,60 @@ def quantum(
     write_json(json, rows)
 
 
+@app.command()
+def noise(
+    specification: Annotated[str, typer.Option("--noise", help="noise of the circuit")] = "paper",
+    qubits: Annotated[int, typer.Option(help="qubits")] = 9,
+    blocks: Annotated[int, typer.Option(help="blocks")] = 2,
+    entangler: Annotated[str, typer.Option(help="CZ layer between blocks")] = "ring",
+    shots: Annotated[int, typer.Option(help="shots of the third task")] = 1024,
+    budget: Annotated[float, typer.Option(help="seconds of timing for each engine and task")] = 2.0,
+    out: Annotated[Path | None, typer.Option(help="write the rows to this CSV file")] = None,
+    json: Annotated[Path | None, typer.Option(help="also write the rows to this JSON file")] = None,
+) -> None:
+    """Time noisy expectations: exact, exact with gradients, and from shots, on every engine that can.
+
+    The library's default.mixed and Aer's density matrix are run the way their documentation shows; qiskit.aer of
+    pennylane-qiskit takes part where it is installed.
+
+    Examples:
+
+    sqnn bench noise
+
+    sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
+    """
+    import pandas as pd
+    import torch
+
+    from circuits import DataReupload, resolve_noise
+    from circuits.noisy_benchmark import compare_noisy
+
+    check_json(json)
+    if not budget > 0:
+        raise ValueError(f"budget: got {budget}, expected a positive number of seconds")
+    circuit = DataReupload(qubits, blocks, entangler)
+    chosen = resolve_noise(specification, circuit)
+    if chosen is None:
+        raise ValueError(f"noise: got {specification!r}, expected noise; sqnn bench quantum times circuits without it")
+    console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads; {chosen}")
+    rows = []
+    for timing in compare_noisy(circuit, chosen, shots=shots, budget=budget):
+        rows.append(timing.to_dict())
+        console.print(
+            f"{timing.task}: {timing.engine}, batch {timing.batch}: {timing.seconds * 1e3:,.2f} ms, "
+            f"{timing.samples_per_second:,.1f} samples/s, first is {timing.ratio:,.1f} times as fast"
+        )
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(rows).to_csv(out, index=False)
+    table(
+        f"{circuit.n_qubits} qubits, {circuit.n_blocks} blocks, {circuit.entangler}",
+        ("task", "engine", "batch", "samples/s", "ratio"),
+        [(r["task"], r["engine"], r["batch"], f"{r['samples_per_second']:,.1f}", f"{r['ratio']:,.1f}") for r in rows],
+    )
+    write_json(json, rows)
+
+
 def _numbers(name: str, text: str) -> list[int]:
     try:
         values = [int(part) for part in text.split(",") if part.strip()]

@@ -22,6 +22,11 @@ def evaluate(
     data_dir: Annotated[Path | None, typer.Option(help="folder with the data files (default: $SQNN_DATA)")] = None,
     split: Annotated[str, typer.Option(help=f"which images: {', '.join(SPLITS)}")] = "test",
     engine: Annotated[str | None, typer.Option(help=f"evaluate the circuit with: {', '.join(ENGINES)}")] = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(help="noise of the circuit: depolarizing:0.01, paper, torino, none, ... (default: the network's)"),
+    ] = None,
+    shots: Annotated[int | None, typer.Option(help="shots an expectation is estimated from (default: exact)")] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Annotated[
         bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
@@ -34,12 +39,18 @@ def evaluate(
     sqnn evaluate runs/mnist-0
 
     sqnn evaluate model.safetensors --data digits --engine pennylane
+
+    sqnn evaluate runs/mnist-0 --noise torino
+
+    sqnn evaluate runs/mnist-0 --noise depolarizing:0.02+readout:0.01 --engine aer --shots 1024
     """
     check_json(json)
     network: Any
     network, classes = open_model(path)
     images = open_data(path, data, data_dir)
-    if engine is not None:
+    if noise is not None or shots is not None:
+        network = network.with_noise(network.circuit.noise if noise is None else noise, engine, shots)
+    elif engine is not None:
         network = network.with_engine(engine)
     score = measure(network, images, split, progress=progress)
     table(
@@ -47,10 +58,18 @@ def evaluate(
         ("", "value"),
         [
             ("images", f"{score.images:,}"),
+            ("circuit", _circuit(network.circuit)),
             ("accuracy", f"{score.accuracy:.2%}"),
             ("cross-entropy", f"{score.loss:.4f} nats"),
         ],
     )
     rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
     table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
-    write_json(json, {"path": str(path), "data": images.name, **asdict(score)})
+    write_json(json, {"path": str(path), "data": images.name, "circuit": _circuit(network.circuit), **asdict(score)})
+
+
+def _circuit(layer: Any) -> str:
+    """Say who evaluates the circuit and under which noise."""
+    shots = getattr(layer.engine, "shots", None)
+    noise = "without noise" if layer.noise is None else f"under {layer.noise}"
+    return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"

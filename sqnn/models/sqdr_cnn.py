@@ -9,15 +9,18 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
+from qiskit_aer.noise import NoiseModel
 from torch import Tensor, nn
 
-from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS, ReuploadLayer
+from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS, DataReupload, ReuploadLayer, resolve_noise
+from noise_models import Noise
 from sqnn.encoding import ENCODERS, Encoder, make_encoder
 from sqnn.frontends import READOUTS, SpikingCNN
-from sqnn.models.config import ModelConfig, option, require, require_one_of
+from sqnn.models.config import ConfigError, ModelConfig, option, require, require_one_of
 from sqnn.models.initial import reset_parameters
 from sqnn.neurons import BETA_MARGIN, LIF, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES, make_neuron
 
+NO_NOISE = "none"
 STATE_VECTOR_DEVICES = ("default.qubit", "lightning.qubit", "lightning.gpu", "lightning.kokkos")
 MAX_STATE_VECTOR_QUBITS = 30
 """Most qubits of a PennyLane state vector: at 16 bytes an amplitude, 30 qubits take 16 GiB for each image."""
@@ -49,7 +52,13 @@ class SQDRCNNConfig(ModelConfig):
     entangler: str = option("ring", f"CZ layer between blocks: {', '.join(ENTANGLERS)}")
     initial: str = option("uniform", f"initial circuit weights: {', '.join(INITIALS)}")
     engine: str = option("lightcone", f"who evaluates the circuit: {', '.join(ENGINES)}")
-    device: str = option("default.qubit", "PennyLane device (engine pennylane only)")
+    noise: str = option(
+        NO_NOISE, "noise of the circuit, also in training: depolarizing:0.01, paper, torino, x.json, ..."
+    )
+    shots: int | None = option(None, "shots an expectation is estimated from (default: exact expectations)")
+    device: str = option(
+        "default.qubit", "PennyLane device (engine pennylane only; under noise default.mixed takes its place)"
+    )
     diff_method: str = option("best", f"PennyLane gradient (engine pennylane only): {', '.join(DIFF_METHODS)}")
     mlp: bool = option(True, "classical head on the expectations; without it the first ones are the logits")
     mlp_hidden: tuple[int, ...] = option((), "widths of hidden layers of the head")
@@ -113,10 +122,19 @@ class SQDRCNNConfig(ModelConfig):
             self.n_qubits,
             f"at most {MAX_STATE_VECTOR_QUBITS} with engine pennylane on {self.device}",
         )
+        require(self.shots is None or self.shots >= 1, "shots", self.shots, "at least 1, or none at all")
+        self.circuit_noise()
         try:
             make_encoder(self.encoding, self.timesteps)
         except ValueError as error:
             require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
+
+    def circuit_noise(self) -> Noise | None:
+        """Return the noise that the circuit is evaluated under; ConfigError where the specification makes none."""
+        try:
+            return resolve_noise(self.noise, DataReupload(self.n_qubits, self.n_blocks, self.entangler))
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
 
 class SQDRCNN(nn.Module):
@@ -139,14 +157,18 @@ class SQDRCNN(nn.Module):
         self.encoder: Encoder = make_encoder(config.encoding, config.timesteps)
         n_angles = 3 * config.n_qubits
         self.frontend = SpikingCNN(config.in_channels, config.widths, n_angles, self._make_neuron, config.readout)
-        engine_options = (
-            {"device": config.device, "diff_method": config.diff_method} if config.engine == "pennylane" else {}
-        )
+        noise = config.circuit_noise()
+        engine_options: dict[str, Any] = {} if config.shots is None else {"shots": config.shots}
+        if config.engine == "pennylane":
+            engine_options["diff_method"] = config.diff_method
+            if noise is None or config.device != "default.qubit":
+                engine_options["device"] = config.device
         self.circuit = ReuploadLayer(
             config.n_qubits,
             config.n_blocks,
             config.entangler,
             engine=config.engine,
+            noise=noise,
             initial=config.initial,
             generator=generator,
             **engine_options,
@@ -169,12 +191,29 @@ class SQDRCNN(nn.Module):
         return logits
 
     def with_engine(self, name: str, **options: Any) -> SQDRCNN:
-        """Return a network that shares these weights and has its circuit evaluated by another engine.
+        """Return a network that shares these weights and has its circuit evaluated by another engine, noise and all.
 
         Raises ValueError on an unknown engine or option.
         """
+        return self._with_circuit(self.circuit.with_engine(name, **options))
+
+    def with_noise(
+        self,
+        noise: Noise | NoiseModel | str | None,
+        engine: str | None = None,
+        shots: int | None = None,
+        **options: Any,
+    ) -> SQDRCNN:
+        """Return a network that shares these weights and has its circuit evaluated under noise; None takes it away.
+
+        `noise`, `engine`, `shots` and `options` are those of `ReuploadLayer.with_noise`. Raises ValueError on noise
+        that is not physical, does not exist or touches no instruction of the circuit.
+        """
+        return self._with_circuit(self.circuit.with_noise(noise, engine, shots, **options))
+
+    def _with_circuit(self, circuit: ReuploadLayer) -> SQDRCNN:
         other = copy.copy(self)
-        other._modules = {**self._modules, "circuit": self.circuit.with_engine(name, **options)}
+        other._modules = {**self._modules, "circuit": circuit}
         return other
 
     def _check(self, images: Tensor) -> None:
