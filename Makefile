@@ -21,7 +21,11 @@ demo: $(STAMP)
 	rm -rf demo
 	$(BIN)/sqnn train --model sqdr-cnn --data digits --epochs 60 --batch-size 32 --seed 0 --out demo
 	$(BIN)/sqnn evaluate demo
-	@echo "Look at demo/training.png; predict with: $(BIN)/sqnn predict demo IMAGE"
+	# The same network on the best qubits of a calibrated 133-qubit chip, then under growing noise.
+	$(BIN)/sqnn evaluate demo --noise torino
+	$(BIN)/sqnn noise-sweep demo --noise depolarizing,amplitude-damping,readout --strength 0:0.2:0.02 \
+		--workers 0 --no-progress --out demo/noise
+	@echo "Look at demo/training.png and demo/noise/noise-sweep.png; predict with: $(BIN)/sqnn predict demo IMAGE"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -24,6 +24,9 @@ STANDARD_ERRORS = 6
 """Largest deviation of an estimate from shots, over all values compared, in standard errors of one shot count."""
 
 
+PENNYLANE_SHOTS = "PennyLane qiskit.aer, one by one"
+
+
 @dataclass(frozen=True)
 class NoisyTiming:
     """One engine at one task; `ratio` is samples per second of the task's first engine over this one's."""
@@ -43,7 +46,7 @@ class NoisyTiming:
 def compare_noisy(
     circuit: DataReupload, noise: Noise, *, batch: int = 1024, shots: int = 1024, budget: float = 2.0
 ) -> Iterator[NoisyTiming]:
-    """Time three tasks, float32: exact values, exact values with gradients, estimates from shots.
+    """Time four tasks, float32: values exact, with gradients, from shots, and the weights' gradient from shots.
 
     Each engine gets a batch that suits it (`batch` samples for `lightcone`, fewer for those that take a second over a
     few) and is compared by samples per second. Before it is timed, its values are checked against `lightcone`'s.
@@ -69,9 +72,14 @@ def compare_noisy(
     }
     if importlib.util.find_spec("pennylane_qiskit"):
         peer = noisy_peers.pennylane_qiskit_shots(circuit, noise, shots)
-        sampled["PennyLane qiskit.aer, one by one"] = (4, peer)
+        sampled[PENNYLANE_SHOTS] = (4, peer)
     tolerance = STANDARD_ERRORS / shots**0.5
     yield from _compare(f"{shots:,} shots, forward", sampled, circuit, exact, _forward, tolerance, budget)
+    shifted = {name: (min(batch, 4), engine) for name, (batch, engine) in sampled.items() if "aer" in name}
+    if len(shifted) > 1:
+        shifted[PENNYLANE_SHOTS] = (1, shifted[PENNYLANE_SHOTS][1])
+    task = f"{shots:,} shots, gradient of the weights"
+    yield from _compare(task, shifted, circuit, exact, _weights, tolerance, budget)
 
 
 def _compare(
@@ -101,6 +109,11 @@ def _compare(
 def _forward(engine: Evaluate, inputs: Tensor, weights: Tensor) -> object:
     with torch.no_grad():
         return engine(inputs, weights)
+
+
+def _weights(engine: Evaluate, inputs: Tensor, weights: Tensor) -> object:
+    """Differentiate the weights alone, by parameter shifts: every shifted circuit is run with the same shots."""
+    return torch.autograd.grad(engine(inputs.detach(), weights).sum(), weights)
 
 
 def _both(engine: Evaluate, inputs: Tensor, weights: Tensor) -> object:

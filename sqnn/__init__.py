@@ -8,6 +8,7 @@
 """
 
 from sqnn.data import DATASETS, ImageData, load_data, read_images
+from sqnn.experiments import NoiseSweep, ResultsTable, SweepFrame, noise_sweep
 from sqnn.metrics import ParameterCount, count
 from sqnn.models import MODELS, create_model, load_model, save_model
 from sqnn.training import Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
@@ -19,8 +20,11 @@ __all__ = [
     "MODELS",
     "Evaluation",
     "ImageData",
+    "NoiseSweep",
     "ParameterCount",
+    "ResultsTable",
     "Run",
+    "SweepFrame",
     "TrainingConfig",
     "count",
     "create_model",
@@ -28,6 +32,7 @@ __all__ = [
     "fit",
     "load_data",
     "load_model",
+    "noise_sweep",
     "predict",
     "read_images",
     "resume",

@@ -13,6 +13,7 @@ import sqnn
 from sqnn.cli import bench
 from sqnn.cli.count import count
 from sqnn.cli.evaluate import evaluate
+from sqnn.cli.noise_sweep import noise_sweep
 from sqnn.cli.predict import predict
 from sqnn.cli.study import study
 from sqnn.cli.train import train
@@ -20,6 +21,7 @@ from sqnn.training import NotFiniteError
 
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
+GOES_ON = "a training run goes on with: sqnn train --resume FOLDER"
 # Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -32,6 +34,7 @@ app = typer.Typer(
 )
 for command in (train, evaluate, predict, count):
     app.command()(command)
+app.command("noise-sweep")(noise_sweep)
 app.add_typer(bench.app, name="bench")
 app.add_typer(study)
 
@@ -71,7 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _complain("out of memory; take fewer n_qubits or channels, or a smaller batch_size")
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
-        print("sqnn: interrupted; a training run goes on with: sqnn train --resume FOLDER", file=sys.stderr)
+        sweeping = "noise-sweep" in (sys.argv[1:] if arguments is None else arguments)[:1]
+        goes_on = "the sweep goes on with the same command" if sweeping else GOES_ON
+        print(f"sqnn: interrupted; {goes_on}", file=sys.stderr)
     return result if isinstance(result, int) else 0
 
 

@@ -76,11 +76,23 @@ class ModelConfig:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only, and numbers such as 1e-3, which YAML 1.1 takes for text."""
+    """Plain values only; 1e-3 is a number, and 0:2:0.5 is no number of base sixty, as YAML 1.1 has it."""
 
 
+# The loader's own table: SafeLoader keeps its.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":int", ":float"))]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9]+$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"""^[-+]?( ([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)? | [0-9]+[eE][-+]?[0-9]+ | \.(inf|Inf|INF) )$
+        | ^\.(nan|NaN|NAN)$""",
+        re.VERBOSE,
+    ),
+    list("-+0123456789."),
 )
 
 

@@ -131,6 +131,8 @@ class SQDRCNNConfig(ModelConfig):
 
     def circuit_noise(self) -> Noise | None:
         """Return the noise that the circuit is evaluated under; ConfigError where the specification makes none."""
+        if self.noise == NO_NOISE:
+            return None
         try:
             return resolve_noise(self.noise, DataReupload(self.n_qubits, self.n_blocks, self.entangler))
         except ValueError as error:
@@ -184,7 +186,11 @@ class SQDRCNN(nn.Module):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         self._check(images)
-        expectations = self.circuit(self.angles(images, generator))
+        return self.classify(self.angles(images, generator))
+
+    def classify(self, angles: Tensor) -> Tensor:
+        """Return the logits [batch, num_classes] for data angles [batch, 3 n_qubits] in radians."""
+        expectations: Tensor = self.circuit(angles)
         if self.head is None:
             return self.config.logit_scale * expectations[:, : self.config.num_classes]
         logits: Tensor = self.head(expectations)

@@ -117,7 +117,7 @@ def test_initial_weights_come_from_the_generator_alone(name: str) -> None:
         (lambda: DataReupload(2, 1, "star"), "entangler: got 'star', expected one of ring"),
         (lambda: ReuploadLayer(2, 1, initial="zero"), "initial: got 'zero', expected one of uniform"),
         (lambda: ReuploadLayer(2, 1, engine="fast"), "engine: got 'fast', expected one of lightcone"),
-        (lambda: ReuploadLayer(2, 1, device="default.qubit"), "lightcone takes generator, .*, got device"),
+        (lambda: ReuploadLayer(2, 1, device="default.qubit"), "lightcone takes observable, .*, got device"),
         (lambda: ReuploadLayer(2, 1, observable="W"), "observable: got 'W', expected one of Z, X"),
         (lambda: ReuploadLayer(2, 1, "none", observable="ZZ"), "ZZ needs joined wires"),
         (lambda: ReuploadLayer(2, 1, shots=0), "shots: got 0"),

@@ -81,6 +81,8 @@ BAD = [
     ("timesteps", 5),
     *((name, value) for name in NAMES for value in ("bogus", "", None, 3, ["if"])),
     ("device", 3),
+    *(("noise", value) for value in (3, None, ["paper"])),
+    *(("shots", value) for value in (0, -1, 2.5, "8", True)),
     *((name, value) for name in SWITCHES for value in (1, "yes", None)),
     *((name, value) for name in LISTS for value in (3, "2,4", [2, "x"], [2.5, 3], [0, 8], [True, 8])),
     ("channels", ()),

@@ -1,0 +1,104 @@
+"""How a sweep is written down: strengths such as 0:0.2:0.02, and names with commas."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqnn.models import ConfigError
+
+MAX_STRENGTHS = 10_000
+"""Most strengths of one sweep: a slip in a step shall not fill the memory."""
+ROUNDING = Decimal("1e-9")
+"""Part of a step by which the stop may be overshot: 0:0.2:0.0666666667 is meant to end at 0.2."""
+_SEPARATOR = re.compile(r"\s*,\s*(?=[A-Za-z./~])(?![A-Za-z]\w*\s*=)")
+
+
+def parse_strengths(value: Any) -> tuple[float, ...]:
+    """Return the strengths that a number, an iterable of numbers or a text stands for, in the given order.
+
+    Texts hold numbers and ranges start:stop:step with commas: `0,0.05,0.1`, `0:0.2:0.02`, `0:0.1:0.02,0.5`. A range
+    includes its stop where the steps meet it; its values are decimals, 0.06 and never 0.06000000000000001.
+    Raises ConfigError on anything else, an empty list, a strength that is negative or not finite, or one given twice.
+    """
+    if isinstance(value, str):
+        found = [strength for part in value.split(",") for strength in _part(value, part)]
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        found = [_number(value, each) for each in value]
+    else:
+        found = [_number(value, value)]
+    if not found:
+        raise _wrong(value, "at least one strength")
+    if len(found) > MAX_STRENGTHS:
+        raise _wrong(value, f"at most {MAX_STRENGTHS:,} strengths")
+    for strength in found:
+        if not 0 <= strength < math.inf:
+            raise _wrong(value, f"finite strengths of at least 0, not {strength:g}")
+    twice = [strength for strength in found if found.count(strength) > 1] if len(set(found)) < len(found) else []
+    if twice:
+        raise _wrong(value, f"every strength once, not {twice[0]:g} twice")
+    return tuple(strength + 0.0 for strength in found)  # -0.0 + 0.0 is 0.0
+
+
+def split_names(value: Any, name: str) -> tuple[Any, ...]:
+    """Return the names in a text or an iterable; a comma within a specification's parameters separates nothing.
+
+    `depolarizing:0.01,on=id,torino` are two: a comma separates only where a name or a path follows that no `=` makes a
+    parameter. A text that starts with `{` (JSON) is one. Raises ConfigError where there is no name or one comes twice.
+    """
+    given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    found: list[Any] = []
+    for each in given:
+        if isinstance(each, str) and not each.lstrip().startswith("{"):
+            found += _SEPARATOR.split(each.strip().strip(",").strip())
+        else:
+            found.append(each)
+    if not found or "" in [each for each in found if isinstance(each, str)]:
+        raise ConfigError(f"{name}: got {value!r}, expected at least one name")
+    for number, each in enumerate(found):
+        if each in found[:number]:
+            raise ConfigError(f"{name}: got {value!r}, expected every one once, not {each!r} twice")
+    return tuple(found)
+
+
+def _part(whole: str, part: str) -> list[float]:
+    numbers = [_decimal(whole, piece) for piece in part.split(":")]
+    if len(numbers) == 1:
+        return [float(numbers[0])]
+    if len(numbers) != 3:
+        raise _wrong(whole, "numbers with commas, or start:stop:step such as 0:0.2:0.02")
+    start, stop, step = numbers
+    if step <= 0:
+        raise _wrong(whole, "a step above 0")
+    if stop < start:
+        raise _wrong(whole, "a stop of at least the start")
+    if (stop - start) / step > MAX_STRENGTHS:
+        raise _wrong(whole, f"at most {MAX_STRENGTHS:,} strengths")
+    count = int((stop - start) / step + ROUNDING)
+    return [float(min(start + number * step, stop)) for number in range(count + 1)]
+
+
+def _decimal(whole: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text.strip())
+    except InvalidOperation as error:
+        raise _wrong(whole, "numbers with commas, or start:stop:step such as 0:0.2:0.02") from error
+    if not number.is_finite() or number < 0:
+        raise _wrong(whole, "finite strengths of at least 0")
+    return number
+
+
+def _number(whole: Any, value: Any) -> float:
+    try:
+        if isinstance(value, str | bool | bytes):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _wrong(whole, "numbers, or a text such as 0:0.2:0.02") from error
+
+
+def _wrong(value: Any, expected: str) -> ConfigError:
+    return ConfigError(f"strength: got {value!r}, expected {expected}")

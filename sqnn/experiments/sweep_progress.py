@@ -1,0 +1,43 @@
+"""How a sweep tells of itself: a bar where somebody watches, some lines where the output goes to a file."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+LINES = 20
+"""About how many lines a sweep prints where there is no terminal."""
+
+Tick = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def sweep_progress(total: int, shown: bool) -> Iterator[Tick]:
+    """Give a function that is told of each finished cell by its name."""
+    if not shown or not total:
+        yield lambda name: None
+    elif sys.stdout.isatty():
+        # A notebook is no terminal and gets lines: rich's bar there needs a package that may be missing.
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(highlight=False, force_jupyter=False), transient=True) as bar:
+            task = bar.add_task("starting", total=total)
+            yield lambda name: bar.update(task, advance=1, description=name)
+    else:
+        yield _lines(total)
+
+
+def _lines(total: int) -> Tick:
+    done = 0
+    every = -(-total // LINES)
+
+    def tick(name: str) -> None:
+        nonlocal done
+        done += 1
+        if done % every == 0 or done == total:
+            print(f"cell {done:,} of {total:,}: {name}", flush=True)
+
+    return tick
