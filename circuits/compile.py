@@ -89,7 +89,7 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
             ) from error
     instructions = tuple(_read(compiled, written))
     if noise is not None:
-        _check_touch(noise, {instruction.name for instruction in instructions}, circuit)
+        _check_touch(noise, instructions, circuit)
     return Compiled(circuit, compiled.num_qubits, instructions, compiled)
 
 
@@ -205,18 +205,21 @@ def _angle(value: ParameterExpression | float, slots: dict[object, int]) -> Angl
     return Angle(terms, float(value.bind(dict.fromkeys(names, 0.0))))
 
 
-def _check_touch(noise: Noise, names: set[str], circuit: DataReupload) -> None:
-    """Raise where no error of the noise model meets an instruction of the circuit."""
-    if not noise.instructions & names and not noise.has_readout:
+def _check_touch(noise: Noise, instructions: tuple[Instruction, ...], circuit: DataReupload) -> None:
+    """Raise where no error of the noise model meets an instruction of the circuit or a wire that is read."""
+    run_as = ", ".join(sorted({step.name for step in instructions}))
+    met = {step.name for step in instructions if noise.acts_on(step.name, step.wires)}
+    if not met and not any(noise.misreads(wire) for wire in range(circuit.n_qubits)):
         listed = ", ".join(sorted(noise.instructions)) or "nothing"
         raise ValueError(
-            f"noise: {noise} acts on {listed}, but {circuit} is run as {', '.join(sorted(names))}: no error would ever "
-            "be applied; register the errors on instructions of the circuit"
+            f"noise: {noise} acts on {listed}, but {circuit} is run as {run_as}: no error would ever be applied; "
+            f"register errors on instructions of the circuit and on wires below {circuit.n_qubits}"
         )
-    unmet = sorted(noise.imported_instructions - names)
+    unmet = sorted(noise.imported_instructions - met)
     if unmet:
         warnings.warn(
-            f"noise: errors on {', '.join(unmet)} never act, since {circuit} is run as {', '.join(sorted(names))}",
+            f"noise: errors on {', '.join(unmet)} never act, since {circuit} is run as {run_as} on "
+            f"{circuit.n_qubits} wires",
             NoiseWarning,
             stacklevel=4,
         )

@@ -10,7 +10,8 @@ import torch
 from qiskit_aer.noise import NoiseModel
 from torch import Tensor, nn
 
-from circuits.engines import Engine, make_engine
+from circuits.compile import compile_circuit
+from circuits.engines import Engine, make_engine, n_dead_turns
 from circuits.initial import initial_weights
 from circuits.resolve import resolve_noise
 from circuits.reupload import DataReupload
@@ -74,8 +75,9 @@ class ReuploadLayer(nn.Module):
     ) -> ReuploadLayer:
         """Return a layer that shares these weights and evaluates them under noise; None takes the noise away.
 
-        `engine` is this layer's own by default, with its options but for the device; `shots` None asks for exact
-        expectations. Raises ValueError where the noise touches no instruction of the circuit or is not physical.
+        `engine` is this layer's own by default, with its options but for device, diff_method and shots; `shots` None
+        asks for exact expectations. Raises ValueError where the noise touches no instruction of the circuit or is not
+        physical.
         """
         other = self._sharing_weights()
         name = self.engine.name if engine is None else engine
@@ -98,7 +100,8 @@ class ReuploadLayer(nn.Module):
         other._parameters = dict(self._parameters)
         return other
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the expectations; where shots are drawn, `generator` draws them in place of the engine's own."""
         if not isinstance(inputs, Tensor):
             raise ValueError(f"inputs: got {type(inputs).__name__}, expected a torch tensor of angles in radians")
         if inputs.ndim == 0 or inputs.shape[-1] != self.circuit.n_inputs:
@@ -110,14 +113,22 @@ class ReuploadLayer(nn.Module):
         if not torch.compiler.is_compiling() and not torch.isfinite(inputs).all():
             raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")
         flat = inputs.reshape(math.prod(inputs.shape[:-1]), self.circuit.n_inputs)
+        if generator is not None and getattr(self._engine, "shots", None) is not None:
+            self._engine.generator = generator  # type: ignore[attr-defined]
         out = self._engine(flat, self.weights.to(flat.dtype))
         return out.reshape(*inputs.shape[:-1], out.shape[-1])
 
     @property
     def n_effective_weights(self) -> int:
-        """Weights that can change what is read: all of them for X and Y, which the closing RZ turns."""
-        reads_in_z = getattr(self._engine, "observable", "Z") in ("Z", "ZZ")
-        return self.circuit.n_effective_weights if reads_in_z else self.circuit.n_weights
+        """Weights that can change what is read.
+
+        The closing RZ of a wire changes X and Y, and Z where coherent noise turns the wire once more before it is read.
+        """
+        if getattr(self._engine, "observable", "Z") not in ("Z", "ZZ"):
+            return self.circuit.n_weights
+        if self._noise is None:
+            return self.circuit.n_effective_weights
+        return self.circuit.n_weights - n_dead_turns(compile_circuit(self.circuit, self._noise), self._noise)
 
     def draw(self) -> str:
         """Return the circuit as text."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from qiskit_aer.noise import NoiseModel
 
 from circuits.reupload import DataReupload
 from noise_models import Noise, from_aer, parse_noise
 
-CHIP_SHAPES = {"ring": "ring", "brick": "ring", "line": "line", "none": "line", "all": "line"}
-"""How the wires of an entangler are laid on a chip; one that joins all pairs is refused when it is compiled."""
+CHIP_SHAPES: Mapping[str, str] = MappingProxyType(
+    {"ring": "ring", "brick": "ring", "line": "line", "none": "line", "all": "ring"}
+)
+"""How the wires of an entangler are laid on a chip; `all` of more than three wires is refused when it is compiled."""
 
 
 def resolve_noise(noise: Noise | NoiseModel | str | None, circuit: DataReupload) -> Noise | None:
     """Return the noise that an object, an Aer model or a specification stands for; None and "none" for no noise."""
-    if noise is None or isinstance(noise, Noise):
-        return noise
+    if isinstance(noise, Noise):
+        return noise if noise.parts else None
+    if noise is None:
+        return None
     if isinstance(noise, NoiseModel):
         return from_aer(noise)
     if not isinstance(noise, str):

@@ -7,6 +7,7 @@ from noise_models.channels import (
     kraus_operators,
     kraus_to_transfer,
     pauli_transfer_matrix,
+    readout_line,
     readout_matrix,
     transfer_to_kraus,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "phase_damping",
     "phase_flip",
     "readout",
+    "readout_line",
     "readout_matrix",
     "thermal_relaxation",
     "transfer_to_kraus",

@@ -67,6 +67,12 @@ def gate_channel(noise_model: NoiseModel, name: str, qubits: Sequence[int]) -> T
     return None if error is None else pauli_transfer_matrix(error)
 
 
+def readout_line(matrix: NDArray[np.floating[Any]]) -> tuple[float, float]:
+    """Return bias and slope of <Z> -> bias + slope <Z> for P(read j | true i): p10 - p01 and 1 - p01 - p10."""
+    p01, p10 = float(matrix[0, 1]), float(matrix[1, 0])
+    return p10 - p01, 1 - p01 - p10
+
+
 def readout_matrix(noise_model: NoiseModel, qubit: int) -> NDArray[np.float64]:
     """Return the readout probabilities [2, 2] of a wire: P(read j | true i) in row i, column j; 1 without an error."""
     local = noise_model._local_readout_errors.get((qubit,))

@@ -70,6 +70,14 @@ class Noise:
         """Names of the gate instructions on which ready-made Aer models among the parts have errors."""
         return frozenset(name for part in self.parts if part.kind == "aer" for name in part.instructions)
 
+    def acts_on(self, name: str, wires: tuple[int, ...]) -> bool:
+        """Whether an error is declared on this instruction on these wires, at strength 0 too."""
+        return any((name, wires) in part.channels() or (name, None) in part.channels() for part in self.parts)
+
+    def misreads(self, wire: int) -> bool:
+        """Whether a readout error is declared on this wire, at strength 0 too."""
+        return any(not {None, wire}.isdisjoint(part.readouts()) for part in self.parts)
+
     @property
     def has_readout(self) -> bool:
         """Whether a readout error is declared, at strength 0 too."""

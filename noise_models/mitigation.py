@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from noise_models import checks
-from noise_models.channels import readout_matrix
+from noise_models.channels import readout_line, readout_matrix
 from noise_models.library import Noise
 
 METHODS: tuple[str, ...] = ("richardson", "linear", "exponential")
@@ -24,12 +24,11 @@ def invert_readout(expectations: Any, noise: Noise) -> Any:
     """
     scales, offsets = [], []
     for wire in range(expectations.shape[-1]):
-        matrix = readout_matrix(noise.aer, wire)
-        p01, p10 = float(matrix[0, 1]), float(matrix[1, 0])
-        if abs(1 - p01 - p10) < 1e-9:
+        offset, scale = readout_line(readout_matrix(noise.aer, wire))
+        if abs(scale) < 1e-9:
             raise ValueError(f"noise: got P(1|0) + P(0|1) = 1 on wire {wire}, expected a reading that tells 0 from 1")
-        scales.append(1 - p01 - p10)
-        offsets.append(p10 - p01)
+        scales.append(scale)
+        offsets.append(offset)
     # A tensor keeps its type, device and gradient.
     like = getattr(expectations, "new_tensor", np.array)
     return (expectations - like(offsets)) / like(scales)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from circuits.engines.aer import AerEngine
+from circuits.engines.heisenberg import n_dead_turns
 from circuits.engines.lightcone import OBSERVABLES, LightConeEngine
 from circuits.engines.pennylane import DIFF_METHODS, PennyLaneEngine
 from circuits.reupload import DataReupload
@@ -50,4 +51,5 @@ __all__ = [
     "LightConeEngine",
     "PennyLaneEngine",
     "make_engine",
+    "n_dead_turns",
 ]

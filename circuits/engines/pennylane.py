@@ -13,6 +13,8 @@ from circuits.engines.noisy_qnode import build_noisy_qnode
 from circuits.reupload import DataReupload
 from noise_models import Noise
 
+MAX_DENSITY_BYTES = 2**32
+"""Bytes of one sample's density matrix, 14 wires, above which a circuit is refused rather than begun."""
 DIFF_METHODS: tuple[str, ...] = ("best", "backprop", "adjoint", "parameter-shift", "spsa", "finite-diff")
 
 
@@ -77,12 +79,19 @@ class PennyLaneEngine:
             raise ValueError(f"shots: got {shots!r}, expected a whole number of at least 1, or None for exact values")
         compiled = None if noise is None else compile_circuit(circuit, noise)
         n_wires = circuit.n_qubits if compiled is None else compiled.n_wires
+        if shots is not None and diff_method in ("backprop", "adjoint"):
+            raise ValueError(f"diff_method: got {diff_method!r} with shots, expected parameter-shift, spsa or best")
         if device is None:
             device = "default.qubit" if noise is None else "default.mixed"
+        if device == "default.mixed" and 16 * 4**n_wires > MAX_DENSITY_BYTES:
+            raise ValueError(
+                f"circuit: a density matrix of {n_wires} wires takes {16.0 * 4**n_wires:.1e} bytes, expected at most "
+                f"{MAX_DENSITY_BYTES:.1e}; use the engine lightcone or fewer qubits"
+            )
         if isinstance(device, str):
             device = _make_device(device, n_wires, shots, generator)
         if device.wires is not None and len(device.wires) < n_wires:
-            raise ValueError(f"device: has {len(device.wires)} wires, expected at least {n_wires}")
+            raise ValueError(f"device: got {len(device.wires)} wires, expected at least {n_wires}")
         self.circuit = circuit
         self.device = device
         self.diff_method = diff_method
@@ -134,7 +143,9 @@ def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Ge
             f"device: PennyLane has no device {name!r} ({error}); try default.qubit or lightning.qubit"
         ) from error
     except TypeError as error:
-        raise ValueError(f"device: {name} takes no seed; make it with qml.device and hand it in") from error
+        raise ValueError(
+            f"device: got {name}, expected one that takes a seed, or a device made with qml.device"
+        ) from error
 
 
 def _check_channels(qnode: qml.QNode, expected: int, inputs: Tensor, weights: Tensor, noise: Noise) -> None:

@@ -26,7 +26,9 @@ def evaluate(
         str | None,
         typer.Option(help="noise of the circuit: depolarizing:0.01, paper, torino, none, ... (default: the network's)"),
     ] = None,
-    shots: Annotated[int | None, typer.Option(help="shots an expectation is estimated from (default: exact)")] = None,
+    shots: Annotated[
+        int | None, typer.Option(help="shots an expectation is estimated from (default: the network's, or exact)")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Annotated[
         bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
@@ -48,10 +50,10 @@ def evaluate(
     network: Any
     network, classes = open_model(path)
     images = open_data(path, data, data_dir)
-    if noise is not None or shots is not None:
-        network = network.with_noise(network.circuit.noise if noise is None else noise, engine, shots)
-    elif engine is not None:
-        network = network.with_engine(engine)
+    if (noise, engine, shots) != (None, None, None):
+        kept = getattr(network.circuit.engine, "shots", None)
+        spoiled = network.circuit.noise if noise is None else noise
+        network = network.with_noise(spoiled, engine, kept if shots is None else shots)
     score = measure(network, images, split, progress=progress)
     table(
         f"{path} on {images.name}, {split}",

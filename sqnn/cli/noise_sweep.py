@@ -224,7 +224,10 @@ def _report(summary: pd.DataFrame) -> None:
     for noise, part in summary.groupby("noise", sort=False):
         lines = list(dict.fromkeys(part.line))
         cells = {
-            (row["strength"], row["line"]): f"{100 * row['accuracy']:.2f} ± {50 * (row['high'] - row['low']):.2f} %"
+            (
+                row["strength"],
+                row["line"],
+            ): f"{100 * row['accuracy']:.2f} [{100 * row['low']:.1f}, {100 * row['high']:.1f}] %"
             for row in part.to_dict("records")
         }
         rows = [
@@ -233,6 +236,10 @@ def _report(summary: pd.DataFrame) -> None:
         ]
         what = strength_label(str(noise)).translate({ord(character): None for character in "$\\{}"})
         table(f"{noise}: accuracy, 95 % ({_over(part)}); strength: {what}", ("strength", *lines), rows)
+
+
+def _interval(mean: float, low: float, high: float) -> str:
+    return f"{mean:.2f} [{low:.1f}, {high:.1f}] %"
 
 
 def _over(part: pd.DataFrame) -> str:

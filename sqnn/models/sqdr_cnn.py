@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -123,7 +124,16 @@ class SQDRCNNConfig(ModelConfig):
             f"at most {MAX_STATE_VECTOR_QUBITS} with engine pennylane on {self.device}",
         )
         require(self.shots is None or self.shots >= 1, "shots", self.shots, "at least 1, or none at all")
-        self.circuit_noise()
+        require(
+            self.shots is None or self.engine != "pennylane",
+            "shots",
+            self.shots,
+            "the engine lightcone or aer: PennyLane's devices cannot be seeded anew, so no run could be resumed",
+        )
+        noise = self.circuit_noise()
+        if noise is not None and self.noise.strip().endswith(".json"):
+            # What is stored with the network must not depend on a file elsewhere.
+            object.__setattr__(self, "noise", noise.to_json())
         try:
             make_encoder(self.encoding, self.timesteps)
         except ValueError as error:
@@ -132,7 +142,7 @@ class SQDRCNNConfig(ModelConfig):
     def circuit_noise(self) -> Noise | None:
         """Return the noise that the circuit is evaluated under; ConfigError where the specification makes none."""
         if self.noise == NO_NOISE:
-            return None
+            return None  # without building a register that another check refuses
         try:
             return resolve_noise(self.noise, DataReupload(self.n_qubits, self.n_blocks, self.entangler))
         except ValueError as error:
@@ -143,8 +153,9 @@ class SQDRCNN(nn.Module):
     """Spiking-quantum data re-upload network: images [batch, channels, height, width] in [0, 1] -> logits.
 
     encode -> spiking blocks -> angles = angle_scale * readout [batch, 3 n_qubits] -> circuit -> <Z> [batch, n_qubits]
-    -> head -> logits [batch, num_classes]. Random encoders draw from the `generator` passed to `forward`; every other
-    configuration is deterministic. The front-end emits 3 n_qubits angles, which is what the circuit reads.
+    -> head -> logits [batch, num_classes]. Random encoders and shots draw from the `generator` passed to
+    `forward`; every other configuration is deterministic. The front-end emits 3 n_qubits angles, which is what the
+    circuit reads.
 
     Source: SQDR-CNN, arXiv 2512.03895; the angles are scaled to radians and neurons start afresh in every call.
     """
@@ -186,11 +197,11 @@ class SQDRCNN(nn.Module):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         self._check(images)
-        return self.classify(self.angles(images, generator))
+        return self.classify(self.angles(images, generator), generator)
 
-    def classify(self, angles: Tensor) -> Tensor:
+    def classify(self, angles: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the logits [batch, num_classes] for data angles [batch, 3 n_qubits] in radians."""
-        expectations: Tensor = self.circuit(angles)
+        expectations: Tensor = self.circuit(angles, generator)
         if self.head is None:
             return self.config.logit_scale * expectations[:, : self.config.num_classes]
         logits: Tensor = self.head(expectations)
@@ -212,10 +223,15 @@ class SQDRCNN(nn.Module):
     ) -> SQDRCNN:
         """Return a network that shares these weights and has its circuit evaluated under noise; None takes it away.
 
-        `noise`, `engine`, `shots` and `options` are those of `ReuploadLayer.with_noise`. Raises ValueError on noise
-        that is not physical, does not exist or touches no instruction of the circuit.
+        `noise`, `engine`, `shots` and `options` are those of `ReuploadLayer.with_noise`. The configuration of the new
+        network says so too: trained on or saved, it keeps this noise. Raises ValueError on noise that is not physical,
+        does not exist or touches no instruction of the circuit.
         """
-        return self._with_circuit(self.circuit.with_noise(noise, engine, shots, **options))
+        other = self._with_circuit(self.circuit.with_noise(noise, engine, shots, **options))
+        found = other.circuit.noise
+        written = NO_NOISE if found is None else noise if isinstance(noise, str) else found.to_json()
+        other.config = dataclasses.replace(self.config, noise=written)
+        return other
 
     def _with_circuit(self, circuit: ReuploadLayer) -> SQDRCNN:
         other = copy.copy(self)

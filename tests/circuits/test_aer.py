@@ -96,6 +96,14 @@ def test_noiseless_aer_is_the_light_cone(drawn: tuple[DataReupload, int], whole_
         assert_close(ours, theirs, atol=GRADIENT, rtol=0)
 
 
+@pytest.mark.parametrize("n_qubits", [1, 7])
+def test_total_noise_leaves_nothing(n_qubits: int) -> None:
+    circuit = DataReupload(n_qubits, 2)
+    inputs, weights = random_angles(circuit, 4, batch=3)
+    aer = AerEngine(circuit, noise=depolarizing(1.0, on=["id"]))(inputs, weights)
+    assert_close(aer, torch.zeros(3, n_qubits, dtype=torch.float64), atol=VALUE, rtol=0)
+
+
 @pytest.mark.parametrize("noise", [chip("torino", 3, "line"), 3.0 * chip("fez", 3, "line")])
 def test_a_chip_agrees_with_pennylane(noise: Noise) -> None:
     circuit = DataReupload(3, 2, "line")

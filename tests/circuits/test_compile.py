@@ -69,6 +69,15 @@ def test_noise_that_touches_nothing_is_an_error(circuit: DataReupload, noise: No
         LightConeEngine(circuit, noise=noise)
 
 
+def test_errors_on_other_wires_touch_nothing() -> None:
+    model = NoiseModel()
+    model.add_quantum_error(depolarizing_error(0.1, 1), ["u"], [7])
+    model.add_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]), [7])
+    with pytest.raises(ValueError, match=r"no error would ever be applied; .* wires below 3"):
+        compile_circuit(DataReupload(3, 2), from_aer(model))
+    assert compile_circuit(DataReupload(8, 2), from_aer(model)).n_wires == 8
+
+
 def test_readout_alone_is_noise() -> None:
     assert compile_circuit(DataReupload(2, 1), readout(0.1)).n_wires == 2
     model = NoiseModel()

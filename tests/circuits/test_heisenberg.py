@@ -136,6 +136,23 @@ def test_noise_of_a_border_gate_still_counts() -> None:
     assert_close(ideal[:, 4], ideal_cut[:, 1], atol=1e-12, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("noise", "dead"),
+    [
+        (depolarizing(0.1), 3),
+        (amplitude_damping(0.1), 3),
+        (overrotation(0.2, "z"), 3),
+        (overrotation(0.2), 0),
+        (overrotation(0.2, "y", on=("id",)), 0),
+    ],
+)
+def test_effective_weights_are_those_with_a_gradient(noise, dead: int) -> None:
+    layer = ReuploadLayer(3, 2).double().with_noise(noise)
+    layer(random_angles(layer.circuit, 5, 16)[0].detach()).pow(2).sum().backward()
+    felt = int((layer.weights.grad.abs() > 1e-12).sum())
+    assert layer.n_effective_weights == felt == layer.circuit.n_weights - dead
+
+
 def test_pieces_of_a_batch_give_the_same_values_and_gradients() -> None:
     circuit = DataReupload(6, 3)
     noise = amplitude_damping(0.1) + readout(0.02)

@@ -79,10 +79,14 @@ def test_parameter_shift_on_default_mixed() -> None:
 
 
 def test_spare_wires_of_a_chip_are_on_the_device() -> None:
-    noise = chip("torino", 3, "ring")
-    engine_error = "device: has 3 wires, expected at least"
-    with pytest.raises(ValueError, match=engine_error):
-        PennyLaneEngine(DataReupload(3, 2), qml.device("default.mixed", wires=3), noise=noise)
+    # Nighthawk's smallest ring has four qubits, one of them spare.
+    noise, circuit = chip("nighthawk", 3, "ring"), DataReupload(3, 2)
+    leaves = random_angles(circuit, 4, batch=2)
+    ours = LightConeEngine(circuit, noise=noise)(*leaves)
+    assert noise.n_wires == 4
+    assert_close(PennyLaneEngine(circuit, noise=noise)(*leaves), ours, atol=1e-10, rtol=0)
+    with pytest.raises(ValueError, match="device: got 3 wires, expected at least 4"):
+        PennyLaneEngine(circuit, qml.device("default.mixed", wires=3), noise=noise)
 
 
 @pytest.mark.parametrize("noise", [None, depolarizing(0.05) + readout(0.02, 0.2)])

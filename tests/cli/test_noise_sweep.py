@@ -60,7 +60,7 @@ def test_files_and_tables_hold_the_sweep(work: Path, capsys) -> None:
     summary = frame.summary()
     assert [row["accuracy"] for row in told["summary"]] == summary.accuracy.tolist()
     for row in summary.itertuples():
-        assert f"{100 * row.accuracy:.2f} ± {50 * (row.high - row.low):.2f} %" in printed
+        assert f"{100 * row.accuracy:.2f} [{100 * row.low:.1f}, {100 * row.high:.1f}] %" in printed
     assert re.findall(r"^(\S+): accuracy, 95 % \(over images\); strength: (.*)$", printed, re.MULTILINE) == [
         ("depolarizing", "depolarizing probability p"),
         ("paper", "factor on rates and times"),

@@ -74,6 +74,29 @@ def test_noise_of_the_configuration_is_on_from_the_start_and_is_saved(tmp_path) 
         assert torch.equal(again(images()), noisy(images()))
 
 
+def test_noise_given_to_a_network_is_saved_with_it(tmp_path) -> None:
+    noisy = network().with_noise(0.5 * paper() + readout(0.1))
+    sqnn.save_model(noisy, tmp_path / "noisy.safetensors")
+    assert sqnn.load_model(tmp_path / "noisy.safetensors").circuit.noise == 0.5 * paper() + readout(0.1)
+    assert noisy.with_noise(None).config == network().config
+
+
+def test_a_saved_network_needs_no_other_file(tmp_path) -> None:
+    (tmp_path / "n.json").write_text(paper().to_json())
+    sqnn.save_model(network(noise=str(tmp_path / "n.json")), tmp_path / "noisy.safetensors")
+    (tmp_path / "n.json").unlink()
+    assert sqnn.load_model(tmp_path / "noisy.safetensors").circuit.noise == paper()
+
+
+@pytest.mark.parametrize("engine", ["lightcone", "aer"])
+def test_shots_follow_the_generator_of_the_call(engine: str) -> None:
+    model = network(shots=20, engine=engine)
+    with torch.no_grad():
+        first, again, other = (model(images(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def test_training_steps_under_noise_follow_the_noisy_gradient() -> None:
     model = network(noise="amplitude-damping:0.2")
     labels = torch.tensor([0, 1, 2, 0, 1, 2])

@@ -17,7 +17,11 @@ import torch
 import sqnn
 from sqnn.training import CheckpointError, Run, RunError, SafeCheckpointIO
 
-OPTIONS = {"phase": {}, "rate": {"encoding": "rate", "timesteps": 4}}
+OPTIONS = {
+    "phase": {},
+    "rate": {"encoding": "rate", "timesteps": 4},
+    "shots": {"shots": 16, "noise": "amplitude-damping:0.1"},
+}
 STEPS = 5  # steps an epoch: 160 images in batches of 32
 
 SCRIPT = """
@@ -117,6 +121,7 @@ def assert_same_run(folder: Path, reference: Path) -> None:
         ("phase", "step 3"),  # before there is any checkpoint
         ("phase", "write best 1"),  # while the first checkpoint is written
         ("rate", "write last 2"),
+        ("shots", f"step {STEPS + 2}"),
     ],
 )
 def test_a_killed_run_ends_as_if_undisturbed(tmp_path, digits, undisturbed, encoding: str, moment: str) -> None:

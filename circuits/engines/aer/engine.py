@@ -31,8 +31,8 @@ class AerEngine:
     """Evaluate `engine(inputs, weights) -> <Z>` on Qiskit Aer, with gradients by the parameter-shift rule.
 
     `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] in radians, both float32 or both float64, give
-    [batch, n_qubits] of their dtype; Aer computes in double precision on the CPU. The circuit is compiled once, with
-    one parameter an angle, and a batch is one Aer job, in pieces where its states outgrow 64 MiB.
+    [batch, n_qubits] of their dtype; Aer computes on the CPU, exact values in double precision. The circuit is compiled
+    once, with one parameter an angle, and a batch is one Aer job, in pieces where its states outgrow 64 MiB.
 
     Without `shots` the values are exact. Each <Z_i> is the outcome of the instructions that reach wire i, on the wires
     that they touch; `whole_register=True` simulates the circuit as it stands instead, as happens by itself where that

@@ -13,7 +13,7 @@ from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 
 from circuits.engines.aer.reach import Step, Turn, make_gate
-from noise_models import Noise, readout_matrix
+from noise_models import Noise, readout_line, readout_matrix
 
 Rows = NDArray[np.floating[Any]]
 
@@ -99,6 +99,9 @@ class Runner:
 
         Raises RuntimeError, with Aer's own words, where Aer fails.
         """
+        wanted = [len(rows) for _, rows in jobs]
+        # Total noise can cut a wire off from every angle. Aer runs a circuit without parameters once for all rows.
+        jobs = [(program, rows if program.parameters else rows[:1]) for program, rows in jobs]
         found: list[list[Rows]] = [[] for _ in jobs]
         for piece in self._pieces(jobs):
             circuits = [jobs[number][0].circuit for number, _ in piece]
@@ -111,9 +114,13 @@ class Runner:
             data = iter(result.results)
             for number, rows in piece:
                 found[number].append(self._read(jobs[number][0], [next(data).data for _ in rows]))
-        return [
+        joined = [
             np.concatenate(values) if values else np.zeros((0, len(program.reads)))
             for values, (program, _) in zip(found, jobs, strict=True)
+        ]
+        return [
+            np.repeat(values, count, axis=0) if len(values) == 1 else values
+            for values, count in zip(joined, wanted, strict=True)
         ]
 
     def _pieces(self, jobs: Sequence[tuple[Program, Rows]]) -> Iterator[list[tuple[int, Rows]]]:
@@ -153,9 +160,8 @@ class Runner:
         """Apply readout errors, which saved probabilities do not know: <Z> -> (1 - p01 - p10) <Z> + p10 - p01."""
         if self._noise is None:
             return values
-        matrices = np.stack([readout_matrix(self._noise.aer, wire) for wire in wires])
-        up, down = matrices[:, 0, 1], matrices[:, 1, 0]
-        read: Rows = (1 - up - down) * values + down - up
+        lines = np.array([readout_line(readout_matrix(self._noise.aer, wire)) for wire in wires])
+        read: Rows = lines[:, 0] + lines[:, 1] * values
         return read
 
 

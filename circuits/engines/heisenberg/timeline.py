@@ -17,7 +17,7 @@ from circuits.engines.heisenberg.transfer import (
     pair_transfer,
     simplified,
 )
-from noise_models import Noise, gate_channel, readout_matrix
+from noise_models import Noise, gate_channel, readout_line, readout_matrix
 
 Chain = tuple[ChainLink, ...]
 
@@ -89,15 +89,9 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
         else:
             first[wire] = tuple(simplified(links))
             last.append(())
-    read = [_readout_line(readout_matrix(model, wire)) for wire in range(compiled.circuit.n_qubits)]
+    read = [readout_line(readout_matrix(model, wire)) for wire in range(compiled.circuit.n_qubits)]
     starts = tuple(first[wire] for wire in range(compiled.n_wires))
     return Timeline(starts, tuple(middle), tuple(last), tuple(pairs), np.array(read))
-
-
-def _readout_line(matrix: Transfer) -> tuple[float, float]:
-    """Return bias and slope of <Z> for rows P(read | true): slope 1 - p01 - p10 and bias p10 - p01."""
-    p01, p10 = float(matrix[0, 1]), float(matrix[1, 0])
-    return p10 - p01, 1 - p01 - p10
 
 
 def reach(chain: Sequence[ChainLink], paulis: tuple[int, ...]) -> tuple[int, ...]:
@@ -110,3 +104,14 @@ def reach(chain: Sequence[ChainLink], paulis: tuple[int, ...]) -> tuple[int, ...
         else:
             found = set(np.flatnonzero(np.any(link[sorted(found)] != 0, axis=0)).tolist())
     return tuple(sorted(found)) or (0,)
+
+
+def n_dead_turns(compiled: Compiled, noise: Noise) -> int:
+    """Count the wires whose last turn about Z changes no <Z>: nothing between it and the reading makes X or Y of Z."""
+    timeline = make_timeline(compiled, noise)
+    dead = 0
+    for wire in range(compiled.circuit.n_qubits):
+        links = timeline.last[wire] or timeline.first[wire]
+        last = max((place for place, link in enumerate(links) if isinstance(link, Angle)), default=len(links) - 1)
+        dead += not {1, 2} & set(reach(links[last + 1 :], (0, 3)))
+    return dead
