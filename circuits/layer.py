@@ -62,6 +62,7 @@ class ReuploadLayer(nn.Module):
     def with_engine(self, name: str, **options: Any) -> ReuploadLayer:
         """Return a layer that shares these weights and this noise and has them evaluated by another engine."""
         other = self._sharing_weights()
+        options = {**self._kept_observable(), **options}
         noise = resolve_noise(options.pop("noise"), self.circuit) if "noise" in options else self._noise
         other._evaluate_with(name, noise, options)
         return other
@@ -83,7 +84,7 @@ class ReuploadLayer(nn.Module):
         name = self.engine.name if engine is None else engine
         # A device without channels would refuse the noise, and one with them is no use without it.
         kept = {key: value for key, value in self._options.items() if key not in ("device", "diff_method", "shots")}
-        options = {**(kept if name == self.engine.name else {}), **options}
+        options = {**self._kept_observable(), **(kept if name == self.engine.name else {}), **options}
         if shots is not None:
             options["shots"] = shots
         other._evaluate_with(name, resolve_noise(noise, self.circuit), options)
@@ -93,6 +94,11 @@ class ReuploadLayer(nn.Module):
         self._noise = noise
         self._options = dict(options)
         self._engine: Engine = make_engine(name, self.circuit, **({} if noise is None else {"noise": noise}), **options)
+
+    def _kept_observable(self) -> dict[str, Any]:
+        """Return the observable as an option, so that an engine that reads only Z refuses instead of reading it."""
+        observable = self._options.get("observable", "Z")
+        return {} if observable == "Z" else {"observable": observable}
 
     def _sharing_weights(self) -> ReuploadLayer:
         other = copy.copy(self)

@@ -22,6 +22,11 @@ def invert_readout(expectations: Any, noise: Noise) -> Any:
 
     Raises ValueError where p01 + p10 = 1 on a wire: such a reading says nothing.
     """
+    _check_noise(noise)
+    if noise.n_wires is not None and expectations.shape[-1] > noise.n_wires:
+        raise ValueError(
+            f"expectations: got {expectations.shape[-1]} wires, expected at most {noise.n_wires} for {noise}"
+        )
     scales, offsets = [], []
     for wire in range(expectations.shape[-1]):
         offset, scale = readout_line(readout_matrix(noise.aer, wire))
@@ -56,6 +61,7 @@ def zero_noise(
     # Imported here: PennyLane takes a second, and nothing else in this package needs it.
     from pennylane import math
 
+    _check_noise(noise)
     if method not in METHODS:
         raise ValueError(f"method: got {method!r}, expected one of {', '.join(METHODS)}")
     steps = [checks.strength("scales", scale) for scale in scales]
@@ -71,6 +77,11 @@ def zero_noise(
     same = math.abs(math.sum(signs, axis=0)) == len(steps)
     sizes = math.where(same, math.abs(values), math.ones_like(values))
     return math.where(same, signs[0] * math.exp(_combine(_weights(steps, "linear"), math.log(sizes))), line)
+
+
+def _check_noise(noise: Noise) -> None:
+    if not isinstance(noise, Noise):
+        raise ValueError(f"noise: got {type(noise).__name__}, expected a Noise (parse_noise reads one from text)")
 
 
 def _weights(scales: Sequence[float], method: str) -> list[float]:

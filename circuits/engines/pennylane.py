@@ -15,6 +15,8 @@ from noise_models import Noise
 
 MAX_DENSITY_BYTES = 2**32
 """Bytes of one sample's density matrix, 14 wires, above which a circuit is refused rather than begun."""
+PIECE_BYTES = 4 * 2**20
+"""Density matrices of one broadcast execution, in bytes: one of nine wires, 256 of five."""
 DIFF_METHODS: tuple[str, ...] = ("best", "backprop", "adjoint", "parameter-shift", "spsa", "finite-diff")
 
 
@@ -126,8 +128,12 @@ class PennyLaneEngine:
         layer = self.expanded_layer if inputs.requires_grad else self.torch_layer
         # The TorchLayer reads its weights from this mapping; handing ours in keeps one copy for every engine.
         layer.qnode_weights["weights"] = weights
-        out: Tensor = layer(inputs)
-        return out if self.noise is None else out.to(inputs.dtype)
+        if self.noise is None:
+            out: Tensor = layer(inputs)
+            return out
+        # Large broadcast density matrices are slower a sample than small ones, and would soon fill the memory.
+        size = max(1, PIECE_BYTES // (16 * 4 ** len(self.device.wires or range(self.circuit.n_qubits))))
+        return torch.cat([layer(part) for part in inputs.split(size)]).to(inputs.dtype)
 
 
 def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Generator | None) -> Any:

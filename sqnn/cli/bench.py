@@ -129,7 +129,7 @@ def noise(
         rows.append(timing.to_dict())
         console.print(
             f"{timing.task}: {timing.engine}, batch {timing.batch}: {timing.seconds * 1e3:,.2f} ms, "
-            f"{timing.samples_per_second:,.1f} samples/s, first is {timing.ratio:,.1f} times as fast"
+            f"{timing.samples_per_second:,.1f} samples/s, {timing.ratio:,.4g} times behind the first"
         )
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def noise(
     table(
         f"{circuit.n_qubits} qubits, {circuit.n_blocks} blocks, {circuit.entangler}",
         ("task", "engine", "batch", "samples/s", "ratio"),
-        [(r["task"], r["engine"], r["batch"], f"{r['samples_per_second']:,.1f}", f"{r['ratio']:,.1f}") for r in rows],
+        [(r["task"], r["engine"], r["batch"], f"{r['samples_per_second']:,.1f}", f"{r['ratio']:,.4g}") for r in rows],
     )
     write_json(json, rows)
 

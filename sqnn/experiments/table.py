@@ -96,6 +96,7 @@ class ResultsTable:
 
         A table that is not there has no rows. Raises TableError where the file is not a results table.
         """
+        self._check_kind()
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
@@ -111,6 +112,7 @@ class ResultsTable:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
         """Open the file for one writer at a time; the system lifts the lock when a writer dies."""
+        self._check_kind()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -121,6 +123,11 @@ class ResultsTable:
             yield file
         finally:
             os.close(file)
+
+    def _check_kind(self) -> None:
+        """Refuse devices and pipes, which can be read for ever."""
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
+            raise TableError(f"table: got {self.path}, expected a regular file")
 
     def _whole(self, data: bytes) -> bytes:
         """Return the header and the whole lines behind it, nothing where not even the header is whole."""

@@ -225,3 +225,10 @@ def test_several_writers_lose_nothing(table: ResultsTable) -> None:
     for name in "ab":
         assert [row["draw"] for row in rows if row["fingerprint"] == name] == list(range(40))
     assert {row["versions"] for row in rows} == {LONG}
+
+
+@pytest.mark.parametrize("path", ["/dev/full", "/dev/zero"])
+def test_a_device_is_no_table(path: str) -> None:
+    for use in (lambda table: table.rows(), lambda table: table.append([])):
+        with pytest.raises(TableError, match="expected a regular file"):
+            use(ResultsTable(Path(path)))

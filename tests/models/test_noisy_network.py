@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 import sqnn
+from circuits import ReuploadLayer
 from noise_models import Noise, amplitude_damping, depolarizing, paper, readout
 from sqnn.models import ConfigError
 
@@ -47,6 +48,17 @@ def test_noise_outlives_a_change_of_engine_and_leaves_with_it_when_told() -> Non
     model = network().with_noise(depolarizing(0.1))
     assert model.with_engine("pennylane").circuit.noise == depolarizing(0.1)
     assert model.with_engine("lightcone", noise=None).circuit.noise is None
+
+
+@pytest.mark.parametrize("engine", ["pennylane", "aer"])
+def test_an_observable_is_never_exchanged_for_z(engine: str) -> None:
+    layer = ReuploadLayer(3, 2, observable="X")
+    inputs = torch.ones(1, 9)
+    assert torch.equal(layer.with_engine("lightcone")(inputs), layer(inputs))
+    with pytest.raises(ValueError, match=r"got observable"):
+        layer.with_engine(engine)
+    with pytest.raises(ValueError, match=r"got observable"):
+        layer.with_noise("depolarizing:0.1", engine=engine)
 
 
 def test_an_aer_model_is_taken_as_it_is() -> None:
