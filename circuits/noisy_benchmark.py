@@ -62,7 +62,6 @@ def compare_noisy(
     mixed = noisy_peers.default_mixed_one_by_one(circuit, noise)
     backward: dict[str, tuple[int, Evaluate]] = {
         "sqnn lightcone": (batch, exact),
-        "default.mixed, broadcast": (4, noisy_peers.default_mixed_broadcast(circuit, noise)),
         "default.mixed, one by one": (1, mixed),
     }
     yield from _compare("exact, forward + backward", backward, circuit, exact, _both, AGREEMENT, budget)

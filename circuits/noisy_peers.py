@@ -25,11 +25,6 @@ def default_mixed_one_by_one(circuit: DataReupload, noise: Noise) -> Evaluate:
     return lambda inputs, weights: torch.cat([engine(row, weights) for row in inputs.split(1)])
 
 
-def default_mixed_broadcast(circuit: DataReupload, noise: Noise) -> Evaluate:
-    """PennyLane default.mixed with backpropagation, the batch as one broadcast execution."""
-    return make_engine("pennylane", circuit, noise=noise, diff_method="backprop")
-
-
 def aer_expectation_values(circuit: DataReupload, noise: Noise) -> Evaluate:
     """Aer's density matrix with one SaveExpectationValue a wire, the batch as parameter binds of one job."""
     compiled = compile_circuit(circuit, noise)

@@ -129,7 +129,7 @@ def noise(
         rows.append(timing.to_dict())
         console.print(
             f"{timing.task}: {timing.engine}, batch {timing.batch}: {timing.seconds * 1e3:,.2f} ms, "
-            f"{timing.samples_per_second:,.1f} samples/s, {timing.ratio:,.4g} times behind the first"
+            f"{timing.samples_per_second:,.1f} samples/s, {_ratio(timing.ratio)} times behind the first"
         )
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
@@ -137,9 +137,13 @@ def noise(
     table(
         f"{circuit.n_qubits} qubits, {circuit.n_blocks} blocks, {circuit.entangler}",
         ("task", "engine", "batch", "samples/s", "ratio"),
-        [(r["task"], r["engine"], r["batch"], f"{r['samples_per_second']:,.1f}", f"{r['ratio']:,.4g}") for r in rows],
+        [(r["task"], r["engine"], r["batch"], f"{r['samples_per_second']:,.1f}", _ratio(r["ratio"])) for r in rows],
     )
     write_json(json, rows)
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _numbers(name: str, text: str) -> list[int]:
