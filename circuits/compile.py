@@ -151,11 +151,14 @@ def _write_cz(
 def _write_cz_by_cx(out: QuantumCircuit, wires: tuple[int, ...]) -> None:
     """Write CZ = H CX H with H = RY(pi/2) RZ(pi), up to a phase."""
     control, target = wires
-    for step in ("before", "after"):
-        out.rz(math.pi, target)
-        out.ry(math.pi / 2, target)
-        if step == "before":
-            out.cx(control, target)
+    _write_h(out, target)
+    out.cx(control, target)
+    _write_h(out, target)
+
+
+def _write_h(out: QuantumCircuit, wire: int) -> None:
+    out.rz(math.pi, wire)
+    out.ry(math.pi / 2, wire)
 
 
 def _bridge(a: int, b: int, n_qubits: int, couplings: frozenset[tuple[int, int]]) -> list[int]:

@@ -22,8 +22,6 @@ AGREEMENT = 1e-5
 """Largest difference of two exact float32 evaluations of the same noisy circuit."""
 STANDARD_ERRORS = 6
 """Largest deviation of an estimate from shots, over all values compared, in standard errors of one shot count."""
-
-
 PENNYLANE_SHOTS = "PennyLane qiskit.aer, one by one"
 
 
@@ -59,24 +57,23 @@ def compare_noisy(
         "Aer density matrix, SaveExpectationValue": (16, noisy_peers.aer_expectation_values(circuit, noise)),
     }
     yield from _compare("exact, forward", forward, circuit, exact, _forward, AGREEMENT, budget)
-    mixed = noisy_peers.default_mixed_one_by_one(circuit, noise)
     backward: dict[str, tuple[int, Evaluate]] = {
         "sqnn lightcone": (batch, exact),
-        "default.mixed, one by one": (1, mixed),
+        "default.mixed, one by one": (1, noisy_peers.default_mixed_one_by_one(circuit, noise)),
     }
     yield from _compare("exact, forward + backward", backward, circuit, exact, _both, AGREEMENT, budget)
+    shooting = make_engine("aer", circuit, noise=noise, shots=shots)
     sampled: dict[str, tuple[int, Evaluate]] = {
-        "sqnn aer": (64, make_engine("aer", circuit, noise=noise, shots=shots)),
+        "sqnn aer": (64, shooting),
         "sqnn lightcone": (batch, make_engine("lightcone", circuit, noise=noise, shots=shots)),
     }
+    shifted: dict[str, tuple[int, Evaluate]] = {"sqnn aer": (4, shooting)}
     if importlib.util.find_spec("pennylane_qiskit"):
         peer = noisy_peers.pennylane_qiskit_shots(circuit, noise, shots)
         sampled[PENNYLANE_SHOTS] = (4, peer)
+        shifted[PENNYLANE_SHOTS] = (1, peer)
     tolerance = STANDARD_ERRORS / shots**0.5
     yield from _compare(f"{shots:,} shots, forward", sampled, circuit, exact, _forward, tolerance, budget)
-    shifted = {name: (min(batch, 4), engine) for name, (batch, engine) in sampled.items() if "aer" in name}
-    if len(shifted) > 1:
-        shifted[PENNYLANE_SHOTS] = (1, shifted[PENNYLANE_SHOTS][1])
     task = f"{shots:,} shots, gradient of the weights"
     yield from _compare(task, shifted, circuit, exact, _weights, tolerance, budget)
 

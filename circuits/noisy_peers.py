@@ -66,13 +66,11 @@ def pennylane_qiskit_shots(circuit: DataReupload, noise: Noise, shots: int) -> E
     unknown = sorted({step.name for step in compiled.instructions} - set(known))
     if unknown:
         raise ValueError(f"noise: this comparison is written for u, cz and id, got {', '.join(unknown)}")
-    first_weight = circuit.n_weights
 
     @qml.set_shots(shots)
     @qml.qnode(device, interface="torch", diff_method="parameter-shift")
     def one(inputs: Tensor, weights: Tensor) -> list[object]:
         slots = torch.cat([inputs.repeat(circuit.n_blocks), weights.reshape(-1)])
-        assert len(slots) == 2 * first_weight
         for step in compiled.instructions:
             angles = [slots[angle.terms[0][0]] for angle in step.angles]
             known[step.name](*angles, wires=step.wires)

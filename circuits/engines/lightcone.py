@@ -25,6 +25,7 @@ from circuits.compile import compile_circuit
 from circuits.engines import bloch, pauli_paths, two_blocks
 from circuits.engines.cone import register_expectations, state_wires, window_expectations
 from circuits.engines.heisenberg import HeisenbergPicture
+from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
 from noise_models import Noise
 
@@ -94,8 +95,7 @@ class LightConeEngine:
             raise ValueError(f"observable: got {observable!r}, expected one of {', '.join(OBSERVABLES)}")
         if observable == "ZZ" and not circuit.edges:
             raise ValueError(f"observable: ZZ needs joined wires, but {circuit} has none")
-        if shots is not None and (not isinstance(shots, int) or isinstance(shots, bool) or shots < 1):
-            raise ValueError(f"shots: got {shots!r}, expected a whole number of at least 1, or None for exact values")
+        check_shots(shots)
         if memory_budget < 1:
             raise ValueError(f"memory_budget: got {memory_budget}, expected a positive number of bytes")
         self.circuit = circuit

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from circuits.compile import compile_circuit
 from circuits.engines.noisy_qnode import build_noisy_qnode
+from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
 from noise_models import Noise
 
@@ -77,8 +78,7 @@ class PennyLaneEngine:
     ) -> None:
         if diff_method not in DIFF_METHODS:
             raise ValueError(f"diff_method: got {diff_method!r}, expected one of {', '.join(DIFF_METHODS)}")
-        if shots is not None and (not isinstance(shots, int) or isinstance(shots, bool) or shots < 1):
-            raise ValueError(f"shots: got {shots!r}, expected a whole number of at least 1, or None for exact values")
+        check_shots(shots)
         compiled = None if noise is None else compile_circuit(circuit, noise)
         n_wires = circuit.n_qubits if compiled is None else compiled.n_wires
         if shots is not None and diff_method in ("backprop", "adjoint"):

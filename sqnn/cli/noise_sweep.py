@@ -18,6 +18,7 @@ from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import named_data
 from sqnn.data import DATASETS
 from sqnn.experiments import (
+    DEFAULT_STRENGTH,
     NoiseSweep,
     ResultsTable,
     SweepFrame,
@@ -36,7 +37,6 @@ from sqnn.training import SPLITS, RunError, versions
 RUNS = Path("runs")
 ROWS, PICTURE, SETTINGS = "rows.csv", "noise-sweep.png", "settings.yaml"
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(NoiseSweep)}
-DEFAULT_STRENGTH = "0:0.2:0.02"
 KIND_OF = {int: ("shots", "seeds", "images", "workers"), str: ("split", "data", "scheduler")}
 PATHS = ("data_dir", "table", "out")
 NAMES = ("checkpoints", "noise", "strength", "engine", *KIND_OF[int], *KIND_OF[str], *PATHS)

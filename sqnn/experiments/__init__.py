@@ -4,7 +4,7 @@ from sqnn.experiments.cluster import ClusterError, check_cluster, run_tasks
 from sqnn.experiments.gradient_figure import plot_gradients
 from sqnn.experiments.gradient_rules import ALGORITHMS
 from sqnn.experiments.gradients import GradientStudy, Training, gradient_study, make_task, summarise, train_student
-from sqnn.experiments.sweep import NoiseSweep, SweepError, noise_sweep, run_cells
+from sqnn.experiments.sweep import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
 from sqnn.experiments.sweep_cells import Cell, Task, measure
 from sqnn.experiments.sweep_figure import plot_sweep, strength_label
 from sqnn.experiments.sweep_frame import SweepFrame
@@ -16,6 +16,7 @@ from sqnn.experiments.table import COLUMNS, ResultsTable, TableError
 __all__ = [
     "ALGORITHMS",
     "COLUMNS",
+    "DEFAULT_STRENGTH",
     "Cell",
     "ClusterError",
     "GradientStudy",

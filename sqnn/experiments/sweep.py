@@ -21,6 +21,7 @@ from sqnn.experiments.sweep_progress import sweep_progress
 from sqnn.experiments.table import ResultsTable, Row, frame_of, row_key
 from sqnn.models import ConfigError
 
+DEFAULT_STRENGTH = "0:0.2:0.02"
 MAX_SEEDS = 1_000_000
 FINGERPRINT = 16
 """Hexadecimal digits of a row's fingerprint; 64 bits tell a billion measurements apart."""
@@ -43,7 +44,7 @@ class NoiseSweep:
     """
 
     noise: tuple[Any, ...] = ("depolarizing",)
-    strength: tuple[float, ...] = parse_strengths("0:0.2:0.02")
+    strength: tuple[float, ...] = parse_strengths(DEFAULT_STRENGTH)
     engine: tuple[str, ...] = ("lightcone",)
     shots: int | None = None
     seeds: int = 1
@@ -103,7 +104,7 @@ def noise_sweep(
     models: Any,
     data: ImageData | None = None,
     noise: Any = "depolarizing",
-    strength: Any = "0:0.2:0.02",
+    strength: Any = DEFAULT_STRENGTH,
     engine: str | Iterable[str] = "lightcone",
     shots: int | None = None,
     seeds: int = 1,

@@ -13,6 +13,7 @@ from torch import Tensor
 from circuits.compile import Compiled, compile_circuit
 from circuits.engines.aer.reach import Turn, find_aliases, find_reach, read_steps
 from circuits.engines.aer.run import Program, Rows, Runner, make_program
+from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
 from noise_models import Noise
 
@@ -67,8 +68,7 @@ class AerEngine:
         whole_register: bool = False,
         memory_budget: int = MEMORY_BUDGET,
     ) -> None:
-        if shots is not None and (not isinstance(shots, int) or isinstance(shots, bool) or shots < 1):
-            raise ValueError(f"shots: got {shots!r}, expected a whole number of at least 1, or None for exact values")
+        check_shots(shots)
         if method not in METHODS:
             raise ValueError(f"method: got {method!r}, expected one of {', '.join(METHODS)}")
         if method == "statevector" and shots is None and noise is not None:
