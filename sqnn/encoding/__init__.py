@@ -1,4 +1,7 @@
-"""Spike encoders: images in [0, 1] become trains `[time, batch, *features]`, and come back."""
+"""Spike encoders: values in [0, 1] become trains `[time, batch, *features]`, and come back.
+
+Beside the codes: the gradients of those made of binary digits, ranges that bring values into [0, 1], and decoders.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,29 @@ from types import MappingProxyType
 from typing import Any
 
 from sqnn.encoding.base import Encoder
+from sqnn.encoding.bitplane import BitPlane
+from sqnn.encoding.decoding import DECODERS, ByRate, ByWeight, Decoder, make_decoder
 from sqnn.encoding.direct import Direct
 from sqnn.encoding.latency import Latency
 from sqnn.encoding.phase import WeightedPhase
+from sqnn.encoding.plane_surrogates import (
+    PLAIN_SURROGATES,
+    PLANE_SURROGATES,
+    Detached,
+    FourierSine,
+    PlaneSurrogate,
+    SigmoidSine,
+    StraightThrough,
+    TanhSine,
+    make_plane_surrogate,
+)
+from sqnn.encoding.planes import MAX_PLANES, bits
+from sqnn.encoding.ranges import MIN_WIDTH, RANGES, FixedRange, LearnedRange, Range, RunningRange, make_range
 from sqnn.encoding.rate import Rate
+from sqnn.encoding.rescaling import RESCALINGS, rescaling_factors
 
 ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
-    {"direct": Direct, "rate": Rate, "latency": Latency, "phase": WeightedPhase}
+    {"direct": Direct, "rate": Rate, "latency": Latency, "phase": WeightedPhase, "bitplane": BitPlane}
 )
 
 
@@ -27,4 +46,38 @@ def make_encoder(name: str, timesteps: int, **options: Any) -> Encoder:
     return ENCODERS[name](timesteps, **options)
 
 
-__all__ = ["ENCODERS", "Direct", "Encoder", "Latency", "Rate", "WeightedPhase", "make_encoder"]
+__all__ = [
+    "DECODERS",
+    "ENCODERS",
+    "MAX_PLANES",
+    "MIN_WIDTH",
+    "PLAIN_SURROGATES",
+    "PLANE_SURROGATES",
+    "RANGES",
+    "RESCALINGS",
+    "BitPlane",
+    "ByRate",
+    "ByWeight",
+    "Decoder",
+    "Detached",
+    "Direct",
+    "Encoder",
+    "FixedRange",
+    "FourierSine",
+    "Latency",
+    "LearnedRange",
+    "PlaneSurrogate",
+    "Range",
+    "Rate",
+    "RunningRange",
+    "SigmoidSine",
+    "StraightThrough",
+    "TanhSine",
+    "WeightedPhase",
+    "bits",
+    "make_decoder",
+    "make_encoder",
+    "make_plane_surrogate",
+    "make_range",
+    "rescaling_factors",
+]

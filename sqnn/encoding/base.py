@@ -1,4 +1,4 @@
-"""What every encoder shares: the verbs `encode` and `decode`, and the checks where data enters."""
+"""What every encoder shares: the verbs `encode`, `emit` and `decode`, and the checks where data enters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+
+from sqnn.encoding.weighting import weighted_mean
 
 
 class Encoder(nn.Module, ABC):
@@ -28,19 +30,38 @@ class Encoder(nn.Module, ABC):
         """Distance between neighbouring decodable values (0: continuous; None: decoding is random)."""
         return None
 
-    @abstractmethod
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """What each step counts, `timesteps` numbers: images = sum_t weights[t] s_t / `weight_total`."""
+        return (1.0,) * self.timesteps
+
+    @property
+    def weight_total(self) -> float:
+        """What the weighted steps of a white pixel add up to."""
+        return float(self.timesteps)
+
     def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Images `[batch, *features]` in [0, 1] to spikes `[time, batch, *features]`.
 
         `generator` is read by random encoders only. Raises `ValueError` on images outside [0, 1].
         """
+        check_images(images)
+        return self.emit(images, generator)
 
     @abstractmethod
+    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Same as `encode` for values `[batch, *features]` that are in [0, 1] already: nothing looks at them.
+
+        Networks use it on what their own layers make.
+        """
+
     def decode(self, spikes: Tensor) -> Tensor:
         """Spikes `[time, batch, *features]` back to images `[batch, *features]` in [0, 1].
 
         Raises `ValueError` when the first dimension is not `timesteps`.
         """
+        check_spikes(spikes, self.timesteps)
+        return weighted_mean(spikes, self.weights, self.weight_total)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Same as `encode`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_images, check_spikes
+from sqnn.encoding.base import Encoder
 
 
 class Direct(Encoder):
@@ -23,10 +23,5 @@ class Direct(Encoder):
     def step(self) -> float:
         return 0.0
 
-    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_images(images)
-        return images.expand(self.timesteps, *images.shape)
-
-    def decode(self, spikes: Tensor) -> Tensor:
-        check_spikes(spikes, self.timesteps)
-        return spikes.mean(0)
+    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return unit.expand(self.timesteps, *unit.shape)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_images, check_spikes
+from sqnn.encoding.base import Encoder, check_spikes
+from sqnn.encoding.emission import emit_spikes
+from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plain_surrogate
 
 
 class Latency(Encoder):
@@ -15,24 +17,37 @@ class Latency(Encoder):
 
     Images `[batch, *features]` in [0, 1] give spikes in {0, 1}, `[time, batch, *features]`, exactly one
     per pixel: a black pixel fires at the last step, which keeps the code unique. The T levels are
-    `step` = 1 / (T - 1) apart; halves round to even. No gradient reaches the images.
+    `step` = 1 / (T - 1) apart; halves round to even.
 
-    Raises `ValueError` on `timesteps` below 2, on images outside [0, 1], and, when decoding, on a pixel
-    that never spikes.
+    With `surrogate` "straight-through" the gradient is that of the hats S_t(x) = max(0, 1 - |x (T - 1) - (T - 1 - t)|),
+    linear between levels: -(T - 1) for the level below x, T - 1 for the one above, so that decoding by weight has slope
+    1. On a level it is that to the right, at the brightest that to the left. With "detached" (the default) no gradient
+    reaches the images.
+
+    Raises `ValueError` on `timesteps` below 2, on another surrogate, on images outside [0, 1], and, when decoding, on
+    a pixel that never spikes.
     """
 
     min_timesteps = 2
+
+    def __init__(self, timesteps: int, *, surrogate: str | PlaneSurrogate = "detached") -> None:
+        super().__init__(timesteps)
+        self.surrogate = make_plain_surrogate(surrogate)
 
     @property
     def step(self) -> float:
         return 1 / (self.timesteps - 1)
 
-    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_images(images)
-        last = self.timesteps - 1
-        times = last - (images.detach() * last).round().long()
-        spikes = images.new_zeros(self.timesteps, *images.shape)
-        return spikes.scatter_(0, times.unsqueeze(0), 1)
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return tuple(float(level) for level in range(self.timesteps - 1, -1, -1))
+
+    @property
+    def weight_total(self) -> float:
+        return float(self.timesteps - 1)
+
+    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return emit_spikes(unit, self._spikes, self._pull if self.surrogate.has_gradient else None)
 
     def decode(self, spikes: Tensor) -> Tensor:
         check_spikes(spikes, self.timesteps)
@@ -44,3 +59,19 @@ class Latency(Encoder):
         # argmax returns the first of equal maxima, which is the first spike.
         first = fired.to(torch.uint8).argmax(0)
         return (last - first).to(spikes.dtype) / last
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, surrogate={self.surrogate!r}"
+
+    def _spikes(self, unit: Tensor) -> Tensor:
+        last = self.timesteps - 1
+        times = last - (unit * last).round().long()
+        spikes = unit.new_zeros(self.timesteps, *unit.shape)
+        return spikes.scatter_(0, times.unsqueeze(0), 1)
+
+    def _pull(self, grads: Tensor, unit: Tensor) -> Tensor:
+        last = self.timesteps - 1
+        below = (unit.detach() * last).floor().clamp(0, last - 1).long().unsqueeze(0)
+        # A level fires at step last - level.
+        rise = grads.gather(0, last - 1 - below) - grads.gather(0, last - below)
+        return rise.squeeze(0) * last

@@ -7,10 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_count, check_images, check_spikes
-
-MAX_PLANES = 16
-"""Most bit planes: more than this many bits come close to the 24 that float32 resolves."""
+from sqnn.encoding.base import Encoder
+from sqnn.encoding.emission import emit_spikes
+from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plane_surrogate
+from sqnn.encoding.planes import bits, check_planes, plane_gradient
+from sqnn.encoding.rescaling import rescaling_factors
 
 
 class WeightedPhase(Encoder):
@@ -23,20 +24,29 @@ class WeightedPhase(Encoder):
     Images `[batch, *features]` in [0, 1] give `[time, batch, *features]` with time = whole periods of K.
     The 2^K levels are `step` = 1 / (2^K - 1) apart; halves round to even. `gain` counteracts the weak
     currents that the plane weights alone make: the mean over a period is only `gain` x (1 - 2^-K) / K.
-    No gradient reaches the images.
+    Gradients pass by any `surrogate` and `rescaling` of `BitPlane`, times `gain` 2^-k where the spikes have it;
+    with "detached" (the default) none reaches the images.
 
     Raises `ValueError` when `timesteps` is not a positive multiple of `planes`, `planes` is not 1 .. 16,
-    `gain` is not positive, a gain comes with unweighted planes, or images leave [0, 1].
+    `gain` is not positive, a gain comes with unweighted planes, a surrogate or rescaling is unknown, or images leave
+    [0, 1].
 
     Source: the spiking encoder of SQDR-CNN (arXiv 2512.03895). There 10 steps replay planes 1 and 2 of 8
     and a mean over time drops the weights; here periods are whole and decoding keeps the weights.
     """
 
-    def __init__(self, timesteps: int = 8, planes: int = 8, *, weighted: bool = True, gain: float = 1.0) -> None:
+    def __init__(
+        self,
+        timesteps: int = 8,
+        planes: int = 8,
+        *,
+        weighted: bool = True,
+        gain: float = 1.0,
+        surrogate: str | PlaneSurrogate = "detached",
+        rescaling: str = "order",
+    ) -> None:
         super().__init__(timesteps)
-        self.planes = check_count("planes", planes, 1)
-        if planes > MAX_PLANES:
-            raise ValueError(f"planes: got {planes}, expected at most {MAX_PLANES}")
+        self.planes = check_planes("planes", planes)
         if timesteps % planes:
             raise ValueError(f"timesteps: got {timesteps}, expected a multiple of planes = {planes}")
         if not (math.isfinite(gain) and gain > 0):
@@ -45,40 +55,50 @@ class WeightedPhase(Encoder):
             raise ValueError(f"gain: got {gain} with weighted=False, expected 1, as bare spikes are 0 or 1")
         self.weighted = weighted
         self.gain = gain
+        self.surrogate = make_plane_surrogate(surrogate)
+        self.rescaling = rescaling
+        self._heights = tuple(gain * 2.0**-k if weighted else 1.0 for k in range(1, planes + 1))
+        factors = rescaling_factors(rescaling, self.surrogate, planes)
+        self._factors = tuple(height * factor for height, factor in zip(self._heights, factors, strict=True))
 
     @property
     def step(self) -> float:
         return 1 / self._top
 
-    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_images(images)
-        exact = images.detach().to(torch.promote_types(images.dtype, torch.float32))
-        levels = (exact * self._top).round().clamp(0, self._top).long()
-        shifts = self._over_planes(list(range(self.planes - 1, -1, -1)), levels)
-        spikes = ((levels >> shifts) & 1).to(images.dtype)
-        if self.weighted:
-            spikes = spikes * self._over_planes(self._weights(self.gain), spikes[0])
-        return spikes.repeat(self.timesteps // self.planes, *(1 for _ in images.shape))
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """What a period's steps count: 2^K each where the spikes are weighted, else 2^(K-k)."""
+        period = [2.0 ** (self.planes if self.weighted else self.planes - k) for k in range(1, self.planes + 1)]
+        return tuple(period * self._periods)
 
-    def decode(self, spikes: Tensor) -> Tensor:
-        check_spikes(spikes, self.timesteps)
-        total = spikes.unflatten(0, (-1, self.planes)).mean(0)
-        weights = [1 / self.gain] * self.planes if self.weighted else self._weights(1.0)
-        levels: Tensor = (total * self._over_planes(weights, total[0])).sum(0) * (self._top + 1)
-        return levels / self._top
+    @property
+    def weight_total(self) -> float:
+        return self.gain * self._top * self._periods
+
+    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return emit_spikes(unit, self._spikes, self._pull if self.surrogate.has_gradient else None)
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, planes={self.planes}, weighted={self.weighted}, gain={self.gain}"
+        return (
+            f"{super().extra_repr()}, planes={self.planes}, weighted={self.weighted}, gain={self.gain}, "
+            f"surrogate={self.surrogate!r}, rescaling={self.rescaling!r}"
+        )
 
     @property
     def _top(self) -> int:
         """The brightest level, 2^K - 1."""
         return (1 << self.planes) - 1
 
-    def _weights(self, gain: float) -> list[float]:
-        return [gain * 2.0**-k for k in range(1, self.planes + 1)]
+    @property
+    def _periods(self) -> int:
+        return self.timesteps // self.planes
 
-    @staticmethod
-    def _over_planes(values: list[int] | list[float], like: Tensor) -> Tensor:
-        """One value per plane as `[planes, 1, ...]`, with the dtype and device of `like`."""
-        return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, *(1 for _ in like.shape))
+    def _spikes(self, unit: Tensor) -> Tensor:
+        spikes = bits(unit, self.planes)
+        if self.weighted:
+            for plane, height in zip(spikes.unbind(0), self._heights, strict=True):
+                plane.mul_(height)
+        return spikes.repeat(self._periods, *(1 for _ in unit.shape)) if self._periods > 1 else spikes
+
+    def _pull(self, grads: Tensor, unit: Tensor) -> Tensor:
+        return plane_gradient(grads, unit, self.surrogate, self._factors)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_images, check_spikes
+from sqnn.encoding.base import Encoder, check_images
+from sqnn.encoding.emission import emit_spikes
+from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plain_surrogate
 
 
 class Rate(Encoder):
@@ -15,28 +17,38 @@ class Rate(Encoder):
 
     Images `[batch, *features]` in [0, 1] give spikes in {0, 1}, `[time, batch, *features]`.
     Draws come from the caller's `torch.Generator` alone, on its own device, never from the global one.
-    Spikes are discrete: no gradient reaches the images.
+    With `surrogate` "straight-through" every step has slope 1, the exact derivative of its expectation; with
+    "detached" (the default) no gradient reaches the images.
 
-    Raises `ValueError` without a generator, on `timesteps` below 1 and on images outside [0, 1].
+    Raises `ValueError` without a generator, on `timesteps` below 1, on another surrogate and on images outside [0, 1].
     """
 
-    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __init__(self, timesteps: int, *, surrogate: str | PlaneSurrogate = "detached") -> None:
+        super().__init__(timesteps)
+        self.surrogate = make_plain_surrogate(surrogate)
+
+    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
         if generator is None:
             raise ValueError(
                 "generator: got None, expected a torch.Generator, such as torch.Generator().manual_seed(0)"
             )
-        check_images(images)
-        shape = (self.timesteps, *images.shape)
-        # A half-precision draw is so coarse that it would bias small probabilities.
-        dtype = torch.promote_types(images.dtype, torch.float32)
-        draws = torch.rand(shape, generator=generator, device=generator.device, dtype=dtype)
-        return (draws.to(images.device) < images.detach()).to(images.dtype)
 
-    def decode(self, spikes: Tensor) -> Tensor:
-        check_spikes(spikes, self.timesteps)
-        return spikes.mean(0)
+        def draw(unit: Tensor) -> Tensor:
+            # A half-precision draw is so coarse that it would bias small probabilities.
+            dtype = torch.promote_types(unit.dtype, torch.float32)
+            draws = torch.rand((self.timesteps, *unit.shape), generator=generator, device=generator.device, dtype=dtype)
+            return (draws.to(unit.device) < unit).to(unit.dtype)
+
+        return emit_spikes(unit, draw, _pull if self.surrogate.has_gradient else None)
 
     def standard_error(self, images: Tensor) -> Tensor:
         """Standard deviation of the decoded value, sqrt(x (1 - x) / T), per pixel `[batch, *features]`."""
         check_images(images)
         return (images * (1 - images) / self.timesteps).sqrt()
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, surrogate={self.surrogate!r}"
+
+
+def _pull(grads: Tensor, unit: Tensor) -> Tensor:
+    return grads.sum(0)
