@@ -15,7 +15,7 @@ DISTRIBUTIONS = ("noise_models", "circuits", "sqnn")
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"files"}),
     frozenset({"data", "neurons", "encoding"}),
-    frozenset({"frontends"}),
+    frozenset({"frontends", "hybrid"}),
     frozenset({"models"}),
     frozenset({"conversion", "plasticity", "explain", "metrics"}),
     frozenset({"training"}),

@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if os.environ.get(DEBUG) or not _out_of_memory(error):
             raise
-        return _complain("out of memory; take fewer n_qubits or channels, or a smaller batch_size")
+        return _complain("out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size")
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
         sweeping = "noise-sweep" in (sys.argv[1:] if arguments is None else arguments)[:1]
         goes_on = "the sweep goes on with the same command" if sweeping else GOES_ON

@@ -11,7 +11,7 @@ from sqnn.cli.options import given, model_options, option, read_config, with_opt
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.source import open_model
 from sqnn.metrics import count as count_parameters
-from sqnn.models import MODELS, ConfigError, create_model
+from sqnn.models import MODELS, ConfigError, create_model, require_circuit
 
 PANEL = "Which network"
 SHAPE_OPTIONS = [
@@ -40,6 +40,8 @@ def count(
 
     sqnn count --n-qubits 6 --channels 4,8,18 --draw
 
+    sqnn count --model has8-vgg --in-channels 3 --image-size 32x32
+
     sqnn count runs/mnist-0
     """
     check_json(json)
@@ -55,6 +57,8 @@ def count(
         if "image_size" in settings:
             settings["image_size"] = _size(settings["image_size"])
         model = create_model(title, **settings)
+    if draw:
+        require_circuit(model, "draw", draw)
     counts = count_parameters(model)
     parameter_table(title, counts)
     if draw:

@@ -12,6 +12,7 @@ from circuits import ENGINES
 from sqnn.cli.output import check_json, table, write_json
 from sqnn.cli.source import open_data, open_model
 from sqnn.data import DATASETS
+from sqnn.models import require_circuit
 from sqnn.training import SPLITS
 from sqnn.training import evaluate as measure
 
@@ -49,29 +50,35 @@ def evaluate(
     check_json(json)
     network: Any
     network, classes = open_model(path)
+    for name, value in (("noise", noise), ("engine", engine), ("shots", shots)):
+        if value is not None:
+            require_circuit(network, name, value)
     images = open_data(path, data, data_dir)
     if (noise, engine, shots) != (None, None, None):
         kept = getattr(network.circuit.engine, "shots", None)
         spoiled = network.circuit.noise if noise is None else noise
         network = network.with_noise(spoiled, engine, kept if shots is None else shots)
     score = measure(network, images, split, progress=progress)
+    circuit = _circuit(getattr(network, "circuit", None))
     table(
         f"{path} on {images.name}, {split}",
         ("", "value"),
         [
             ("images", f"{score.images:,}"),
-            ("circuit", _circuit(network.circuit)),
+            *([] if circuit is None else [("circuit", circuit)]),
             ("accuracy", f"{score.accuracy:.2%}"),
             ("cross-entropy", f"{score.loss:.4f} nats"),
         ],
     )
     rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
     table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
-    write_json(json, {"path": str(path), "data": images.name, "circuit": _circuit(network.circuit), **asdict(score)})
+    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **asdict(score)})
 
 
-def _circuit(layer: Any) -> str:
-    """Say who evaluates the circuit and under which noise."""
+def _circuit(layer: Any) -> str | None:
+    """Say who evaluates the circuit and under which noise; None where there is no circuit."""
+    if layer is None:
+        return None
     shots = getattr(layer.engine, "shots", None)
     noise = "without noise" if layer.noise is None else f"under {layer.noise}"
     return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,31 +27,41 @@ def option(name: str, kind: Any, help: str, panel: str = "Options", default: Any
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def config_options(config_class: Any, panel: str, skip: Iterable[str] = ()) -> Parameters:
-    """Return one option for each field of a configuration, its default told in the help."""
-    hints = typing.get_type_hints(config_class)
+def model_options(models: Mapping[str, Any] = MODELS) -> Parameters:
+    """Return the options of every network, those of most networks first.
+
+    One that several networks have appears once, in a panel that names them; its help tells where they differ.
+    """
+    owners: dict[str, dict[str, Any]] = {}
+    kinds: dict[str, Any] = {}
+    for model, network in models.items():
+        hints = typing.get_type_hints(network.config_class)
+        for field in dataclasses.fields(network.config_class):
+            if field.name not in ModelConfig.data_fields:
+                owners.setdefault(field.name, {})[model] = field
+                kinds.setdefault(field.name, _scalar(hints[field.name]))
     found = []
-    for field in dataclasses.fields(config_class):
-        if field.name in skip:
-            continue
-        kind = _scalar(hints[field.name])
-        default = "" if field.default is None or field.default == () else f" (default: {_shown(field.default)})"
-        found.append(option(field.name, kind, f"{field.metadata['help']}{default}", panel))
+    for name, fields in sorted(owners.items(), key=lambda item: -len(item[1])):
+        shared = len(models) > 1 and len(fields) == len(models)
+        found.append(
+            option(name, kinds[name], _help(fields), "Every model" if shared else f"Model: {', '.join(fields)}")
+        )
     return found
 
 
-def model_options() -> Parameters:
-    """Return the options of every model; one that several models share appears once."""
-    merged: dict[str, inspect.Parameter] = {}
-    for name, network in MODELS.items():
-        for parameter in config_options(network.config_class, f"Model: {name}", skip=ModelConfig.data_fields):
-            merged.setdefault(parameter.name, parameter)
-    return list(merged.values())
-
-
-def training_options() -> Parameters:
-    """Return the options of the training loop."""
-    return config_options(TrainingConfig, "Training")
+def training_options(models: Mapping[str, Any] = MODELS) -> Parameters:
+    """Return the options of the training loop; the help tells where a network has a default of its own."""
+    hints = typing.get_type_hints(TrainingConfig)
+    found = []
+    for field in dataclasses.fields(TrainingConfig):
+        own = {
+            model: network.training_defaults[field.name]
+            for model, network in models.items()
+            if field.name in getattr(network, "training_defaults", {})
+        }
+        text = f"{field.metadata['help']}{_defaults(field.default, own)}"
+        found.append(option(field.name, _scalar(hints[field.name]), text, "Training"))
+    return found
 
 
 def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -105,12 +115,27 @@ def check_kinds(settings: dict[str, Any], options: Parameters) -> None:
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options that the user gave, lists of numbers parsed."""
-    return {name: parse_widths(name, value) for name, value in values.items() if value is not None}
+    lists = list_names()
+    return {
+        name: parse_widths(name, value) if name in lists else value
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def list_names(models: Mapping[str, Any] = MODELS) -> frozenset[str]:
+    """Return the names of the options that are lists of whole numbers, of any length, in some network."""
+    return frozenset(
+        name
+        for network in models.values()
+        for name, hint in typing.get_type_hints(network.config_class).items()
+        if _required(hint) == tuple[int, ...]
+    )
 
 
 def parse_widths(name: str, value: Any) -> Any:
-    """Return a text such as "2,4,8" as whole numbers where the option is a list of widths."""
-    if name not in ("channels", "mlp_hidden") or not isinstance(value, str):
+    """Return a text such as "2,4,8" as whole numbers; what is no text stays as it is."""
+    if not isinstance(value, str):
         return value
     try:
         return tuple(int(part) for part in value.split(",") if part.strip())
@@ -129,12 +154,45 @@ def split_training(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
 
 def _scalar(hint: Any) -> Any:
     """Return the type that the command line reads for a field; lists of numbers come as text."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    hint = _required(hint)
     return hint if hint in (int, float, bool, str, Path) else str
+
+
+def _required(hint: Any) -> Any:
+    """Return the type that a value has where there is one: int for int | None."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    return hint
+
+
+def _help(fields: Mapping[str, Any]) -> str:
+    """Return the help of one option of several networks: one sentence, or one for each group that has its own."""
+    texts: dict[str, dict[str, Any]] = {}
+    for model, field in fields.items():
+        texts.setdefault(field.metadata["help"], {})[model] = field.default
+    told = {text: f"{text}{_defaults(next(iter(defaults.values())), defaults)}" for text, defaults in texts.items()}
+    if len(told) == 1:
+        return next(iter(told.values()))
+    return ". ".join(f"{', '.join(texts[text])}: {sentence}" for text, sentence in told.items())
+
+
+def _defaults(common: Any, own: Mapping[str, Any]) -> str:
+    """Return the default in words, and behind it those of the networks that have another: (default: 1; a, b: 2)."""
+    groups: dict[str, list[str]] = {}
+    for model, value in own.items():
+        if value != common:
+            groups.setdefault(_shown(value), []).append(model)
+    if not groups and common in (None, ()):
+        return ""  # the sentence itself says what happens
+    others = [f"; {', '.join(models)}: {value}" for value, models in groups.items()]
+    return f" (default: {_shown(common)}{''.join(others)})"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value in (None, ()):
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -21,7 +21,7 @@ from sqnn.cli.output import check_json, console, parameter_table, table, write_j
 from sqnn.cli.source import named_data
 from sqnn.data import DATASETS
 from sqnn.metrics import count
-from sqnn.models import MODELS, ConfigError, create_model
+from sqnn.models import MODELS, ConfigError, create_model, model_class
 from sqnn.training import Run, TrainingConfig, fit, resume
 
 PANEL = "What to train, on what, and where to put it"
@@ -61,6 +61,8 @@ def train(
 
     sqnn train --encoding direct --timesteps 4 --readout membrane --n-qubits 6
 
+    sqnn train --model has8-vgg --data mnist --data-dir DIR --epochs 3
+
     sqnn train --resume runs/mnist-0
     """
     settings = given({**read_config(config), **given(values)})
@@ -84,7 +86,7 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) ->
     training, model_settings = split_training(
         {key: value for key, value in settings.items() if key not in ("data_dir", "validation")}
     )
-    seed = TrainingConfig.from_dict(training).seed
+    seed = TrainingConfig.for_model(model_class(name), training).seed
     source: dict[str, Any] = {key: settings[key] for key in ("data_dir", "validation") if key in settings}
     data = named_data(data_name, **source)
     model = create_model(name, data, seed=seed, **model_settings)

@@ -19,7 +19,16 @@ from torch import Tensor, nn
 from sqnn.data import ImageData, Split
 from sqnn.experiments.threads import one_thread
 from sqnn.metrics import count
-from sqnn.models import ConfigError, ModelFileError, build, load_model, load_weights, model_class, model_name
+from sqnn.models import (
+    ConfigError,
+    ModelFileError,
+    build,
+    load_model,
+    load_weights,
+    model_class,
+    model_name,
+    require_circuit,
+)
 from sqnn.training import SPLITS, Run, RunFolder
 
 BATCH = 512
@@ -186,6 +195,7 @@ def _open(model: Any, source: _Source, split: str, images: int | None, number: i
         network = load_model(RunFolder(path).model if path.is_dir() else path)
     else:
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")
+    require_circuit(network, "models", label)
     settings = folder.read_settings() if folder is not None else {}
     data = source.of(label, folder)
     chosen = _first(data, split, images)
@@ -217,8 +227,6 @@ def _first(data: Any, split: str, images: int | None) -> Split:
 
 
 def _check_fit(label: str, model: Any, data: ImageData) -> None:
-    if not callable(getattr(model, "angles", None)):
-        raise ConfigError(f"models: {label} has no quantum circuit, expected a network with one")
     for field in model.config.data_fields:
         theirs, ours = getattr(data, field), getattr(model.config, field)
         if theirs != ours:

@@ -44,6 +44,10 @@ class ParameterCount:
 def count(model: nn.Module) -> ParameterCount:
     """Count the trainable parameters of a network by the parts that its class declares.
 
+    `parts` of the class maps names of modules to spiking, quantum or classical. A parameter is of the kind of the first
+    component of its dotted name that is there: with {"ann": "classical", "snn": "spiking"} the weight
+    `stages.0.snn.conv.weight` is spiking.
+
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
     numbers = {"spiking": 0, "quantum": 0, "classical": 0}
@@ -51,10 +55,10 @@ def count(model: nn.Module) -> ParameterCount:
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        child = name.split(".")[0]
-        if child not in parts:
+        declared = [parts[component] for component in name.split(".") if component in parts]
+        if not declared:
             raise ValueError(f"model: {type(model).__name__} declares no part for its parameter {name}")
-        numbers[parts[child]] += parameter.numel()
+        numbers[declared[0]] += parameter.numel()
     dead = sum(
         layer.circuit.n_weights - layer.n_effective_weights
         for layer in model.modules()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from circuits import ReuploadLayer
 from sqnn.models.config import ConfigError, ModelConfig
+from sqnn.models.has8 import HAS8VGG, HAS8ResNet
 from sqnn.models.sqdr_cnn import SQDRCNN
 
-MODELS: Mapping[str, Any] = MappingProxyType({"sqdr-cnn": SQDRCNN})
+MODELS: Mapping[str, Any] = MappingProxyType({"sqdr-cnn": SQDRCNN, "has8-vgg": HAS8VGG, "has8-resnet": HAS8ResNet})
 
 
 class DataShape(Protocol):
@@ -57,7 +60,28 @@ def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **o
         for field in shape.keys() & options.keys():
             raise ConfigError(f"{field}: is taken from the data ({shape[field]}), got {options[field]!r} beside it")
         options = {**shape, **options}
+    _check_owner(name, options)
     return build(name, config_class.from_dict(options), seed=seed)
+
+
+def _check_owner(name: str, options: Iterable[str]) -> None:
+    """Raise ConfigError naming the first option that belongs to other networks than `name`, and to which."""
+    fields = {model: [field.name for field in dataclasses.fields(MODELS[model].config_class)] for model in MODELS}
+    for field in options:
+        owners = [model for model, known in fields.items() if field in known]
+        if owners and name not in owners:
+            raise ConfigError(
+                f"{field}: is an option of {', '.join(owners)}, and {name} has none such; it has "
+                f"{', '.join(known for known in fields[name] if known not in ModelConfig.data_fields)}"
+            )
+
+
+def require_circuit(model: nn.Module, name: str, value: object) -> None:
+    """Raise ConfigError unless the network has a quantum circuit, which alone the argument called `name` is about."""
+    if not isinstance(getattr(model, "circuit", None), ReuploadLayer):
+        raise ConfigError(
+            f"{name}: got {value!r}, expected a network with a quantum circuit; {model_name(model)} has none"
+        )
 
 
 def build(name: str, config: ModelConfig, *, seed: int = 0) -> nn.Module:

@@ -1,5 +1,6 @@
 """The one training loop, through which every network of the package learns."""
 
+from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import CheckpointError, SafeCheckpointIO
 from sqnn.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from sqnn.training.evaluate import SPLITS, Evaluation, evaluate, predict
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingConfig",
     "evaluate",
     "fit",
+    "keep_freed_memory",
     "predict",
     "resume",
     "versions",

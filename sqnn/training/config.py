@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -47,6 +48,14 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def for_model(cls, model: Any, values: Mapping[str, Any]) -> Self:
+        """Build from plain values; what they leave out is as the network, or its class, says in `training_defaults`.
+
+        ConfigError as in `from_dict`.
+        """
+        return cls.from_dict({**getattr(model, "training_defaults", {}), **values})
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -40,13 +40,15 @@ def fit(
 ) -> Run:
     """Train `model` on `data.train`, choose the epoch by `data.validation`, read `data.test` once; return the Run.
 
-    `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...). `out` is the run's folder,
-    by default the first free of runs/<model>-<data>-<n>. `trainer` goes to `lightning.Trainer` (accelerator, devices,
+    `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
+    the network's class states in `training_defaults`, or else TrainingConfig's default. `out` is the run's folder, by
+    default the first free of runs/<model>-<data>-<n>. `trainer` goes to `lightning.Trainer` (accelerator, devices,
     strategy, ...). `model` ends with the weights of its best epoch.
 
-    Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run.
+    Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run, NotFiniteError where the
+    loss or the weights become infinite or NaN.
     """
-    config = TrainingConfig.from_dict(training)
+    config = TrainingConfig.for_model(model, training)
     check_fit(model, data)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
         raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")

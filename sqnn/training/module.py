@@ -22,9 +22,11 @@ MIN_ONE_CYCLE_STEPS = 8
 EVALUATION_SEED = 0
 """Seed of random encoders in evaluation, so that two evaluations of one network agree."""
 
+WEIGHTS = "weights became infinite or NaN"
+
 
 class NotFiniteError(RuntimeError):
-    """The training loss became NaN or infinite."""
+    """The training loss, a weight or a running statistic became NaN or infinite."""
 
 
 class Classifier(pl.LightningModule):
@@ -58,9 +60,9 @@ class Classifier(pl.LightningModule):
             logits = self(images)
         except ValueError as error:
             # A circuit refuses angles that are not finite before there is a loss to look at.
-            if all(torch.isfinite(p).all() for p in self.model.parameters()):
+            if _finite(self.model):
                 raise
-            raise self._not_finite("weights became infinite or NaN") from error
+            raise self._not_finite(WEIGHTS) from error
         loss = F.cross_entropy(logits, labels)
         if not torch.isfinite(loss):
             raise self._not_finite(f"loss became {loss.item()}")
@@ -68,6 +70,11 @@ class Classifier(pl.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_index: int) -> None:
+        # A membrane that is NaN reaches no threshold: behind a silent neuron the loss stays finite for ever.
+        if self.trainer.is_last_batch and not _finite(self.model):
+            raise self._not_finite(WEIGHTS)
 
     def _not_finite(self, what: str) -> NotFiniteError:
         return NotFiniteError(f"{what} in epoch {self.current_epoch + 1}; lower learning_rate or gradient_clip")
@@ -117,3 +124,8 @@ class Classifier(pl.LightningModule):
         else:
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _finite(model: nn.Module) -> bool:
+    """Say whether all that the network keeps is finite: its weights, and the statistics of its norms and ranges."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values())

@@ -21,7 +21,7 @@ from torch.testing import assert_close
 
 import sqnn
 from sqnn.cli import main
-from sqnn.models import SQDRCNNConfig
+from sqnn.models import ModelConfig
 from sqnn.training import Classifier, TrainingConfig
 
 SMALL = ("--channels", "2,3", "--n-qubits", "3", "--epochs", "1", "--no-progress")
@@ -174,11 +174,11 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     monkeypatch.setenv("COLUMNS", "200")
     main(["train", "--help"])
     printed = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
-    fields = [*dataclasses.fields(TrainingConfig), *dataclasses.fields(SQDRCNNConfig)]
-    names = {field.name for field in fields} - set(SQDRCNNConfig.data_fields)
+    classes = [TrainingConfig, *(network.config_class for network in sqnn.MODELS.values())]
+    names = {field.name for each in classes for field in dataclasses.fields(each)} - set(ModelConfig.data_fields)
     missing = [name for name in ("accelerator", *names) if f"--{name.replace('_', '-')} " not in f"{printed} "]
     assert missing == []
-    assert f"(default: {TrainingConfig().learning_rate})" in printed
+    assert f"(default: {TrainingConfig().epochs})" in printed
     assert "(default: phase)" in printed
 
 
@@ -224,4 +224,5 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(here: Path, tmp_path
 
 def test_a_full_memory_is_one_line(capsys) -> None:
     assert main(["count", "--n-qubits", "1000000000000"]) == 2
-    assert capsys.readouterr().err == "sqnn: out of memory; take fewer n_qubits or channels, or a smaller batch_size\n"
+    expected = "sqnn: out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size\n"
+    assert capsys.readouterr().err == expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from torch import nn
 
@@ -96,6 +98,45 @@ def test_a_parameter_of_no_part_is_refused() -> None:
 def test_a_network_without_declared_parts_is_refused() -> None:
     with pytest.raises(ValueError, match="model: Linear declares no part for its parameter weight"):
         sqnn.count(nn.Linear(2, 2))
+
+
+class Branches(nn.Module):
+    """A stage of two branches, one of which holds a module called as a part that stands further left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ann = nn.Conv2d(2, 3, 3)  # 2 x 9 x 3 + 3 = 57
+        self.snn = nn.ModuleDict({"linear": nn.Linear(5, 4), "ann": nn.BatchNorm1d(4)})  # 24 and 8
+
+
+class Nested(nn.Module):
+    """Parts within a list; nothing but their own names tells their kind."""
+
+    parts: ClassVar[dict[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList([Branches(), Branches()])
+        self.classifier = nn.Linear(4, 10)  # 50
+
+
+def test_a_part_may_stand_within_a_list() -> None:
+    counted = sqnn.count(Nested())
+    assert (counted.classical, counted.spiking, counted.quantum) == (2 * 57 + 50, 2 * (24 + 8), 0)
+    assert counted.total == counted.effective == sum(p.numel() for p in Nested().parameters())
+
+
+def test_a_nested_parameter_of_no_part_is_refused() -> None:
+    model = Nested()
+    model.stages.append(nn.Linear(2, 2))
+    with pytest.raises(ValueError, match=r"model: Nested declares no part for its parameter stages\.2\.weight"):
+        sqnn.count(model)
+
+
+@pytest.mark.parametrize("name", sqnn.MODELS)
+def test_every_parameter_of_every_network_belongs_to_a_part(name: str) -> None:
+    model = sqnn.create_model(name, image_size=(8, 8))
+    assert sqnn.count(model).total == sum(p.numel() for p in model.parameters())
 
 
 def test_head_narrower_than_the_classes_is_refused() -> None:

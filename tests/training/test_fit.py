@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 import sqnn
 from sqnn.data import Split
@@ -131,6 +133,62 @@ def test_weights_that_are_not_finite_are_told_before_the_circuit_complains(digit
     torch.nn.init.constant_(model.frontend.linear.bias, float("nan"))
     with pytest.raises(NotFiniteError, match=r"^weights became infinite or NaN in epoch 1; lower learning_rate"):
         fit(model, digits, out=tmp_path / "run", **QUIET)
+
+
+def test_weights_that_hide_behind_silent_neurons_are_noticed(digits, make_model, tmp_path) -> None:
+    """A membrane that is NaN never fires: the circuit reads angles of 0, and the loss is finite in every step."""
+    model = make_model()
+    torch.nn.init.constant_(model.frontend.linear.bias, float("nan"))
+    batch = digits.train.floats(slice(8)), digits.train.labels[:8]
+    assert torch.isfinite(torch.nn.functional.cross_entropy(model(batch[0]), batch[1]))
+    out = tmp_path / "run"
+    with pytest.raises(NotFiniteError, match=r"^weights became infinite or NaN in epoch 1; lower learning_rate"):
+        fit(model, digits, out=out, gradient_clip=0.0, **QUIET)
+    assert not list(out.rglob("*.ckpt")), "the spoiled weights were kept"
+
+
+@pytest.mark.parametrize("stage", [0, -1])
+def test_a_branch_that_fell_silent_for_good_is_noticed(digits, tmp_path, stage: int) -> None:
+    """Of a NaN in the first stage no loss ever tells; from the last one, gradients spoil the stages before it."""
+    model = sqnn.create_model("has8-vgg", digits, width=2, depth=1, hidden=(4,))
+    weights = next(p for name, p in model.stages[stage].snn.named_parameters() if name.endswith("weight"))
+    torch.nn.init.constant_(weights, float("nan"))
+    assert torch.isfinite(model(digits.train.floats(slice(8)))).all()
+    with pytest.raises(NotFiniteError, match=r"^weights became infinite or NaN in epoch 1"):
+        fit(model, digits, out=tmp_path / "run", gradient_clip=0.0, **QUIET)
+
+
+def test_statistics_that_are_not_finite_are_noticed(digits, make_model, tmp_path) -> None:
+    """Training does not read a norm's running mean, evaluation does: its channel would be silent."""
+    model = make_model()
+    model.frontend.blocks[-1].norm.running_mean[0] = float("inf")
+    with pytest.raises(NotFiniteError, match=r"^weights became infinite or NaN in epoch 1"):
+        fit(model, digits, out=tmp_path / "run", **QUIET)
+
+
+def test_a_network_may_have_training_defaults_of_its_own(digits, make_model, tmp_path, monkeypatch) -> None:
+    model = make_model()
+    monkeypatch.setattr(type(model), "training_defaults", {"learning_rate": 0.003, "epochs": 1}, raising=False)
+    for rate, given in ((0.003, {}), (0.02, {"learning_rate": 0.02})):
+        run = fit(make_model(), digits, out=tmp_path / str(rate), seed=3, batch_size=80, progress=False, **given)
+        stored = yaml.safe_load((run.folder / "settings.yaml").read_text())["training"]
+        assert stored == TrainingConfig(learning_rate=rate, epochs=1, seed=3, batch_size=80).to_dict()
+
+
+def test_a_mistaken_training_default_is_refused_as_a_setting_is() -> None:
+    class Mistaken:
+        training_defaults: ClassVar[dict[str, float]] = {"learning_rate": -1.0}
+
+    with pytest.raises(ConfigError, match=r"learning_rate: got -1\.0"):
+        TrainingConfig.for_model(Mistaken, {})
+    assert TrainingConfig.for_model(Mistaken, {"learning_rate": 0.5}) == TrainingConfig(learning_rate=0.5)
+    assert TrainingConfig.for_model(torch.nn.Linear(1, 1), {}) == TrainingConfig()
+
+
+@pytest.mark.parametrize("name", sqnn.MODELS)
+def test_the_training_defaults_of_every_network_are_settings(name: str) -> None:
+    stated = dict(getattr(sqnn.MODELS[name], "training_defaults", {}))
+    assert TrainingConfig.for_model(sqnn.MODELS[name], {}) == TrainingConfig(**stated)
 
 
 @pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "constant"])

@@ -1,0 +1,129 @@
+"""Every choice of the layer-wise hybrid networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqnn.encoding import DECODERS, ENCODERS, PLANE_SURROGATES, RANGES, RESCALINGS, Encoder, make_encoder
+from sqnn.models.config import ModelConfig, option, require, require_one_of
+from sqnn.neurons import BETA_MARGIN, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES
+
+TWINS: tuple[str, ...] = ("ann", "snn")
+"""Networks of one kind, widened until they have as many parameters as the hybrid."""
+VARIANTS: tuple[str, ...] = ("hybrid", *TWINS, "no-snn", "no-ann")
+MIN_SIZE = 8
+"""Smallest height and width of an image, in pixels."""
+BIT_CODES = ("bitplane", "phase")
+"""Encodings whose steps are binary digits: the smooth surrogates are theirs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HAS8Config(ModelConfig):
+    """What the two forms share. Raises ConfigError, naming the field, on a value that builds no network.
+
+    Variants: `hybrid` has both branches in every stage. `ann` and `snn` are its twins of one kind, all widths scaled by
+    one factor until they have as many parameters; `snn` encodes the image once, and spikes travel to the last stage.
+    `no-snn` and `no-ann` are the hybrid without a branch, for ablations: nothing is widened.
+    """
+
+    variant: str = option("hybrid", f"what to build: {', '.join(VARIANTS)}")
+    encoding: str = option("bitplane", f"how pixels become spikes: {', '.join(ENCODERS)}")
+    timesteps: int = option(8, "steps of the spiking branches: the bit planes of the bitplane encoding")
+    encoding_surrogate: str | None = option(
+        None,
+        f"gradient of the encoding: {', '.join(PLANE_SURROGATES)}; rate and latency have the last two "
+        "(default: sigmoid-sine for bits, straight-through for others)",
+    )
+    rescaling: str = option("order", f"weights of the planes' gradients: {', '.join(RESCALINGS)}")
+    encoding_range: str = option("running", f"how inner values are brought into [0, 1]: {', '.join(RANGES)}")
+    decoding: str = option("weight", f"how spikes become values: {', '.join(DECODERS)}")
+    neuron: str = option("lif", f"neuron model: {', '.join(NEURONS)}")
+    beta: float = option(0.5, "decay of a lif neuron per step, in (0, 1)")
+    learn_beta: bool = option(False, "learn one decay per channel (lif only)")
+    threshold: float = option(1.0, "firing threshold")
+    learn_threshold: bool = option(False, "learn one threshold per channel")
+    reset: str = option("subtract", f"what a spike does to the membrane: {', '.join(RESETS)}")
+    detach_reset: bool = option(False, "keep the gradient from flowing through the reset")
+    initial_membrane: float = option(0.0, "membrane at the first step, in thresholds")
+    surrogate: str = option("atan", f"surrogate gradient: {', '.join(SURROGATES)}")
+
+    def validate(self) -> None:
+        super().validate()
+        for name, valid in (
+            ("variant", VARIANTS),
+            ("encoding", ENCODERS),
+            ("rescaling", RESCALINGS),
+            ("encoding_range", RANGES),
+            ("decoding", DECODERS),
+            ("neuron", NEURONS),
+            ("reset", RESETS),
+            ("surrogate", SURROGATES),
+        ):
+            require_one_of(name, getattr(self, name), valid)
+        require(min(self.image_size) >= MIN_SIZE, "image_size", self.image_size, f"at least {MIN_SIZE} x {MIN_SIZE}")
+        require(0 < self.beta < 1, "beta", self.beta, "a decay strictly between 0 and 1")
+        require(self.threshold > 0, "threshold", self.threshold, "a positive threshold")
+        learned = BETA_MARGIN < self.beta < 1 - BETA_MARGIN
+        require(learned or not self.learn_beta, "beta", self.beta, f"at least {BETA_MARGIN:g} from 0 and 1 if learned")
+        learned = self.threshold > MIN_THRESHOLD
+        require(learned or not self.learn_threshold, "threshold", self.threshold, f"above {MIN_THRESHOLD:g} if learned")
+        require(not self.learn_beta or self.neuron == "lif", "learn_beta", True, "neuron lif (an if has no decay)")
+        require(self.timesteps >= 1, "timesteps", self.timesteps, "at least 1")
+        chosen = self.gradient_surrogate
+        known = tuple(PLANE_SURROGATES) if self.encoding in BIT_CODES else ("straight-through", "detached")
+        require(chosen in known, "encoding_surrogate", chosen, f"one of {', '.join(known)} for {self.encoding}")
+        try:
+            self.make_encoder()
+        except ValueError as error:
+            require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
+
+    @property
+    def gradient_surrogate(self) -> str:
+        """Name of the surrogate by which gradients pass the encoders."""
+        if self.encoding_surrogate is not None:
+            return self.encoding_surrogate
+        return "sigmoid-sine" if self.encoding in BIT_CODES else "straight-through"
+
+    def make_encoder(self) -> Encoder:
+        """Build one encoder as chosen; ValueError where it refuses the number of steps."""
+        if self.encoding == "direct":
+            return make_encoder(self.encoding, self.timesteps)
+        options = {"surrogate": self.gradient_surrogate}
+        if self.encoding in BIT_CODES:
+            options["rescaling"] = self.rescaling
+        return make_encoder(self.encoding, self.timesteps, **options)
+
+
+def _positive(config: ModelConfig, *names: str) -> None:
+    for name in names:
+        require(getattr(config, name) >= 1, name, getattr(config, name), "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HAS8VGGConfig(HAS8Config):
+    """Choices of `has8-vgg`; the defaults are the paper's small form (c width 16, multiplier 2, depth 4)."""
+
+    width: int = option(16, "channels of the first convolution for each input channel; the paper has 16 and 24")
+    multiplier: int = option(2, "factor from the width of a convolution to that of the next")
+    depth: int = option(4, "convolutions after the first")
+    hidden: tuple[int, ...] = option((1024, 512), "widths of the dense layers before the classifier")
+
+    def validate(self) -> None:
+        super().validate()
+        _positive(self, "width", "multiplier")
+        require(self.depth >= 0, "depth", self.depth, "at least 0")
+        require(all(width > 0 for width in self.hidden), "hidden", self.hidden, "positive widths")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HAS8ResNetConfig(HAS8Config):
+    """Choices of `has8-resnet`; the defaults are the paper's small form (width 32, multiplier 2, depth 4)."""
+
+    width: int = option(32, "channels of the first stage; the paper has 32 and 64")
+    multiplier: int = option(2, "factor from the width of a stage to that of the next")
+    depth: int = option(4, "stages of residual blocks")
+    stage_blocks: int = option(2, "residual blocks of each stage")
+
+    def validate(self) -> None:
+        super().validate()
+        _positive(self, "width", "multiplier", "depth", "stage_blocks")

@@ -1,0 +1,195 @@
+"""HAS-8: networks of stages that are ordinary, spiking, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.encoding import FixedRange, LearnedRange, make_decoder, make_range
+from sqnn.hybrid import (
+    AnalogConv,
+    AnalogDense,
+    AnalogResidual,
+    EncodeDecode,
+    FusionBlock,
+    SpikingConv,
+    SpikingDense,
+    SpikingResidual,
+    SpikingStack,
+)
+from sqnn.models.config import ModelConfig
+from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.has8.plan import Layer, Stage, resnet, vgg
+from sqnn.models.has8.twins import matching_scale
+from sqnn.models.initial import reset_parameters
+from sqnn.neurons import LIF, make_neuron
+
+INNER_LOW, INNER_HIGH = -0.5, 3.5
+"""Where a learned range of a stage's input begins: a leaky ReLU of normalised values, and decoded spikes, fill it."""
+
+
+class GlobalAverage(nn.Module):
+    """Mean over height and width: `[batch, channels, height, width]` to `[batch, channels]`."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return values.mean((-2, -1))
+
+
+class HAS8(nn.Module):
+    """Layer-wise hybrid network: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
+
+    Every stage computes ann(x) + decode(spiking(encode(x))), both branches on the same input and of the same widths;
+    then comes an average pool, and at last one linear classifier. `stages` holds the fusion blocks in their order,
+    `after` what follows each. Random encoders draw from the `generator` passed to `forward`.
+
+    Source: HAS-8, arXiv 2509.24411. Deliberate differences from the published code: bits are rounded, binary and in one
+    order; ranges belong to the network instead of the batch; every neuron starts afresh in every call; pools act on
+    the sum of the branches (the same numbers, since pools are linear); an image is halved only while two pixels stay,
+    so that no weight of a convolution looks at padding alone; dense layers have batch norms, and the logits come from
+    a linear layer instead of spikes in [0, 1] plus a leaky ReLU.
+    """
+
+    config_class: ClassVar[type[ModelConfig]] = HAS8Config
+    parts: ClassVar[dict[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
+    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"learning_rate": 0.005})
+
+    def __init__(self, config: HAS8Config, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        plan = self._plan()
+        self.stages, self.after = self._build(plan, config.variant)
+        self.classifier = nn.Linear(plan[-1].layers[-1].outputs, config.num_classes)
+        reset_parameters(self, torch.Generator().manual_seed(0) if generator is None else generator)
+
+    @staticmethod
+    def plan(config: Any, scale: float = 1.0) -> list[Stage]:
+        """Return the stages for a configuration, all widths times `scale`."""
+        raise NotImplementedError
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        self._check(images)
+        values = images.contiguous(memory_format=torch.channels_last)
+        for stage, after in zip(self.stages, self.after, strict=True):
+            values = after(stage(values, generator))
+        logits: Tensor = self.classifier(values)
+        return logits
+
+    def _plan(self) -> list[Stage]:
+        """Return the stages, widened where the network is a twin of the hybrid."""
+        plan = self.plan(self.config)
+        if self.config.variant not in TWINS:
+            return plan
+        scale = matching_scale(
+            self._count(plan, "hybrid"), lambda scale: self._count(self.plan(self.config, scale), self.config.variant)
+        )
+        return self.plan(self.config, scale)
+
+    def _count(self, plan: list[Stage], variant: str) -> int:
+        """Return the number of parameters that a plan would come to."""
+        with torch.device("meta"):
+            stages, _ = self._build(plan, variant)
+            classifier = nn.Linear(plan[-1].layers[-1].outputs, self.config.num_classes)
+        return sum(p.numel() for part in (stages, classifier) for p in part.parameters())
+
+    def _build(self, plan: list[Stage], variant: str) -> tuple[nn.ModuleList, nn.ModuleList]:
+        """Return the fusion blocks of a plan and what follows each."""
+        if variant != "snn":
+            blocks = [self._stage(stage, variant, first=number == 0) for number, stage in enumerate(plan)]
+            return nn.ModuleList(blocks), nn.ModuleList(_pool(stage.after) for stage in plan)
+        # One encoder and one decoder: spikes travel from stage to stage.
+        layers: list[Layer] = []
+        after: list[nn.Module] = []
+        for stage in plan:
+            layers += stage.layers
+            after += [*(nn.Identity() for _ in stage.layers[1:]), _pool(stage.after)]
+        return nn.ModuleList([FusionBlock(None, self._spiking(layers, after, first=True))]), nn.ModuleList(
+            [nn.Identity()]
+        )
+
+    def _stage(self, stage: Stage, variant: str, first: bool) -> FusionBlock:
+        ann = None if variant == "no-ann" else nn.Sequential(*(_analog(layer) for layer in stage.layers))
+        if variant not in ("hybrid", "no-ann"):
+            return FusionBlock(ann, None)
+        return FusionBlock(ann, self._spiking(stage.layers, [nn.Identity() for _ in stage.layers], first))
+
+    def _spiking(self, layers: Sequence[Layer], after: list[nn.Module], first: bool) -> EncodeDecode:
+        name = self.config.encoding_range
+        if first:
+            values_range: nn.Module = FixedRange()  # images are in [0, 1]
+        else:
+            values_range = LearnedRange(INNER_LOW, INNER_HIGH) if name == "learned" else make_range(name)
+        encoder = self.config.make_encoder()
+        block = SpikingStack([self._spiking_layer(layer) for layer in layers], after)
+        return EncodeDecode(block, encoder, make_decoder(self.config.decoding, encoder), values_range)
+
+    def _spiking_layer(self, layer: Layer) -> nn.Module:
+        if layer.kind == "dense":
+            return SpikingDense(layer.inputs, layer.outputs, self._make_neuron)
+        if layer.kind == "residual":
+            return SpikingResidual(layer.inputs, layer.outputs, self._make_neuron, layer.stride)
+        return SpikingConv(layer.inputs, layer.outputs, self._make_neuron, layer.stride, layer.kernel)
+
+    def _make_neuron(self, channels: int) -> LIF:
+        c = self.config
+        leak = {"beta": c.beta, "learn_beta": c.learn_beta} if c.neuron == "lif" else {}
+        return make_neuron(
+            c.neuron,
+            **leak,
+            threshold=c.threshold,
+            reset=c.reset,
+            surrogate=c.surrogate,
+            detach_reset=c.detach_reset,
+            learn_threshold=c.learn_threshold,
+            channels=channels if c.learn_beta or c.learn_threshold else None,
+            initial_membrane=c.initial_membrane,
+        )
+
+    def _check(self, images: Tensor) -> None:
+        if not isinstance(images, Tensor):
+            raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor")
+        expected = (self.config.in_channels, *self.config.image_size)
+        if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+            raise ValueError(
+                f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]"
+            )
+        dtype = self.classifier.weight.dtype
+        if images.dtype != dtype:
+            raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")
+
+
+class HAS8VGG(HAS8):
+    """The VGG form: 1 + `depth` convolutions of growing width, dense layers `hidden`, a classifier."""
+
+    config_class: ClassVar[type[ModelConfig]] = HAS8VGGConfig
+
+    @staticmethod
+    def plan(config: Any, scale: float = 1.0) -> list[Stage]:
+        return vgg(config, scale)
+
+
+class HAS8ResNet(HAS8):
+    """The ResNet form: a stem, `depth` stages of `stage_blocks` residual blocks, a classifier."""
+
+    config_class: ClassVar[type[ModelConfig]] = HAS8ResNetConfig
+
+    @staticmethod
+    def plan(config: Any, scale: float = 1.0) -> list[Stage]:
+        return resnet(config, scale)
+
+
+def _analog(layer: Layer) -> nn.Module:
+    if layer.kind == "dense":
+        return AnalogDense(layer.inputs, layer.outputs)
+    if layer.kind == "residual":
+        return AnalogResidual(layer.inputs, layer.outputs, layer.stride)
+    return AnalogConv(layer.inputs, layer.outputs, layer.stride, layer.kernel)
+
+
+def _pool(after: str) -> nn.Module:
+    if after == "halve":
+        return nn.AvgPool2d(2, ceil_mode=True)
+    return GlobalAverage() if after == "average" else nn.Identity()

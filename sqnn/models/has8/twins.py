@@ -1,0 +1,26 @@
+"""How wide a network of one kind must be to have as many parameters as another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+HALVINGS = 20
+CANDIDATES = 40
+"""Factors tried around the crossing; widths are whole, so that each gives another count."""
+SPREAD = 0.02
+
+
+def matching_scale(target: int, count: Callable[[float], int]) -> float:
+    """Return the factor on all widths for which `count(factor)` parameters come closest to `target`.
+
+    `count` must grow with the factor. A crossing is found by bisection between 0 and a factor that is large enough,
+    then the closest of the neighbouring factors is taken; the smaller factor wins a tie.
+    """
+    low, high = 0.0, 1.0
+    while count(high) < target:
+        low, high = high, 2 * high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if count(middle) < target else (low, middle)
+    nearby = [high * (1 + SPREAD * step / CANDIDATES) for step in range(-CANDIDATES, CANDIDATES + 1)]
+    return min(nearby, key=lambda scale: (abs(count(scale) - target), scale))

@@ -1,0 +1,117 @@
+"""Options made from configurations: one for each name, and a help that says where networks differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from typing import Any
+
+import pytest
+
+import sqnn
+from sqnn.cli import main
+from sqnn.cli.options import list_names, model_options, parse_widths, training_options
+from sqnn.models import ConfigError, ModelConfig, option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class First(ModelConfig):
+    own: int | None = option(None, "a number (default: as many as there are)")
+    widths: tuple[int, ...] = option((), "widths")
+    neuron: str = option("if", "neuron model: if, lif")
+    fast: bool = option(False, "be quick")
+    code: str = option("phase", "how: phase")
+    share: float = option(0.1, "a share")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Second(ModelConfig):
+    neuron: str = option("lif", "neuron model: if, lif")
+    fast: bool = option(True, "be quick")
+    code: str = option("bits", "how: bits, rate")
+    share: float = option(0.1, "a share")
+    hidden: tuple[int, ...] | None = option((8, 4), "hidden widths")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Third(Second):
+    share: float = option(0.2, "a share")
+    hidden: tuple[int, ...] | None = option(None, "hidden widths")
+    depth: int = option(2, "stages")
+
+
+class A:
+    config_class = First
+
+
+class B:
+    config_class = Second
+    training_defaults: typing.ClassVar[dict[str, Any]] = {"learning_rate": 0.005, "epochs": 3}
+
+
+class C:
+    config_class = Third
+    training_defaults: typing.ClassVar[dict[str, Any]] = {"learning_rate": 0.005, "optimizer": "adam"}
+
+
+THREE = {"a": A, "b": B, "c": C}
+
+
+def told(parameters: list) -> dict[str, tuple[str, str]]:
+    """Panel and help of every option."""
+    infos = {p.name: typing.get_args(p.annotation)[1] for p in parameters}
+    return {name: (info.rich_help_panel, info.help) for name, info in infos.items()}
+
+
+def test_the_help_says_where_networks_differ() -> None:
+    assert told(model_options(THREE)) == {
+        "neuron": ("Every model", "neuron model: if, lif (default: if; b, c: lif)"),
+        "fast": ("Every model", "be quick (default: no; b, c: yes)"),
+        "code": ("Every model", "a: how: phase (default: phase). b, c: how: bits, rate (default: bits)"),
+        "share": ("Every model", "a share (default: 0.1; c: 0.2)"),
+        "hidden": ("Model: b, c", "hidden widths (default: 8,4; c: none)"),
+        "own": ("Model: a", "a number (default: as many as there are)"),
+        "widths": ("Model: a", "widths"),
+        "depth": ("Model: c", "stages (default: 2)"),
+    }
+
+
+def test_one_network_has_one_panel() -> None:
+    assert {panel for panel, _ in told(model_options({"c": C})).values()} == {"Model: c"}
+
+
+def test_the_help_of_training_says_where_networks_have_defaults_of_their_own() -> None:
+    found = {name: text for name, (_, text) in told(training_options(THREE)).items()}
+    assert found["learning_rate"] == "peak learning rate (default: 0.05; b, c: 0.005)"
+    assert found["epochs"] == "passes over the training images (default: 10; b: 3)"
+    assert found["optimizer"].endswith("(default: adam)")
+
+
+def test_lists_of_numbers_are_found_in_the_configurations() -> None:
+    assert list_names(THREE) == {"widths", "hidden"}
+    assert {"channels", "mlp_hidden"} <= list_names()
+    assert parse_widths("hidden", "8, 4,") == (8, 4)
+    assert parse_widths("hidden", [8, 4]) == [8, 4]
+    with pytest.raises(ConfigError, match="hidden: got '8;4', expected whole numbers with commas, such as 2,4,8"):
+        parse_widths("hidden", "8;4")
+
+
+def test_an_option_that_networks_share_is_of_one_kind() -> None:
+    """The command line reads it before it knows for which network."""
+    kinds: dict[str, set[object]] = {}
+    for network in sqnn.MODELS.values():
+        alone = {"one": network}
+        for parameter in model_options(alone):
+            kind = typing.get_args(parameter.annotation)[0]
+            kinds.setdefault(parameter.name, set()).add((kind, parameter.name in list_names(alone)))
+    assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("command", ["train", "count"])
+def test_every_panel_stands_once_in_the_help(command: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main([command, "--help"]) == 0
+    panels = re.findall(r"╭─ (.*?) ─*╮", capsys.readouterr().out)
+    assert len(panels) == len(set(panels))
+    assert {panel for panel, _ in told(model_options()).values()} <= set(panels)
