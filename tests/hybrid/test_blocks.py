@@ -30,6 +30,17 @@ def source(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def drawn(module: nn.Module, seed: int = 0) -> nn.Module:
+    """The module in float64, its kernels drawn from a generator of its own; norms keep weight 1 and bias 0."""
+    generator = source(seed)
+    module = module.double()
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    return module
+
+
 def wrap(block: nn.Module, surrogate: str = "sigmoid-sine", planes: int = 8, decoding: str = "weight") -> EncodeDecode:
     encoder = BitPlane(planes, surrogate=surrogate)
     return EncodeDecode(block, encoder, make_decoder(decoding, encoder), FixedRange(-1.0, 3.0))
@@ -82,7 +93,7 @@ class Weigh(nn.Module):
 
 def test_pooling_every_step_equals_pooling_the_decoded_sum() -> None:
     torch_source = source(1)
-    conv = SpikingConv(2, 3, neuron).double()
+    conv = drawn(SpikingConv(2, 3, neuron))
     values = torch.rand(4, 2, 7, 6, dtype=torch.float64, generator=torch_source) * 3
     pool = nn.AvgPool2d(2, ceil_mode=True)
     inside = wrap(SpikingStack([conv], [pool]))(values)
@@ -92,7 +103,7 @@ def test_pooling_every_step_equals_pooling_the_decoded_sum() -> None:
 
 
 def test_a_fusion_block_adds_and_one_branch_stands_alone() -> None:
-    ann, snn = AnalogConv(1, 2).double().eval(), wrap(SpikingConv(1, 2, neuron).double().eval())
+    ann, snn = drawn(AnalogConv(1, 2)).eval(), wrap(drawn(SpikingConv(1, 2, neuron)).eval())
     values = torch.rand(3, 1, 5, 5, dtype=torch.float64, generator=source())
     both, one, other = FusionBlock(ann, snn)(values), FusionBlock(ann, None)(values), FusionBlock(None, snn)(values)
     assert one.abs().sum() > 0
@@ -115,9 +126,9 @@ def test_a_fusion_block_adds_and_one_branch_stands_alone() -> None:
 def test_a_call_leaves_nothing_behind(block, shape: tuple[int, ...]) -> None:
     """Two calls agree, a second backward pass works, and other samples of the batch do not matter in evaluation."""
     torch_source = source(2)
-    wrapped = wrap(block().double())
+    wrapped = wrap(drawn(block()))
     values = torch.rand(5, *shape, dtype=torch.float64, generator=torch_source) * 4 - 1
-    for _ in range(2):
+    for _ in range(20):  # the norms' running statistics settle
         wrapped(values).sum().backward()
     wrapped.eval()
     first = wrapped(values)
@@ -130,7 +141,7 @@ def test_a_call_leaves_nothing_behind(block, shape: tuple[int, ...]) -> None:
 
 def test_a_residual_block_adds_spikes_to_its_shortcut() -> None:
     torch_source = source(3)
-    block = SpikingResidual(2, 2, neuron).double().eval()
+    block = drawn(SpikingResidual(2, 2, neuron)).eval()
     trains = (torch.rand(8, 3, 2, 4, 4, dtype=torch.float64, generator=torch_source) < 0.5).double()
     assert_close(block(trains), block.second(block.first(trains)) + trains, atol=0, rtol=0)
     assert set(block(trains).unique().tolist()) <= {0.0, 1.0, 2.0}
@@ -138,8 +149,9 @@ def test_a_residual_block_adds_spikes_to_its_shortcut() -> None:
 
 def test_random_encoders_follow_their_generator() -> None:
     encoder = Rate(8, surrogate="straight-through")
-    block = EncodeDecode(SpikingDense(4, 3, neuron), encoder, make_decoder("weight", encoder), FixedRange()).eval()
-    values = torch.rand(6, 4, generator=source())
+    dense = drawn(SpikingDense(4, 3, neuron))
+    block = EncodeDecode(dense, encoder, make_decoder("weight", encoder), FixedRange()).eval()
+    values = torch.rand(6, 4, generator=source(), dtype=torch.float64)
     assert torch.equal(block(values, source(5)), block(values, source(5)))
     assert not torch.equal(block(values, source(5)), block(values, source(6)))
     with pytest.raises(ValueError, match="generator: got None"):

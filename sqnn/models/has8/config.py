@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from sqnn.encoding import DECODERS, ENCODERS, PLANE_SURROGATES, RANGES, RESCALINGS, Encoder, make_encoder
+from sqnn.encoding import (
+    DECODERS,
+    ENCODERS,
+    PLANE_SURROGATES,
+    RANGES,
+    RESCALINGS,
+    Encoder,
+    PlaneSurrogate,
+    SigmoidSine,
+    TanhSine,
+    make_encoder,
+)
 from sqnn.models.config import ModelConfig, option, require, require_one_of
 from sqnn.neurons import BETA_MARGIN, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES
 
 TWINS: tuple[str, ...] = ("ann", "snn")
 """Networks of one kind, widened until they have as many parameters as the hybrid."""
 VARIANTS: tuple[str, ...] = ("hybrid", *TWINS, "no-snn", "no-ann")
+STEEP_SURROGATES: Mapping[str, Callable[[float], PlaneSurrogate]] = MappingProxyType(
+    {"sigmoid-sine": SigmoidSine, "tanh-sine": TanhSine}
+)
+"""Surrogates that have an alpha, made from it."""
 MIN_SIZE = 8
 """Smallest height and width of an image, in pixels."""
 BIT_CODES = ("bitplane", "phase")
@@ -34,17 +51,18 @@ class HAS8Config(ModelConfig):
         f"gradient of the encoding: {', '.join(PLANE_SURROGATES)}; rate and latency have the last two "
         "(default: sigmoid-sine for bits, straight-through for others)",
     )
+    encoding_alpha: float = option(1.0, "steepness of sigmoid-sine and tanh-sine at an edge; the paper has 10")
     rescaling: str = option("order", f"weights of the planes' gradients: {', '.join(RESCALINGS)}")
     encoding_range: str = option("running", f"how inner values are brought into [0, 1]: {', '.join(RANGES)}")
     decoding: str = option("weight", f"how spikes become values: {', '.join(DECODERS)}")
     neuron: str = option("lif", f"neuron model: {', '.join(NEURONS)}")
-    beta: float = option(0.5, "decay of a lif neuron per step, in (0, 1)")
+    beta: float = option(0.9, "decay of a lif neuron per step, in (0, 1)")
     learn_beta: bool = option(False, "learn one decay per channel (lif only)")
     threshold: float = option(1.0, "firing threshold")
     learn_threshold: bool = option(False, "learn one threshold per channel")
     reset: str = option("subtract", f"what a spike does to the membrane: {', '.join(RESETS)}")
     detach_reset: bool = option(False, "keep the gradient from flowing through the reset")
-    initial_membrane: float = option(0.0, "membrane at the first step, in thresholds")
+    initial_membrane: float = option(0.5, "membrane at the first step, in thresholds")
     surrogate: str = option("atan", f"surrogate gradient: {', '.join(SURROGATES)}")
 
     def validate(self) -> None:
@@ -69,6 +87,7 @@ class HAS8Config(ModelConfig):
         require(learned or not self.learn_threshold, "threshold", self.threshold, f"above {MIN_THRESHOLD:g} if learned")
         require(not self.learn_beta or self.neuron == "lif", "learn_beta", True, "neuron lif (an if has no decay)")
         require(self.timesteps >= 1, "timesteps", self.timesteps, "at least 1")
+        require(self.encoding_alpha > 0, "encoding_alpha", self.encoding_alpha, "a positive steepness")
         chosen = self.gradient_surrogate
         known = tuple(PLANE_SURROGATES) if self.encoding in BIT_CODES else ("straight-through", "detached")
         require(chosen in known, "encoding_surrogate", chosen, f"one of {', '.join(known)} for {self.encoding}")
@@ -88,10 +107,11 @@ class HAS8Config(ModelConfig):
         """Build one encoder as chosen; ValueError where it refuses the number of steps."""
         if self.encoding == "direct":
             return make_encoder(self.encoding, self.timesteps)
-        options = {"surrogate": self.gradient_surrogate}
-        if self.encoding in BIT_CODES:
-            options["rescaling"] = self.rescaling
-        return make_encoder(self.encoding, self.timesteps, **options)
+        name = self.gradient_surrogate
+        if self.encoding not in BIT_CODES:
+            return make_encoder(self.encoding, self.timesteps, surrogate=name)
+        surrogate = STEEP_SURROGATES[name](self.encoding_alpha) if name in STEEP_SURROGATES else name
+        return make_encoder(self.encoding, self.timesteps, surrogate=surrogate, rescaling=self.rescaling)
 
 
 def _positive(config: ModelConfig, *names: str) -> None:
