@@ -22,6 +22,10 @@ from sqnn.training import NotFiniteError
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
 GOES_ON = "a training run goes on with: sqnn train --resume FOLDER"
+SAME_COMMAND = {
+    ("noise-sweep",): "the sweep goes on with the same command",
+    ("study", "encoders"): "the study goes on with the same command",
+}
 # Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -74,8 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _complain("out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size")
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
-        sweeping = "noise-sweep" in (sys.argv[1:] if arguments is None else arguments)[:1]
-        goes_on = "the sweep goes on with the same command" if sweeping else GOES_ON
+        words = sys.argv[1:] if arguments is None else arguments
+        goes_on = next((told for start, told in SAME_COMMAND.items() if tuple(words[: len(start)]) == start), GOES_ON)
         print(f"sqnn: interrupted; {goes_on}", file=sys.stderr)
     return result if isinstance(result, int) else 0
 

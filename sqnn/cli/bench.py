@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sqnn.cli.bench_hybrid import hybrid
+from sqnn.cli.device import check_device, machine
 from sqnn.cli.output import check_json, console, table, write_json
 
 app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
@@ -21,6 +22,9 @@ EXTRA = ((9, 4, "ring", 128), (9, 6, "all", 128))
 @app.callback()
 def root() -> None:
     """Measure speed side by side with public peers."""
+
+
+app.command()(hybrid)
 
 
 @app.command()
@@ -48,13 +52,12 @@ def quantum(
     sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
     """
     import pandas as pd
-    import torch
 
     from circuits import DataReupload
     from circuits.benchmark import compare
 
     check_json(json)
-    _check_device(device)
+    check_device(device)
     grid = product(_numbers("qubits", qubits), _numbers("blocks", blocks), _numbers("batches", batches))
     cells = [(n, depth, entangler, batch) for n, depth, batch in grid]
     if (qubits, blocks, batches, entangler) == (GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES, "ring"):
@@ -63,7 +66,7 @@ def quantum(
         cells = [(9, 2, "ring", 128)]
     if not budget > 0:
         raise ValueError(f"budget: got {budget}, expected a positive number of seconds")
-    console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {device}")
+    console.print(f"{machine()}, {device}")
     rows = []
     for n, depth, joined, batch in cells:
         timings = list(compare(DataReupload(n, depth, joined), batch, budget=budget, device=device))
@@ -111,7 +114,6 @@ def noise(
     sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
     """
     import pandas as pd
-    import torch
 
     from circuits import DataReupload, resolve_noise
     from circuits.noisy_benchmark import compare_noisy
@@ -123,7 +125,7 @@ def noise(
     chosen = resolve_noise(specification, circuit)
     if chosen is None:
         raise ValueError(f"noise: got {specification!r}, expected noise; sqnn bench quantum times circuits without it")
-    console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads; {chosen}")
+    console.print(f"{machine()}; {chosen}")
     rows = []
     for timing in compare_noisy(circuit, chosen, shots=shots, budget=budget):
         rows.append(timing.to_dict())
@@ -154,12 +156,3 @@ def _numbers(name: str, text: str) -> list[int]:
     if not values or min(values) < 1:
         raise ValueError(f"{name}: got {text!r}, expected whole numbers with commas, such as 2,4,9")
     return values
-
-
-def _check_device(name: str) -> None:
-    import torch
-
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
-        raise ValueError(f"device: got {name!r}, expected cpu or a GPU of this machine, such as cuda") from error

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -14,15 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from circuits import ENTANGLERS, INITIALS
 from sqnn.cli.options import given, read_config
 from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.study_encoders import encoders
+from sqnn.cli.study_layers import layers
+from sqnn.cli.study_parts import configure, fresh_folder, make_folder, records, save_figure
 from sqnn.experiments import ALGORITHMS, GradientStudy, plot_gradients, summarise, train_student
-from sqnn.files import whole_file, write_text
-from sqnn.models import ConfigError
-from sqnn.training import RunError, versions
+from sqnn.files import write_text
+from sqnn.training import versions
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-RUNS = Path("runs")
 DEFAULT = GradientStudy()
 FIELDS = {"qubits": "n_qubits", "blocks": "n_blocks"}
 
@@ -32,6 +29,10 @@ study = typer.Typer(name="study", help="Compare choices on one small task.", no_
 @study.callback()
 def studies() -> None:
     """Compare choices on one small task and write rows, a picture and a table."""
+
+
+for command in (layers, encoders):
+    study.command()(command)
 
 
 @study.command()
@@ -85,70 +86,31 @@ def gradients(
     }
     check_json(json)
     settings = {**_renamed(read_config(config)), **_renamed(given(values))}
-    folder = _fresh_folder(settings.pop("out", None))
-    chosen = _configure(settings)
+    folder = fresh_folder("gradients", settings.pop("out", None))
+    chosen = configure(GradientStudy, settings, ("algorithms", "initials"), ("out",))
     frame = _train(chosen, folder, progress)
     save_figure(folder / "gradients.png", plot_gradients(frame))
     summary = summarise(frame)
     _report(chosen, summary)
     console.print(f"rows: {folder / 'gradients.csv'}\npicture: {folder / 'gradients.png'}")
-    # JSON has no nan.
-    records = summary.astype(object).where(summary.notna(), None).to_dict("records")
     write_json(
         json,
-        {"study": dataclasses.asdict(chosen), "summary": records, "folder": str(folder), "versions": versions()},
+        {
+            "study": dataclasses.asdict(chosen),
+            "summary": records(summary),
+            "folder": str(folder),
+            "versions": versions(),
+        },
     )
-
-
-def save_figure(path: Path, figure: Figure) -> None:
-    """Write a picture that appears whole or not at all."""
-    with whole_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
 
 
 def _renamed(values: dict[str, Any]) -> dict[str, Any]:
     return {FIELDS.get(name, name): value for name, value in values.items()}
 
 
-def _configure(settings: dict[str, Any]) -> GradientStudy:
-    """Return the study that the options describe; ConfigError names an option that does not exist."""
-    known = [field.name for field in dataclasses.fields(GradientStudy)]
-    for name in settings:
-        if name not in known:
-            raise ConfigError(f"{name}: no such option of this study; it has {', '.join([*known, 'out'])}")
-    for name in ("algorithms", "initials"):
-        if name in settings:
-            settings[name] = _names(name, settings[name])
-    return GradientStudy(**settings)
-
-
-def _names(option: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    if isinstance(value, Iterable):
-        return tuple(map(str, value))
-    raise ConfigError(f"{option}: got {value!r}, expected names with commas")
-
-
-def _fresh_folder(out: Any) -> Path:
-    """Return the folder asked for, or the first free one; RunError where it holds files already."""
-    if out is None:
-        number = 1
-        while (RUNS / f"gradients-{number}").exists():
-            number += 1
-        return RUNS / f"gradients-{number}"
-    folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"out: {folder} is not empty; choose another folder")
-    return folder
-
-
 def _train(chosen: GradientStudy, folder: Path, progress: bool) -> pd.DataFrame:
     """Do the runs one after the other; the rows on disk grow by whole runs."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"out: cannot write {folder} ({error.strerror}); choose a writable folder") from error
+    make_folder(folder)
     trainings = chosen.trainings()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     done: list[pd.DataFrame] = []
