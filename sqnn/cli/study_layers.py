@@ -86,8 +86,8 @@ def _report(chosen: LayerStudy, data: str, summary: pd.DataFrame) -> None:
     """Print one table a variant and branch: stages in rows, surrogates in columns."""
     console.print(
         f"{chosen.model} at its first weights, {chosen.images:,} images of {data}, rescaling {chosen.rescaling}: "
-        f"root mean square of the gradient of each stage's first weight (nats per unit of weight), geometric mean of "
-        f"{chosen.seeds} seeds"
+        f"root mean square of the gradient of each stage's first weight (nats per unit of weight), geometric mean "
+        f"over the seeds ({chosen.seeds})"
     )
     for (variant, branch), part in summary.groupby(["variant", "branch"], sort=False):
         wide = part.pivot(index="stage", columns="surrogate", values="rms")[list(chosen.surrogates)]
