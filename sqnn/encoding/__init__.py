@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqnn.encoding.base import Encoder
+from sqnn.encoding.base import Encoder, check_images
 from sqnn.encoding.bitplane import BitPlane
 from sqnn.encoding.decoding import DECODERS, ByRate, ByWeight, Decoder, make_decoder
 from sqnn.encoding.direct import Direct
@@ -75,6 +75,7 @@ __all__ = [
     "TanhSine",
     "WeightedPhase",
     "bits",
+    "check_images",
     "make_decoder",
     "make_encoder",
     "make_plane_surrogate",

@@ -63,7 +63,8 @@ class RunningRange(Range):
     In training a batch is brought into [0, 1] by the range as it stood before the batch, [0, 1] at first, so that no
     value depends on the others of its batch; then low <- (1 - m) low + m min(x), high likewise, with m = `momentum`.
     The first batch replaces both. In evaluation nothing moves. A range narrower than `MIN_WIDTH` counts as that wide.
-    `batches` counts what was seen; it and the ends are in the state dict. Shapes and gradients are those of `Range`.
+    `batches` counts what was seen; it and the ends are in the state dict. Where several processes train together, each
+    sees its own part of every batch, and the first one's range is kept. Shapes and gradients are those of `Range`.
 
     Raises `ValueError` on a momentum outside (0, 1], and in training on values that are NaN or infinite, before
     anything moves.

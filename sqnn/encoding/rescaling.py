@@ -17,10 +17,11 @@ def rescaling_factors(rescaling: str, surrogate: PlaneSurrogate, planes: int) ->
 
     What it means for the decoded value sum_k w_k b_k / Q, with w_k = c_k and Q = 2^T - 1: the peak of a sine is
     P Q / c_k, with one P for all planes. Without rescaling every plane, the least significant included, contributes
-    peaks of w_k / Q times P Q / c_k = P. Over [0, 1] a held wave rises by about 1, so that plane k contributes a mean
-    slope of w_k / Q, about 2^-k: these add up to the true slope 1, but in all except the first planes the oscillation
-    swamps the mean. With "order" plane k contributes peaks of 2^(1-k) P and a mean slope of r_k w_k / Q = 2^(1-2k)
-    2^T / Q: the oscillation fades from plane to plane, and the means add up to 2/3 (1 + 2^-T).
+    peaks of w_k / Q times P Q / c_k = P. Over [0, 1] a held wave rises by one R for all planes, tanh(alpha / 2) for a
+    sigmoid-sine, so that plane k contributes a mean slope of R w_k / Q, about 2^-k R: these add up to R, which is near
+    the true slope 1 where the wave is steep, but in all except the first planes the oscillation swamps the mean. With
+    "order" plane k contributes peaks of 2^(1-k) P and a mean slope of R r_k w_k / Q = 2^(1-2k) 2^T R / Q: the
+    oscillation fades from plane to plane, and the means add up to 2/3 (1 + 2^-T) R.
 
     Raises `ValueError` when the name is unknown.
     Source: "paper" is the form of arXiv 2509.24411's code, k' / 2^(7 - k') for 8 planes with k' = 0 the least

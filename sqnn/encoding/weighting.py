@@ -15,6 +15,11 @@ def weighted_mean(spikes: Tensor, weights: Sequence[float], total: float) -> Ten
     made. Where weights and spikes are whole numbers the sum is exact (below 2^24 in float32), and the quotient is the
     only rounding. Half-precision spikes are summed in float32.
     """
+    with torch.autocast(spikes.device.type, enabled=False):  # which would round the sums to half precision
+        return _weighted_mean(spikes, weights, total)
+
+
+def _weighted_mean(spikes: Tensor, weights: Sequence[float], total: float) -> Tensor:
     exact = torch.promote_types(spikes.dtype, torch.float32)
     # With dimensions in their order in memory, flattening makes no copy.
     order = sorted(range(1, spikes.ndim), key=spikes.stride, reverse=True)

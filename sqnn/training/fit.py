@@ -15,6 +15,7 @@ from sqnn.data import ImageData, ImageDataModule
 from sqnn.files import write_text
 from sqnn.metrics import count
 from sqnn.models import ConfigError, build, load_weights, model_class, model_name, save_model
+from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.config import TrainingConfig
 from sqnn.training.evaluate import check_fit, evaluate
@@ -43,7 +44,8 @@ def fit(
     `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
     the network's class states in `training_defaults`, or else TrainingConfig's default. `out` is the run's folder, by
     default the first free of runs/<model>-<data>-<n>. `trainer` goes to `lightning.Trainer` (accelerator, devices,
-    strategy, ...). `model` ends with the weights of its best epoch.
+    strategy, ...). `model` ends with the weights of its best epoch. From then on the process keeps memory that it frees
+    (see `keep_freed_memory`).
 
     Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run, NotFiniteError where the
     loss or the weights become infinite or NaN.
@@ -150,6 +152,7 @@ def _run(
     checkpoint: str | None,
 ) -> Run:
     started = time.perf_counter()
+    keep_freed_memory()
     with quiet():
         loop.fit(
             Classifier(model, config, data.num_classes),

@@ -9,7 +9,6 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 
 from sqnn.models import ConfigError
-from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.progress import progress_callback
 
 DEFAULTS: tuple[tuple[str, Any], ...] = (("accelerator", "auto"), ("devices", 1))
@@ -20,7 +19,6 @@ def make_trainer(options: dict[str, Any] | None, progress: bool, **fixed: Any) -
     chosen = {**dict(DEFAULTS), **(options or {})}
     shown = progress_callback() if progress else None
     callbacks = [*fixed.pop("callbacks", ()), *([shown] if shown else [])]
-    keep_freed_memory()
     try:
         return pl.Trainer(
             enable_progress_bar=isinstance(shown, ProgressBar),

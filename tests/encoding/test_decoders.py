@@ -8,7 +8,17 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from sqnn.encoding import ENCODERS, ByRate, ByWeight, Encoder, Latency, WeightedPhase, make_decoder, make_encoder
+from sqnn.encoding import (
+    ENCODERS,
+    BitPlane,
+    ByRate,
+    ByWeight,
+    Encoder,
+    Latency,
+    WeightedPhase,
+    make_decoder,
+    make_encoder,
+)
 
 LINEAR: list[tuple[str, int, dict[str, Any]]] = [
     ("direct", 5, {}),
@@ -110,3 +120,12 @@ def test_a_train_of_another_length_is_refused(encoder: Encoder) -> None:
     for name in ("weight", "rate"):
         with pytest.raises(ValueError, match=rf"shape \[3, 1, 2\].*expected.*\[{encoder.timesteps}, batch"):
             make_decoder(name, encoder)(torch.ones(3, 1, 2))
+
+
+def test_mixed_precision_leaves_the_sums_exact() -> None:
+    """Automatic half precision would round 255 levels to the eight bits that bfloat16 has."""
+    encoder = BitPlane(8)
+    levels = torch.arange(256) / 255
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        decoded = make_decoder("weight", encoder)(encoder.encode(levels[None]))
+    assert torch.equal(decoded[0], levels)

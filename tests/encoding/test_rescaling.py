@@ -57,8 +57,9 @@ def test_order_makes_every_plane_as_steep_as_the_first(surrogate: PlaneSurrogate
 
 @pytest.mark.parametrize("rescaling", ["none", "order"])
 @pytest.mark.parametrize("planes", [1, 3, 6])
-def test_peak_and_mean_of_what_each_plane_adds_to_the_decoded_slope(rescaling: str, planes: int) -> None:
-    surrogate, encoder = SigmoidSine(), BitPlane(planes)
+@pytest.mark.parametrize("alpha", [1.0, 10.0])
+def test_peak_and_mean_of_what_each_plane_adds_to_the_decoded_slope(rescaling: str, planes: int, alpha: float) -> None:
+    surrogate, encoder = SigmoidSine(alpha), BitPlane(planes)
     # An even grid of midpoints: its mean is the integral, the rise of the wave from 0 to 1.
     values = (torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000
     rise = math.tanh(surrogate.alpha / 2)

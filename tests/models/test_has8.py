@@ -100,15 +100,13 @@ def test_a_stage_is_the_sum_of_its_branches() -> None:
     assert_close(model(images(model, dtype=torch.float64)), model.classifier(x), atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("side", [8, 9, 13, 28, 31, 32, 64])
+@pytest.mark.parametrize("size", [(8, 8), (9, 9), (13, 8), (28, 28), (9, 31), (31, 31), (32, 32), (64, 70)])
+@pytest.mark.parametrize("variant", ["no-snn", "no-ann"])
 @pytest.mark.parametrize("name", SMALL)
-def test_every_weight_of_every_kernel_sees_the_image(name: str, side: int) -> None:
+def test_every_weight_of_every_kernel_sees_the_image(name: str, variant: str, size: tuple[int, int]) -> None:
     """No kernel is as large as to look at padding alone, whatever the size of the image."""
-    model = build(name, variant="no-snn", image_size=(side, side), **({"depth": 4} if name == "has8-vgg" else {}))
-    model = model.double()
-    for layer in model.modules():  # without rectifiers and norms, gradients cannot vanish by chance
-        if isinstance(layer, nn.BatchNorm2d | nn.BatchNorm1d):
-            layer.eval()
+    deep = {"depth": 4} if name == "has8-vgg" else {}
+    model = build(name, variant=variant, image_size=size, in_channels=3, **deep).double()
     seen: dict[str, torch.Tensor] = {}
     hooks = [
         layer.register_forward_hook(lambda layer, args, _, name=name: seen.__setitem__(name, args[0].detach()))
@@ -136,7 +134,7 @@ def test_without_ann_branches_only_the_encoders_carry_the_gradient() -> None:
 
     assert first_gradient("detached") == 0
     for surrogate in ("sigmoid-sine", "tanh-sine", "fourier-sine", "straight-through"):
-        assert 1e-6 < first_gradient(surrogate) < 1e6
+        assert first_gradient(surrogate) > 0
 
 
 @pytest.mark.parametrize("encoding", ["bitplane", "phase", "rate", "latency", "direct"])
@@ -187,6 +185,9 @@ def test_a_saved_network_comes_back(variant: str, tmp_path) -> None:
         ({"timesteps": 0}, "timesteps: got 0, expected at least 1"),
         ({"encoding": "phase", "timesteps": 9}, "timesteps: got 9"),
         ({"width": 0}, "width: got 0, expected at least 1"),
+        ({"width": 10**10}, "width: got 10000000000, expected at most 65,536 channels"),
+        ({"depth": 40}, "width: got 2, expected at most 65,536 channels"),
+        ({"encoding": "direct", "encoding_surrogate": "detached"}, "encoding_surrogate: got 'detached', expected none"),
         ({"depth": -1}, "depth: got -1, expected at least 0"),
         ({"hidden": (8, 0)}, "hidden: got (8, 0), expected positive widths"),
         ({"beta": 1.0}, "beta: got 1.0"),
@@ -198,6 +199,33 @@ def test_settings_that_build_no_network(options: dict, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build(**options)
     assert message in str(caught.value)
+
+
+def test_every_code_weighs_spikes_of_the_neurons_by_digits_that_add_up_to_one() -> None:
+    """A block that always fires decodes to 1 with every code of digits, whatever height its own spikes have."""
+    for encoding in ("bitplane", "phase"):
+        stage = build(encoding=encoding, timesteps=16).stages[1].snn
+        assert stage.decoder(torch.ones(16, 2, 3)).tolist() == [[1.0] * 3] * 2
+
+
+def test_the_spiking_twin_counts_spikes_and_the_others_weigh_them() -> None:
+    decoders = {variant: build(variant=variant).config.decoder for variant in VARIANTS}
+    assert decoders == {"hybrid": "weight", "ann": "weight", "snn": "rate", "no-snn": "weight", "no-ann": "weight"}
+    assert build(variant="snn", decoding="weight").config.decoder == "weight"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_images_that_are_no_images(variant: str) -> None:
+    model = build(variant=variant)
+    x = images(model)
+    for wrong in (255 * x, x - 1, torch.full_like(x, torch.nan)):
+        with pytest.raises(ValueError, match=r"images: got values in .*, expected finite values in \[0, 1\]"):
+            model(wrong)
+    with pytest.raises(ValueError, match="images: got 1, expected at least 2"):
+        model(x[:1])
+    with pytest.raises(ValueError, match="images: got 0, expected at least 1"):
+        model.eval()(x[:0])
+    assert model(x[:1]).isfinite().all()
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 9, 8), (2, 3, 8, 8), (1, 8, 8), (2, 64)])

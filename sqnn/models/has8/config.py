@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from types import MappingProxyType
 from sqnn.encoding import (
     DECODERS,
     ENCODERS,
+    PLAIN_SURROGATES,
     PLANE_SURROGATES,
     RANGES,
     RESCALINGS,
@@ -28,6 +30,10 @@ STEEP_SURROGATES: Mapping[str, Callable[[float], PlaneSurrogate]] = MappingProxy
     {"sigmoid-sine": SigmoidSine, "tanh-sine": TanhSine}
 )
 """Surrogates that have an alpha, made from it."""
+MAX_WIDTH = 65_536
+"""Most channels of a convolution: two of them have more weights than memory holds."""
+MAX_DEPTH = 64
+"""Most convolutions, stages or blocks of a stage."""
 MIN_SIZE = 8
 """Smallest height and width of an image, in pixels."""
 BIT_CODES = ("bitplane", "phase")
@@ -39,8 +45,9 @@ class HAS8Config(ModelConfig):
     """What the two forms share. Raises ConfigError, naming the field, on a value that builds no network.
 
     Variants: `hybrid` has both branches in every stage. `ann` and `snn` are its twins of one kind, all widths scaled by
-    one factor until they have as many parameters; `snn` encodes the image once, and spikes travel to the last stage.
-    `no-snn` and `no-ann` are the hybrid without a branch, for ablations: nothing is widened.
+    one factor until they have as many parameters, as close as whole widths allow; `snn` encodes the image once, and
+    spikes travel to the last stage. `no-snn` and `no-ann` are the hybrid without a branch, for ablations: nothing is
+    widened.
     """
 
     variant: str = option("hybrid", f"what to build: {', '.join(VARIANTS)}")
@@ -54,7 +61,9 @@ class HAS8Config(ModelConfig):
     encoding_alpha: float = option(1.0, "steepness of sigmoid-sine and tanh-sine at an edge; the paper has 10")
     rescaling: str = option("order", f"weights of the planes' gradients: {', '.join(RESCALINGS)}")
     encoding_range: str = option("running", f"how inner values are brought into [0, 1]: {', '.join(RANGES)}")
-    decoding: str = option("weight", f"how spikes become values: {', '.join(DECODERS)}")
+    decoding: str | None = option(
+        None, f"how spikes become values: {', '.join(DECODERS)} (default: rate for the variant snn, weight for others)"
+    )
     neuron: str = option("lif", f"neuron model: {', '.join(NEURONS)}")
     beta: float = option(0.9, "decay of a lif neuron per step, in (0, 1)")
     learn_beta: bool = option(False, "learn one decay per channel (lif only)")
@@ -77,7 +86,7 @@ class HAS8Config(ModelConfig):
             ("reset", RESETS),
             ("surrogate", SURROGATES),
         ):
-            require_one_of(name, getattr(self, name), valid)
+            require_one_of(name, self.decoder if name == "decoding" else getattr(self, name), valid)
         require(min(self.image_size) >= MIN_SIZE, "image_size", self.image_size, f"at least {MIN_SIZE} x {MIN_SIZE}")
         require(0 < self.beta < 1, "beta", self.beta, "a decay strictly between 0 and 1")
         require(self.threshold > 0, "threshold", self.threshold, "a positive threshold")
@@ -88,13 +97,23 @@ class HAS8Config(ModelConfig):
         require(not self.learn_beta or self.neuron == "lif", "learn_beta", True, "neuron lif (an if has no decay)")
         require(self.timesteps >= 1, "timesteps", self.timesteps, "at least 1")
         require(self.encoding_alpha > 0, "encoding_alpha", self.encoding_alpha, "a positive steepness")
+        given = self.encoding_surrogate
+        fits = given is None or self.encoding != "direct"
+        require(fits, "encoding_surrogate", given, "none with direct, whose currents are the values themselves")
         chosen = self.gradient_surrogate
-        known = tuple(PLANE_SURROGATES) if self.encoding in BIT_CODES else ("straight-through", "detached")
+        known = tuple(PLANE_SURROGATES) if self.encoding in BIT_CODES else PLAIN_SURROGATES
         require(chosen in known, "encoding_surrogate", chosen, f"one of {', '.join(known)} for {self.encoding}")
         try:
             self.make_encoder()
         except ValueError as error:
             require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
+
+    @property
+    def decoder(self) -> str:
+        """Name of the decoder: digits are weighed, but behind a whole network of neurons no digits are left."""
+        if self.decoding is not None:
+            return self.decoding
+        return "rate" if self.variant == "snn" else "weight"
 
     @property
     def gradient_surrogate(self) -> str:
@@ -110,8 +129,10 @@ class HAS8Config(ModelConfig):
         name = self.gradient_surrogate
         if self.encoding not in BIT_CODES:
             return make_encoder(self.encoding, self.timesteps, surrogate=name)
+        # Neurons answer with spikes of height 1, which a decoder weighs by their place: the phase code sends such too.
+        bare = {"weighted": False} if self.encoding == "phase" else {}
         surrogate = STEEP_SURROGATES[name](self.encoding_alpha) if name in STEEP_SURROGATES else name
-        return make_encoder(self.encoding, self.timesteps, surrogate=surrogate, rescaling=self.rescaling)
+        return make_encoder(self.encoding, self.timesteps, surrogate=surrogate, rescaling=self.rescaling, **bare)
 
 
 def _positive(config: ModelConfig, *names: str) -> None:
@@ -119,9 +140,18 @@ def _positive(config: ModelConfig, *names: str) -> None:
         require(getattr(config, name) >= 1, name, getattr(config, name), "at least 1")
 
 
+def _bounded(width: int, multiplier: int, steps: int) -> None:
+    # Logarithms: the power itself may be too long a number to print.
+    fits = math.log2(width) + steps * math.log2(multiplier) <= math.log2(MAX_WIDTH)
+    require(fits, "width", width, f"at most {MAX_WIDTH:,} channels behind the last factor of {multiplier}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class HAS8VGGConfig(HAS8Config):
-    """Choices of `has8-vgg`; the defaults are the paper's small form (c width 16, multiplier 2, depth 4)."""
+    """Choices of `has8-vgg`; the defaults are the paper's small form.
+
+    Widths are in_channels x 16 x 2^i for i = 0 .. 4.
+    """
 
     width: int = option(16, "channels of the first convolution for each input channel; the paper has 16 and 24")
     multiplier: int = option(2, "factor from the width of a convolution to that of the next")
@@ -131,7 +161,8 @@ class HAS8VGGConfig(HAS8Config):
     def validate(self) -> None:
         super().validate()
         _positive(self, "width", "multiplier")
-        require(self.depth >= 0, "depth", self.depth, "at least 0")
+        require(0 <= self.depth <= MAX_DEPTH, "depth", self.depth, f"at least 0 and at most {MAX_DEPTH}")
+        _bounded(self.in_channels * self.width, self.multiplier, self.depth)
         require(all(width > 0 for width in self.hidden), "hidden", self.hidden, "positive widths")
 
 
@@ -147,3 +178,6 @@ class HAS8ResNetConfig(HAS8Config):
     def validate(self) -> None:
         super().validate()
         _positive(self, "width", "multiplier", "depth", "stage_blocks")
+        require(self.depth <= MAX_DEPTH, "depth", self.depth, f"at most {MAX_DEPTH}")
+        require(self.stage_blocks <= MAX_DEPTH, "stage_blocks", self.stage_blocks, f"at most {MAX_DEPTH}")
+        _bounded(self.width, self.multiplier, self.depth - 1)

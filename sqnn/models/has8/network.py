@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.encoding import FixedRange, LearnedRange, make_decoder, make_range
+from sqnn.encoding import FixedRange, LearnedRange, check_images, make_decoder, make_range
 from sqnn.hybrid import (
     AnalogConv,
     AnalogDense,
@@ -47,10 +47,8 @@ class HAS8(nn.Module):
     `after` what follows each. Random encoders draw from the `generator` passed to `forward`.
 
     Source: HAS-8, arXiv 2509.24411. Deliberate differences from the published code: bits are rounded, binary and in one
-    order; ranges belong to the network instead of the batch; every neuron starts afresh in every call; pools act on
-    the sum of the branches (the same numbers, since pools are linear); an image is halved only while two pixels stay,
-    so that no weight of a convolution looks at padding alone; dense layers have batch norms, and the logits come from
-    a linear layer instead of spikes in [0, 1] plus a leaky ReLU.
+    order; ranges belong to the network instead of the batch; every neuron starts afresh in every call. The rest,
+    default surrogates, neurons, pools and stems among it, is listed in docs/hybrid.md.
     """
 
     config_class: ClassVar[type[ModelConfig]] = HAS8Config
@@ -124,7 +122,7 @@ class HAS8(nn.Module):
             values_range = LearnedRange(INNER_LOW, INNER_HIGH) if name == "learned" else make_range(name)
         encoder = self.config.make_encoder()
         block = SpikingStack([self._spiking_layer(layer) for layer in layers], after)
-        return EncodeDecode(block, encoder, make_decoder(self.config.decoding, encoder), values_range)
+        return EncodeDecode(block, encoder, make_decoder(self.config.decoder, encoder), values_range)
 
     def _spiking_layer(self, layer: Layer) -> nn.Module:
         if layer.kind == "dense":
@@ -156,9 +154,13 @@ class HAS8(nn.Module):
             raise ValueError(
                 f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]"
             )
+        least = 2 if self.training else 1
+        if len(images) < least:
+            raise ValueError(f"images: got {len(images)}, expected at least {least} (batch norms train on two or more)")
         dtype = self.classifier.weight.dtype
         if images.dtype != dtype:
             raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")
+        check_images(images)
 
 
 class HAS8VGG(HAS8):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from sqnn.models.has8.config import HAS8ResNetConfig, HAS8VGGConfig
 
@@ -16,7 +17,7 @@ LARGE_KERNEL = 7
 class Layer:
     """One layer: `kind` is conv, residual or dense; then what goes in, what comes out, and its geometry."""
 
-    kind: str
+    kind: Literal["conv", "residual", "dense"]
     inputs: int
     outputs: int
     stride: int = 1
@@ -28,11 +29,11 @@ class Stage:
     """Layers between one encoder and one decoder; `after` is what follows the sum: none, halve or average.
 
     Average pools are linear, as decoders are: pooling the decoded sum equals pooling every step of the spiking branch,
-    which is where the paper has it, at a fraction of the work.
+    which is where the paper's VGG form has it, at a fraction of the work.
     """
 
     layers: tuple[Layer, ...]
-    after: str = "none"
+    after: Literal["none", "halve", "average"] = "none"
 
 
 def vgg(config: HAS8VGGConfig, scale: float = 1.0) -> list[Stage]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 HALVINGS = 20
+"""Steps of the bisection: the factor is known to a millionth of its size then."""
 CANDIDATES = 40
-"""Factors tried around the crossing; widths are whole, so that each gives another count."""
+"""Factors tried on either side of the crossing; widths are whole, so that the count moves in steps."""
 SPREAD = 0.02
+"""How far from the crossing they go, as a share of it."""
 
 
 def matching_scale(target: int, count: Callable[[float], int]) -> float:
