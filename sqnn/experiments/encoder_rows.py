@@ -107,6 +107,12 @@ class StudyFolder:
             raise self._damaged("other columns")
         texts = [name for name, kind in COLUMNS.items() if kind == "str"]
         frame = frame.fillna(dict.fromkeys(texts, ""))
+        numbers = frame.loc[frame.failure == "", [name for name in COLUMNS if name not in texts]]
+        if numbers.isna().to_numpy().any():
+            raise self._damaged("a row without all of its numbers")
+        accuracies = numbers.filter(like="accuracy")
+        if not ((accuracies >= 0) & (accuracies <= 1)).to_numpy().all():
+            raise self._damaged("an accuracy outside [0, 1]")
         rows: list[Any] = frame.to_dict("records")
         return {tuple(row[name] for name in KEY): row for row in rows}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Give a path to write to; at the end of the block its file takes the place of `path`.
 
     Folders are made as needed. Where the block fails, `path` keeps what it had and nothing is left beside it; a killed
-    process can leave a file `.<name>.<process>.partial`.
+    process can leave a file `.<name>.<process>.partial`. Raises `OSError` where `path` is a folder or a device.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "is a folder or a device, expected the name of a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import nn
 
 from sqnn.files import whole_file
@@ -100,4 +101,6 @@ def load_weights(model: nn.Module, state: dict[str, Any], source: str) -> None:
                 f"path: {source} is of another architecture: {name} has shape {list(state[name].shape)}, "
                 f"expected {list(expected[name].shape)}"
             )
+        if not torch.isfinite(state[name]).all():
+            raise ModelFileError(f"path: {source} is damaged: {name} has NaN or infinite values")
     model.load_state_dict(state)

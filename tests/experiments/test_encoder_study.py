@@ -167,6 +167,13 @@ def test_a_finished_study_trains_nothing_and_lost_rows_come_from_the_runs(
     copy = shutil.copytree(folder, tmp_path / "copy")
     fitted = counted(monkeypatch)
     assert_same_rows(encoder_study(SMALL, data, copy), rows)
+    written = (copy / "encoders.csv").read_text()
+    accuracy = f"{rows.test_accuracy.iloc[0]}"
+    assert accuracy in written
+    for damaged in (written.rstrip().rsplit(",", 3)[0], written.replace(accuracy, "7.5", 1)):
+        (copy / "encoders.csv").write_text(damaged)
+        with pytest.raises(RunError, match=r"out: .*encoders.csv is damaged"):
+            encoder_study(SMALL, data, copy)
     (copy / "encoders.csv").write_text("model,data\nhas8")
     with pytest.raises(RunError, match=r"out: .*encoders.csv is damaged .* remove it, and the runs"):
         encoder_study(SMALL, data, copy)

@@ -177,6 +177,7 @@ def test_a_saved_network_comes_back(variant: str, tmp_path) -> None:
             {"encoding": "rate", "encoding_surrogate": "tanh-sine"},
             "encoding_surrogate: got 'tanh-sine', expected one of straight-through, detached for rate",
         ),
+        ({"encoding_alpha": 1e300}, "encoding_alpha: got 1e+300, expected a positive steepness of at most 1000"),
         ({"encoding_alpha": 0.0}, "encoding_alpha: got 0.0, expected a positive steepness"),
         ({"rescaling": "k"}, "rescaling: got 'k', expected one of order, paper, none"),
         ({"encoding_range": "batch"}, "encoding_range: got 'batch', expected one of"),

@@ -69,6 +69,14 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
         refuse(cut, "cut.safetensors is not a whole safetensors file")
 
 
+def test_a_network_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    """Behind a silent neuron it would go unnoticed: a NaN membrane never fires."""
+    model = network()
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[0] = torch.nan
+    refuse(sqnn.save_model(model, tmp_path / "nan.safetensors"), "has NaN or infinite values")
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     refuse(tmp_path / "none", "no file .*none")
     refuse(tmp_path, "no file")

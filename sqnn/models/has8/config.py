@@ -34,6 +34,8 @@ MAX_WIDTH = 65_536
 """Most channels of a convolution: two of them have more weights than memory holds."""
 MAX_DEPTH = 64
 """Most convolutions, stages or blocks of a stage."""
+MAX_ALPHA = 1e3
+"""Steepest surrogate: a thousandth of a half period wide, beyond which hardly any value has a gradient."""
 MIN_SIZE = 8
 """Smallest height and width of an image, in pixels."""
 BIT_CODES = ("bitplane", "phase")
@@ -96,7 +98,8 @@ class HAS8Config(ModelConfig):
         require(learned or not self.learn_threshold, "threshold", self.threshold, f"above {MIN_THRESHOLD:g} if learned")
         require(not self.learn_beta or self.neuron == "lif", "learn_beta", True, "neuron lif (an if has no decay)")
         require(self.timesteps >= 1, "timesteps", self.timesteps, "at least 1")
-        require(self.encoding_alpha > 0, "encoding_alpha", self.encoding_alpha, "a positive steepness")
+        alpha = self.encoding_alpha
+        require(0 < alpha <= MAX_ALPHA, "encoding_alpha", alpha, f"a positive steepness of at most {MAX_ALPHA:g}")
         given = self.encoding_surrogate
         fits = given is None or self.encoding != "direct"
         require(fits, "encoding_surrogate", given, "none with direct, whose currents are the values themselves")

@@ -1,0 +1,28 @@
+"""A file takes its place whole, and never that of something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sqnn.files import write_text
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="a system with device files")
+def test_a_device_is_never_replaced(tmp_path: Path) -> None:
+    # By way of a link, so that a failure of this test would replace the link and not the device.
+    place = tmp_path / "null"
+    place.symlink_to("/dev/null")
+    with pytest.raises(OSError, match="is a folder or a device"):
+        write_text(place, "text")
+    assert place.is_char_device()
+
+
+def test_a_folder_is_never_replaced_and_a_file_is(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="is a folder or a device"):
+        write_text(tmp_path, "text")
+    write_text(tmp_path / "a" / "b.txt", "one")
+    write_text(tmp_path / "a" / "b.txt", "two")
+    assert (tmp_path / "a" / "b.txt").read_text() == "two"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
