@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ from sqnn.models import MODELS, ConfigError, ModelConfig, read_yaml
 from sqnn.training import TrainingConfig
 
 Parameters = list[inspect.Parameter]
+MOST_NAMED = 4
+"""Most networks in the title of a panel, which has one line."""
 
 
 def option(name: str, kind: Any, help: str, panel: str = "Options", default: Any = None) -> inspect.Parameter:
@@ -42,10 +44,7 @@ def model_options(models: Mapping[str, Any] = MODELS) -> Parameters:
                 kinds.setdefault(field.name, _scalar(hints[field.name]))
     found = []
     for name, fields in sorted(owners.items(), key=lambda item: -len(item[1])):
-        shared = len(models) > 1 and len(fields) == len(models)
-        found.append(
-            option(name, kinds[name], _help(fields), "Every model" if shared else f"Model: {', '.join(fields)}")
-        )
+        found.append(option(name, kinds[name], _help(fields), _panel(fields, models)))
     return found
 
 
@@ -163,6 +162,17 @@ def _required(hint: Any) -> Any:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return next(arg for arg in typing.get_args(hint) if arg is not type(None))
     return hint
+
+
+def _panel(owners: Iterable[str], models: Iterable[str]) -> str:
+    """Return the title of the panel for options of these networks: it names the owners, or the others if fewer."""
+    owners, models = list(owners), list(models)
+    others = [model for model in models if model not in owners]
+    if len(models) > 1 and not others:
+        return "Every model"
+    if len(owners) > MOST_NAMED and len(others) < len(owners):
+        return f"Every model but {', '.join(others)}"
+    return f"Model: {', '.join(owners)}"
 
 
 def _help(fields: Mapping[str, Any]) -> str:

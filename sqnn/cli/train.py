@@ -18,15 +18,16 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
-from sqnn.cli.source import named_data
+from sqnn.cli.source import model_file, named_data
 from sqnn.data import DATASETS
 from sqnn.metrics import count
-from sqnn.models import MODELS, ConfigError, create_model, model_class
+from sqnn.models import MODELS, ConfigError, create_model, init_weights, model_class
 from sqnn.training import Run, TrainingConfig, fit, resume
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
+    option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
     option("data", str, f"images: {', '.join(DATASETS)} (default: digits)", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
     option("validation", int, "images held back for validation (default: by data set)", PANEL),
@@ -50,8 +51,8 @@ def train(
 ) -> None:
     """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.
 
-    The run's folder holds settings.yaml, checkpoints, CSV and TensorBoard logs, model.safetensors, result.json and
-    training.png.
+    The run's folder holds settings.yaml, checkpoints, CSV and TensorBoard logs, model.safetensors, result.json,
+    training.png and, where the seed did not draw the weights that it began with, initial.safetensors.
 
     Examples:
 
@@ -62,6 +63,8 @@ def train(
     sqnn train --encoding direct --timesteps 4 --readout membrane --n-qubits 6
 
     sqnn train --model has8-vgg --data mnist --data-dir DIR --epochs 3
+
+    sqnn train --init runs/mnist-0 --data mnist --data-dir DIR --epochs 3 --learning-rate 0.005
 
     sqnn train --resume runs/mnist-0
     """
@@ -82,7 +85,7 @@ def train(
 
 def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) -> Run:
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
-    out = settings.pop("out", None)
+    out, begin_with = settings.pop("out", None), settings.pop("init", None)
     training, model_settings = split_training(
         {key: value for key, value in settings.items() if key not in ("data_dir", "validation")}
     )
@@ -90,6 +93,8 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) ->
     source: dict[str, Any] = {key: settings[key] for key in ("data_dir", "validation") if key in settings}
     data = named_data(data_name, **source)
     model = create_model(name, data, seed=seed, **model_settings)
+    if begin_with is not None:
+        init_weights(model, model_file(Path(begin_with)))
     parameter_table(f"{name}", count(model))
     stored: dict[str, Any] = {
         key: str(Path(value).resolve()) if key == "data_dir" else value for key, value in source.items()

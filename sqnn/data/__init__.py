@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqnn.data.augmentation import AUGMENTATIONS, augment
 from sqnn.data.batches import Batch
 from sqnn.data.catalogue import DATASETS
 from sqnn.data.errors import SEED_LIMIT, DataError
@@ -11,6 +12,7 @@ from sqnn.data.load import load_data
 from sqnn.data.module import MAX_BATCH, ImageDataModule
 
 __all__ = [
+    "AUGMENTATIONS",
     "DATASETS",
     "MAX_BATCH",
     "SEED_LIMIT",
@@ -19,6 +21,7 @@ __all__ = [
     "ImageData",
     "ImageDataModule",
     "Split",
+    "augment",
     "load_data",
     "read_images",
 ]

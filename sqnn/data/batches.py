@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from sqnn.data.augmentation import augment, batch_generator
 from sqnn.data.images import Split
 
 Batch = tuple[Tensor, Tensor]
@@ -74,10 +75,14 @@ class ResumableLoader(DataLoader[Batch]):
 
     Its state is the epoch and the number of batches already given out in it. A state is honoured only if the
     next epoch to run is the one it was taken in, so a checkpoint from an epoch's end skips nothing.
+
+    `augmentation` changes the images (see `augment`); what becomes of a batch depends on `seed`, the epoch and the
+    batch's place in it alone.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, augmentation: str = "none", seed: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.augmentation, self.seed = augmentation, seed
         self._progress = {"epoch": 0, "batches": 0}
         self._resume: dict[str, int] | None = None
 
@@ -86,10 +91,10 @@ class ResumableLoader(DataLoader[Batch]):
         epoch = int(getattr(self.sampler, "epoch", 0))
         resume, self._resume = self._resume, None
         skip = resume["batches"] if resume is not None and resume["epoch"] == epoch else 0
-        for at, batch in enumerate(super().__iter__()):
+        for at, (images, labels) in enumerate(super().__iter__()):
             if at >= skip:
                 self._progress = {"epoch": epoch, "batches": at + 1}
-                yield batch
+                yield augment(images, self.augmentation, batch_generator(self.seed, epoch, at)), labels
 
     def state_dict(self) -> dict[str, int]:
         """Return the position that `load_state_dict` continues from."""
@@ -100,7 +105,7 @@ class ResumableLoader(DataLoader[Batch]):
         self._resume = dict(state)
 
 
-def batch_loader(split: Split, batch_size: int, seed: int | None) -> ResumableLoader:
+def batch_loader(split: Split, batch_size: int, seed: int | None, augmentation: str = "none") -> ResumableLoader:
     """Return the loader of `split`: shuffled by `(seed, epoch)`, or in order if `seed` is None.
 
     The sampler already yields whole batches, so the loader's own batching is off. It gets a generator of its
@@ -112,6 +117,8 @@ def batch_loader(split: Split, batch_size: int, seed: int | None) -> ResumableLo
         sampler=EpochBatches(len(split), batch_size, seed),
         collate_fn=_unchanged,
         generator=torch.Generator().manual_seed(seed or 0),
+        augmentation=augmentation,
+        seed=seed or 0,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lightning.pytorch as pl
 
+from sqnn.data.augmentation import known_augmentation
 from sqnn.data.batches import ResumableLoader, batch_loader
 from sqnn.data.errors import DataError, seed_number, whole_number
 from sqnn.data.images import ImageData
@@ -19,13 +20,21 @@ class ImageDataModule(pl.LightningDataModule):
     The order of training epoch `e` depends on `(seed, e)` alone: it uses no global generator, and a run
     resumed from a checkpoint, at an epoch's end or within it, sees what it would have seen uninterrupted.
     Every training image comes exactly once an epoch; a last batch of one image joins the one before it.
-    Validation, test and prediction (over the test part) go through their images in order.
+    `augmentation` shifts and mirrors them (see `augment`), by `(seed, e, batch)` alone.
+    Validation, test and prediction (over the test part) go through their images in order, as they are.
 
     Raises:
-        DataError: `data` is no `ImageData`, or a number is out of range.
+        DataError: `data` is no `ImageData`, a number is out of range, or the augmentation is unknown.
     """
 
-    def __init__(self, data: ImageData, batch_size: int = 128, seed: int = 0, eval_batch_size: int = 512) -> None:
+    def __init__(
+        self,
+        data: ImageData,
+        batch_size: int = 128,
+        seed: int = 0,
+        eval_batch_size: int = 512,
+        augmentation: str = "none",
+    ) -> None:
         super().__init__()
         if not isinstance(data, ImageData):
             raise DataError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
@@ -33,10 +42,11 @@ class ImageDataModule(pl.LightningDataModule):
         self.batch_size = whole_number("batch_size", batch_size, 1, MAX_BATCH)
         self.eval_batch_size = whole_number("eval_batch_size", eval_batch_size, 1, MAX_BATCH)
         self.seed = seed_number("seed", seed)
+        self.augmentation = known_augmentation(augmentation)
 
     def train_dataloader(self) -> ResumableLoader:
-        """Return the shuffled training batches."""
-        return batch_loader(self.data.train, self.batch_size, self.seed)
+        """Return the shuffled training batches, augmented."""
+        return batch_loader(self.data.train, self.batch_size, self.seed, self.augmentation)
 
     def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
         """Return the validation batches in order; no loader at all if the part is empty."""

@@ -13,9 +13,23 @@ from torch import nn
 from circuits import ReuploadLayer
 from sqnn.models.config import ConfigError, ModelConfig
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
+from sqnn.models.source import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.sqdr_cnn import SQDRCNN
 
-MODELS: Mapping[str, Any] = MappingProxyType({"sqdr-cnn": SQDRCNN, "has8-vgg": HAS8VGG, "has8-resnet": HAS8ResNet})
+MODELS: Mapping[str, Any] = MappingProxyType(
+    {
+        "sqdr-cnn": SQDRCNN,
+        "has8-vgg": HAS8VGG,
+        "has8-resnet": HAS8ResNet,
+        "vgg11": VGG11,
+        "vgg16": VGG16,
+        "resnet18": ResNet18,
+        "resnet20": ResNet20,
+        "resnet34": ResNet34,
+        "mobilenetv2": MobileNetV2,
+        "vit": VisionTransformer,
+    }
+)
 
 
 class DataShape(Protocol):

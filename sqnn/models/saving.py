@@ -6,7 +6,7 @@ Reading such a file runs no code from it: it is a length, a JSON header and raw 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import nn
 
 from sqnn.files import whole_file
 from sqnn.models.create import build, model_class, model_name
+from sqnn.neurons import QCFS
 
 FORMAT = "sqnn-model-1"
 
@@ -88,10 +89,27 @@ def load_model(path: str | Path) -> nn.Module:
     return model.eval()
 
 
-def load_weights(model: nn.Module, state: dict[str, Any], source: str) -> None:
-    """Fill the network's weights; ModelFileError names the first tensor that is missing, superfluous or misshapen."""
+def init_weights(model: nn.Module, path: str | Path) -> None:
+    """Give the network the weights of the one in a file of `save_model`, to train on from there.
+
+    Thresholds of QCFS activations that the file lacks, as that of a ReLU network does, stay as they are. Raises
+    ModelFileError where the file is damaged, holds a network of another name, or tensors other than this one's.
+    """
+    stored, name = read_header(path)["model"], model_name(model)
+    if stored != name:
+        raise ModelFileError(f"path: got {stored} in {path}, expected {name}")
+    parts = model.named_modules()
+    thresholds = {f"{part}.raw_threshold" for part, module in parts if isinstance(module, QCFS)}
+    load_weights(model, safetensors.torch.load_file(path), str(path), optional=thresholds)
+
+
+def load_weights(model: nn.Module, state: dict[str, Any], source: str, optional: Collection[str] = ()) -> None:
+    """Fill the network's weights, of which those in `optional` may be missing and stay as they are.
+
+    ModelFileError names the first tensor that is missing, superfluous, misshapen or not finite.
+    """
     expected = model.state_dict()
-    for name in sorted(expected.keys() | state.keys()):
+    for name in sorted((expected.keys() | state.keys()) - (set(optional) - state.keys())):
         if name not in state:
             raise ModelFileError(f"path: {source} is of another architecture: it lacks {name}")
         if name not in expected:
@@ -103,4 +121,4 @@ def load_weights(model: nn.Module, state: dict[str, Any], source: str) -> None:
             )
         if not torch.isfinite(state[name]).all():
             raise ModelFileError(f"path: {source} is damaged: {name} has NaN or infinite values")
-    model.load_state_dict(state)
+    model.load_state_dict(state, strict=not optional)

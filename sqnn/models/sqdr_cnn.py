@@ -19,6 +19,7 @@ from sqnn.encoding import ENCODERS, Encoder, make_encoder
 from sqnn.frontends import READOUTS, SpikingCNN
 from sqnn.models.config import ConfigError, ModelConfig, option, require, require_one_of
 from sqnn.models.initial import reset_parameters
+from sqnn.models.inputs import check_batch
 from sqnn.neurons import BETA_MARGIN, LIF, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES, make_neuron
 
 NO_NOISE = "none"
@@ -196,7 +197,7 @@ class SQDRCNN(nn.Module):
         return self.config.angle_scale * self.frontend(self.encoder.encode(images, generator))
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        self._check(images)
+        check_batch(images, self.config, self.frontend.linear.weight.dtype)
         return self.classify(self.angles(images, generator), generator)
 
     def classify(self, angles: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -237,18 +238,6 @@ class SQDRCNN(nn.Module):
         other = copy.copy(self)
         other._modules = {**self._modules, "circuit": circuit}
         return other
-
-    def _check(self, images: Tensor) -> None:
-        if not isinstance(images, Tensor):
-            raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor")
-        expected = (self.config.in_channels, *self.config.image_size)
-        if images.ndim != 4 or tuple(images.shape[1:]) != expected:
-            raise ValueError(
-                f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]"
-            )
-        dtype = self.frontend.linear.weight.dtype
-        if images.dtype != dtype:
-            raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")
 
     def _make_neuron(self, channels: int) -> LIF:
         c = self.config

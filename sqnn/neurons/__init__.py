@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqnn.neurons.lif import BETA_MARGIN, IF, LIF, MIN_THRESHOLD
+from sqnn.neurons.lif import BETA_MARGIN, IF, LIF
+from sqnn.neurons.qcfs import MAX_PLANES, QCFS, along_channels, qcfs, to_levels, to_values
 from sqnn.neurons.step import RESETS, lif_sequence, lif_step
 from sqnn.neurons.surrogates import SURROGATES, Surrogate, make_surrogate
+from sqnn.neurons.thresholds import MIN_THRESHOLD
 
 NEURONS: Mapping[str, type[LIF]] = MappingProxyType({"if": IF, "lif": LIF})
 
@@ -27,13 +29,19 @@ __all__ = [
     "BETA_MARGIN",
     "IF",
     "LIF",
+    "MAX_PLANES",
     "MIN_THRESHOLD",
     "NEURONS",
+    "QCFS",
     "RESETS",
     "SURROGATES",
     "Surrogate",
+    "along_channels",
     "lif_sequence",
     "lif_step",
     "make_neuron",
     "make_surrogate",
+    "qcfs",
+    "to_levels",
+    "to_values",
 ]

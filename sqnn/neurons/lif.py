@@ -7,16 +7,14 @@ from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from sqnn.neurons.fused import lif_fused
 from sqnn.neurons.step import RESETS, lif_sequence
 from sqnn.neurons.surrogates import Surrogate, make_surrogate
+from sqnn.neurons.thresholds import learned_threshold, raw_threshold
 
 BETA_MARGIN = 1e-6
 """A learned beta stays at least this far inside (0, 1), where float32 alone would round to the ends."""
-MIN_THRESHOLD = 1e-3
-"""A learned threshold stays above this value (in the units of the currents)."""
 
 
 class LIF(nn.Module):
@@ -74,7 +72,7 @@ class LIF(nn.Module):
         self._beta = float(beta)
         self._threshold = float(threshold)
         self.raw_beta = self._parameter(_inverse_beta(beta)) if learn_beta else None
-        self.raw_threshold = self._parameter(_inverse_threshold(threshold)) if learn_threshold else None
+        self.raw_threshold = self._parameter(raw_threshold(threshold)) if learn_threshold else None
 
     @property
     def beta(self) -> float | Tensor:
@@ -88,7 +86,7 @@ class LIF(nn.Module):
         """The firing threshold, above 0: a number, or a tensor `[]` or `[channels]` where learned."""
         if self.raw_threshold is None:
             return self._threshold
-        return MIN_THRESHOLD + functional.softplus(self.raw_threshold)
+        return learned_threshold(self.raw_threshold)
 
     @overload
     def forward(self, currents: Tensor, return_membrane: Literal[False] = False) -> Tensor: ...
@@ -177,10 +175,3 @@ def _inverse_beta(beta: float) -> float:
     if not 0 < share < 1:
         raise ValueError(f"beta: got {beta}, expected a learned beta in ({BETA_MARGIN:g}, 1 - {BETA_MARGIN:g})")
     return math.log(share / (1 - share))
-
-
-def _inverse_threshold(threshold: float) -> float:
-    above = threshold - MIN_THRESHOLD
-    if above <= 0:
-        raise ValueError(f"threshold: got {threshold}, expected a learned threshold above {MIN_THRESHOLD:g}")
-    return above + math.log(-math.expm1(-above))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from sqnn.data import MAX_BATCH, SEED_LIMIT
+from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
 from sqnn.models import ConfigError, option, require, require_one_of
 
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
@@ -27,7 +27,11 @@ class TrainingConfig:
     weight_decay: float = option(0.0, "weight decay")
     schedule: str = option("one-cycle", f"learning rate over the run: {', '.join(SCHEDULES)}")
     gradient_clip: float = option(1.0, "largest norm of the gradient; 0 switches clipping off")
-    seed: int = option(0, "seed of initial weights, order of the images and random encoders")
+    augmentation: str = option("none", f"random change of training images: {', '.join(AUGMENTATIONS)}")
+    bit_penalty: float = option(
+        0.0, "weight of the penalty on spikes of qcfs activations, in nats per spike and neuron"
+    )
+    seed: int = option(0, "seed of initial weights, order and augmentation of the images, and random encoders")
 
     def __post_init__(self) -> None:
         for name, low, high in (("epochs", 1, None), ("batch_size", 2, MAX_BATCH), ("seed", 0, SEED_LIMIT - 1)):
@@ -36,7 +40,7 @@ class TrainingConfig:
             expected = f"of at least {low}" if high is None else f"from {low} to {high:,}"
             fits = whole and value >= low and (high is None or value <= high)
             require(fits, name, value, f"a whole number {expected}")
-        for name in ("learning_rate", "weight_decay", "gradient_clip"):
+        for name in ("learning_rate", "weight_decay", "gradient_clip", "bit_penalty"):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             require(number and 0 <= value < math.inf, name, value, "a finite number of at least 0")
@@ -44,6 +48,7 @@ class TrainingConfig:
         require(0 < rate <= MAX_LEARNING_RATE, "learning_rate", rate, f"above 0 and at most {MAX_LEARNING_RATE:g}")
         require_one_of("optimizer", self.optimizer, OPTIMIZERS)
         require_one_of("schedule", self.schedule, SCHEDULES)
+        require_one_of("augmentation", self.augmentation, AUGMENTATIONS)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values."""

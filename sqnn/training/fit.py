@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.files import write_text
 from sqnn.metrics import count
-from sqnn.models import ConfigError, build, load_weights, model_class, model_name, save_model
+from sqnn.models import ConfigError, build, init_weights, load_weights, model_class, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.config import TrainingConfig
@@ -44,8 +45,9 @@ def fit(
     `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
     the network's class states in `training_defaults`, or else TrainingConfig's default. `out` is the run's folder, by
     default the first free of runs/<model>-<data>-<n>. `trainer` goes to `lightning.Trainer` (accelerator, devices,
-    strategy, ...). `model` ends with the weights of its best epoch. From then on the process keeps memory that it frees
-    (see `keep_freed_memory`).
+    strategy, ...). `model`, in training mode throughout, ends with the weights of its best epoch. Weights that the seed
+    does not draw are stored with the run, to resume from. From then on the process keeps memory that it frees (see
+    `keep_freed_memory`).
 
     Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run, NotFiniteError where the
     loss or the weights become infinite or NaN.
@@ -56,18 +58,21 @@ def fit(
         raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
     place = RunFolder(Path(out) if out is not None else free_folder(model, data))
     model_config: Any = model.config
-    settings = {
+    settings: dict[str, Any] = {
         "model": model_name(model),
         "config": model_config.to_dict(),
         "training": config.to_dict(),
         "data": {"name": data.name, **(data_source or {})},
         "data_sha256": data.fingerprint,
     }
-    # The trainer comes first: options that it refuses leave no folder behind.
+    # Trainer and loss come first: options that they refuse leave no folder behind.
     loop = _trainer(config, place, progress, trainer)
+    module = Classifier(model, config, data.num_classes)
+    if not _same_weights(model, build(settings["model"], model_config, seed=config.seed)):
+        settings["initial"] = place.initial.name
     if loop.is_global_zero:
-        place.create(settings)
-    return _run(loop, model, data, config, place, trainer, checkpoint=None)
+        place.create(settings, model if "initial" in settings else None)
+    return _run(loop, module, data, place, trainer, checkpoint=None)
 
 
 def resume(
@@ -103,10 +108,13 @@ def resume(
         )
     if place.last.is_file():
         load_weights(model, _weights(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
+    elif "initial" in settings:
+        init_weights(model, place.initial)
     loop = _trainer(config, place, progress, trainer)
+    module = Classifier(model, config, data.num_classes)
     place.remove_partials()
     checkpoint = str(place.last) if place.last.is_file() else None
-    return _run(loop, model, data, config, place, trainer, checkpoint)
+    return _run(loop, module, data, place, trainer, checkpoint)
 
 
 def free_folder(model: nn.Module, data: ImageData) -> Path:
@@ -142,21 +150,28 @@ def _weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): t for name, t in checkpoint["state_dict"].items() if name.startswith(prefix)}
 
 
+def _same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Say whether two networks have the same weights and buffers, to the last bit."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name].cpu(), theirs[name]) for name in ours)
+
+
 def _run(
     loop: pl.Trainer,
-    model: nn.Module,
+    module: Classifier,
     data: ImageData,
-    config: TrainingConfig,
     place: RunFolder,
     options: dict[str, Any] | None,
     checkpoint: str | None,
 ) -> Run:
+    model, config = module.model, module.training_config
     started = time.perf_counter()
     keep_freed_memory()
     with quiet():
+        # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
         loop.fit(
-            Classifier(model, config, data.num_classes),
-            ImageDataModule(data, config.batch_size, config.seed),
+            module.train(),
+            ImageDataModule(data, config.batch_size, config.seed, augmentation=config.augmentation),
             ckpt_path=checkpoint,
         )
     best = next(c for c in loop.checkpoint_callbacks if isinstance(c, EpochCheckpoint) and c.monitor)

@@ -9,11 +9,15 @@ from typing import Any
 
 import pandas as pd
 import yaml
+from torch import nn
 
 from sqnn.data import ImageData, load_data
 from sqnn.files import write_text
+from sqnn.models import save_model
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+SPIKES = "train_spikes"
+"""Curve of the runs that are trained with a bit penalty: mean spikes per neuron."""
 
 
 class RunError(ValueError):
@@ -52,6 +56,11 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def initial(self) -> Path:
+        """The network as training began, in runs whose seed did not draw its weights."""
+        return self.path / "initial.safetensors"
+
+    @property
     def model(self) -> Path:
         """The best network."""
         return self.path / "model.safetensors"
@@ -66,12 +75,17 @@ class RunFolder:
         """Learning curves and confusion matrix."""
         return self.path / "training.png"
 
-    def create(self, settings: dict[str, Any]) -> None:
-        """Make the folder and write the settings; RunError where a run is there already or nothing can be written."""
+    def create(self, settings: dict[str, Any], initial: nn.Module | None = None) -> None:
+        """Make the folder, write the network to begin with where one is given, and the settings.
+
+        RunError where a run is there already or nothing can be written.
+        """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(f"out: {self.path} is not empty; choose another folder, or continue it with --resume")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            if initial is not None:
+                save_model(initial, self.initial)
             write_text(self.settings, yaml.safe_dump(settings, sort_keys=False))
         except OSError as error:
             raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
@@ -120,11 +134,12 @@ class RunFolder:
             if not log.stat().st_size:  # a session that was killed before its first line
                 continue
             table = pd.read_csv(log)
-            present = [name for name in CURVES if name in table]
+            present = [name for name in (*CURVES, SPIKES) if name in table]
             if "epoch" in table and present:
                 tables.append(table.groupby("epoch")[present].last())
         if not tables:
             return pd.DataFrame(columns=list(CURVES))
-        merged = pd.concat(tables).reindex(columns=list(CURVES))
+        merged = pd.concat(tables)
+        merged = merged.reindex(columns=[*CURVES, *([SPIKES] if SPIKES in merged else [])])
         merged = merged[~merged.index.duplicated(keep="last")].sort_index().dropna(how="all")
         return merged.set_axis(pd.Index(merged.index.astype(int) + 1, name="epoch"))

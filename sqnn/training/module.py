@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from sqnn.conversion import BitPenalty
 from sqnn.data import Batch
 from sqnn.training.config import TrainingConfig
 
@@ -32,8 +34,13 @@ class NotFiniteError(RuntimeError):
 class Classifier(pl.LightningModule):
     """Train a network on cross-entropy; measure accuracy on whichever split is asked for.
 
+    With a bit penalty the loss is cross-entropy + bit_penalty * (mean spikes per neuron of the QCFS activations), in
+    nats; `train_loss` is the cross-entropy alone, so that curves compare.
+
     Random encoders draw from generators owned here and seeded afresh at the start of every epoch, so that a resumed
     run continues with the numbers that the undisturbed run would have drawn.
+
+    Raises ValueError where there is a bit penalty and the network has no QCFS activation.
     """
 
     def __init__(self, model: nn.Module, training: TrainingConfig, num_classes: int) -> None:
@@ -45,6 +52,7 @@ class Classifier(pl.LightningModule):
         )
         self.confusion = MulticlassConfusionMatrix(num_classes)
         self.noise_source = torch.Generator()
+        self.penalty = BitPenalty(model) if training.bit_penalty > 0 else None
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.model(images, self.noise_source)
@@ -57,17 +65,22 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         images, labels = batch
         try:
-            logits = self(images)
+            with self.penalty.collect() if self.penalty is not None else nullcontext():
+                logits = self(images)
         except ValueError as error:
             # A circuit refuses angles that are not finite before there is a loss to look at.
             if _finite(self.model):
                 raise
             raise self._not_finite(WEIGHTS) from error
-        loss = F.cross_entropy(logits, labels)
+        cross_entropy = loss = F.cross_entropy(logits, labels)
+        if self.penalty is not None:
+            spikes = self.penalty.value()
+            loss = cross_entropy + self.training_config.bit_penalty * spikes
+            self.log("train_spikes", spikes, on_step=False, on_epoch=True, batch_size=len(labels))
         if not torch.isfinite(loss):
             raise self._not_finite(f"loss became {loss.item()}")
         self.train_accuracy(logits.detach(), labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
+        self.log("train_loss", cross_entropy, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class Run:
     """What one training run left behind, in memory and in its folder.
 
-    `history` has one row an epoch: train and validation loss and accuracy. The test split was read once, after
-    training, with the weights of the epoch that did best on validation images; `confusion` counts its images,
-    true classes in rows and predicted ones in columns.
+    `history` has one row an epoch: train and validation loss and accuracy, with a bit penalty also `train_spikes`, mean
+    spikes per neuron. The test split was read once, after training, with the weights of the epoch that did best on
+    validation images; `confusion` counts its images, true classes in rows and predicted ones in columns.
     """
 
     folder: Path

@@ -162,6 +162,23 @@ def test_resume_finishes_a_run(here: Path, tmp_path, capsys) -> None:
     assert {k: v for k, v in new.items() if k not in changing} == {k: v for k, v in old.items() if k not in changing}
 
 
+@pytest.mark.parametrize("source", ["run", "run/model.safetensors"])
+def test_training_begins_with_another_runs_weights(here: Path, tmp_path, source: str) -> None:
+    flags = [*SMALL, "--seed", "4", "--augmentation", "shift", "--out", str(tmp_path / "run"), "--init", source]
+    assert main(["train", *flags]) == 0
+    begun = sqnn.load_model(tmp_path / "run" / "initial.safetensors").state_dict()
+    stored = sqnn.load_model(here / "run" / "model.safetensors").state_dict()
+    assert all(torch.equal(begun[name], tensor) for name, tensor in stored.items())
+    settings = yaml.safe_load((tmp_path / "run" / "settings.yaml").read_text())
+    assert settings["training"]["augmentation"] == "shift"
+    (tmp_path / "again").mkdir()
+    for name in ("settings.yaml", "initial.safetensors"):
+        shutil.copy(tmp_path / "run" / name, tmp_path / "again")
+    assert main(["train", "--resume", str(tmp_path / "again"), "--no-progress"]) == 0
+    assert same_weights(tmp_path / "again", tmp_path / "run")
+    assert not same_weights(tmp_path / "run", here / "run")
+
+
 @pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"], ["count"]])
 def test_help_is_help(command: list[str], capsys) -> None:
     assert main([*command, "--help"]) == 0

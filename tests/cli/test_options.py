@@ -81,6 +81,15 @@ def test_one_network_has_one_panel() -> None:
     assert {panel for panel, _ in told(model_options({"c": C})).values()} == {"Model: c"}
 
 
+def test_a_panel_of_many_networks_names_those_that_are_left_out() -> None:
+    many = dict.fromkeys("cdefg", C)
+    panels = {name: panel for name, (panel, _) in told(model_options({"a": A, **many})).items()}
+    assert panels["depth"] == "Every model but a"
+    assert panels["own"] == "Model: a"
+    few = {"a": A, "b": B, "c": C, "d": C, "e": C, "f": C}
+    assert told(model_options(few))["depth"][0] == "Model: c, d, e, f"
+
+
 def test_the_help_of_training_says_where_networks_have_defaults_of_their_own() -> None:
     found = {name: text for name, (_, text) in told(training_options(THREE)).items()}
     assert found["learning_rate"] == "peak learning rate (default: 0.05; b, c: 0.005)"

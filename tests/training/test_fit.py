@@ -238,8 +238,12 @@ BAD_SETTINGS = [
     *(("batch_size", value) for value in (0, 1, 2_000_000, "8", True)),
     *(("seed", value) for value in (-1, 2**32, 1.0, None)),
     *(("learning_rate", value) for value in (0, -1, 1e7, float("nan"), float("inf"), "1", None, True)),
-    *((name, value) for name in ("weight_decay", "gradient_clip") for value in (-0.1, float("nan"), "0", None)),
-    *((name, value) for name in ("optimizer", "schedule") for value in ("bogus", None, 3)),
+    *(
+        (name, value)
+        for name in ("weight_decay", "gradient_clip", "bit_penalty")
+        for value in (-0.1, float("nan"), "0", None)
+    ),
+    *((name, value) for name in ("optimizer", "schedule", "augmentation") for value in ("bogus", None, 3)),
 ]
 
 
@@ -256,5 +260,13 @@ def test_no_setting_is_left_out_of_the_bad_values() -> None:
 
 
 def test_settings_survive_a_round_trip() -> None:
-    config = TrainingConfig(epochs=3, learning_rate=1, optimizer="sgd", schedule="cosine", seed=2**32 - 1)
+    config = TrainingConfig(
+        epochs=3,
+        learning_rate=1,
+        optimizer="sgd",
+        schedule="cosine",
+        seed=2**32 - 1,
+        augmentation="shift",
+        bit_penalty=1e-3,
+    )
     assert TrainingConfig.from_dict(config.to_dict()) == config

@@ -21,6 +21,7 @@ from sqnn.encoding import (
     make_encoder,
 )
 from sqnn.models.config import ModelConfig, option, require, require_one_of
+from sqnn.models.sizes import MIN_SIZE
 from sqnn.neurons import BETA_MARGIN, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES
 
 TWINS: tuple[str, ...] = ("ann", "snn")
@@ -36,8 +37,6 @@ MAX_DEPTH = 64
 """Most convolutions, stages or blocks of a stage."""
 MAX_ALPHA = 1e3
 """Steepest surrogate: a thousandth of a half period wide, beyond which hardly any value has a gradient."""
-MIN_SIZE = 8
-"""Smallest height and width of an image, in pixels."""
 BIT_CODES = ("bitplane", "phase")
 """Encodings whose steps are binary digits: the smooth surrogates are theirs."""
 

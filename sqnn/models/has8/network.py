@@ -26,6 +26,7 @@ from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGG
 from sqnn.models.has8.plan import Layer, Stage, resnet, vgg
 from sqnn.models.has8.twins import matching_scale
 from sqnn.models.initial import reset_parameters
+from sqnn.models.inputs import check_batch
 from sqnn.neurons import LIF, make_neuron
 
 INNER_LOW, INNER_HIGH = -0.5, 3.5
@@ -69,7 +70,8 @@ class HAS8(nn.Module):
         raise NotImplementedError
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        self._check(images)
+        check_batch(images, self.config, self.classifier.weight.dtype, least=2 if self.training else 1)
+        check_images(images)
         values = images.contiguous(memory_format=torch.channels_last)
         for stage, after in zip(self.stages, self.after, strict=True):
             values = after(stage(values, generator))
@@ -145,22 +147,6 @@ class HAS8(nn.Module):
             channels=channels if c.learn_beta or c.learn_threshold else None,
             initial_membrane=c.initial_membrane,
         )
-
-    def _check(self, images: Tensor) -> None:
-        if not isinstance(images, Tensor):
-            raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor")
-        expected = (self.config.in_channels, *self.config.image_size)
-        if images.ndim != 4 or tuple(images.shape[1:]) != expected:
-            raise ValueError(
-                f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]"
-            )
-        least = 2 if self.training else 1
-        if len(images) < least:
-            raise ValueError(f"images: got {len(images)}, expected at least {least} (batch norms train on two or more)")
-        dtype = self.classifier.weight.dtype
-        if images.dtype != dtype:
-            raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")
-        check_images(images)
 
 
 class HAS8VGG(HAS8):

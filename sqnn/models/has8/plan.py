@@ -7,9 +7,8 @@ from itertools import pairwise
 from typing import Literal
 
 from sqnn.models.has8.config import HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.sizes import LARGE_IMAGE, half, scaled
 
-LARGE_IMAGE = 64
-"""Smallest side, in pixels, of an image that a ResNet first brings to a quarter, as the paper does for all images."""
 LARGE_KERNEL = 7
 
 
@@ -70,13 +69,3 @@ def resnet(config: HAS8ResNetConfig, scale: float = 1.0) -> list[Stage]:
             before = width
     stages[-1] = Stage(stages[-1].layers, "average")
     return stages
-
-
-def scaled(width: int, scale: float) -> int:
-    """Return the width times the factor, at least 1."""
-    return max(1, round(width * scale))
-
-
-def half(side: int) -> int:
-    """Return half a side in pixels, rounded up as the pools and strides do."""
-    return (side + 1) // 2

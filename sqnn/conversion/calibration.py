@@ -1,0 +1,57 @@
+"""Thresholds read off what a network's activations receive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, fx
+
+from sqnn.conversion.watch import Watcher
+from sqnn.models import ConfigError, require
+
+SMALLEST = 1e-2
+"""Threshold of an activation that never received anything positive."""
+
+
+@torch.no_grad()
+def observed_thresholds(
+    graph: fx.GraphModule,
+    sites: Sequence[fx.Node],
+    images: Tensor | None,
+    percentile: float = 100.0,
+    channel_axis: int | None = None,
+) -> dict[fx.Node, Tensor]:
+    """Return, for each activation, the given percentile of max(0, input) over `images`: `[]` or `[channels]`.
+
+    100 is the largest value. All images go through in one batch, so that a percentile is one of all their activations.
+    Raises ConfigError where there are no images or the percentile is not above 0 and at most 100.
+    """
+    checked = check_calibration(images, percentile)
+    feeds: dict[str, list[fx.Node]] = {}
+    for site in sites:
+        feeds.setdefault(site.all_input_nodes[0].name, []).append(site)
+    found: dict[fx.Node, Tensor] = {}
+
+    def see(name: str, received: Tensor) -> None:
+        positive = received.clamp(min=0)
+        rows = positive.reshape(1, -1) if channel_axis is None else positive.movedim(channel_axis, 0).flatten(1)
+        place = max(1, math.ceil(percentile / 100 * rows.shape[1]))
+        thresholds = rows.kthvalue(place).values.clamp(min=SMALLEST)
+        for site in feeds[name]:
+            found[site] = thresholds[0] if channel_axis is None else thresholds
+
+    Watcher(graph, feeds, see).run(checked)
+    return found
+
+
+def check_calibration(images: Tensor | None, percentile: float) -> Tensor:
+    """Return the images; ConfigError where there are none to calibrate with, or the percentile is none."""
+    if not isinstance(images, Tensor) or not len(images):
+        came = "none" if images is None else type(images).__name__
+        raise ConfigError(
+            f"images: got {came}, expected a tensor of images to read thresholds from (data.train.floats(...))"
+        )
+    require(0 < percentile <= 100, "percentile", percentile, "above 0 and at most 100")
+    return images

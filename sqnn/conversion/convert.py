@@ -1,0 +1,187 @@
+"""From a trained network to a spiking one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from sqnn.conversion.biases import spread_batch_norm, spread_linear
+from sqnn.conversion.codes import SpikeCode, plane_code, rate_code
+from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.kinds import Kind, Plan, plan
+from sqnn.conversion.network import SpikingNetwork
+from sqnn.conversion.neuron import Decode, SpikingNeuron
+from sqnn.conversion.operations import Role, role_of
+from sqnn.conversion.trace import describe, module_of, site_name, trace
+from sqnn.models import require
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a network was converted; see `convert` and `convert_rate`."""
+
+    code: SpikeCode
+    postponed: bool = True
+    bias_shift: bool = True
+
+    @property
+    def exact(self) -> bool:
+        """Whether the spikes are by construction the digits of the source network's activations."""
+        whole = self.code.name == "planes" and sum(self.code.weights) == self.code.steps
+        return whole and self.postponed and self.bias_shift
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the choices as plain values."""
+        return asdict(self)
+
+
+def convert(
+    model: nn.Module,
+    *,
+    planes: int | None = None,
+    fold_batch_norm: bool = False,
+    plane_weights: bool = True,
+    bias_shift: bool = True,
+    postponed: bool = True,
+) -> SpikingNetwork:
+    """Convert a network of QCFS activations into a spiking one with the same activations, without any error.
+
+    An activation of T bits becomes neurons that send its binary digits as spikes in T time steps, most significant
+    first: a^l = (lambda / Q) sum_t 2^(T-t) s_t. Linear layers act on every step, their biases spread over the steps;
+    the first ones, which see the image itself, act once. What is not linear (softmax, layer norms, products) acts on
+    sums over time. The model itself is left as it is.
+
+    - `planes`: stop behind so many of the T most significant planes, for fewer time steps than the network has bits.
+    - `fold_batch_norm`: merge each batch norm into the convolution before it, in place of a shifted bias.
+    - `plane_weights`, `bias_shift`, `postponed`: the three parts of the method, each of which can be left out to see
+      what it is worth (the paper's Table 4). Without `plane_weights` a spike is one of T levels, and biases average out
+      of themselves; without `bias_shift` every step of a plane code has the whole bias; without `postponed` neurons
+      fire while they integrate.
+
+    Raises ConversionError with one line for every layer that cannot be converted, and ConfigError on other arguments.
+
+    Source: Datta et al., "When SNN meets ANN", section 5.1, with Q = 2^T - 1.
+    """
+    graph = trace(model)
+    found = plan(graph, integrate=postponed)
+    timesteps = common_timesteps(graph, found)
+    require(bias_shift or plane_weights, "bias_shift", bias_shift, "true where plane_weights is off: rates need none")
+    require(planes is None or plane_weights, "planes", planes, "none where plane_weights is off")
+    code = plane_code(timesteps, planes) if plane_weights else rate_code(timesteps)
+    thresholds = {node: module_of(graph, node).threshold for node in found.neurons}
+    if fold_batch_norm:
+        graph, found, thresholds = _folded(graph, found, thresholds, postponed)
+    return build(model, graph, found, thresholds, Conversion(code, postponed, bias_shift))
+
+
+def common_timesteps(graph: fx.GraphModule, found: Plan) -> int:
+    """Return the bits that all QCFS activations have; ConversionError naming those that differ from the first."""
+    bits = {node: module_of(graph, node).timesteps for node in found.neurons}
+    first = next(iter(bits.values()))
+    wrong = [
+        f"{describe(graph, node)} has {number} bits, expected {first} as the first one has; prepare(model, {first})"
+        for node, number in bits.items()
+        if number != first
+    ]
+    if wrong:
+        raise ConversionError(wrong)
+    return int(first)
+
+
+def build(
+    model: nn.Module,
+    source: fx.GraphModule,
+    found: Plan,
+    thresholds: Mapping[fx.Node, Tensor],
+    how: Conversion,
+) -> SpikingNetwork:
+    """Make the spiking network: a copy of the source's graph with neurons, spread biases and sums over time."""
+    T = how.code.timesteps
+    root, graph = nn.Module(), fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    sums: dict[fx.Node, fx.Node] = {}
+    sites: dict[str, str] = {}
+    made: dict[tuple[str, bool], str] = {}
+
+    def value_of(node: fx.Node) -> fx.Node:
+        """Return the node's value, its train summed where it is one."""
+        if not found.kinds[node].is_train:
+            return copies[node]
+        if node not in sums:
+            with graph.inserting_after(copies[node]):
+                sums[node] = graph.call_module(_add(root, f"decode_{node.name}", Decode(T)), (copies[node],))
+        return sums[node]
+
+    for node in source.graph.nodes:
+        if node.op == "output":
+            graph.output(fx.map_arg(node.args[0], value_of))
+            continue
+        copied = graph.node_copy(node, value_of if node in found.decoded else copies.__getitem__)
+        copies[node] = copied
+        if node.op == "get_attr":
+            copied.target = _add(root, f"constant_{node.name}", _attribute(source, str(node.target)))
+        if node in found.neurons:
+            takes_train = found.kinds[node.all_input_nodes[0]].is_train
+            axis = getattr(module_of(source, node), "channel_axis", 1)
+            neuron = SpikingNeuron(
+                how.code, thresholds[node], postponed=how.postponed, takes_train=takes_train, channel_axis=axis
+            )
+            copied.op, copied.kwargs = "call_module", {}
+            copied.args = (copied.all_input_nodes[0],)
+            copied.target = _add(root, f"neuron_{node.name}", neuron)
+            sites[copied.name] = site_name(source, node)
+        elif node.op == "call_module":
+            train = found.kinds[node] is Kind.CURRENT
+            key = (str(node.target), train)
+            if key not in made:
+                layer: Any = module_of(source, node)
+                spread = how.bias_shift or how.code.name == "rate"
+                role = role_of(source, node)
+                if train and spread and role is Role.NORM:
+                    layer = spread_batch_norm(layer, T)
+                elif train and spread and role is Role.WEIGHTS:
+                    layer = spread_linear(layer, T)
+                made[key] = _add(root, node.name, layer)
+            copied.target = made[key]
+    graph.lint()
+    spiking = fx.GraphModule(root, graph, "Spiking")
+    return SpikingNetwork(spiking, source, how, sites, getattr(model, "config", None))
+
+
+def _folded(
+    graph: fx.GraphModule, found: Plan, thresholds: Mapping[fx.Node, Tensor], integrate: bool
+) -> tuple[fx.GraphModule, Plan, dict[fx.Node, Tensor]]:
+    """Merge every batch norm into the convolution or linear layer that alone feeds it, where both are called once."""
+    by_name = {node.name: threshold for node, threshold in thresholds.items()}
+    calls = [str(node.target) for node in graph.graph.nodes if node.op == "call_module"]
+    for node in list(graph.graph.nodes):
+        if node.op != "call_module" or role_of(graph, node) is not Role.NORM:
+            continue
+        (before,) = node.all_input_nodes
+        layer: Any = module_of(graph, before)
+        alone = len(before.users) == 1 and calls.count(str(before.target)) == calls.count(str(node.target)) == 1
+        if alone and isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
+            graph.set_submodule(str(before.target), fuse_conv_bn_eval(layer, module_of(graph, node)))
+            node.replace_all_uses_with(before)
+            graph.graph.erase_node(node)
+    graph.recompile()
+    found = plan(graph, integrate=integrate)
+    return graph, found, {node: by_name[node.name] for node in found.neurons}
+
+
+def _attribute(graph: fx.GraphModule, path: str) -> Any:
+    owner, _, name = path.rpartition(".")
+    return getattr(graph.get_submodule(owner), name)
+
+
+def _add(root: nn.Module, name: str, item: Any) -> str:
+    """Give `root` a module, parameter or tensor under a name; return the name."""
+    if isinstance(item, Tensor) and not isinstance(item, nn.Parameter):
+        root.register_buffer(name, item)
+    else:
+        setattr(root, name, item)
+    return name

@@ -1,0 +1,138 @@
+"""What every edge of a network carries once it spikes, and why some networks cannot be converted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from torch import fx
+
+from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.operations import Role, call_name, role_of, touches_batch
+from sqnn.conversion.trace import describe, module_of
+
+
+class Kind(Enum):
+    """What a node of the graph gives in the spiking network.
+
+    A VALUE is what the source network has there, [batch, ...]. SPIKES and CURRENT are trains [timesteps * batch, ...]
+    whose sum over time is that value: SPIKES are sums and averages of weighted spikes, CURRENT has passed a linear
+    layer. CONSTANT does not depend on the images. VALUE_SIZE and TRAIN_SIZE are sizes of a tensor.
+    """
+
+    VALUE = "value"
+    SPIKES = "spikes"
+    CURRENT = "current"
+    CONSTANT = "constant"
+    VALUE_SIZE = "size of a value"
+    TRAIN_SIZE = "size of a train"
+
+    @property
+    def is_train(self) -> bool:
+        """Whether time steps stand one behind the other."""
+        return self in (Kind.SPIKES, Kind.CURRENT)
+
+
+@dataclass
+class Plan:
+    """The kind of every node, and the nodes whose trains have to be summed before a call can use them.
+
+    `decoded` has the callers whose trains are summed first: layer norms, products, softmax, and linear layers fed by
+    currents, which integrate them in one membrane instead of being computed once a step.
+    """
+
+    kinds: dict[fx.Node, Kind] = field(default_factory=dict)
+    decoded: set[fx.Node] = field(default_factory=set)
+    neurons: list[fx.Node] = field(default_factory=list)
+
+
+def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False) -> Plan:
+    """Infer the kinds of all nodes; ConversionError with one line for every call that cannot be converted.
+
+    `integrate`: currents that reach a linear layer are summed before it. `activations`: ReLUs become neurons too, as
+    the conversions by rate have it.
+    """
+    found, problems = Plan(), []
+    neurons = (Role.NEURON, Role.ACTIVATION) if activations else (Role.NEURON,)
+    for node in graph.graph.nodes:
+        if node.op == "output":
+            continue
+        if node.op in ("placeholder", "get_attr"):
+            found.kinds[node] = Kind.VALUE if node.op == "placeholder" else Kind.CONSTANT
+            continue
+        role = role_of(graph, node)
+        came = [found.kinds[source] for source in node.all_input_nodes]
+        problem = _problem(graph, node, role, came, role in neurons)
+        if problem:
+            problems.append(f"{describe(graph, node)} {problem}")
+        if role in neurons:
+            found.neurons.append(node)
+        if role in (Role.NEURON, Role.ACTIVATION):
+            found.kinds[node] = Kind.SPIKES
+        else:
+            found.kinds[node] = _kind(node, role, came, integrate, found)
+    if not found.neurons and not problems:
+        problems.append("model: has no qcfs activation, so it has nothing that could spike; prepare(model, timesteps)")
+    if problems:
+        raise ConversionError(list(dict.fromkeys(problems)))
+    return found
+
+
+def _kind(node: fx.Node, role: Role, came: list[Kind], integrate: bool, found: Plan) -> Kind:
+    """Return what a node gives, given what comes in; notes in `found` where trains must be summed first."""
+    trains = any(kind.is_train for kind in came)
+    if role is Role.SHAPE:
+        return Kind.TRAIN_SIZE if trains else Kind.VALUE_SIZE
+    if role is Role.PICK:
+        return came[0]
+    if not trains:
+        constant = bool(came) and all(kind is Kind.CONSTANT for kind in came)
+        return Kind.CONSTANT if constant else Kind.VALUE
+    if role in (Role.WEIGHTS, Role.NORM, Role.SCALE):
+        product = len(node.all_input_nodes) > 1 or not isinstance(node.args[0], fx.Node)
+        if (role is Role.SCALE and product) or (role is Role.WEIGHTS and integrate and Kind.CURRENT in came):
+            found.decoded.add(node)
+            return Kind.VALUE
+        return Kind.CURRENT
+    if role is Role.ROUTE:
+        return next(kind for kind in came if kind.is_train)
+    if role is Role.JOIN and all(kind.is_train for kind in came) and len(came) > 1:
+        signed = call_name(node).startswith("sub") or any(kind is Kind.CURRENT for kind in came)
+        return Kind.CURRENT if signed else Kind.SPIKES
+    found.decoded.add(node)
+    return Kind.VALUE
+
+
+def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind], spikes: bool) -> str | None:
+    """Say why a call cannot be converted and how to mend it; None where it can."""
+    trains = any(kind.is_train for kind in came)
+    module: Any = module_of(graph, node)
+    if role is Role.UNKNOWN:
+        return "is not known to the conversion; replace it by layers that are, or keep it outside of the network"
+    if role is Role.ACTIVATION and not spikes:
+        return "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
+    if role is Role.MAX_POOL and trains:
+        return "does not commute with spikes; prepare(model, timesteps) puts an average pool there, then fine-tune"
+    if role is Role.NORM and module.running_mean is None:
+        return "has no running statistics to convert; train it with track_running_stats=True"
+    if role is Role.SHAPE and call_name(node) == "getattr" and node.args[1] != "shape":
+        return f"asks for {node.args[1]}, which the conversion does not know; use permute or flatten"
+    if role is Role.ROUTE and (Kind.VALUE_SIZE if trains else Kind.TRAIN_SIZE) in came:
+        return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
+    if not trains:
+        return None
+    if role in (Role.ROUTE, Role.JOIN) and touches_batch(graph, node):
+        return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
+    if role is Role.PICK and Kind.TRAIN_SIZE not in came and not _keeps_batch(node):
+        return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
+    return None
+
+
+def _keeps_batch(node: fx.Node) -> bool:
+    """Say whether an index leaves dimension 0 whole, or picks one of the parts that a call gave."""
+    source, index = node.args[0], node.args[1]
+    if isinstance(source, fx.Node) and call_name(source) in ("chunk", "split"):
+        return True
+    first = index[0] if isinstance(index, tuple) else index
+    return first == slice(None)

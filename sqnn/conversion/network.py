@@ -1,0 +1,99 @@
+"""The spiking network that a conversion makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from sqnn.conversion.codes import digits
+from sqnn.conversion.stepwise import run_steps
+from sqnn.conversion.watch import Watcher, source_levels
+from sqnn.models import ConfigError, require_one_of
+
+if TYPE_CHECKING:
+    from sqnn.conversion.convert import Conversion
+
+ORDERS: tuple[str, ...] = ("layer", "step", "fused")
+"""Layer by layer, step by step, and with the planes summed before every layer."""
+
+
+class SpikingNetwork(nn.Module):
+    """A converted network: values [batch, ...] in, values [batch, ...] out, spikes in between.
+
+    Three orders of execution give the same numbers but for rounding:
+
+    - `layer`: all T steps of a layer, then the next layer; the steps stand behind each other in one large batch.
+    - `step`: the whole network at step 1, then at step 2, ...; only for neurons that fire while they integrate, since a
+      postponed neuron needs all its input first.
+    - `fused`: every layer's planes are summed before the next layer, which then acts once instead of T times. Spikes
+      and output are, bit for bit and in every precision, those of the source network. Only for whole plane codes.
+
+    Nothing is remembered from call to call, and spikes have no gradient. `spiking` is the graph of the converted
+    network, `source` that of the network it came from; they share their weights. `sites` maps the nodes of `spiking`
+    that are neurons to the paths of the activations that they stand for.
+    """
+
+    def __init__(
+        self,
+        spiking: fx.GraphModule,
+        source: fx.GraphModule,
+        how: Conversion,
+        sites: Mapping[str, str],
+        config: Any = None,
+    ) -> None:
+        super().__init__()
+        self.spiking = spiking
+        self.source = source
+        self.how = how
+        self.sites = dict(sites)
+        self.config = config
+        self.order = "layer"
+        self.requires_grad_(False).eval()
+
+    @property
+    def timesteps(self) -> int:
+        """Time steps that a neuron sends spikes in."""
+        return self.how.code.timesteps
+
+    def train(self, mode: bool = True) -> SpikingNetwork:
+        """Stay in evaluation mode: norms and dropout of a converted network are fixed."""
+        return super().train(False)
+
+    def using(self, order: str) -> SpikingNetwork:
+        """Execute in another order from now on; ConfigError where the neurons do not allow it."""
+        require_one_of("order", order, ORDERS)
+        if order == "step" and self.how.postponed:
+            raise ConfigError(
+                "order: got 'step', but postponed neurons fire only when all their input is there; use 'layer', or "
+                "convert with postponed=False"
+            )
+        if order == "fused" and not self.how.exact:
+            raise ConfigError("order: got 'fused', which needs the exact conversion with all its planes; use 'layer'")
+        self.order = order
+        return self
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Any:
+        if self.order == "fused":
+            return self.source(images)
+        if self.order == "step":
+            return run_steps(self.spiking, images, self.timesteps)[0]
+        return self.spiking(images)
+
+    @torch.no_grad()
+    def record(self, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
+        """Return the output and, by the path of the activation, the spikes: bool [timesteps, batch, ...]."""
+        if self.order == "fused":
+            output, levels = source_levels(self.source, images)
+            return output, {path: digits(values, self.timesteps) for path, values in levels.items()}
+        trains: dict[str, Tensor] = {}
+        if self.order == "step":
+            output, trains = run_steps(self.spiking, images, self.timesteps, record=self.sites)
+        else:
+            output = Watcher(self.spiking, self.sites, trains.__setitem__).run(images)
+        return output, {
+            path: (trains[node] != 0).unflatten(0, (self.timesteps, -1)) for node, path in self.sites.items()
+        }

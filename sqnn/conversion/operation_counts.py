@@ -1,0 +1,221 @@
+"""How many operations a spiking network takes beside its source, and what they cost."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, fx
+
+from sqnn.conversion.network import SpikingNetwork
+from sqnn.conversion.neuron import SpikingNeuron
+from sqnn.conversion.operations import Role, call_name, role_of
+from sqnn.conversion.trace import module_of
+from sqnn.models import require, require_one_of
+
+OPERATIONS: tuple[str, ...] = ("multiply_accumulates", "accumulates", "shifts", "comparisons")
+
+
+SMALLEST = 1e-12
+"""Keeps a division finite where no spike came."""
+
+
+@dataclass(frozen=True)
+class EnergyModel:
+    """What one operation costs, in pJ, and where the figures come from."""
+
+    multiply_accumulates: float
+    accumulates: float
+    shifts: float
+    comparisons: float
+    source: str
+
+
+ENERGY_MODELS: Mapping[str, EnergyModel] = MappingProxyType(
+    {
+        "mac-ac": EnergyModel(4.6, 0.9, 0.0, 0.0, "Horowitz, ISSCC 2014: 32-bit floating point, 45 nm"),
+        "int32": EnergyModel(3.1 + 0.1, 0.1, 0.13, 0.08, "Datta et al., Table 6: 32-bit integers, 45 nm"),
+        "int8": EnergyModel(0.2 + 0.03, 0.03, 0.024, 0.03, "Datta et al., Table 6: 8-bit integers, 45 nm"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class LayerOperations:
+    """Mean operations per image of one layer. Reads and writes of memory are not among them.
+
+    `accumulates` are additions of a weight for a spike, or of a current to a membrane; `shifts` weigh a step's current
+    by its plane; a reset is an addition.
+    """
+
+    layer: str
+    multiply_accumulates: float = 0.0
+    accumulates: float = 0.0
+    shifts: float = 0.0
+    comparisons: float = 0.0
+
+
+@dataclass(frozen=True)
+class OperationCount:
+    """Mean operations per image of a network, by layer; `spikes` is the mean number of spikes per neuron and image."""
+
+    layers: tuple[LayerOperations, ...]
+    spikes: float = 0.0
+
+    def total(self, operation: str) -> float:
+        """Return the number of one kind of operation per image."""
+        require_one_of("operation", operation, OPERATIONS)
+        return math.fsum(getattr(layer, operation) for layer in self.layers)
+
+    def energy(self, model: str = "mac-ac") -> float:
+        """Return the energy of the operations in pJ per image; ConfigError lists the models."""
+        require_one_of("model", model, ENERGY_MODELS)
+        return math.fsum(self.total(name) * getattr(ENERGY_MODELS[model], name) for name in OPERATIONS)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a layer."""
+        return pd.DataFrame([asdict(layer) for layer in self.layers])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the sums and the energies as plain values."""
+        energies = {f"energy_{name}": self.energy(name) for name in ENERGY_MODELS}
+        return {**{name: self.total(name) for name in OPERATIONS}, **energies, "spikes": self.spikes}
+
+
+@torch.no_grad()
+def count_operations(
+    spiking: SpikingNetwork, images: Tensor, *, batch_size: int = 64
+) -> tuple[OperationCount, OperationCount]:
+    """Count the operations per image of the source network and of the spiking one, on these images.
+
+    Padding with zeros is not counted; pools, norms, softmax and their like are ignored. The source multiplies and
+    accumulates once for each weight and position. In the spiking network
+
+    - a linear layer fed by spikes accumulates once for each spike and synapse: a pool or a sum before it hands every
+      spike on; the plane's weight is a shift of each current and step (none with a rate code);
+    - a linear layer fed by values (the image, a sum of currents) and a product of values multiply and accumulate;
+    - a neuron adds each step's current, compares at each step and, when it fires, subtracts.
+
+    Source: the counts of NeuroBench (Yik et al. 2025), spikes in a pool counted one by one.
+    """
+    require(batch_size >= 1, "batch_size", batch_size, "at least 1")
+    parameter = next(spiking.parameters())
+    spent, ordinary = _Counter(spiking.spiking, spiking), _Counter(spiking.source, spiking)
+    for part in images.split(batch_size):
+        part = part.to(parameter.device, parameter.dtype)
+        spent.add(part)
+        ordinary.add(part)
+    return ordinary.count(len(images)), spent.count(len(images))
+
+
+def _name(node: fx.Node, module: Any) -> str:
+    """Return the name of what a node calls, in small letters."""
+    return (call_name(node) if module is None else type(module).__name__).lower()
+
+
+class _Counter(fx.Interpreter):
+    """Run a graph and count; `spikes` holds, for nodes that carry spikes, how many arrive in each place."""
+
+    def __init__(self, graph: fx.GraphModule, network: SpikingNetwork) -> None:
+        super().__init__(graph, garbage_collect_values=False)
+        self.graph_module, self.network = graph, network
+        self.spikes: dict[fx.Node, Tensor] = {}
+        self.totals: dict[str, dict[str, float]] = {}
+        self.fans: dict[tuple[str, torch.Size], Tensor] = {}
+        self.fired = 0.0
+        self.cells = 0
+
+    def add(self, images: Tensor) -> None:
+        """Count one batch."""
+        self.spikes = {}
+        self.cells = 0
+        self.run(images)
+
+    def count(self, images: int) -> OperationCount:
+        """Return the means per image."""
+        layers = tuple(
+            LayerOperations(name, **{kind: total / images for kind, total in totals.items()})
+            for name, totals in self.totals.items()
+        )
+        return OperationCount(layers, self.fired / (self.cells * images) if self.cells else 0.0)
+
+    def run_node(self, n: fx.Node) -> Any:
+        given = super().run_node(n)
+        if n.op in ("placeholder", "get_attr", "output"):
+            return given
+        module = module_of(self.graph_module, n)
+        came = [self.spikes[source] for source in n.all_input_nodes if source in self.spikes]
+        if isinstance(module, SpikingNeuron):
+            self._neuron(n, module, given)
+            return given
+        role = role_of(self.graph_module, n)
+        if role is Role.WEIGHTS:
+            self._linear(n, module, came, given)
+        elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and len(came) == len(n.all_input_nodes):
+            self.spikes[n] = self._routed(n, module)
+        elif role is Role.ISLAND and call_name(n) in ("matmul", "bmm"):
+            inner = self.env[n.all_input_nodes[0]].shape[-1]
+            self._tell(n.name, multiply_accumulates=given.numel() * inner)
+        return given
+
+    def _neuron(self, node: fx.Node, neuron: SpikingNeuron, train: Tensor) -> None:
+        T = neuron.code.timesteps
+        fired = (train != 0).to(train.dtype)
+        self.spikes[node] = fired
+        cells = train.numel() / T
+        ones = float(fired.sum())
+        steps = T if neuron.takes_train else 1
+        shifted = cells * T if neuron.takes_train and neuron.code.name == "planes" else 0.0
+        self._tell(
+            self.network.sites[node.name], accumulates=cells * steps + ones, comparisons=cells * T, shifts=shifted
+        )
+        self.fired += ones
+        self.cells += train[: len(train) // T][0].numel()
+
+    def _linear(self, node: fx.Node, layer: Any, came: list[Tensor], given: Tensor) -> None:
+        arriving: Tensor = self.env[node.all_input_nodes[0]]
+        fan = self._fan_out(node, layer, arriving)
+        if came:
+            self._tell(node.name, accumulates=float((came[0] * fan).sum()))
+        else:
+            self._tell(node.name, multiply_accumulates=float(fan.sum()) * len(arriving))
+
+    def _fan_out(self, node: fx.Node, layer: Any, arriving: Tensor) -> Tensor:
+        """Return, for every place of one image, how many outputs read it: [1, ...]."""
+        key = (str(node.target), arriving.shape[1:])
+        if key not in self.fans:
+            ones = copy.deepcopy(layer)
+            ones.requires_grad_(False)
+            ones.weight.fill_(1.0)
+            ones.bias = None
+            with torch.enable_grad():
+                place = torch.ones_like(arriving[:1], requires_grad=True)
+                (self.fans[key],) = torch.autograd.grad(ones(place).sum(), place)
+        return self.fans[key]
+
+    def _routed(self, node: fx.Node, module: Any) -> Tensor:
+        """Return how many spikes a routing node hands on to each place: it sums where it averages."""
+        given: Any = fx.map_arg((node.args, node.kwargs), self.spikes.__getitem__)
+        args, kwargs = given
+        if call_name(node) == "mean":
+            return torch.sum(*args, **kwargs)
+        called: Any = module if module is not None else node.target
+        routed: Tensor = (
+            getattr(args[0], called)(*args[1:], **kwargs) if isinstance(called, str) else called(*args, **kwargs)
+        )
+        if role_of(self.graph_module, node) is Role.ROUTE and "pool" in _name(node, module):
+            # A pool averages equally many spikes in all its windows, so that one factor turns its means into sums.
+            routed = routed * (float(args[0].sum()) / max(float(routed.sum()), SMALLEST))
+        return routed
+
+    def _tell(self, name: str, **counts: float) -> None:
+        totals = self.totals.setdefault(name, {})
+        for kind, number in counts.items():
+            totals[kind] = totals.get(kind, 0.0) + number

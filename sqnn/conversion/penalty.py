@@ -1,0 +1,74 @@
+"""The bit-level penalty: what a spike of the converted network costs its source network in training."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.conversion.codes import digits, levels_of
+from sqnn.models import ConfigError
+from sqnn.neurons import QCFS
+
+
+class BitPenalty:
+    """Measure the spikes that a network's QCFS activations will become, with a gradient that lowers them.
+
+    The value is the mean number of ones among the T bits of an activation, averaged over all activations of the batch:
+    spikes per neuron and image, between 0 and T. A bit has no gradient; it gets the slope of the straight line from
+    level 0, which has no ones, to level Q, which has T: each bit 1 / lambda where 0 < a < lambda and 0 elsewhere. The
+    gradient reaches the activations, not the thresholds.
+
+    Raises ConfigError where the model has no QCFS.
+
+    Source: Datta et al., "When SNN meets ANN", section 5.2, equations 11 and 12, whose slope is 1 instead of 1 / lambda
+    and whose sum is not divided by the number of activations.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.layers = [module for module in model.modules() if isinstance(module, QCFS)]
+        if not self.layers:
+            raise ConfigError("bit_penalty: the network has no qcfs activation, so it has no bits to penalise")
+        self._gathered: list[tuple[Tensor, int]] = []
+
+    @contextlib.contextmanager
+    def collect(self) -> Iterator[None]:
+        """Within the block, gather the bits of every forward pass; no hook outlives it, not even behind an error."""
+        self._gathered = []
+        hooks = [layer.register_forward_hook(self._gather) for layer in self.layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def value(self) -> Tensor:
+        """Return the mean number of spikes per neuron of what was gathered, a scalar."""
+        total = torch.stack([ones for ones, _ in self._gathered]).sum()
+        return total / sum(neurons for _, neurons in self._gathered)
+
+    def _gather(self, layer: Any, inputs: tuple[Tensor, ...], activation: Tensor) -> None:
+        threshold = layer.threshold_for(activation).detach()
+        ones: Tensor = _Ones.apply(activation, threshold, layer.timesteps)
+        self._gathered.append((ones, activation.numel()))
+
+
+class _Ones(torch.autograd.Function):
+    """The number of ones in the digits of activations."""
+
+    @staticmethod
+    def forward(ctx: Any, activation: Tensor, threshold: Tensor, timesteps: int) -> Tensor:
+        ctx.save_for_backward(activation, threshold)
+        ctx.timesteps = timesteps
+        levels = levels_of(activation, threshold, 2**timesteps - 1)
+        return digits(levels, timesteps).sum().to(activation.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = gradients
+        activation, threshold = ctx.saved_tensors
+        inside = (activation > 0) & (activation < threshold)
+        return gradient * inside * (ctx.timesteps / threshold), None, None

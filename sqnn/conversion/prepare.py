@@ -1,0 +1,152 @@
+"""From an ordinary network to one that can be converted: activations with levels, pools that average."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections import Counter
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from sqnn.conversion.calibration import check_calibration, observed_thresholds
+from sqnn.conversion.codes import plane_code
+from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.operations import Role, call_name, role_of
+from sqnn.conversion.trace import describe, module_of, trace
+from sqnn.models import ModelConfig, require_one_of
+from sqnn.neurons import QCFS
+
+THRESHOLDS: tuple[str, ...] = ("layer", "channel")
+INITIAL_THRESHOLD = 4.0
+PERCENTILE = 99.9
+
+_POOLS: dict[type[nn.Module], type[nn.Module]] = {
+    nn.MaxPool1d: nn.AvgPool1d,
+    nn.MaxPool2d: nn.AvgPool2d,
+    nn.MaxPool3d: nn.AvgPool3d,
+    nn.AdaptiveMaxPool1d: nn.AdaptiveAvgPool1d,
+    nn.AdaptiveMaxPool2d: nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool3d: nn.AdaptiveAvgPool3d,
+}
+
+
+def prepare(
+    model: nn.Module,
+    timesteps: int = 4,
+    *,
+    thresholds: str = "layer",
+    images: Tensor | None = None,
+    percentile: float = PERCENTILE,
+    channel_axis: int = 1,
+) -> nn.Module:
+    """Return a copy of `model` with QCFS activations of `timesteps` bits and average pools; all weights are kept.
+
+    Every ReLU, and every activation like it (leaky ReLU, ReLU6, GELU, SiLU, ...), becomes a QCFS; a QCFS that is there
+    keeps its threshold. Max pools become average pools. The copy is of the same class where all of these are modules
+    that are called once, and a graph module otherwise. It answers differently from `model`: fine-tune it.
+
+    `images` [batch, ...] calibrate: thresholds start at the percentile of what each activation receives instead of at
+    4. `thresholds` is `layer` or `channel`, one threshold for each channel along `channel_axis`, which takes images.
+
+    Raises ConversionError with one line for every layer that stays in the way, and ConfigError on other arguments.
+
+    Source: Datta et al., "When SNN meets ANN", sections A.1 and A.10.
+    """
+    plane_code(timesteps)
+    require_one_of("thresholds", thresholds, THRESHOLDS)
+    if images is not None or thresholds == "channel":
+        check_calibration(images, percentile)
+    graph = trace(model)
+    calls = Counter(str(node.target) for node in graph.graph.nodes if node.op == "call_module")
+    sites = _nodes(graph, Role.NEURON, Role.ACTIVATION)
+    pools = _nodes(graph, Role.MAX_POOL)
+    _check(graph, pools)
+    axis = channel_axis if thresholds == "channel" else None
+    observed = {} if images is None else observed_thresholds(graph, sites, images, percentile, axis)
+    new: dict[fx.Node, nn.Module] = {
+        site: _activation(module_of(graph, site), timesteps, observed.get(site), channel_axis) for site in sites
+    }
+    new |= {pool: _average_pool(graph, pool) for pool in pools}
+    if all(node.op == "call_module" and calls[str(node.target)] == 1 for node in new):
+        prepared = copy.deepcopy(model)
+        for node, module in new.items():
+            prepared.set_submodule(str(node.target), module)
+    else:
+        prepared = _rewritten(graph, new)
+    _follow(prepared, model, timesteps, thresholds)
+    prepared.train(model.training)
+    parameter = next(model.parameters(), None)
+    return prepared if parameter is None else prepared.to(parameter.device, parameter.dtype)
+
+
+def _nodes(graph: fx.GraphModule, *roles: Role) -> list[fx.Node]:
+    called = [n for n in graph.graph.nodes if n.op in ("call_module", "call_function", "call_method")]
+    return [node for node in called if role_of(graph, node) in roles]
+
+
+def _check(graph: fx.GraphModule, pools: list[fx.Node]) -> None:
+    problems = []
+    for node in _nodes(graph, Role.UNKNOWN):
+        problems.append(f"{describe(graph, node)} is not known to the conversion; replace it by layers that are")
+    for node in pools:
+        layer: Any = module_of(graph, node)
+        dilation = node.kwargs.get("dilation", 1) if layer is None else getattr(layer, "dilation", 1)
+        if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
+            problems.append(f"{describe(graph, node)} has dilation {dilation}, which an average pool has not; use 1")
+    if problems:
+        raise ConversionError(problems)
+
+
+def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
+    """Return the QCFS that takes the place of an activation."""
+    if isinstance(old, QCFS):
+        channels = old.channels if observed is None or observed.ndim == 0 else len(observed)
+        new = QCFS(timesteps, channels=channels, channel_axis=old.channel_axis)
+        new.set_threshold(old.threshold.detach() if observed is None else observed)
+        return new
+    channels = len(observed) if observed is not None and observed.ndim else None
+    new = QCFS(timesteps, INITIAL_THRESHOLD, channels=channels, channel_axis=channel_axis)
+    if observed is not None:
+        new.set_threshold(observed)
+    return new
+
+
+def _average_pool(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
+    """Return the average pool over the same windows; what lies outside of the image does not count."""
+    layer: Any = module_of(graph, node)
+    if layer is None:
+        kind = getattr(nn, "".join(part.capitalize() for part in call_name(node).split("_")).replace("pool", "Pool"))
+        layer = kind(*node.args[1:], **{k: v for k, v in node.kwargs.items() if k != "input"})
+    average: Any = _POOLS[type(layer)]
+    if hasattr(layer, "output_size"):
+        return average(layer.output_size)  # type: ignore[no-any-return]
+    windows = (layer.kernel_size, layer.stride, layer.padding)
+    return average(*windows, ceil_mode=layer.ceil_mode, count_include_pad=False)  # type: ignore[no-any-return]
+
+
+def _rewritten(graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> fx.GraphModule:
+    """Return the graph with the calls replaced by calls of the new modules."""
+    for node, module in new.items():
+        name = f"{type(module).__name__.lower()}_{node.name}"
+        graph.add_submodule(name, module)
+        with graph.graph.inserting_after(node):
+            node.replace_all_uses_with(graph.graph.call_module(name, (node.all_input_nodes[0],)))
+        graph.graph.erase_node(node)
+    graph.delete_all_unused_submodules()
+    graph.recompile()
+    return graph
+
+
+def _follow(prepared: nn.Module, model: nn.Module, timesteps: int, thresholds: str) -> None:
+    """Let the configuration of one of the package's networks tell what became of it."""
+    config = getattr(model, "config", None)
+    if not isinstance(config, ModelConfig):
+        return
+    told: dict[str, Any] = {"activation": "qcfs", "timesteps": timesteps, "pooling": "average"}
+    if thresholds == "channel":
+        told["thresholds"] = thresholds
+    known = {field.name for field in dataclasses.fields(config)}
+    changed = {name: value for name, value in told.items() if name in known} if "activation" in known else {}
+    followed: Any = dataclasses.replace(config, **changed)
+    prepared.config = followed

@@ -1,0 +1,61 @@
+"""Step by step: the whole network at the first time step, then at the second, and so on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from sqnn.conversion.neuron import Decode, SpikingNeuron
+from sqnn.conversion.watch import Watcher
+from sqnn.models import ConfigError
+
+
+def run_steps(
+    graph: fx.GraphModule, images: Tensor, timesteps: int, record: Collection[str] = ()
+) -> tuple[Any, dict[str, Tensor]]:
+    """Run a spiking graph one time step after the other; return its summed output and the trains of some nodes.
+
+    Membranes and sums are all that is carried from step to step; what does not spike is computed in every step. Trains
+    are [timesteps * batch, ...], by the names of the nodes in `record`. Raises ConfigError where a sum over time is
+    needed before the last layer.
+    """
+    _check(graph)
+    trains: dict[str, list[Tensor]] = {name: [] for name in record}
+    runner = _Steps(graph, record, lambda name, spikes: trains[name].append(spikes))
+    for runner.t in range(timesteps):
+        result = runner.run(images)
+    return result, {name: torch.cat(steps) for name, steps in trains.items()}
+
+
+def _check(graph: fx.GraphModule) -> None:
+    for node in graph.graph.nodes:
+        inner = [user for user in node.users if user.op != "output"]
+        if node.op == "call_module" and isinstance(graph.get_submodule(str(node.target)), Decode) and inner:
+            raise ConfigError(
+                f"order: got 'step', but {inner[0].name} needs the sum over all time steps of what comes before it; "
+                "use 'layer'"
+            )
+
+
+class _Steps(Watcher):
+    """One pass of the graph at step `t`; `membranes` and `sums` live from pass to pass."""
+
+    def __init__(self, graph: fx.GraphModule, names: Collection[str], see: Callable[[str, Any], None]) -> None:
+        super().__init__(graph, names, see)
+        self.t = 0
+        self.membranes: dict[str, Tensor] = {}
+        self.sums: dict[str, Tensor] = {}
+
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
+        module = self.fetch_attr(target)
+        if isinstance(module, Decode):
+            self.sums[target] = self.sums[target] + args[0] if self.t else args[0]
+            return self.sums[target]
+        if isinstance(module, SpikingNeuron):
+            membrane = self.membranes[target] if self.t else module.initial(args[0])
+            spikes, self.membranes[target] = module.step(args[0], membrane, self.t)
+            return spikes
+        return super().call_module(target, args, kwargs)

@@ -1,0 +1,67 @@
+"""A network as a graph of calls, in which activations and layers are single nodes."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from typing import Any
+
+from torch import fx, nn
+
+from sqnn.conversion.errors import ConversionError
+from sqnn.neurons import QCFS
+
+GENERATOR = "generator"
+"""Second argument of the package's networks; the ordinary ones draw nothing from it."""
+NONE_CHECK = "_assert_is_none"
+"""Name of the call that tracing leaves where an argument was left out."""
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, QCFS) or super().is_leaf_module(m, module_qualified_name)
+
+
+def trace(model: nn.Module) -> fx.GraphModule:
+    """Return a copy of `model` in evaluation mode as a graph module; ConversionError where it cannot be traced."""
+    if not isinstance(model, nn.Module):
+        raise ConversionError([f"model: got {type(model).__name__}, expected a torch module"])
+    model = copy.deepcopy(model).eval()
+    given = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
+    try:
+        graph = _Tracer().trace(model, given)
+    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+        raise ConversionError(
+            [
+                f"model: {type(model).__name__} cannot be traced ({str(error).splitlines()[0]}); keep branches and "
+                "numbers that depend on the images out of forward, or convert the part that holds the layers"
+            ]
+        ) from error
+    for node in reversed(list(graph.nodes)):
+        absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
+        if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and given):
+            graph.erase_node(node)
+    return fx.GraphModule(model, graph, type(model).__name__)
+
+
+def module_of(graph: fx.GraphModule, node: fx.Node) -> Any:
+    """Return the module that a node calls, None where it calls none."""
+    return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def describe(graph: fx.GraphModule, node: fx.Node) -> str:
+    """Say where a node is and what it calls: `features.3: MaxPool2d`, or `relu_1: relu` for a function."""
+    module = module_of(graph, node)
+    if module is not None:
+        return f"{node.target}: {type(module).__name__}"
+    target: Any = node.target
+    return f"{node.name}: {target if isinstance(target, str) else getattr(target, '__name__', target)}"
+
+
+def site_name(source: fx.GraphModule, node: fx.Node) -> str:
+    """Return the path of the activation that a node calls; behind a second call of it, its number, `act#2`."""
+    if node.op != "call_module":
+        return node.name
+    calls = [other for other in source.graph.nodes if other.op == "call_module" and other.target == node.target]
+    number = calls.index(node) + 1
+    return str(node.target) if number == 1 else f"{node.target}#{number}"

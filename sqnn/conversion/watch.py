@@ -1,0 +1,47 @@
+"""Run a graph and keep what passes through some of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from sqnn.conversion.codes import levels_of
+from sqnn.conversion.trace import module_of, site_name
+from sqnn.neurons import QCFS
+
+
+class Watcher(fx.Interpreter):
+    """Run a graph; hand the output of each node of the given names to `see(name, output)`. No hooks are set."""
+
+    def __init__(self, graph: fx.GraphModule, names: Iterable[str], see: Callable[[str, Any], None]) -> None:
+        super().__init__(graph, garbage_collect_values=True)
+        self.names, self.see = frozenset(names), see
+
+    def run_node(self, n: fx.Node) -> Any:
+        given = super().run_node(n)
+        if n.name in self.names:
+            self.see(n.name, given)
+        return given
+
+
+def activation_sites(source: fx.GraphModule) -> dict[str, str]:
+    """Return the names of the nodes that call a QCFS activation, and the activations' paths."""
+    return {n.name: site_name(source, n) for n in source.graph.nodes if isinstance(module_of(source, n), QCFS)}
+
+
+@torch.no_grad()
+def source_levels(source: fx.GraphModule, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
+    """Run a network of QCFS activations; return its output and, by path, the levels 0 .. Q of each of them."""
+    sites = activation_sites(source)
+    calls = {n.name: module_of(source, n) for n in source.graph.nodes if n.name in sites}
+    levels: dict[str, Tensor] = {}
+
+    def see(name: str, given: Tensor) -> None:
+        layer: Any = calls[name]
+        levels[sites[name]] = levels_of(given, layer.threshold_for(given), layer.steps)
+
+    output = Watcher(source, sites, see).run(images)
+    return output, levels

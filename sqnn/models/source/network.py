@@ -1,0 +1,71 @@
+"""What the source networks share: the check of their input, and how their weights are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.encoding import check_images
+from sqnn.models.config import ModelConfig
+from sqnn.models.initial import kaiming_normal, reset_parameters
+from sqnn.models.inputs import check_batch
+from sqnn.models.source.config import SourceConfig
+
+
+class SourceNetwork(nn.Module):
+    """Ordinary network on images [batch, channels, height, width] in [0, 1], from which conversion starts.
+
+    Every activation is a module of its own, and `forward` neither reads a shape nor branches on a value, so that
+    torch.fx can trace it with `concrete_args={"generator": None}`. The input is checked before `forward`: ValueError
+    names what does not fit. `forward` takes a `generator` as all networks do, and draws nothing from it.
+    """
+
+    config_class: ClassVar[type[ModelConfig]] = SourceConfig
+    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4, "schedule": "one-cycle"}
+    )
+
+    def __init__(self, config: SourceConfig) -> None:
+        super().__init__()
+        self.config = config
+        # A tracer calls `forward` itself, and so leaves the checks out of its graph.
+        self.register_forward_pre_hook(_admit, with_kwargs=True)
+
+    def draw_weights(self, generator: torch.Generator | None) -> None:
+        """Draw all weights from the generator, or from one of seed 0 where there is none."""
+        self._draw(torch.Generator().manual_seed(0) if generator is None else generator)
+
+    def _draw(self, generator: torch.Generator) -> None:
+        reset_parameters(self, generator)
+        kaiming_normal(self, generator)
+
+
+class SourceClassifier(SourceNetwork):
+    """Network whose `classifier` makes logits [batch, num_classes] of a vector of `features` for each image."""
+
+    parts: ClassVar[dict[str, str]] = {"features": "classical", "classifier": "classical"}
+    features: nn.Module
+    classifier: nn.Module
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        logits: Tensor = self.classifier(self.features(images))
+        return logits
+
+
+def _admit(
+    network: SourceNetwork, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Raise ValueError unless the images are such as the network was built for; hand them on as channels-last memory.
+
+    On CPUs, convolutions and norms run faster on it.
+    """
+    images: Any = args[0] if args else kwargs.get("images")
+    normed = network.training and any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
+    check_batch(images, network.config, next(network.parameters()).dtype, least=2 if normed else 1)
+    check_images(images)
+    laid = images.contiguous(memory_format=torch.channels_last)
+    return ((laid, *args[1:]), kwargs) if args else (args, {**kwargs, "images": laid})

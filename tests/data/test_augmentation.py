@@ -1,0 +1,168 @@
+"""Shifts and mirror images: pixels that move by equal chances, from numbers that only (seed, epoch, batch) decide."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+from scipy.stats import chi2
+from torch import Tensor
+from torch.nn import functional as F
+
+from sqnn.data import AUGMENTATIONS, DataError, ImageData, ImageDataModule, Split, augment
+from sqnn.data.augmentation import batch_generator
+from sqnn.data.batches import epoch_order
+
+CHANGES = [kind for kind in AUGMENTATIONS if kind != "none"]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def moved(image: Tensor, down: int, right: int, mirrored: bool) -> Tensor:
+    """One image [channels, height, width], padded with zeros by as much as it may move, cut out, mirrored."""
+    height, width = image.shape[1:]
+    shift = 1 if min(height, width) < 16 else 4
+    cut = F.pad(image, (shift, shift, shift, shift))[:, down : down + height, right : right + width]
+    return cut.flip(2) if mirrored else cut
+
+
+def ways(kind: str, shift: int) -> list[tuple[int, int, bool]]:
+    """All that may happen to an image."""
+    return list(
+        product(range(2 * shift + 1), range(2 * shift + 1), (False, True) if kind == "shift-flip" else (False,))
+    )
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize(
+    ("size", "shift"), [((3, 32, 32), 4), ((2, 16, 20), 4), ((1, 15, 40), 1), ((1, 40, 15), 1), ((1, 8, 8), 1)]
+)
+def test_every_image_is_cut_out_of_the_padded_one(kind: str, size: tuple[int, int, int], shift: int) -> None:
+    images = torch.rand((24, *size), generator=generator())
+    before = images.clone()
+    found = augment(images, kind, generator(1))
+    assert torch.equal(images, before), "the images themselves were changed"
+    happened = {
+        way
+        for old, new in zip(images, found, strict=True)
+        for way in ways(kind, shift)
+        if torch.equal(moved(old, *way), new)
+    }
+    each = [
+        sum(torch.equal(moved(old, *way), new) for way in ways(kind, shift))
+        for old, new in zip(images, found, strict=True)
+    ]
+    assert each == [1] * len(images)
+    assert len(happened) > 5
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize(("side", "shift"), [(16, 4), (15, 1)])
+def test_all_changes_are_equally_frequent(kind: str, side: int, shift: int) -> None:
+    """Shifts and mirror images together, so that they are independent as well: chi-square below its 99.9 % quantile."""
+    draws, middle = 40_000, side // 2
+    numbered = torch.arange(1.0, side**2 + 1).view(1, 1, side, side)
+    found = augment(numbered.expand(draws, -1, -1, -1), kind, generator(3)).long() - 1
+    centre, beside = found[:, 0, middle, middle], found[:, 0, middle, middle + 1]
+    mirrored = (beside - centre == -1).long()
+    down = centre // side - middle + shift
+    right = centre % side - torch.where(mirrored == 1, side - 1 - middle, middle) + shift
+    span, flips = 2 * shift + 1, 2 if kind == "shift-flip" else 1
+    counts = torch.bincount((down * span + right) * flips + mirrored, minlength=span**2 * flips)
+    expected = draws / (span**2 * flips)
+    assert len(counts) == span**2 * flips
+    assert ((counts - expected) ** 2 / expected).sum() < chi2.ppf(0.999, len(counts) - 1)
+
+
+def test_none_is_the_identity_and_draws_nothing() -> None:
+    images, source = torch.rand(4, 1, 8, 8), generator()
+    assert augment(images, "none", source) is images
+    assert torch.equal(source.get_state(), generator().get_state())
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    before = torch.get_rng_state()
+    augment(torch.zeros(4, 1, 8, 8), "shift-flip", batch_generator(1, 2, 3))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_batch_has_numbers_of_its_own() -> None:
+    """Neighbouring seeds, epochs and batches share none, nor does the first batch repeat those of the order."""
+    seeds = [batch_generator(*place).initial_seed() for place in product(range(6), repeat=3)]
+    assert len(set(seeds)) == len(seeds)
+    for seed, epoch in product(range(3), repeat=2):
+        same = torch.randperm(50, generator=batch_generator(seed, epoch, 0))
+        assert not torch.equal(same, epoch_order(50, seed, epoch))
+
+
+@pytest.mark.parametrize("kind", ["bogus", "", None, 3, "flip"])
+def test_an_unknown_change_is_named(kind: str) -> None:
+    expected = f"^augmentation: got {kind!r}, expected one of none, shift, shift-flip$"
+    with pytest.raises(DataError, match=expected):
+        augment(torch.zeros(2, 1, 8, 8), kind, generator())
+    with pytest.raises(DataError, match=expected):
+        module(augmentation=kind)
+
+
+def split(count: int, seed: int) -> Split:
+    """Images without a zero, so that one that was shifted is not what it was."""
+    levels = torch.randint(1, 256, (count, 2, 9, 9), generator=generator(seed), dtype=torch.uint8)
+    return Split(levels, torch.arange(count) % 3)
+
+
+def module(**arguments) -> ImageDataModule:
+    data = ImageData("toy", split(46, 0), split(11, 1), split(13, 2), ("a", "b", "c"))
+    return ImageDataModule(data, **{"batch_size": 10, "augmentation": "shift-flip", **arguments})
+
+
+def epoch(module: ImageDataModule, number: int) -> list[tuple[Tensor, Tensor]]:
+    loader = module.train_dataloader()
+    loader.sampler.set_epoch(number)
+    return list(loader)
+
+
+def same(one: list[tuple[Tensor, Tensor]], other: list[tuple[Tensor, Tensor]]) -> bool:
+    return len(one) == len(other) and all(torch.equal(a[0], b[0]) for a, b in zip(one, other, strict=True))
+
+
+def test_training_batches_are_the_plain_ones_changed_by_their_place() -> None:
+    for seed, number in ((0, 0), (5, 0), (5, 3)):
+        plain = epoch(module(augmentation="none", seed=seed), number)
+        for at, (old, new) in enumerate(zip(plain, epoch(module(seed=seed), number), strict=True)):
+            assert torch.equal(new[0], augment(old[0], "shift-flip", batch_generator(seed, number, at)))
+            assert torch.equal(new[1], old[1])
+
+
+def test_epochs_and_seeds_differ_and_repeat() -> None:
+    first = epoch(module(seed=1), 1)
+    torch.rand(3)
+    assert same(epoch(module(seed=1), 1), first)
+    assert not same(epoch(module(seed=1), 2), first)
+    assert not same(epoch(module(seed=2), 1), first)
+
+
+@pytest.mark.parametrize("finished", [1, 3, 4])
+def test_an_epoch_resumed_in_the_middle_goes_on_with_the_same_images(finished: int) -> None:
+    killed = module().train_dataloader()
+    killed.sampler.set_epoch(2)
+    steps = iter(killed)
+    seen = [next(steps) for _ in range(finished)]
+    resumed = module().train_dataloader()
+    resumed.load_state_dict(killed.state_dict())
+    resumed.sampler.set_epoch(2)
+    assert same([*seen, *resumed], epoch(module(), 2))
+
+
+def test_images_to_evaluate_on_are_never_changed() -> None:
+    changed = module(eval_batch_size=6)
+    loaders = {
+        "validation": (changed.val_dataloader(), changed.loader("validation")),
+        "test": (changed.test_dataloader(), changed.predict_dataloader()),
+        "train": (changed.loader("train"),),
+    }
+    for part, found in loaders.items():
+        for loader in found:
+            assert torch.equal(torch.cat([images for images, _ in loader]), changed.data.splits[part].floats())
