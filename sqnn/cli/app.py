@@ -11,12 +11,14 @@ import typer
 
 import sqnn
 from sqnn.cli import bench
+from sqnn.cli.convert import convert
 from sqnn.cli.count import count
 from sqnn.cli.evaluate import evaluate
 from sqnn.cli.noise_sweep import noise_sweep
 from sqnn.cli.predict import predict
 from sqnn.cli.study import study
 from sqnn.cli.train import train
+from sqnn.conversion import ConversionError
 from sqnn.training import NotFiniteError
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -25,6 +27,7 @@ GOES_ON = "a training run goes on with: sqnn train --resume FOLDER"
 SAME_COMMAND = {
     ("noise-sweep",): "the sweep goes on with the same command",
     ("study", "encoders"): "the study goes on with the same command",
+    ("study", "conversion"): "the study goes on with the same command",
 }
 # Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -36,7 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, count):
+for command in (train, evaluate, predict, count, convert):
     app.command()(command)
 app.command("noise-sweep")(noise_sweep)
 app.add_typer(bench.app, name="bench")
@@ -57,7 +60,8 @@ def root(
 ) -> None:
     """Hybrid spiking-quantum machine learning: train, measure and count.
 
-    Every mistake gets one line and exit code 2; SQNN_DEBUG=1 shows the traceback as well.
+    Every mistake gets one line and exit code 2, a network that cannot be converted one line for every layer in the way;
+    SQNN_DEBUG=1 shows the traceback as well.
     """
 
 
@@ -72,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, NotFiniteError) as error:
         if os.environ.get(DEBUG):
             raise
-        return _complain(str(error))
+        return _complain(*(error.problems if isinstance(error, ConversionError) else [str(error)]))
     except (MemoryError, RuntimeError) as error:
         if os.environ.get(DEBUG) or not _out_of_memory(error):
             raise
@@ -89,6 +93,7 @@ def _out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def _complain(message: str) -> int:
-    print(f"sqnn: {' '.join(message.split())}", file=sys.stderr)
+def _complain(*messages: str) -> int:
+    for message in messages:
+        print(f"sqnn: {' '.join(message.split())}", file=sys.stderr)
     return MISTAKE

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sqnn.cli.bench_conversion import conversion
 from sqnn.cli.bench_hybrid import hybrid
 from sqnn.cli.device import check_device, machine
 from sqnn.cli.output import check_json, console, table, write_json
@@ -25,6 +26,7 @@ def root() -> None:
 
 
 app.command()(hybrid)
+app.command()(conversion)
 
 
 @app.command()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqnn.cli.device import check_device, machine
-from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.bench_parts import check_bench, image_shape, number
+from sqnn.cli.device import machine
+from sqnn.cli.output import console, table, write_json
 
 if TYPE_CHECKING:
     from sqnn.experiments import HybridTiming
@@ -43,14 +42,9 @@ def hybrid(
 
     from sqnn.experiments import HybridSetting, compare_hybrid, peak_mib
 
-    check_json(json)
-    if out is not None and out.is_dir():
-        raise ValueError(f"out: {out} is a folder, expected the name of a file")
-    check_device(device)
-    if not (math.isfinite(budget) and budget > 0):
-        raise ValueError(f"budget: got {budget}, expected a positive number of seconds")
-    channels, *size = _shape(data_shape)
-    setting = HybridSetting(channels, (size[0], size[1]), classes, batch, width)
+    check_bench(out, json, device, budget)
+    channels, size = image_shape(data_shape)
+    setting = HybridSetting(channels, size, classes, batch, width)
     compared = compare_hybrid(setting, budget=budget, device=device, measure=peak_mib if memory else None)
     rows: list[dict[str, Any]] = []
     for timings in compared:
@@ -73,10 +67,10 @@ def _show(timings: list[HybridTiming]) -> None:
             (
                 timing.name,
                 timing.surrogate or "-",
-                _number(timing.parameters, ",d"),
-                _number(timing.milliseconds, ",.2f"),
-                _number(timing.ratio, ".2f"),
-                _number(timing.peak_mib, ",.1f"),
+                number(timing.parameters, ",d"),
+                number(timing.milliseconds, ",.2f"),
+                number(timing.ratio, ".2f"),
+                number(timing.peak_mib, ",.1f"),
             )
             for timing in timings
         ],
@@ -84,13 +78,3 @@ def _show(timings: list[HybridTiming]) -> None:
     for timing in timings:
         if timing.note:
             console.print(f"{timing.name}: {timing.note}")
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
-
-
-def _shape(text: str) -> list[int]:
-    if not re.fullmatch(r"[0-9]{1,6}x[0-9]{1,6}x[0-9]{1,6}", text):
-        raise ValueError(f"data_shape: got {text!r}, expected channels, height and width such as 1x28x28")
-    return [int(part) for part in text.split("x")]

@@ -18,7 +18,7 @@ from sqnn.training import evaluate as measure
 
 
 def evaluate(
-    path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file")],
+    path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
     data: Annotated[str | None, typer.Option(help=f"images: {', '.join(DATASETS)} (default: the run's)")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="folder with the data files (default: $SQNN_DATA)")] = None,
     split: Annotated[str, typer.Option(help=f"which images: {', '.join(SPLITS)}")] = "test",

@@ -40,14 +40,19 @@ def parameter_table(title: str, counts: ParameterCount) -> None:
 
 def check_json(path: Path | None) -> None:
     """Raise ConfigError where the user asked for a JSON file that cannot be written, before any work is done."""
+    check_file("json", path)
+
+
+def check_file(option: str, path: Path | None) -> None:
+    """Raise ConfigError naming the option where its file cannot be written; makes the folder."""
     if path is None:
         return
     if path.is_dir():
-        raise ConfigError(f"json: {path} is a folder, expected the name of a file")
+        raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"json: cannot write {path} ({error.strerror}); choose a writable folder") from error
+        raise ConfigError(f"{option}: cannot write {path} ({error.strerror}); choose a writable folder") from error
 
 
 def write_json(path: Path | None, value: Any) -> None:

@@ -16,7 +16,7 @@ SHOWN = 20
 
 
 def predict(
-    path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file")],
+    path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
     images: Annotated[Path, typer.Argument(help="an image file, or an array (.npy) of images with values in [0, 1]")],
     json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
 ) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from sqnn.conversion import SPIKING_FORMAT, load_spiking
 from sqnn.data import DATASETS, ImageData, load_data
-from sqnn.models import load_model, read_header, require_one_of
+from sqnn.models import FORMAT, load_model, read_header, require_one_of
 from sqnn.training import RunFolder
 
 
@@ -18,12 +19,11 @@ def model_file(path: Path) -> Path:
 
 
 def open_model(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
-    """Return the network and the names of its classes."""
+    """Return the network, which may be a converted one, and the names of its classes."""
     file = model_file(path)
-    model = load_model(file)
-    names = read_header(file)["classes"]
-    config: Any = model.config
-    return model, tuple(names) or tuple(map(str, range(config.num_classes)))
+    header = read_header(file, (FORMAT, SPIKING_FORMAT))
+    model: Any = load_spiking(file) if header["format"] == SPIKING_FORMAT else load_model(file)
+    return model, tuple(header["classes"]) or tuple(map(str, range(model.config.num_classes)))
 
 
 def open_data(path: Path, name: str | None, data_dir: Path | None) -> ImageData:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from circuits import ENTANGLERS, INITIALS
 from sqnn.cli.options import given, read_config
 from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.study_conversion import conversion
 from sqnn.cli.study_encoders import encoders
 from sqnn.cli.study_layers import layers
 from sqnn.cli.study_parts import configure, fresh_folder, make_folder, records, save_figure
@@ -31,7 +32,7 @@ def studies() -> None:
     """Compare choices on one small task and write rows, a picture and a table."""
 
 
-for command in (layers, encoders):
+for command in (layers, encoders, conversion):
     study.command()(command)
 
 

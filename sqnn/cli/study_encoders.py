@@ -13,7 +13,7 @@ import typer
 from sqnn.cli.options import given, read_config
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import named_data
-from sqnn.cli.study_parts import RUNS, configure, records, save_figure
+from sqnn.cli.study_parts import configure, records, save_figure, study_folder
 from sqnn.data import DATASETS
 from sqnn.encoding import PLANE_SURROGATES, RESCALINGS
 from sqnn.experiments import (
@@ -92,7 +92,7 @@ def encoders(
     chosen = configure(EncoderStudy, settings, ("surrogates", "rescalings", "variants"), BESIDE)
     images = named_data(name, where)
     description = chosen.describe(images)
-    folder = _folder(out, description)
+    folder = study_folder(StudyFolder, "encoders", out, description)
     console.print(f"{len(chosen.cells()):,} trainings, in {folder}")
     frame = encoder_study(chosen, images, folder, progress)
     save_figure(folder / "encoders.png", plot_encoders(frame))
@@ -107,16 +107,6 @@ def encoders(
         "versions": versions(),
     }
     write_json(json, told)
-
-
-def _folder(out: Any, description: dict[str, Any]) -> Path:
-    """Return the folder asked for, or the first runs/encoders-<n> that is free or holds this study."""
-    if out is not None:
-        return Path(out)
-    number = 1
-    while StudyFolder(RUNS / f"encoders-{number}").holds() not in (None, description):
-        number += 1
-    return RUNS / f"encoders-{number}"
 
 
 def _report(chosen: EncoderStudy, summary: pd.DataFrame, data: dict[str, Any]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
+from sqnn.experiments import RowsFolder
 from sqnn.files import whole_file
 from sqnn.models import ConfigError
 from sqnn.training import RunError
@@ -52,6 +53,16 @@ def fresh_folder(name: str, out: Any) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(f"out: {folder} is not empty; choose another folder")
     return folder
+
+
+def study_folder(kind: type[RowsFolder], name: str, out: Any, description: Mapping[str, Any]) -> Path:
+    """Return the folder asked for, or the first runs/<name>-<n> that is free or holds this very study."""
+    if out is not None:
+        return Path(out)
+    number = 1
+    while kind(RUNS / f"{name}-{number}").holds() not in (None, description):
+        number += 1
+    return RUNS / f"{name}-{number}"
 
 
 def make_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, fx
 
+from sqnn.conversion.trace import module_of
 from sqnn.conversion.watch import Watcher
 from sqnn.models import ConfigError, require
 
@@ -29,6 +30,8 @@ def observed_thresholds(
     Raises ConfigError where there are no images or the percentile is not above 0 and at most 100.
     """
     checked = check_calibration(images, percentile)
+    parameter = next(graph.parameters(), None)
+    checked = checked if parameter is None else checked.to(parameter.device, parameter.dtype)
     feeds: dict[str, list[fx.Node]] = {}
     for site in sites:
         feeds.setdefault(site.all_input_nodes[0].name, []).append(site)
@@ -36,11 +39,13 @@ def observed_thresholds(
 
     def see(name: str, received: Tensor) -> None:
         positive = received.clamp(min=0)
-        rows = positive.reshape(1, -1) if channel_axis is None else positive.movedim(channel_axis, 0).flatten(1)
-        place = max(1, math.ceil(percentile / 100 * rows.shape[1]))
-        thresholds = rows.kthvalue(place).values.clamp(min=SMALLEST)
         for site in feeds[name]:
-            found[site] = thresholds[0] if channel_axis is None else thresholds
+            # A QCFS that is there knows where its channels are.
+            axis = None if channel_axis is None else getattr(module_of(graph, site), "channel_axis", channel_axis)
+            rows = positive.reshape(1, -1) if axis is None else positive.movedim(axis, 0).flatten(1)
+            place = max(1, math.ceil(percentile / 100 * rows.shape[1]))
+            thresholds = rows.kthvalue(place).values.clamp(min=SMALLEST)
+            found[site] = thresholds[0] if axis is None else thresholds
 
     Watcher(graph, feeds, see).run(checked)
     return found

@@ -17,7 +17,7 @@ from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.operations import Role, role_of
 from sqnn.conversion.trace import describe, module_of, site_name, trace
-from sqnn.models import require
+from sqnn.models import MODELS, model_name, require
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Conversion:
     code: SpikeCode
     postponed: bool = True
     bias_shift: bool = True
+    fold_batch_norm: bool = False
+    thresholds: str = "learned"
 
     @property
     def exact(self) -> bool:
@@ -72,10 +74,16 @@ def convert(
     require(bias_shift or plane_weights, "bias_shift", bias_shift, "true where plane_weights is off: rates need none")
     require(planes is None or plane_weights, "planes", planes, "none where plane_weights is off")
     code = plane_code(timesteps, planes) if plane_weights else rate_code(timesteps)
-    thresholds = {node: module_of(graph, node).threshold for node in found.neurons}
     if fold_batch_norm:
-        graph, found, thresholds = _folded(graph, found, thresholds, postponed)
-    return build(model, graph, found, thresholds, Conversion(code, postponed, bias_shift))
+        fold(graph)
+        found = plan(graph, integrate=postponed)
+    how = Conversion(code, postponed, bias_shift, fold_batch_norm)
+    return build(model, graph, found, learned_thresholds(graph, found), how)
+
+
+def learned_thresholds(graph: fx.GraphModule, found: Plan) -> dict[fx.Node, Tensor]:
+    """Return the thresholds of the QCFS activations."""
+    return {node: module_of(graph, node).threshold for node in found.neurons}
 
 
 def common_timesteps(graph: fx.GraphModule, found: Plan) -> int:
@@ -149,14 +157,12 @@ def build(
             copied.target = made[key]
     graph.lint()
     spiking = fx.GraphModule(root, graph, "Spiking")
-    return SpikingNetwork(spiking, source, how, sites, getattr(model, "config", None))
+    name = model_name(model) if type(model) in MODELS.values() else None
+    return SpikingNetwork(spiking, source, how, sites, getattr(model, "config", None), name)
 
 
-def _folded(
-    graph: fx.GraphModule, found: Plan, thresholds: Mapping[fx.Node, Tensor], integrate: bool
-) -> tuple[fx.GraphModule, Plan, dict[fx.Node, Tensor]]:
-    """Merge every batch norm into the convolution or linear layer that alone feeds it, where both are called once."""
-    by_name = {node.name: threshold for node, threshold in thresholds.items()}
+def fold(graph: fx.GraphModule) -> None:
+    """Merge, in place, every batch norm into the convolution that alone feeds it, where both are called once."""
     calls = [str(node.target) for node in graph.graph.nodes if node.op == "call_module"]
     for node in list(graph.graph.nodes):
         if node.op != "call_module" or role_of(graph, node) is not Role.NORM:
@@ -168,9 +174,8 @@ def _folded(
             graph.set_submodule(str(before.target), fuse_conv_bn_eval(layer, module_of(graph, node)))
             node.replace_all_uses_with(before)
             graph.graph.erase_node(node)
+    graph.delete_all_unused_submodules()
     graph.recompile()
-    found = plan(graph, integrate=integrate)
-    return graph, found, {node: by_name[node.name] for node in found.neurons}
 
 
 def _attribute(graph: fx.GraphModule, path: str) -> Any:

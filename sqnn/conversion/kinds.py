@@ -9,7 +9,7 @@ from typing import Any
 from torch import fx
 
 from sqnn.conversion.errors import ConversionError
-from sqnn.conversion.operations import Role, call_name, role_of, touches_batch
+from sqnn.conversion.operations import Role, call_name, role_of, scales, touches_batch
 from sqnn.conversion.trace import describe, module_of
 
 
@@ -47,11 +47,11 @@ class Plan:
     neurons: list[fx.Node] = field(default_factory=list)
 
 
-def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False) -> Plan:
+def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, pools: bool = False) -> Plan:
     """Infer the kinds of all nodes; ConversionError with one line for every call that cannot be converted.
 
     `integrate`: currents that reach a linear layer are summed before it. `activations`: ReLUs become neurons too, as
-    the conversions by rate have it.
+    the conversions by rate have it. `pools`: max pools are taken for the average pools that they are to become.
     """
     found, problems = Plan(), []
     neurons = (Role.NEURON, Role.ACTIVATION) if activations else (Role.NEURON,)
@@ -62,6 +62,7 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False) -
             found.kinds[node] = Kind.VALUE if node.op == "placeholder" else Kind.CONSTANT
             continue
         role = role_of(graph, node)
+        role = Role.ROUTE if pools and role is Role.MAX_POOL else role
         came = [found.kinds[source] for source in node.all_input_nodes]
         problem = _problem(graph, node, role, came, role in neurons)
         if problem:
@@ -73,7 +74,9 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False) -
         else:
             found.kinds[node] = _kind(node, role, came, integrate, found)
     if not found.neurons and not problems:
-        problems.append("model: has no qcfs activation, so it has nothing that could spike; prepare(model, timesteps)")
+        lacks = "activation" if activations else "qcfs activation"
+        mend = "put a ReLU between its layers" if activations else "prepare(model, timesteps)"
+        problems.append(f"model: has no {lacks}, so it has nothing that could spike; {mend}")
     if problems:
         raise ConversionError(list(dict.fromkeys(problems)))
     return found
@@ -90,8 +93,7 @@ def _kind(node: fx.Node, role: Role, came: list[Kind], integrate: bool, found: P
         constant = bool(came) and all(kind is Kind.CONSTANT for kind in came)
         return Kind.CONSTANT if constant else Kind.VALUE
     if role in (Role.WEIGHTS, Role.NORM, Role.SCALE):
-        product = len(node.all_input_nodes) > 1 or not isinstance(node.args[0], fx.Node)
-        if (role is Role.SCALE and product) or (role is Role.WEIGHTS and integrate and Kind.CURRENT in came):
+        if (role is Role.SCALE and not scales(node)) or (role is Role.WEIGHTS and integrate and Kind.CURRENT in came):
             found.decoded.add(node)
             return Kind.VALUE
         return Kind.CURRENT
@@ -120,6 +122,8 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
         return f"asks for {node.args[1]}, which the conversion does not know; use permute or flatten"
     if role is Role.ROUTE and (Kind.VALUE_SIZE if trains else Kind.TRAIN_SIZE) in came:
         return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
+    if role is Role.ISLAND and Kind.TRAIN_SIZE in came:
+        return "takes a size that has the time steps in it; use a number, or the size of what comes before all spikes"
     if not trains:
         return None
     if role in (Role.ROUTE, Role.JOIN) and touches_batch(graph, node):

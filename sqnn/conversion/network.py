@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.codes import digits
 from sqnn.conversion.stepwise import run_steps
+from sqnn.conversion.trace import laid_out
 from sqnn.conversion.watch import Watcher, source_levels
 from sqnn.models import ConfigError, require_one_of
 
@@ -33,8 +34,11 @@ class SpikingNetwork(nn.Module):
 
     Nothing is remembered from call to call, and spikes have no gradient. `spiking` is the graph of the converted
     network, `source` that of the network it came from; they share their weights. `sites` maps the nodes of `spiking`
-    that are neurons to the paths of the activations that they stand for.
+    that are neurons to the paths of the activations that they stand for. `name` is the source's name in
+    `sqnn.models.MODELS`, None where it is not one of these.
     """
+
+    parts: ClassVar[dict[str, str]] = {"source": "spiking"}
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class SpikingNetwork(nn.Module):
         how: Conversion,
         sites: Mapping[str, str],
         config: Any = None,
+        name: str | None = None,
     ) -> None:
         super().__init__()
         self.spiking = spiking
@@ -50,6 +55,7 @@ class SpikingNetwork(nn.Module):
         self.how = how
         self.sites = dict(sites)
         self.config = config
+        self.name = name
         self.order = "layer"
         self.requires_grad_(False).eval()
 
@@ -57,6 +63,17 @@ class SpikingNetwork(nn.Module):
     def timesteps(self) -> int:
         """Time steps that a neuron sends spikes in."""
         return self.how.code.timesteps
+
+    @property
+    def thresholds(self) -> dict[str, Tensor]:
+        """Thresholds of the neurons, `[]` or `[channels]`, by the paths of the activations that they stand for."""
+        targets = {node.name: str(node.target) for node in self.spiking.graph.nodes}
+        neurons: dict[str, Any] = {path: self.spiking.get_submodule(targets[name]) for name, path in self.sites.items()}
+        return {path: neuron.threshold for path, neuron in neurons.items()}
+
+    def learned_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Give the parameters of the source by name; frozen here, they are what `sqnn.metrics.count` counts."""
+        return self.source.named_parameters(prefix="source")
 
     def train(self, mode: bool = True) -> SpikingNetwork:
         """Stay in evaluation mode: norms and dropout of a converted network are fixed."""
@@ -70,6 +87,8 @@ class SpikingNetwork(nn.Module):
                 "order: got 'step', but postponed neurons fire only when all their input is there; use 'layer', or "
                 "convert with postponed=False"
             )
+        if order == "fused" and self.how.fold_batch_norm:
+            raise ConfigError("order: got 'fused', which runs the source's own layers; convert without fold_batch_norm")
         if order == "fused" and not self.how.exact:
             raise ConfigError("order: got 'fused', which needs the exact conversion with all its planes; use 'layer'")
         self.order = order
@@ -77,6 +96,7 @@ class SpikingNetwork(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Any:
+        images = self._fitted(images)
         if self.order == "fused":
             return self.source(images)
         if self.order == "step":
@@ -86,6 +106,7 @@ class SpikingNetwork(nn.Module):
     @torch.no_grad()
     def record(self, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
         """Return the output and, by the path of the activation, the spikes: bool [timesteps, batch, ...]."""
+        images = self._fitted(images)
         if self.order == "fused":
             output, levels = source_levels(self.source, images)
             return output, {path: digits(values, self.timesteps) for path, values in levels.items()}
@@ -97,3 +118,7 @@ class SpikingNetwork(nn.Module):
         return output, {
             path: (trains[node] != 0).unflatten(0, (self.timesteps, -1)) for node, path in self.sites.items()
         }
+
+    def _fitted(self, images: Tensor) -> Tensor:
+        """Return the images in the precision of the weights, which may be double for a proof, and in their layout."""
+        return laid_out(self.source, images.to(next(self.parameters()).dtype))

@@ -14,8 +14,11 @@ from sqnn.neurons import along_channels, to_levels, to_values
 
 
 def decode(train: Tensor, timesteps: int) -> Tensor:
-    """Sum a train [timesteps * batch, ...] over time: [batch, ...]."""
-    return train.unflatten(0, (timesteps, -1)).sum(0)
+    """Sum a train [timesteps * batch, ...] over time: [batch, ...], in channels-last memory where the train is."""
+    steps = train.unflatten(0, (timesteps, -1))
+    if train.is_contiguous(memory_format=torch.channels_last):
+        return steps.movedim(2, -1).sum(0).movedim(-1, 1)
+    return steps.sum(0)
 
 
 class Decode(nn.Module):
@@ -66,13 +69,13 @@ class SpikingNeuron(nn.Module):
         if self.postponed:
             total = decode(currents, T) if self.takes_train else currents
             membrane = to_levels(total, threshold, steps, self.code.initial)
-            train = membrane.new_empty((T, *membrane.shape))
+            train = _empty_train(membrane, T)
             for t, weight in enumerate(self.code.weights):
                 _fire(membrane, weight, train[t])
         else:
             arriving = currents.unflatten(0, (T, -1)) if self.takes_train else [currents] * T
             membrane = self.initial(arriving[0])
-            train = membrane.new_empty((T, *membrane.shape))
+            train = _empty_train(membrane, T)
             for t, current in enumerate(arriving):
                 train[t], membrane = self.step(current, membrane, t, weighted=False)
         weights = membrane.new_tensor(self.code.weights).view(-1, *(1 for _ in membrane.shape))
@@ -104,6 +107,14 @@ class SpikingNeuron(nn.Module):
     def extra_repr(self) -> str:
         neuron = "postponed" if self.postponed else "immediate"
         return f"{self.code.name}, timesteps={self.code.timesteps}, {neuron}, takes_train={self.takes_train}"
+
+
+def _empty_train(membrane: Tensor, timesteps: int) -> Tensor:
+    """Return memory [timesteps, batch, ...] for a train, every step laid out as the membrane is.
+
+    Steps laid out otherwise are filled more slowly, and the next layer would have to rearrange them.
+    """
+    return membrane.new_empty_strided((timesteps, *membrane.shape), (membrane.numel(), *membrane.stride()))
 
 
 def _fire(membrane: Tensor, weight: int, spikes: Tensor) -> None:

@@ -16,14 +16,11 @@ from torch import Tensor, fx
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import SpikingNeuron
 from sqnn.conversion.operations import Role, call_name, role_of
+from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.trace import module_of
 from sqnn.models import require, require_one_of
 
 OPERATIONS: tuple[str, ...] = ("multiply_accumulates", "accumulates", "shifts", "comparisons")
-
-
-SMALLEST = 1e-12
-"""Keeps a division finite where no spike came."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +112,8 @@ def count_operations(
     return ordinary.count(len(images)), spent.count(len(images))
 
 
-def _name(node: fx.Node, module: Any) -> str:
-    """Return the name of what a node calls, in small letters."""
-    return (call_name(node) if module is None else type(module).__name__).lower()
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int | torch.Size)
 
 
 class _Counter(fx.Interpreter):
@@ -158,8 +154,10 @@ class _Counter(fx.Interpreter):
         role = role_of(self.graph_module, n)
         if role is Role.WEIGHTS:
             self._linear(n, module, came, given)
-        elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and len(came) == len(n.all_input_nodes):
-            self.spikes[n] = self._routed(n, module)
+        elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and came:
+            # Sizes are no spikes, but belong to the call; a neuron's spikes beside values do not come here.
+            if all(source in self.spikes or _is_size(self.env[source]) for source in n.all_input_nodes):
+                self.spikes[n] = self._routed(n, module, role)
         elif role is Role.ISLAND and call_name(n) in ("matmul", "bmm"):
             inner = self.env[n.all_input_nodes[0]].shape[-1]
             self._tell(n.name, multiply_accumulates=given.numel() * inner)
@@ -200,19 +198,23 @@ class _Counter(fx.Interpreter):
                 (self.fans[key],) = torch.autograd.grad(ones(place).sum(), place)
         return self.fans[key]
 
-    def _routed(self, node: fx.Node, module: Any) -> Tensor:
-        """Return how many spikes a routing node hands on to each place: it sums where it averages."""
-        given: Any = fx.map_arg((node.args, node.kwargs), self.spikes.__getitem__)
+    def _routed(self, node: fx.Node, module: Any, role: Role) -> Tensor:
+        """Return how many spikes a routing node hands on to each place: it sums where it averages or subtracts."""
+        given: Any = fx.map_arg((node.args, node.kwargs), lambda n: self.spikes[n] if n in self.spikes else self.env[n])
         args, kwargs = given
-        if call_name(node) == "mean":
+        name = call_name(node) if module is None else type(module).__name__.lower()
+        if role is Role.JOIN and "cat" not in name:
+            added: Tensor = sum(self.spikes[source] for source in node.all_input_nodes)  # type: ignore[assignment]
+            return added
+        if name == "mean":
             return torch.sum(*args, **kwargs)
+        if "pool" in name:
+            layer = module if module is not None else make_pool(node, name)
+            return windows_summed(layer, args[0])
         called: Any = module if module is not None else node.target
         routed: Tensor = (
             getattr(args[0], called)(*args[1:], **kwargs) if isinstance(called, str) else called(*args, **kwargs)
         )
-        if role_of(self.graph_module, node) is Role.ROUTE and "pool" in _name(node, module):
-            # A pool averages equally many spikes in all its windows, so that one factor turns its means into sums.
-            routed = routed * (float(args[0].sum()) / max(float(routed.sum()), SMALLEST))
         return routed
 
     def _tell(self, name: str, **counts: float) -> None:

@@ -112,6 +112,13 @@ def call_name(node: fx.Node) -> str:
     return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
+def scales(node: fx.Node) -> bool:
+    """Say whether a product or quotient is a train times a number: x / 2, but not x y, x x, 2 / x or a rounded one."""
+    sources = [item for item in (*node.args, *node.kwargs.values()) if isinstance(item, fx.Node)]
+    first = node.args[0] if node.args else node.kwargs.get("input")
+    return sources == [first] and node.kwargs.get("rounding_mode") is None
+
+
 def touches_batch(graph: fx.GraphModule, node: fx.Node) -> bool:
     """Say whether a call of the roles ROUTE or JOIN acts across the images of a batch (dimension 0)."""
     module = module_of(graph, node)

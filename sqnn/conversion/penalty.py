@@ -20,7 +20,7 @@ class BitPenalty:
     The value is the mean number of ones among the T bits of an activation, averaged over all activations of the batch:
     spikes per neuron and image, between 0 and T. A bit has no gradient; it gets the slope of the straight line from
     level 0, which has no ones, to level Q, which has T: each bit 1 / lambda where 0 < a < lambda and 0 elsewhere. The
-    gradient reaches the activations, not the thresholds.
+    gradient goes straight to what the activations receive, and so to no threshold of theirs.
 
     Raises ConfigError where the model has no QCFS.
 
@@ -31,7 +31,10 @@ class BitPenalty:
     def __init__(self, model: nn.Module) -> None:
         self.layers = [module for module in model.modules() if isinstance(module, QCFS)]
         if not self.layers:
-            raise ConfigError("bit_penalty: the network has no qcfs activation, so it has no bits to penalise")
+            raise ConfigError(
+                "bit_penalty: got a network without qcfs activations, expected some whose bits can be penalised; take "
+                "activation qcfs"
+            )
         self._gathered: list[tuple[Tensor, int]] = []
 
     @contextlib.contextmanager
@@ -46,29 +49,31 @@ class BitPenalty:
                 hook.remove()
 
     def value(self) -> Tensor:
-        """Return the mean number of spikes per neuron of what was gathered, a scalar."""
+        """Return the mean number of spikes per neuron of what was gathered, a scalar; ConfigError where nothing was."""
+        if not self._gathered:
+            raise ConfigError("bit_penalty: nothing was gathered; call the network within `with penalty.collect():`")
         total = torch.stack([ones for ones, _ in self._gathered]).sum()
         return total / sum(neurons for _, neurons in self._gathered)
 
     def _gather(self, layer: Any, inputs: tuple[Tensor, ...], activation: Tensor) -> None:
         threshold = layer.threshold_for(activation).detach()
-        ones: Tensor = _Ones.apply(activation, threshold, layer.timesteps)
+        ones: Tensor = _Ones.apply(inputs[0], activation.detach(), threshold, layer.timesteps)
         self._gathered.append((ones, activation.numel()))
 
 
 class _Ones(torch.autograd.Function):
-    """The number of ones in the digits of activations."""
+    """The number of ones in the digits of activations, as a function of what these received."""
 
     @staticmethod
-    def forward(ctx: Any, activation: Tensor, threshold: Tensor, timesteps: int) -> Tensor:
+    def forward(ctx: Any, values: Tensor, activation: Tensor, threshold: Tensor, timesteps: int) -> Tensor:
         ctx.save_for_backward(activation, threshold)
         ctx.timesteps = timesteps
         levels = levels_of(activation, threshold, 2**timesteps - 1)
         return digits(levels, timesteps).sum().to(activation.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = gradients
         activation, threshold = ctx.saved_tensors
         inside = (activation > 0) & (activation < threshold)
-        return gradient * inside * (ctx.timesteps / threshold), None, None
+        return gradient * inside * (ctx.timesteps / threshold), None, None, None

@@ -12,7 +12,9 @@ from torch import Tensor, fx, nn
 from sqnn.conversion.calibration import check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
 from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.kinds import plan
 from sqnn.conversion.operations import Role, call_name, role_of
+from sqnn.conversion.pools import make_pool
 from sqnn.conversion.trace import describe, module_of, trace
 from sqnn.models import ModelConfig, require_one_of
 from sqnn.neurons import QCFS
@@ -74,7 +76,7 @@ def prepare(
             prepared.set_submodule(str(node.target), module)
     else:
         prepared = _rewritten(graph, new)
-    _follow(prepared, model, timesteps, thresholds)
+    _follow(prepared, model, timesteps)
     prepared.train(model.training)
     parameter = next(model.parameters(), None)
     return prepared if parameter is None else prepared.to(parameter.device, parameter.dtype)
@@ -86,16 +88,21 @@ def _nodes(graph: fx.GraphModule, *roles: Role) -> list[fx.Node]:
 
 
 def _check(graph: fx.GraphModule, pools: list[fx.Node]) -> None:
-    problems = []
-    for node in _nodes(graph, Role.UNKNOWN):
-        problems.append(f"{describe(graph, node)} is not known to the conversion; replace it by layers that are")
+    problems: list[str] = []
+    try:
+        plan(graph, integrate=True, activations=True, pools=True)
+    except ConversionError as error:
+        problems += error.problems
     for node in pools:
         layer: Any = module_of(graph, node)
-        dilation = node.kwargs.get("dilation", 1) if layer is None else getattr(layer, "dilation", 1)
+        asked = node.kwargs if layer is None else vars(layer)
+        dilation = asked.get("dilation", 1)
         if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
             problems.append(f"{describe(graph, node)} has dilation {dilation}, which an average pool has not; use 1")
+        elif asked.get("return_indices", False):
+            problems.append(f"{describe(graph, node)} returns indices, which an average pool has not; leave them out")
     if problems:
-        raise ConversionError(problems)
+        raise ConversionError(list(dict.fromkeys(problems)))
 
 
 def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
@@ -116,8 +123,7 @@ def _average_pool(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
     """Return the average pool over the same windows; what lies outside of the image does not count."""
     layer: Any = module_of(graph, node)
     if layer is None:
-        kind = getattr(nn, "".join(part.capitalize() for part in call_name(node).split("_")).replace("pool", "Pool"))
-        layer = kind(*node.args[1:], **{k: v for k, v in node.kwargs.items() if k != "input"})
+        layer = make_pool(node, call_name(node))
     average: Any = _POOLS[type(layer)]
     if hasattr(layer, "output_size"):
         return average(layer.output_size)  # type: ignore[no-any-return]
@@ -138,14 +144,18 @@ def _rewritten(graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> fx.Graph
     return graph
 
 
-def _follow(prepared: nn.Module, model: nn.Module, timesteps: int, thresholds: str) -> None:
+def _follow(prepared: nn.Module, model: nn.Module, timesteps: int) -> None:
     """Let the configuration of one of the package's networks tell what became of it."""
     config = getattr(model, "config", None)
     if not isinstance(config, ModelConfig):
         return
-    told: dict[str, Any] = {"activation": "qcfs", "timesteps": timesteps, "pooling": "average"}
-    if thresholds == "channel":
-        told["thresholds"] = thresholds
+    each = any(isinstance(module, QCFS) and module.channels is not None for module in prepared.modules())
+    told: dict[str, Any] = {
+        "activation": "qcfs",
+        "timesteps": timesteps,
+        "pooling": "average",
+        "thresholds": "channel" if each else "layer",
+    }
     known = {field.name for field in dataclasses.fields(config)}
     changed = {name: value for name, value in told.items() if name in known} if "activation" in known else {}
     followed: Any = dataclasses.replace(config, **changed)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import observed_thresholds
 from sqnn.conversion.codes import rate_code
-from sqnn.conversion.convert import Conversion, build
+from sqnn.conversion.convert import Conversion, build, learned_thresholds
 from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.operations import Role, role_of
+from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.trace import describe, module_of, trace
 from sqnn.models import require, require_one_of
 
@@ -49,15 +49,27 @@ def convert_rate(
     code = rate_code(timesteps, initial if initial is not None else 0.5 if learned else 0.0)
     graph = trace(model)
     found = plan(graph, integrate=False, activations=True)
+    plain = [node for node in found.neurons if role_of(graph, node) is not Role.NEURON]
+    others = [node for node in plain if not _is_relu(graph, node)]
+    if others:
+        mend = "put a ReLU there, or a QCFS with prepare(model, timesteps), then fine-tune"
+        raise ConversionError([f"{describe(graph, node)} is not what firing rates follow; {mend}" for node in others])
     values: dict[Any, Tensor]
     if learned:
-        plain = [node for node in found.neurons if role_of(graph, node) is not Role.NEURON]
         if plain:
             raise ConversionError(
                 [f"{describe(graph, node)} has no learned threshold; take max or percentile" for node in plain]
             )
-        values = {node: module_of(graph, node).threshold for node in found.neurons}
+        values = learned_thresholds(graph, found)
     else:
         share = 100.0 if thresholds == "max" else percentile
         values = observed_thresholds(graph, found.neurons, images, share)
-    return build(model, graph, found, values, Conversion(code, postponed=False, bias_shift=True))
+    how = Conversion(code, postponed=False, bias_shift=True, thresholds=thresholds)
+    return build(model, graph, found, values, how)
+
+
+def _is_relu(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Say whether a node calls a ReLU or a ReLU6, whose bound a threshold keeps as well."""
+    module = module_of(graph, node)
+    name = call_name(node) if module is None else type(module).__name__
+    return name.lower().strip("_") in ("relu", "relu6")

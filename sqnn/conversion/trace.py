@@ -6,13 +6,17 @@ import copy
 import inspect
 from typing import Any
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError
+from sqnn.models import SourceNetwork
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"
 """Second argument of the package's networks; the ordinary ones draw nothing from it."""
+CHANNELS_LAST = "channels_last"
+"""What a graph notes of the package's own networks: they lay images out as channels-last memory."""
 NONE_CHECK = "_assert_is_none"
 """Name of the call that tracing leaves where an argument was left out."""
 
@@ -30,7 +34,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
     given = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
     try:
         graph = _Tracer().trace(model, given)
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NotImplementedError) as error:
+    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NameError) as error:
         raise ConversionError(
             [
                 f"model: {type(model).__name__} cannot be traced ({str(error).splitlines()[0]}); keep branches and "
@@ -41,7 +45,18 @@ def trace(model: nn.Module) -> fx.GraphModule:
         absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
         if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and given):
             graph.erase_node(node)
-    return fx.GraphModule(model, graph, type(model).__name__)
+    inputs = [str(node.target) for node in graph.nodes if node.op == "placeholder" and not node.args]
+    if len(inputs) != 1:
+        came = ", ".join(inputs) or "none"
+        raise ConversionError([f"model: {type(model).__name__} takes as inputs {came}; expected the images alone"])
+    traced = fx.GraphModule(model, graph, type(model).__name__)
+    traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork)
+    return traced
+
+
+def laid_out(graph: fx.GraphModule, images: Tensor) -> Tensor:
+    """Return images in the order of memory that the traced network computes on, on which the last bit can depend."""
+    return images.contiguous(memory_format=torch.channels_last) if graph.meta.get(CHANNELS_LAST) else images
 
 
 def module_of(graph: fx.GraphModule, node: fx.Node) -> Any:

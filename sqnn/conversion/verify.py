@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from sqnn.conversion.codes import digits, levels_of
 from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.trace import module_of, site_name, trace
+from sqnn.conversion.trace import laid_out, module_of, site_name, trace
 from sqnn.conversion.watch import Watcher
 from sqnn.data import Split
 from sqnn.models import ConfigError, require
@@ -139,9 +139,9 @@ def verify(
         expected, seen = source.run(part)
         output, spikes = spiking.record(part)
         pairs = list(zip(tree_leaves(output), tree_leaves(expected), strict=True))
-        difference = max(difference, *(float((ours - wanted).abs().max()) for ours, wanted in pairs))
-        scale = max(scale, *(float(wanted.abs().max()) for _, wanted in pairs))
-        moved = pairs[0][0].argmax(-1) != pairs[0][1].argmax(-1)
+        difference = _largest(difference, *(float((ours - wanted).abs().max()) for ours, wanted in pairs))
+        scale = _largest(scale, *(float(wanted.abs().max()) for _, wanted in pairs))
+        moved = _choice(pairs[0][0]) != _choice(pairs[0][1])
         changed += int(moved.reshape(len(part), -1).any(1).sum())
         clean = torch.ones(len(part), dtype=torch.bool, device=theirs.device)
         for path, activation in seen.items():
@@ -156,6 +156,16 @@ def verify(
         output_scale=scale,
         changed=changed,
     )
+
+
+def _largest(*numbers: float) -> float:
+    """Return the largest number, NaN where one is."""
+    return float(torch.tensor(numbers, dtype=torch.float64).max())
+
+
+def _choice(output: Tensor) -> Tensor:
+    """Return the places of the largest outputs; a network with one number an image has but one."""
+    return output.reshape(len(output), -1).argmax(-1) if output.ndim < 3 else output.argmax(-1)
 
 
 @dataclass(frozen=True)
@@ -189,7 +199,7 @@ class _Source:
                 membrane = to_levels(received[feeds[name]], threshold, layer.steps)
                 seen[self.sites[name]] = _Activation(membrane, bits)
 
-        output = Watcher(self.graph, {*feeds, *feeds.values()}, see).run(images)
+        output = Watcher(self.graph, {*feeds, *feeds.values()}, see).run(laid_out(self.graph, images))
         return output, seen
 
 

@@ -1,6 +1,10 @@
 """Studies: each compares some choices on one task and returns tidy rows."""
 
 from sqnn.experiments.cluster import ClusterError, check_cluster, run_tasks
+from sqnn.experiments.conversion_benchmark import ConversionTiming, compare_conversion, forward_peaks
+from sqnn.experiments.conversion_figure import plot_conversion
+from sqnn.experiments.conversion_study import ConversionFolder, ConversionStudy, conversion_study
+from sqnn.experiments.conversion_workloads import ConversionSetting
 from sqnn.experiments.encoder_figure import cell_label, plot_encoders
 from sqnn.experiments.encoder_rows import StudyFolder
 from sqnn.experiments.encoder_training import WITHOUT, EncoderCell, EncoderStudy, encoder_study, summarise_encoders
@@ -14,6 +18,7 @@ from sqnn.experiments.hybrid_workloads import HybridSetting, Workload
 from sqnn.experiments.layer_figure import plot_layers
 from sqnn.experiments.layer_gradients import LayerStudy, layer_study, measure_layers, summarise_layers
 from sqnn.experiments.layered import ENCODED, LAYERED
+from sqnn.experiments.rows_folder import RowsFolder
 from sqnn.experiments.sweep import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
 from sqnn.experiments.sweep_cells import Cell, Task, measure
 from sqnn.experiments.sweep_figure import plot_sweep, strength_label
@@ -32,6 +37,10 @@ __all__ = [
     "WITHOUT",
     "Cell",
     "ClusterError",
+    "ConversionFolder",
+    "ConversionSetting",
+    "ConversionStudy",
+    "ConversionTiming",
     "EncoderCell",
     "EncoderStudy",
     "GradientStudy",
@@ -41,6 +50,7 @@ __all__ = [
     "NoiseSweep",
     "Peer",
     "ResultsTable",
+    "RowsFolder",
     "StudyFolder",
     "Subject",
     "SweepError",
@@ -51,8 +61,11 @@ __all__ = [
     "Workload",
     "cell_label",
     "check_cluster",
+    "compare_conversion",
     "compare_hybrid",
+    "conversion_study",
     "encoder_study",
+    "forward_peaks",
     "gradient_study",
     "layer_study",
     "line_names",
@@ -63,6 +76,7 @@ __all__ = [
     "open_subjects",
     "parse_strengths",
     "peak_mib",
+    "plot_conversion",
     "plot_encoders",
     "plot_gradients",
     "plot_layers",

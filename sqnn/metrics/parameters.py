@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import nn
 
@@ -46,15 +48,14 @@ def count(model: nn.Module) -> ParameterCount:
 
     `parts` of the class maps names of modules to spiking, quantum or classical. A parameter is of the kind of the first
     component of its dotted name that is there: with {"ann": "classical", "snn": "spiking"} the weight
-    `stages.0.snn.conv.weight` is spiking.
+    `stages.0.snn.conv.weight` is spiking. A class with a method `learned_parameters` lists itself what was learned: a
+    converted network, whose parameters are frozen, counts those of its source, and all as spiking.
 
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
     numbers = {"spiking": 0, "quantum": 0, "classical": 0}
     parts: dict[str, str] = getattr(model, "parts", {})
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    for name, parameter in _learned(model):
         declared = [parts[component] for component in name.split(".") if component in parts]
         if not declared:
             raise ValueError(f"model: {type(model).__name__} declares no part for its parameter {name}")
@@ -65,3 +66,11 @@ def count(model: nn.Module) -> ParameterCount:
         if isinstance(layer, ReuploadLayer) and layer.weights.requires_grad
     )
     return ParameterCount(numbers["spiking"], numbers["quantum"], numbers["quantum"] - dead, numbers["classical"])
+
+
+def _learned(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    own: Any = getattr(model, "learned_parameters", None)
+    if own is not None:
+        yield from own()
+        return
+    yield from ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)

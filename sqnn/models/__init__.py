@@ -3,7 +3,17 @@
 from sqnn.models.config import ConfigError, ModelConfig, option, read_yaml, require, require_one_of
 from sqnn.models.create import MODELS, build, create_model, model_class, model_name, require_circuit
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
-from sqnn.models.saving import ModelFileError, init_weights, load_model, load_weights, read_header, save_model
+from sqnn.models.saving import (
+    FORMAT,
+    ModelFileError,
+    build_stored,
+    init_weights,
+    load_model,
+    load_weights,
+    read_header,
+    save_model,
+    write_model_file,
+)
 from sqnn.models.source import (
     ACTIVATIONS,
     VGG11,
@@ -26,6 +36,7 @@ from sqnn.models.sqdr_cnn import SQDRCNN, SQDRCNNConfig
 
 __all__ = [
     "ACTIVATIONS",
+    "FORMAT",
     "HAS8VGG",
     "MODELS",
     "SQDRCNN",
@@ -54,6 +65,7 @@ __all__ = [
     "VisionTransformer",
     "VisionTransformerConfig",
     "build",
+    "build_stored",
     "create_model",
     "init_weights",
     "load_model",
@@ -67,4 +79,5 @@ __all__ = [
     "require_circuit",
     "require_one_of",
     "save_model",
+    "write_model_file",
 ]

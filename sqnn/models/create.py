@@ -93,9 +93,8 @@ def _check_owner(name: str, options: Iterable[str]) -> None:
 def require_circuit(model: nn.Module, name: str, value: object) -> None:
     """Raise ConfigError unless the network has a quantum circuit, which alone the argument called `name` is about."""
     if not isinstance(getattr(model, "circuit", None), ReuploadLayer):
-        raise ConfigError(
-            f"{name}: got {value!r}, expected a network with a quantum circuit; {model_name(model)} has none"
-        )
+        called = model_name(model) if type(model) in MODELS.values() else type(model).__name__
+        raise ConfigError(f"{name}: got {value!r}, expected a network with a quantum circuit; {called} has none")
 
 
 def build(name: str, config: ModelConfig, *, seed: int = 0) -> nn.Module:

@@ -6,14 +6,14 @@ Reading such a file runs no code from it: it is a length, a JSON header and raw 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sqnn.files import whole_file
 from sqnn.models.create import build, model_class, model_name
@@ -31,25 +31,31 @@ def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) 
 
     Raises ModelFileError when the folder cannot be written or the disk is full.
     """
-    path = Path(path)
     config: Any = model.config
-    header = {
-        "format": FORMAT,
-        "model": model_name(model),
-        "config": json.dumps(config.to_dict()),
-        "classes": json.dumps(list(classes)),
-    }
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    header = {"config": config.to_dict(), "classes": list(classes)}
+    return write_model_file(path, FORMAT, model_name(model), header, model.state_dict())
+
+
+def write_model_file(
+    path: str | Path, form: str, name: str, header: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> Path:
+    """Write tensors, the name of a network and what else `header` says in plain values; ModelFileError as above."""
+    path = Path(path)
+    told = {"format": form, "model": name, **{key: json.dumps(value) for key, value in header.items()}}
+    kept = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(safetensors.torch.save(state, header))
+            partial.write_bytes(safetensors.torch.save(kept, told))
     except OSError as error:
         raise ModelFileError(f"path: cannot write {path} ({error.strerror}); choose a writable folder") from error
     return path
 
 
-def read_header(path: str | Path) -> dict[str, Any]:
-    """Return {"model": name, "config": mapping, "classes": names} of a file; ModelFileError where it is not ours."""
+def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]:
+    """Return format, model (its name), config (a mapping), classes (names); all else of a file's header as text.
+
+    Raises ModelFileError where the file is not one of ours, or of none of these formats.
+    """
     path = Path(path)
     if not path.is_file():
         raise ModelFileError(f"path: no file {path}")
@@ -58,11 +64,15 @@ def read_header(path: str | Path) -> dict[str, Any]:
             header = file.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         raise ModelFileError(f"path: {path} is not a whole safetensors file ({error})") from error
-    if header.get("format") != FORMAT:
-        raise ModelFileError(f"path: {path} is a safetensors file, but not a network of sqnn (format {FORMAT})")
+    form = header.get("format")
+    if form not in formats:
+        came = f"; it is of format {form}" if form else ""
+        raise ModelFileError(
+            f"path: {path} is a safetensors file, but not a network of sqnn (format {' or '.join(formats)}){came}"
+        )
     try:
         classes = json.loads(header.get("classes", "[]"))
-        found = {"model": header["model"], "config": json.loads(header["config"]), "classes": classes}
+        found = {**header, "model": header["model"], "config": json.loads(header["config"]), "classes": classes}
     except (KeyError, json.JSONDecodeError) as error:
         raise ModelFileError(f"path: {path} has a damaged header ({error})") from error
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
@@ -76,17 +86,22 @@ def load_model(path: str | Path) -> nn.Module:
     Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
     configuration asks for.
     """
-    header = read_header(path)
+    header, state = read_header(path), safetensors.torch.load_file(path)
+    model = build_stored(header, state, path)
+    load_weights(model, state, str(path))
+    return model.eval()
+
+
+def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> nn.Module:
+    """Build the network that a header describes, in the precision of the stored tensors but without their values."""
     try:
         config = model_class(header["model"]).config_class.from_dict(header["config"])
         model = build(header["model"], config)
     except (ValueError, TypeError) as error:
         raise ModelFileError(f"path: {path} has a configuration that builds no network ({error})") from error
-    state = safetensors.torch.load_file(path)
     for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:
         model.to(dtype)
-    load_weights(model, state, str(path))
-    return model.eval()
+    return model
 
 
 def init_weights(model: nn.Module, path: str | Path) -> None:

@@ -3,7 +3,7 @@
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import CheckpointError, SafeCheckpointIO
 from sqnn.training.config import OPTIMIZERS, SCHEDULES, TrainingConfig
-from sqnn.training.evaluate import SPLITS, Evaluation, evaluate, predict
+from sqnn.training.evaluate import SPLITS, Evaluation, check_fit, evaluate, predict
 from sqnn.training.fit import fit, resume
 from sqnn.training.folder import RunError, RunFolder
 from sqnn.training.module import Classifier, NotFiniteError
@@ -23,6 +23,7 @@ __all__ = [
     "RunFolder",
     "SafeCheckpointIO",
     "TrainingConfig",
+    "check_fit",
     "evaluate",
     "fit",
     "keep_freed_memory",

@@ -34,7 +34,7 @@ MISTAKES = [
     (f"{T} --schedule bogus", "schedule: got 'bogus', expected one of one-cycle"),
     (f"{T} --augmentation bogus", "augmentation: got 'bogus', expected one of none, shift, shift-flip"),
     (f"{T} --bit-penalty -1", "bit_penalty: got -1.0, expected a finite number of at least 0"),
-    (f"{T} --bit-penalty 0.1", "bit_penalty: the network has no qcfs activation"),
+    (f"{T} --bit-penalty 0.1", "bit_penalty: got a network without qcfs activations"),
     (f"{T} --init missing", "path: no file missing"),
     (f"{T} --init full", "path: no file full/model.safetensors"),
     (f"{T} --init random", "path: random is not a whole safetensors file"),

@@ -1,0 +1,119 @@
+"""A converted network in one file: the weights of its source, and in the header how it was converted.
+
+Nothing of a graph is stored: loading builds the source from its name and configuration and converts it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor, fx
+
+from sqnn.conversion.codes import plane_code, rate_code
+from sqnn.conversion.convert import Conversion, build, common_timesteps, fold, learned_thresholds
+from sqnn.conversion.kinds import Plan, plan
+from sqnn.conversion.network import SpikingNetwork
+from sqnn.conversion.rates import RATE_THRESHOLDS
+from sqnn.conversion.trace import site_name, trace
+from sqnn.models import (
+    MODELS,
+    ModelFileError,
+    build_stored,
+    load_weights,
+    read_header,
+    require,
+    require_one_of,
+    write_model_file,
+)
+from sqnn.neurons import MAX_PLANES
+
+SPIKING_FORMAT = "sqnn-spiking-1"
+SOURCE, THRESHOLD = "source.", "threshold."
+"""What the names of tensors begin with: weights of the source, thresholds that a calibration found."""
+LEARNED = "learned"
+MAX_INITIAL = 2**MAX_PLANES
+"""No membrane begins above the highest level."""
+
+
+def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[str] = ()) -> Path:
+    """Write a converted network, and the names of its classes where given; the file appears whole or not at all.
+
+    Only networks made from those in `sqnn.models.MODELS` can be rebuilt from a name: ConfigError on others.
+    ModelFileError where the folder cannot be written or the disk is full. The order of execution is not stored.
+    """
+    require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "a network that convert made")
+    known = f"a network converted from one of {', '.join(MODELS)}, which a file can name"
+    require(spiking.name is not None, "spiking", type(spiking.config).__name__, known)
+    state = {SOURCE + key: tensor for key, tensor in spiking.source.state_dict().items()}
+    if spiking.how.thresholds != LEARNED:
+        state |= {THRESHOLD + key: tensor for key, tensor in spiking.thresholds.items()}
+    header = {"config": spiking.config.to_dict(), "classes": list(classes), "conversion": spiking.how.to_dict()}
+    return write_model_file(path, SPIKING_FORMAT, str(spiking.name), header, state)
+
+
+def load_spiking(path: str | Path) -> SpikingNetwork:
+    """Read a network written by `save_spiking`: the same outputs and spikes, bit by bit.
+
+    Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
+    header asks for.
+    """
+    header = read_header(path, (SPIKING_FORMAT,))
+    state = safetensors.torch.load_file(path)
+    how = _read_conversion(header.get("conversion", "{}"), path)
+    model = build_stored(header, state, path)
+    try:
+        graph = trace(model)
+        if how.fold_batch_norm:
+            fold(graph)
+        found = plan(graph, integrate=how.postponed, activations=how.code.name == "rate")
+        bits = how.code.steps.bit_length()
+        if how.code.name == "planes":
+            require(common_timesteps(graph, found) == bits, "conversion", bits, "the bits of the network")
+    except ValueError as error:
+        raise ModelFileError(f"path: {path} has a network that cannot be converted ({_line(error)})") from error
+    stored = {name.removeprefix(THRESHOLD): state.pop(name) for name in list(state) if name.startswith(THRESHOLD)}
+    load_weights(graph, {name.removeprefix(SOURCE): tensor for name, tensor in state.items()}, str(path))
+    return build(model, graph, found, _thresholds(graph, found, how, stored, path), how)
+
+
+def _read_conversion(text: str, path: str | Path) -> Conversion:
+    """Return how the network was converted; ModelFileError where no conversion is like that."""
+    try:
+        told = json.loads(text)
+        code, choices = told["code"], {name: value for name, value in told.items() if name != "code"}
+        timesteps, initial = len(code["weights"]), code["initial"]
+        require(isinstance(initial, int | float) and 0 <= initial < MAX_INITIAL, "initial", initial, "a membrane")
+        if code["name"] == "planes":
+            how = Conversion(plane_code(code["steps"].bit_length(), timesteps), **choices)
+        else:
+            how = Conversion(rate_code(timesteps, initial), **choices)
+        require_one_of("thresholds", how.thresholds, RATE_THRESHOLDS)
+        for name in ("postponed", "bias_shift", "fold_batch_norm"):
+            require(isinstance(getattr(how, name), bool), name, getattr(how, name), "true or false")
+        require(json.loads(json.dumps(how.to_dict())) == told, "code", code, "one that a conversion makes")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"path: {path} has a damaged header (conversion: {_line(error)})") from error
+    return how
+
+
+def _thresholds(
+    graph: fx.GraphModule, found: Plan, how: Conversion, stored: Mapping[str, Tensor], path: str | Path
+) -> dict[fx.Node, Tensor]:
+    """Return the stored thresholds of a calibration, or those that the source has learned."""
+    learned = how.thresholds == LEARNED
+    sites = {} if learned else {site_name(graph, node): node for node in found.neurons}
+    wrong = sorted(sites.keys() ^ stored.keys())
+    if wrong:
+        raise ModelFileError(f"path: {path} is of another architecture: {THRESHOLD}{wrong[0]} does not fit")
+    for name, threshold in stored.items():
+        if threshold.ndim or not (torch.isfinite(threshold) and threshold > 0):
+            raise ModelFileError(f"path: {path} is damaged: {THRESHOLD}{name} is no positive number")
+    return learned_thresholds(graph, found) if learned else {node: stored[name] for name, node in sites.items()}
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,230 @@
+"""Preparation: activations get levels, pools average, and everything else stays what it was."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from convertible import draw_images, randomise
+from source_networks import batch, build, settled
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.testing import assert_close
+
+import sqnn
+from sqnn.conversion import ConversionError, convert, prepare, verify
+from sqnn.models import ConfigError, MobileNetV2, load_model, save_model
+from sqnn.neurons import QCFS
+
+
+class Written(nn.Module):
+    """Activations and pools in all the ways that people write them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(1 if index == 0 else 3, 3, 3, padding=1) for index in range(6))
+        self.relu, self.leaky, self.gelu = nn.ReLU(inplace=True), nn.LeakyReLU(), nn.GELU()
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        self.linear = nn.Linear(27, 4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        values = self.relu(self.convs[0](images))
+        values = self.pool(self.relu(self.convs[1](values)))
+        values = F.relu(self.convs[2](values))
+        values = F.max_pool2d(self.leaky(self.convs[3](values)), 2, ceil_mode=True)
+        values = self.gelu(self.convs[4](values))
+        return self.linear(F.adaptive_max_pool2d(self.convs[5](values).relu(), 3).flatten(1))
+
+
+def activations(model: nn.Module) -> list[QCFS]:
+    return [layer for layer in model.modules() if isinstance(layer, QCFS)]
+
+
+def test_all_activations_and_pools_are_replaced_and_weights_kept() -> None:
+    model = randomise(Written(), seed=1)
+    prepared = prepare(model, 3)
+    assert len(activations(prepared)) == 6
+    assert {layer.timesteps for layer in activations(prepared)} == {3}
+    kept = {name: value for name, value in prepared.state_dict().items() if "raw_threshold" not in name}
+    assert kept.keys() == model.state_dict().keys()
+    assert all(torch.equal(kept[name], value) for name, value in model.state_dict().items())
+    images = draw_images(4, 1, 12, 12)
+    assert verify(prepared, convert(prepared), images).exact
+
+
+def test_the_prepared_network_is_the_one_written_with_levels_and_averages() -> None:
+    model = randomise(Written(), seed=1)
+    prepared = prepare(model, 3)
+    images = draw_images(4, 1, 12, 12)
+
+    def level(values: Tensor) -> Tensor:
+        return 4 / 7 * (values * 7 / 4 + 0.5).floor().clamp(0, 7)
+
+    values = level(model.convs[0](images))
+    values = F.avg_pool2d(level(model.convs[1](values)), 3, 2, 1, count_include_pad=False)
+    values = level(model.convs[2](values))
+    values = F.avg_pool2d(level(model.convs[3](values)), 2, ceil_mode=True)
+    values = level(model.convs[4](values))
+    values = F.adaptive_avg_pool2d(level(model.convs[5](values)), 3)
+    assert_close(prepared(images), model.linear(values.flatten(1)), atol=1e-6, rtol=0)
+    assert values.std() > 0
+
+
+POOLS = [
+    (nn.MaxPool1d(3, 2, 1), lambda x: F.avg_pool1d(x, 3, 2, 1, count_include_pad=False), (11,)),
+    (nn.MaxPool1d(2, ceil_mode=True), lambda x: F.avg_pool1d(x, 2, ceil_mode=True), (11,)),
+    (nn.MaxPool2d(3), lambda x: F.avg_pool2d(x, 3), (10, 11)),
+    (nn.MaxPool2d((2, 3), (1, 2), (1, 0)), lambda x: F.avg_pool2d(x, (2, 3), (1, 2), (1, 0), False, False), (10, 11)),
+    (nn.MaxPool2d(3, 2, 1, ceil_mode=True), lambda x: F.avg_pool2d(x, 3, 2, 1, True, False), (10, 11)),
+    (nn.MaxPool3d(2), lambda x: F.avg_pool3d(x, 2), (4, 5, 6)),
+    (nn.AdaptiveMaxPool1d(4), lambda x: F.adaptive_avg_pool1d(x, 4), (11,)),
+    (nn.AdaptiveMaxPool2d((3, None)), lambda x: F.adaptive_avg_pool2d(x, (3, None)), (10, 11)),
+    (nn.AdaptiveMaxPool3d(2), lambda x: F.adaptive_avg_pool3d(x, 2), (4, 5, 6)),
+]
+
+
+@pytest.mark.parametrize(("pool", "average", "sides"), POOLS, ids=lambda value: str(value)[:40])
+def test_pools_average_the_windows_they_took_the_largest_of(pool: nn.Module, average, sides: tuple[int, ...]) -> None:
+    prepared = prepare(nn.Sequential(nn.ReLU(), pool), 4)
+    values = draw_images(2, 3, *sides)
+    assert_close(prepared[1](values), average(values), atol=1e-15, rtol=0)
+    assert prepared[1](values).shape == pool(values).shape
+
+
+def test_the_original_is_untouched_and_its_class_and_mode_are_kept() -> None:
+    model = settled(build("vgg11", (8, 8), pooling="max"))
+    before = copy.deepcopy(model)
+    for mode in (True, False):
+        prepared = prepare(model.train(mode), 5, images=batch(model))
+        assert type(prepared) is type(model)
+        assert prepared.training is model.training is mode
+        assert next(prepared.parameters()).dtype == torch.float64
+    assert [type(layer) for layer in model.modules()] == [type(layer) for layer in before.modules()]
+    assert all(torch.equal(before.state_dict()[name], value) for name, value in model.state_dict().items())
+    assert model.config == before.config
+
+
+@pytest.mark.parametrize("thresholds", ["layer", "channel"])
+@pytest.mark.parametrize("told", ["layer", "channel"])
+@pytest.mark.parametrize("name", ["vgg11", "resnet20"])
+def test_a_prepared_network_of_the_package_keeps_its_name(tmp_path, name: str, thresholds: str, told: str) -> None:
+    """Its configuration says what became of it, whatever that of the ReLU network said of thresholds."""
+    pooling = {"pooling": "max"} if name == "vgg11" else {}
+    model = settled(build(name, (8, 8), thresholds=told, **pooling))
+    prepared = prepare(model, 3, thresholds=thresholds, images=batch(model) if thresholds == "channel" else None)
+    wanted = {"activation": "qcfs", "timesteps": 3, "thresholds": thresholds}
+    wanted |= {"pooling": "average"} if name == "vgg11" else {}
+    assert {key: getattr(prepared.config, key) for key in wanted} == wanted
+    loaded = load_model(save_model(prepared, tmp_path / "prepared.safetensors"))
+    images = batch(model)
+    assert torch.equal(loaded(images), prepared(images))
+    assert verify(loaded, convert(loaded), images).exact
+
+
+def test_thresholds_are_read_off_what_activations_receive() -> None:
+    model = randomise(nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2)))
+    images = draw_images(200, 3) * 2 - 1
+    inner = [model[:1](images), model[:3](images)]
+    for share in (100.0, 90.0):
+        layerwise = activations(prepare(model, 4, images=images, percentile=share))
+        channelwise = activations(prepare(model, 4, images=images, percentile=share, thresholds="channel"))
+        for received, layer, channels in zip(inner, layerwise, channelwise, strict=True):
+            positive = received.detach().clamp(min=0)
+            expected = positive.flatten().sort().values[int(len(positive.flatten()) * share / 100) - 1]
+            each = positive.sort(0).values[int(len(positive) * share / 100) - 1].clamp(min=0.01)
+            assert_close(layer.threshold, expected, rtol=1e-6, atol=0)
+            assert_close(channels.threshold, each, rtol=1e-6, atol=0)
+            assert len(channels.threshold.unique()) > 1
+
+
+def test_a_quantised_activation_keeps_its_threshold_and_its_channels() -> None:
+    model = randomise(nn.Sequential(nn.Linear(3, 5), QCFS(2, channels=5, channel_axis=-1), nn.Linear(5, 4), nn.ReLU()))
+    kept, new = activations(prepare(model, 6))
+    assert kept.timesteps == new.timesteps == 6
+    assert_close(kept.threshold, model[1].threshold, rtol=1e-6, atol=0)
+    assert (kept.channels, kept.channel_axis, new.channels) == (5, -1, None)
+    assert new.threshold.item() == pytest.approx(4.0)
+    tokens = draw_images(7, 2, 3)
+    calibrated, other = activations(prepare(model, 6, thresholds="channel", images=tokens, percentile=100.0))
+    largest = model[0](tokens).clamp(min=0.01).amax((0, 1))
+    assert_close(calibrated.threshold, largest.detach(), rtol=1e-6, atol=0)
+    assert len(other.threshold) == 2  # a ReLU's channels are along the axis that was asked for, here the tokens
+
+
+def test_images_of_single_precision_calibrate_a_double_network() -> None:
+    model = settled(build("vgg11"))
+    images = batch(model)
+    one, other = (activations(prepare(model, 4, images=given)) for given in (images, images.float()))
+    for ours, theirs in zip(one, other, strict=True):
+        assert_close(ours.threshold, theirs.threshold, rtol=1e-5, atol=0)
+
+
+class Recurrent(nn.Module):
+    """Four layers that stay in the way, one of them called twice, and four that do not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU(), nn.InstanceNorm2d(4)
+        )
+        self.pool = nn.MaxPool2d(2, dilation=2)
+        self.other = nn.MaxPool2d(2)
+        self.shrink = nn.Softshrink()
+        self.last = nn.Linear(16, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        values = self.shrink(self.shrink(self.other(self.pool(self.features(images)))))
+        return self.last(values.flatten(1))
+
+
+def test_all_that_stays_in_the_way_is_named_at_once_and_nothing_changed() -> None:
+    model = Recurrent()
+    state, kinds = copy.deepcopy(model.state_dict()), [type(layer) for layer in model.modules()]
+    with pytest.raises(ConversionError) as caught:
+        prepare(model, 4, images=torch.rand(2, 1, 14, 14))
+    unknown = "is not known to the conversion; replace it by layers that are, or keep it outside of the network"
+    assert sorted(caught.value.problems) == sorted(
+        [
+            "features.1: BatchNorm2d has no running statistics to convert; train it with track_running_stats=True",
+            f"features.3: InstanceNorm2d {unknown}",
+            "pool: MaxPool2d has dilation 2, which an average pool has not; use 1",
+            f"shrink: Softshrink {unknown}",
+        ]
+    )
+    assert str(caught.value).count("\n") == 3
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert [type(layer) for layer in model.modules()] == kinds
+
+
+@pytest.mark.parametrize(
+    ("layers", "problem"),
+    [
+        ([nn.ReLU(), nn.Flatten(0)], "1: Flatten acts on the batch dimension, where spikes have their time steps; use"),
+        ([nn.ReLU(), nn.MaxPool2d(2, return_indices=True)], "1: MaxPool2d returns indices, which an average pool has"),
+        ([nn.Linear(3, 4)], "model: has no activation, so it has nothing that could spike; put a ReLU between"),
+    ],
+)
+def test_what_could_not_be_converted_is_not_prepared(layers: list[nn.Module], problem: str) -> None:
+    with pytest.raises(ConversionError) as caught:
+        prepare(nn.Sequential(*layers))
+    (found,) = caught.value.problems
+    assert found.startswith(problem)
+
+
+MISTAKES = [
+    ({"timesteps": 0}, "timesteps: got 0, expected a whole number from 1 to 16"),
+    ({"timesteps": 17}, "timesteps: got 17, expected"),
+    ({"thresholds": "neuron"}, "thresholds: got 'neuron', expected one of layer, channel"),
+    ({"thresholds": "channel"}, "images: got none, expected a tensor of images to read thresholds from"),
+    ({"images": [1.0]}, "images: got list, expected a tensor of images"),
+    ({"images": torch.rand(2, 1, 8, 8), "percentile": 0.0}, "percentile: got 0.0, expected above 0 and at most 100"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), MISTAKES)
+def test_mistakes_are_named(options: dict, message: str) -> None:
+    model = sqnn.create_model("mobilenetv2", image_size=(8, 8), width_multiplier=0.1)
+    assert isinstance(model, MobileNetV2)
+    with pytest.raises(ConfigError, match=message):
+        prepare(model, **options)
