@@ -28,6 +28,8 @@ from sqnn.training import SPLITS, check_fit
 
 EXACT = METHODS[0]
 PRECISIONS = ("single", "double")
+NOT_EXACT = 1
+"""Exit code where a bit differs in double precision, or an output by more than rounding."""
 COUNTED = 200
 """Most images that operations are counted on; their means change little beyond."""
 
@@ -69,7 +71,7 @@ def convert(
     off the first 500 training images as the largest activation or its 99.9th percentile; the last two take ReLU
     networks. They approach the activations as steps are added.
 
-    Orders of execution: layer (all steps of a layer, then the next layer), fused (exact only: the steps of a layer are
+    Orders of execution: layer (all steps of a layer, then the next layer), fused (exact only: planes are
     summed at once, as fast as the source), step (rates only: the whole network, step by step). Operations are means
     over the first 200 of the images; energies are those of 45 nm chips. Examples:
 
@@ -133,6 +135,8 @@ def convert(
         "verification": None if verification is None else verification.to_dict(),
     }
     write_json(json, told)
+    if verification is not None and precision == "double" and not verification.exact:
+        raise typer.Exit(NOT_EXACT)
 
 
 def _first(data: ImageData, name: str, images: int | None) -> Split:

@@ -1,8 +1,9 @@
 """Error-free conversion of ordinary networks into spiking ones, with a proof bit by bit."""
 
 from sqnn.conversion.calibration import observed_thresholds
+from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import MAX_RATE_STEPS, SpikeCode, digits, levels_of, plane_code, rate_code
-from sqnn.conversion.convert import Conversion, convert
+from sqnn.conversion.convert import convert
 from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.methods import CALIBRATION_IMAGES, METHODS, convert_by
 from sqnn.conversion.network import ORDERS, SpikingNetwork

@@ -11,9 +11,10 @@ from torch import Tensor, fx
 from sqnn.conversion.trace import module_of
 from sqnn.conversion.watch import Watcher
 from sqnn.models import ConfigError, require
+from sqnn.neurons import MIN_THRESHOLD
 
 SMALLEST = 1e-2
-"""Threshold of an activation that never received anything positive."""
+"""Threshold of an activation that received nothing above the smallest that can be learned."""
 
 
 @torch.no_grad()
@@ -44,7 +45,8 @@ def observed_thresholds(
             axis = None if channel_axis is None else getattr(module_of(graph, site), "channel_axis", channel_axis)
             rows = positive.reshape(1, -1) if axis is None else positive.movedim(axis, 0).flatten(1)
             place = max(1, math.ceil(percentile / 100 * rows.shape[1]))
-            thresholds = rows.kthvalue(place).values.clamp(min=SMALLEST)
+            largest = rows.kthvalue(place).values
+            thresholds = torch.where(largest > MIN_THRESHOLD, largest, SMALLEST)
             found[site] = thresholds[0] if axis is None else thresholds
 
     Watcher(graph, feeds, see).run(checked)

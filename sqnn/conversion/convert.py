@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sqnn.conversion.biases import spread_batch_norm, spread_linear
-from sqnn.conversion.codes import SpikeCode, plane_code, rate_code
+from sqnn.conversion.choices import Conversion
+from sqnn.conversion.codes import plane_code, rate_code
 from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.kinds import Kind, Plan, plan
 from sqnn.conversion.network import SpikingNetwork
@@ -18,27 +18,6 @@ from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.operations import Role, role_of
 from sqnn.conversion.trace import describe, module_of, site_name, trace
 from sqnn.models import MODELS, model_name, require
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """How a network was converted; see `convert` and `convert_rate`."""
-
-    code: SpikeCode
-    postponed: bool = True
-    bias_shift: bool = True
-    fold_batch_norm: bool = False
-    thresholds: str = "learned"
-
-    @property
-    def exact(self) -> bool:
-        """Whether the spikes are by construction the digits of the source network's activations."""
-        whole = self.code.name == "planes" and sum(self.code.weights) == self.code.steps
-        return whole and self.postponed and self.bias_shift
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the choices as plain values."""
-        return asdict(self)
 
 
 def convert(

@@ -124,10 +124,11 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
         return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
     if role is Role.ISLAND and Kind.TRAIN_SIZE in came:
         return "takes a size that has the time steps in it; use a number, or the size of what comes before all spikes"
+    constant = all(kind is Kind.CONSTANT for kind in came)
+    if role in (Role.ROUTE, Role.JOIN, Role.ISLAND) and not constant and touches_batch(graph, node):
+        return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if not trains:
         return None
-    if role in (Role.ROUTE, Role.JOIN) and touches_batch(graph, node):
-        return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if role is Role.PICK and Kind.TRAIN_SIZE not in came and not _keeps_batch(node):
         return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
     return None

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_map
 
+from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import digits
-from sqnn.conversion.stepwise import run_steps
+from sqnn.conversion.stepwise import require_steps, run_steps
 from sqnn.conversion.trace import laid_out
 from sqnn.conversion.watch import Watcher, source_levels
 from sqnn.models import ConfigError, require_one_of
-
-if TYPE_CHECKING:
-    from sqnn.conversion.convert import Conversion
 
 ORDERS: tuple[str, ...] = ("layer", "step", "fused")
 """Layer by layer, step by step, and with the planes summed before every layer."""
@@ -26,11 +27,12 @@ class SpikingNetwork(nn.Module):
 
     Three orders of execution give the same numbers but for rounding:
 
-    - `layer`: all T steps of a layer, then the next layer; the steps stand behind each other in one large batch.
+    - `layer`: all T steps of a layer, then the next layer; the steps stand behind each other in one large batch, and a
+      T-th of the images goes through at a time.
     - `step`: the whole network at step 1, then at step 2, ...; only for neurons that fire while they integrate, since a
       postponed neuron needs all its input first.
-    - `fused`: every layer's planes are summed before the next layer, which then acts once instead of T times. Spikes
-      and output are, bit for bit and in every precision, those of the source network. Only for whole plane codes.
+    - `fused`: every layer acts once, on summed planes, which is what the source network computes: its own layers run,
+      and spikes are read off its levels. Bit for bit the source's output in every precision; whole plane codes only.
 
     Nothing is remembered from call to call, and spikes have no gradient. `spiking` is the graph of the converted
     network, `source` that of the network it came from; they share their weights. `sites` maps the nodes of `spiking`
@@ -80,7 +82,7 @@ class SpikingNetwork(nn.Module):
         return super().train(False)
 
     def using(self, order: str) -> SpikingNetwork:
-        """Execute in another order from now on; ConfigError where the neurons do not allow it."""
+        """Return the same network executed in another order; ConfigError where its neurons or sums do not allow it."""
         require_one_of("order", order, ORDERS)
         if order == "step" and self.how.postponed:
             raise ConfigError(
@@ -91,8 +93,11 @@ class SpikingNetwork(nn.Module):
             raise ConfigError("order: got 'fused', which runs the source's own layers; convert without fold_batch_norm")
         if order == "fused" and not self.how.exact:
             raise ConfigError("order: got 'fused', which needs the exact conversion with all its planes; use 'layer'")
-        self.order = order
-        return self
+        if order == "step":
+            require_steps(self.spiking)
+        other = copy.copy(self)
+        other.order = order
+        return other
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Any:
@@ -101,7 +106,9 @@ class SpikingNetwork(nn.Module):
             return self.source(images)
         if self.order == "step":
             return run_steps(self.spiking, images, self.timesteps)[0]
-        return self.spiking(images)
+        # A T-th of the batch at a time: with all its steps it needs no more memory than the source does for the whole.
+        outputs = [self.spiking(part) for part in images.split(max(1, math.ceil(len(images) / self.timesteps)))]
+        return tree_map(lambda *parts: torch.cat(parts), *outputs)
 
     @torch.no_grad()
     def record(self, images: Tensor) -> tuple[Any, dict[str, Tensor]]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.neuron import SpikingNeuron
+from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.trace import module_of
@@ -98,7 +98,9 @@ def count_operations(
     - a linear layer fed by spikes accumulates once for each spike and synapse: a pool or a sum before it hands every
       spike on; the plane's weight is a shift of each current and step (none with a rate code);
     - a linear layer fed by values (the image, a sum of currents) and a product of values multiply and accumulate;
-    - a neuron adds each step's current, compares at each step and, when it fires, subtracts.
+    - a neuron adds each step's current, compares at each step and, when it fires, subtracts; a sum over time adds.
+
+    Sums of two branches, biases and memory traffic are in neither count.
 
     Source: the counts of NeuroBench (Yik et al. 2025), spikes in a pool counted one by one.
     """
@@ -151,6 +153,9 @@ class _Counter(fx.Interpreter):
         if isinstance(module, SpikingNeuron):
             self._neuron(n, module, given)
             return given
+        if isinstance(module, Decode):
+            self._sum(n, module, given)
+            return given
         role = role_of(self.graph_module, n)
         if role is Role.WEIGHTS:
             self._linear(n, module, came, given)
@@ -161,7 +166,17 @@ class _Counter(fx.Interpreter):
         elif role is Role.ISLAND and call_name(n) in ("matmul", "bmm"):
             inner = self.env[n.all_input_nodes[0]].shape[-1]
             self._tell(n.name, multiply_accumulates=given.numel() * inner)
+        elif call_name(n) == "scaled_dot_product_attention":
+            queries, keys = (self.env[source] for source in n.all_input_nodes[:2])
+            products = queries.numel() * keys.shape[-2] + given.numel() * keys.shape[-2]
+            self._tell(n.name, multiply_accumulates=products)
         return given
+
+    def _sum(self, node: fx.Node, layer: Decode, given: Tensor) -> None:
+        T = layer.timesteps
+        currents = node.all_input_nodes[0] not in self.spikes
+        shifted = given.numel() * T if currents and self.network.how.code.name == "planes" else 0
+        self._tell(node.name, accumulates=given.numel() * (T - 1), shifts=shifted)
 
     def _neuron(self, node: fx.Node, neuron: SpikingNeuron, train: Tensor) -> None:
         T = neuron.code.timesteps

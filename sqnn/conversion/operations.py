@@ -91,9 +91,17 @@ _DIMENSIONS: Mapping[str, tuple[tuple[int, str, Any], ...]] = MappingProxyType(
         "split": ((2, "dim", 0),),
         "cat": ((1, "dim", 0),),
         "concat": ((1, "dim", 0),),
+        "softmax": ((1, "dim", None),),
+        "log_softmax": ((1, "dim", None),),
     }
 )
 """Where a call says which dimensions it is about: position, keyword, default; None stands for all of them."""
+
+
+_MODULE_DIMENSIONS: Mapping[type[nn.Module], str] = MappingProxyType(
+    {nn.Flatten: "start_dim", nn.Unflatten: "dim", nn.Softmax: "dim", nn.LogSoftmax: "dim"}
+)
+"""Attribute in which a module says which dimension it is about."""
 
 
 def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
@@ -119,19 +127,25 @@ def scales(node: fx.Node) -> bool:
     return sources == [first] and node.kwargs.get("rounding_mode") is None
 
 
+def _rest(node: fx.Node, keyword: str) -> Any:
+    """Return the sizes or dimensions that a call gives behind the tensor, one by one, as a list or by keyword."""
+    rest = node.args[1:] or (node.kwargs[keyword],)
+    return rest[0] if isinstance(rest[0], list | tuple) else rest
+
+
 def touches_batch(graph: fx.GraphModule, node: fx.Node) -> bool:
-    """Say whether a call of the roles ROUTE or JOIN acts across the images of a batch (dimension 0)."""
+    """Say whether a call of the roles ROUTE, JOIN or ISLAND acts across the images of a batch (dimension 0)."""
     module = module_of(graph, node)
     if module is not None:
-        start: Any = {nn.Flatten: "start_dim", nn.Unflatten: "dim"}.get(type(module))
+        start: Any = _MODULE_DIMENSIONS.get(type(module))
         return start is not None and getattr(module, start) == 0
     name = call_name(node)
     if name == "permute":
-        order = node.args[1] if isinstance(node.args[1], list | tuple) else node.args[1:]
-        return bool(order[0] != 0)  # type: ignore[index]
+        order: Any = _rest(node, "dims")
+        return bool(order[0] != 0)
     if name in ("view", "reshape"):
-        sizes = node.args[1] if isinstance(node.args[1], list | tuple) else node.args[1:]
-        return not (isinstance(sizes[0], fx.Node) or sizes[0] == -1)  # type: ignore[index]
+        sizes: Any = _rest(node, "shape")
+        return not (isinstance(sizes[0], fx.Node) or sizes[0] == -1)
     for place, keyword, default in _DIMENSIONS.get(name, ()):
         given = node.args[place] if len(node.args) > place else node.kwargs.get(keyword, default)
         dimensions = given if isinstance(given, list | tuple) else (given,)

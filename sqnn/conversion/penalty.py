@@ -35,27 +35,37 @@ class BitPenalty:
                 "bit_penalty: got a network without qcfs activations, expected some whose bits can be penalised; take "
                 "activation qcfs"
             )
-        self._gathered: list[tuple[Tensor, int]] = []
 
     @contextlib.contextmanager
-    def collect(self) -> Iterator[None]:
-        """Within the block, gather the bits of every forward pass; no hook outlives it, not even behind an error."""
-        self._gathered = []
-        hooks = [layer.register_forward_hook(self._gather) for layer in self.layers]
+    def collect(self) -> Iterator[Bits]:
+        """Give, for the block, what gathers the bits of every forward pass in it.
+
+        No hook outlives the block, not even behind an error.
+        """
+        bits = Bits()
+        hooks = [layer.register_forward_hook(bits.gather) for layer in self.layers]
         try:
-            yield
+            yield bits
         finally:
             for hook in hooks:
                 hook.remove()
 
+
+class Bits:
+    """The spikes of some forward passes."""
+
+    def __init__(self) -> None:
+        self._gathered: list[tuple[Tensor, int]] = []
+
     def value(self) -> Tensor:
         """Return the mean number of spikes per neuron of what was gathered, a scalar; ConfigError where nothing was."""
         if not self._gathered:
-            raise ConfigError("bit_penalty: nothing was gathered; call the network within `with penalty.collect():`")
+            raise ConfigError("bit_penalty: got no activations, expected a call of the network within collect()")
         total = torch.stack([ones for ones, _ in self._gathered]).sum()
         return total / sum(neurons for _, neurons in self._gathered)
 
-    def _gather(self, layer: Any, inputs: tuple[Tensor, ...], activation: Tensor) -> None:
+    def gather(self, layer: Any, inputs: tuple[Tensor, ...], activation: Tensor) -> None:
+        """Add what one activation gave; a forward hook."""
         threshold = layer.threshold_for(activation).detach()
         ones: Tensor = _Ones.apply(inputs[0], activation.detach(), threshold, layer.timesteps)
         self._gathered.append((ones, activation.numel()))

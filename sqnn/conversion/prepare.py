@@ -45,8 +45,9 @@ def prepare(
     """Return a copy of `model` with QCFS activations of `timesteps` bits and average pools; all weights are kept.
 
     Every ReLU, and every activation like it (leaky ReLU, ReLU6, GELU, SiLU, ...), becomes a QCFS; a QCFS that is there
-    keeps its threshold. Max pools become average pools. The copy is of the same class where all of these are modules
-    that are called once, and a graph module otherwise. It answers differently from `model`: fine-tune it.
+    keeps its threshold, unless images calibrate. Max pools become average pools. The copy is of the same class where
+    all of these are modules that are called once, and a graph module otherwise. It answers differently from `model`:
+    fine-tune it.
 
     `images` [batch, ...] calibrate: thresholds start at the percentile of what each activation receives instead of at
     4. `thresholds` is `layer` or `channel`, one threshold for each channel along `channel_axis`, which takes images.

@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import observed_thresholds
+from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import rate_code
-from sqnn.conversion.convert import Conversion, build, learned_thresholds
+from sqnn.conversion.convert import build, learned_thresholds
 from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork

@@ -13,8 +13,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, fx
 
+from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import plane_code, rate_code
-from sqnn.conversion.convert import Conversion, build, common_timesteps, fold, learned_thresholds
+from sqnn.conversion.convert import build, common_timesteps, fold, learned_thresholds
 from sqnn.conversion.kinds import Plan, plan
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import RATE_THRESHOLDS

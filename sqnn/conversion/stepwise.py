@@ -19,10 +19,8 @@ def run_steps(
     """Run a spiking graph one time step after the other; return its summed output and the trains of some nodes.
 
     Membranes and sums are all that is carried from step to step; what does not spike is computed in every step. Trains
-    are [timesteps * batch, ...], by the names of the nodes in `record`. Raises ConfigError where a sum over time is
-    needed before the last layer.
+    are [timesteps * batch, ...], by the names of the nodes in `record`.
     """
-    _check(graph)
     trains: dict[str, list[Tensor]] = {name: [] for name in record}
     runner = _Steps(graph, record, lambda name, spikes: trains[name].append(spikes))
     for runner.t in range(timesteps):
@@ -30,7 +28,8 @@ def run_steps(
     return result, {name: torch.cat(steps) for name, steps in trains.items()}
 
 
-def _check(graph: fx.GraphModule) -> None:
+def require_steps(graph: fx.GraphModule) -> None:
+    """Raise ConfigError where a spiking graph needs a sum over all time steps before its last layer."""
     for node in graph.graph.nodes:
         inner = [user for user in node.users if user.op != "output"]
         if node.op == "call_module" and isinstance(graph.get_submodule(str(node.target)), Decode) and inner:

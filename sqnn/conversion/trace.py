@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError
+from sqnn.hybrid import channels_last_is_safe
 from sqnn.models import SourceNetwork
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"
 """Second argument of the package's networks; the ordinary ones draw nothing from it."""
 CHANNELS_LAST = "channels_last"
-"""What a graph notes of the package's own networks: they lay images out as channels-last memory."""
+"""What a graph notes of the package's own networks: they lay images out as channels-last memory where that is safe."""
 NONE_CHECK = "_assert_is_none"
 """Name of the call that tracing leaves where an argument was left out."""
 
@@ -50,7 +51,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
         came = ", ".join(inputs) or "none"
         raise ConversionError([f"model: {type(model).__name__} takes as inputs {came}; expected the images alone"])
     traced = fx.GraphModule(model, graph, type(model).__name__)
-    traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork)
+    traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
     return traced
 
 

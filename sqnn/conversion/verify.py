@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -21,6 +23,8 @@ from sqnn.models import ConfigError, require
 from sqnn.neurons import to_levels
 
 BATCH = 64
+TOLERANCE: Mapping[str, float] = MappingProxyType({"float64": 1e-9, "float32": 1e-3})
+"""Largest difference of an output that rounding explains, as a share of the largest output, or of 1 below it."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ class Verification:
 
     @property
     def exact(self) -> bool:
-        """Whether no bit differs and no prediction changed."""
-        return self.mismatches == 0 and self.changed == 0
+        """Whether no bit differs, no prediction changed, and outputs agree to rounding."""
+        rounding = TOLERANCE[self.precision] * max(1.0, self.output_scale)
+        return self.mismatches == 0 and self.changed == 0 and self.output_difference <= rounding
 
     @property
     def edge(self) -> float:

@@ -35,8 +35,9 @@ class ConversionTiming:
     """One network: median milliseconds of a forward pass, and its peak memory; or, in `note`, why there are none.
 
     `ratio` is its median over the source's, out of the same alternating repetitions. `changed` counts the images of the
-    batch that it classifies otherwise than the source. `spikes_mib` is the memory of the largest layer's spikes, of all
-    time steps layer by layer and of one step by step; `bound_mib` is the source's peak plus that.
+    batch that it classifies otherwise than the source. `spikes_mib` is the memory of the largest layer's spikes that
+    are held at once, of all time steps of a T-th of the batch or of one step of all of it; `bound_mib` is the source's
+    peak plus that.
     """
 
     name: str

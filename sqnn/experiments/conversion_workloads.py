@@ -73,7 +73,8 @@ class ConversionSetting:
 class Forward:
     """A network ready to run: `run(images)` is its forward pass, without gradients.
 
-    `trains` is how many time steps of a layer's spikes are in memory at once, 0 where none are.
+    `trains` is how much of a layer's spikes is in memory at once, in time steps of the whole batch, 0 where none are: a
+    T-th of the batch with all its steps is as much as one step of all of it.
     """
 
     run: Callable[[Tensor], Tensor]
@@ -88,9 +89,9 @@ def forward_of(
         SOURCE: lambda: Forward(source),
         TWIN: lambda: Forward(twin),
         FUSED: lambda: Forward(convert(source).using("fused")),
-        LAYERS: lambda: Forward(convert(source), setting.timesteps),
-        FOLDED: lambda: Forward(convert(source, fold_batch_norm=True), setting.timesteps),
-        RATE_LAYERS: lambda: Forward(convert_rate(source, setting.timesteps), setting.timesteps),
+        LAYERS: lambda: Forward(convert(source), 1),
+        FOLDED: lambda: Forward(convert(source, fold_batch_norm=True), 1),
+        RATE_LAYERS: lambda: Forward(convert_rate(source, setting.timesteps), 1),
         RATE_STEPS: lambda: Forward(convert_rate(source, setting.timesteps).using("step"), 1),
     }
     if name in made:

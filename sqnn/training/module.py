@@ -65,7 +65,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         images, labels = batch
         try:
-            with self.penalty.collect() if self.penalty is not None else nullcontext():
+            with self.penalty.collect() if self.penalty is not None else nullcontext() as bits:
                 logits = self(images)
         except ValueError as error:
             # A circuit refuses angles that are not finite before there is a loss to look at.
@@ -73,8 +73,8 @@ class Classifier(pl.LightningModule):
                 raise
             raise self._not_finite(WEIGHTS) from error
         cross_entropy = loss = F.cross_entropy(logits, labels)
-        if self.penalty is not None:
-            spikes = self.penalty.value()
+        if bits is not None:
+            spikes = bits.value()
             loss = cross_entropy + self.training_config.bit_penalty * spikes
             self.log("train_spikes", spikes, on_step=False, on_epoch=True, batch_size=len(labels))
         if not torch.isfinite(loss):

@@ -197,12 +197,25 @@ def test_the_first_layer_acts_once_and_the_others_on_every_step() -> None:
     rows: dict[str, int] = {}
     for name, layer in spiking.spiking.named_modules():
         layer.register_forward_hook(lambda _, args, __, name=name: rows.__setitem__(name, len(args[0])))
-    spiking(draw_images(5, 1, 4, 4))
+    spiking.record(draw_images(5, 1, 4, 4))
     layers = dict(spiking.spiking.named_modules())
     takes = [layer.takes_train for layer in layers.values() if isinstance(layer, SpikingNeuron)]
     assert takes == [False, True, True]
     convolutions = [rows[name] for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)]
     assert convolutions == [5, 20, 20, 20]
+
+
+@pytest.mark.parametrize("images", [1, 2, 5, 9])
+def test_a_part_of_the_images_goes_through_at_a_time(images: int) -> None:
+    """With four steps a layer never holds more than four rows above the images: steps take no memory."""
+    model = plain(4)
+    spiking = convert(model)
+    rows: list[int] = []
+    for layer in spiking.spiking.modules():
+        layer.register_forward_hook(lambda _, args, __: rows.append(len(args[0])))
+    given = draw_images(images, 1, 4, 4)
+    assert_close(spiking(given), model(given), atol=1e-12, rtol=0)
+    assert max(rows) <= images + 4
 
 
 def test_what_spikes_follows_the_network_in_training_mode_too() -> None:

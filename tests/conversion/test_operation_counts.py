@@ -89,6 +89,7 @@ def test_convolutions_with_padding_stride_and_groups(batch_size: int) -> None:
         "_4": operations(ac=mean(4)),
         "5": operations(ac=T * cells["5"] + fired["5"], comparisons=T * cells["5"], shifts=T * cells["5"]),
         "_7": operations(ac=5 * fired["5"]),
+        "decode__7": operations(ac=(T - 1) * 5, shifts=T * 5),
     }
     assert found.keys() == wanted.keys()
     for layer, row in wanted.items():
@@ -210,7 +211,10 @@ def test_what_moves_spikes_hands_each_of_them_on(name: str, how: str) -> None:
     assert rows_of(spent)["last"] == pytest.approx(operations(ac=expected))
     assert rows_of(source)["last"] == operations(5 * size)
     assert expected > 0
-    assert spent.total("shifts") == 0  # both neurons see the image itself
+    # Both neurons see the image itself: what is summed and shifted are the five outputs.
+    T = spiking.timesteps
+    assert rows_of(spent)["decode_last"] == operations(ac=5 * (T - 1), shifts=5 * T * (how != "rate"))
+    assert spent.total("shifts") == 5 * T * (how != "rate")
 
 
 def test_a_difference_of_immediate_spikes_adds_both() -> None:

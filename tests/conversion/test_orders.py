@@ -68,7 +68,7 @@ def test_step_by_step_is_layer_by_layer(network, how: str) -> None:
         assert torch.equal(train, steps[path]), path
         assert 0.01 < train.double().mean() < 0.99
     assert_close(outputs(other), outputs(one), atol=1e-12, rtol=0)
-    assert torch.equal(outputs(spiking(images())), outputs(other))
+    assert torch.equal(outputs(spiking.using("step")(images())), outputs(other))
 
 
 @pytest.mark.parametrize("how", [*IMMEDIATE, *POSTPONED])
@@ -76,11 +76,11 @@ def test_batch_mates_and_earlier_calls_do_not_matter(how: str) -> None:
     spiking: SpikingNetwork = {**IMMEDIATE, **POSTPONED}[how](randomise(Branches(), seed=1))
     orders = ("layer", "step") if not spiking.how.postponed else (spiking.order,)
     for order in orders:
-        spiking.using(order)
-        together = outputs(spiking(images()))
-        alone = torch.cat([outputs(spiking(image[None])) for image in images()])
+        ordered = spiking.using(order)
+        together = outputs(ordered(images()))
+        alone = torch.cat([outputs(ordered(image[None])) for image in images()])
         assert_close(alone, together, atol=1e-12, rtol=0)
-        assert torch.equal(outputs(spiking(images())), together)
+        assert torch.equal(outputs(ordered(images())), together)
         assert together.std(0).min() > 0
 
 
@@ -131,7 +131,14 @@ def test_a_network_with_a_sum_inside_cannot_go_step_by_step() -> None:
     model = randomise(
         nn.Sequential(nn.Linear(3, 4), QCFS(3), nn.LayerNorm(4), nn.Linear(4, 4), QCFS(3), nn.Linear(4, 2))
     )
-    spiking = convert_rate(model, 5).using("step")
+    spiking = convert_rate(model, 5)
     with pytest.raises(ConfigError, match="order: got 'step', but _2 needs the sum over all time steps of what comes"):
-        spiking(draw_images(2, 3))
-    assert torch.isfinite(spiking.using("layer")(draw_images(2, 3))).all()
+        spiking.using("step")
+    assert torch.isfinite(spiking(draw_images(2, 3))).all()
+
+
+def test_an_order_is_a_network_of_its_own() -> None:
+    spiking = convert(plain())
+    fused = spiking.using("fused")
+    assert (spiking.order, fused.order) == ("layer", "fused")
+    assert fused.spiking is spiking.spiking

@@ -19,9 +19,9 @@ def hooks(model: nn.Module) -> int:
 
 def penalty_of(model: nn.Module, images: Tensor) -> Tensor:
     penalty = BitPenalty(model)
-    with penalty.collect():
+    with penalty.collect() as bits:
         model(images)
-    return penalty.value()
+    return bits.value()
 
 
 def ones_by_hand(model: nn.Sequential, images: Tensor) -> float:
@@ -60,13 +60,13 @@ def test_an_activation_called_twice_counts_twice() -> None:
     layer = QCFS(3, 1.0).double()
     penalty = BitPenalty(layer)
     values = torch.tensor([1.0, 3.0, 7.0], dtype=torch.float64) * layer.threshold / 7
-    with penalty.collect():
+    with penalty.collect() as bits:
         layer(values)
         layer(values[:1])
-    assert penalty.value().item() == (1 + 2 + 3 + 1) / 4
-    with penalty.collect():
+    assert bits.value().item() == (1 + 2 + 3 + 1) / 4
+    with penalty.collect() as others:
         layer(values[2:])
-    assert penalty.value().item() == 3
+    assert (bits.value().item(), others.value().item()) == (7 / 4, 3)
 
 
 @pytest.mark.parametrize("channels", [None, 5])
@@ -109,8 +109,11 @@ def test_no_hook_survives() -> None:
         raise KeyboardInterrupt
     assert hooks(model) == 0
     model(draw_images(2, 1, 4, 4))
-    with pytest.raises(ConfigError, match="bit_penalty: nothing was gathered; call the network within"):
-        penalty.value()
+    with (
+        penalty.collect() as bits,
+        pytest.raises(ConfigError, match="bit_penalty: got no activations, expected a call"),
+    ):
+        bits.value()
 
 
 def test_it_does_not_change_the_output() -> None:

@@ -137,12 +137,24 @@ def test_fewer_planes_are_compared_with_the_first_planes() -> None:
     assert found.layers[0].bits == levels.size * 2
 
 
+def test_logits_that_are_all_off_are_not_exact() -> None:
+    """Neither a bit nor a prediction tells; the outputs do."""
+    model = plain(4)
+    spiking = convert(model)
+    (last,) = (layer for layer in spiking.spiking.modules() if isinstance(layer, nn.Linear))
+    last.bias += 1e-3
+    found = verify(model, spiking, images())
+    assert (found.mismatches, found.changed, found.exact) == (0, 0, False)
+
+
 def test_a_nan_is_the_largest_difference() -> None:
     model = plain(2, hidden=1)
     spiking = convert(model)
     (last,) = (layer for layer in spiking.spiking.modules() if isinstance(layer, nn.Linear))
     last.bias[0] = float("nan")
-    assert np.isnan(verify(model, spiking, images()).output_difference)
+    found = verify(model, spiking, images())
+    assert np.isnan(found.output_difference)
+    assert not found.exact
 
 
 def test_one_number_an_image_has_no_other_choice() -> None:

@@ -48,9 +48,9 @@ def test_a_step_follows_the_gradient_of_the_stated_loss(digits, tmp_path, weight
     hand = copy.deepcopy(model)
     images, labels = next(iter(ImageDataModule(digits, 1000, 2).train_dataloader()))
     penalty = BitPenalty(hand)
-    with penalty.collect():
+    with penalty.collect() as bits:
         cross_entropy = F.cross_entropy(hand(images), labels)
-    (cross_entropy + weight * penalty.value()).backward()
+    (cross_entropy + weight * bits.value()).backward()
     with torch.no_grad():
         for parameter in hand.parameters():
             parameter -= 0.1 * parameter.grad

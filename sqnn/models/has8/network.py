@@ -20,6 +20,7 @@ from sqnn.hybrid import (
     SpikingDense,
     SpikingResidual,
     SpikingStack,
+    channels_last,
 )
 from sqnn.models.config import ModelConfig
 from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
@@ -72,7 +73,7 @@ class HAS8(nn.Module):
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_batch(images, self.config, self.classifier.weight.dtype, least=2 if self.training else 1)
         check_images(images)
-        values = images.contiguous(memory_format=torch.channels_last)
+        values = channels_last(self, images)
         for stage, after in zip(self.stages, self.after, strict=True):
             values = after(stage(values, generator))
         logits: Tensor = self.classifier(values)

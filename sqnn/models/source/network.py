@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.encoding import check_images
+from sqnn.hybrid import channels_last
 from sqnn.models.config import ModelConfig
 from sqnn.models.initial import kaiming_normal, reset_parameters
 from sqnn.models.inputs import check_batch
@@ -59,13 +60,10 @@ class SourceClassifier(SourceNetwork):
 def _admit(
     network: SourceNetwork, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Raise ValueError unless the images are such as the network was built for; hand them on as channels-last memory.
-
-    On CPUs, convolutions and norms run faster on it.
-    """
+    """Raise ValueError unless the images are such as the network was built for; hand them on laid out."""
     images: Any = args[0] if args else kwargs.get("images")
     normed = network.training and any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
     check_batch(images, network.config, next(network.parameters()).dtype, least=2 if normed else 1)
     check_images(images)
-    laid = images.contiguous(memory_format=torch.channels_last)
+    laid = channels_last(network, images)
     return ((laid, *args[1:]), kwargs) if args else (args, {**kwargs, "images": laid})
