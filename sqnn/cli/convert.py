@@ -87,6 +87,7 @@ def convert(
     """
     check_json(json)
     check_file("out", out)
+    require(out is None or out != json, "json", str(json), "another file than --out")
     require_one_of("precision", precision, PRECISIONS)
     require_one_of("split", split, SPLITS)
     model, classes = open_model(path)

@@ -49,6 +49,8 @@ def check_file(option: str, path: Path | None) -> None:
         return
     if path.is_dir():
         raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"{option}: {path} is a device, expected the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

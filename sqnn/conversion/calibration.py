@@ -60,5 +60,7 @@ def check_calibration(images: Tensor | None, percentile: float) -> Tensor:
         raise ConfigError(
             f"images: got {came}, expected a tensor of images to read thresholds from (data.train.floats(...))"
         )
+    if not torch.isfinite(images).all():
+        raise ConfigError("images: got NaN or infinite values, expected finite ones to read thresholds from")
     require(0 < percentile <= 100, "percentile", percentile, "above 0 and at most 100")
     return images

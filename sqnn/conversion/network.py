@@ -16,7 +16,8 @@ from sqnn.conversion.codes import digits
 from sqnn.conversion.stepwise import require_steps, run_steps
 from sqnn.conversion.trace import laid_out
 from sqnn.conversion.watch import Watcher, source_levels
-from sqnn.models import ConfigError, require_one_of
+from sqnn.encoding import check_images
+from sqnn.models import ConfigError, ModelConfig, check_batch, require_one_of
 
 ORDERS: tuple[str, ...] = ("layer", "step", "fused")
 """Layer by layer, step by step, and with the planes summed before every layer."""
@@ -87,7 +88,7 @@ class SpikingNetwork(nn.Module):
         if order == "step" and self.how.postponed:
             raise ConfigError(
                 "order: got 'step', but postponed neurons fire only when all their input is there; use 'layer', or "
-                "convert with postponed=False"
+                "convert with postponed=False, or by rates"
             )
         if order == "fused" and self.how.fold_batch_norm:
             raise ConfigError("order: got 'fused', which runs the source's own layers; convert without fold_batch_norm")
@@ -127,5 +128,16 @@ class SpikingNetwork(nn.Module):
         }
 
     def _fitted(self, images: Tensor) -> Tensor:
-        """Return the images in the precision of the weights, which may be double for a proof, and in their layout."""
+        """Return the images in the precision of the weights, which may be double for a proof, and in their layout.
+
+        Raises ValueError where they are not such as the source takes.
+        """
+        if not isinstance(images, Tensor) or not images.is_floating_point():
+            came = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise ValueError(f"images: got {came}, expected a tensor of floating point numbers")
+        if not torch.isfinite(images).all():
+            raise ValueError("images: got NaN or infinite values, expected finite ones")
+        if isinstance(self.config, ModelConfig):
+            check_batch(images, self.config, images.dtype)
+            check_images(images)
         return laid_out(self.source, images.to(next(self.parameters()).dtype))

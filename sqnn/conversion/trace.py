@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError
 from sqnn.hybrid import channels_last_is_safe
-from sqnn.models import SourceNetwork
+from sqnn.models import ModelConfig, SourceNetwork
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"
@@ -31,6 +31,12 @@ def trace(model: nn.Module) -> fx.GraphModule:
     """Return a copy of `model` in evaluation mode as a graph module; ConversionError where it cannot be traced."""
     if not isinstance(model, nn.Module):
         raise ConversionError([f"model: got {type(model).__name__}, expected a torch module"])
+    ours, ordinary = isinstance(getattr(model, "config", None), ModelConfig), SourceNetwork | fx.GraphModule
+    if ours and not isinstance(model, ordinary):
+        raise ConversionError([f"model: got {type(model).__name__}, which spikes already; take an ordinary network"])
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ConversionError([f"{name}: has NaN or infinite values, expected finite ones"])
     model = copy.deepcopy(model).eval()
     given = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
     try:

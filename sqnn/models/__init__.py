@@ -3,6 +3,7 @@
 from sqnn.models.config import ConfigError, ModelConfig, option, read_yaml, require, require_one_of
 from sqnn.models.create import MODELS, build, create_model, model_class, model_name, require_circuit
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.inputs import check_batch
 from sqnn.models.saving import (
     FORMAT,
     ModelFileError,
@@ -66,6 +67,7 @@ __all__ = [
     "VisionTransformerConfig",
     "build",
     "build_stored",
+    "check_batch",
     "create_model",
     "init_weights",
     "load_model",

@@ -63,8 +63,8 @@ def test_numbers_are_those_of_python(precision: str, capsys) -> None:
 
 
 def test_double_precision_proves(capsys) -> None:
-    found = told(f"{C} --verify --precision double --fold-batch-norm --order fused")["verification"]
-    assert (found["exact"], found["mismatches"], found["precision"], found["order"]) == (True, 0, "float64", "fused")
+    found = told(f"{C} --verify --precision double --fold-batch-norm")["verification"]
+    assert (found["exact"], found["mismatches"], found["precision"], found["order"]) == (True, 0, "float64", "layer")
     assert found["bits"] == IMAGES * 3 * sum(layer["neurons"] for layer in found["layers"])
     assert f"exact: 0 of {found['bits']:,} bits differ, 0 of {IMAGES} predictions changed" in capsys.readouterr().out
 
@@ -137,7 +137,7 @@ def test_pools_alone_are_mended_with_the_bits_that_there_are(capfd) -> None:
     ("line", "expected"),
     [
         ("convert missing", "path: no file missing"),
-        ("convert hybrid.safetensors", "model: SQDRCNN"),
+        ("convert hybrid.safetensors", "model: got SQDRCNN, which spikes already"),
         ("convert spiking.safetensors", "path: got spiking.safetensors, a network that is converted already"),
         (f"{C} --method bogus", "method: got 'bogus', expected one of exact, qcfs-rate, max, percentile"),
         (f"{C} --method max", "timesteps: got none, expected a number of time steps with method max"),

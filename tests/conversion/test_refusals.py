@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.conversion import ConversionError, convert, verify
-from sqnn.models import ConfigError
+from sqnn.models import ConfigError, create_model
 from sqnn.neurons import QCFS
 
 
@@ -198,3 +198,28 @@ MISTAKES = [
 def test_choices_that_do_not_go_together(options: dict, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         convert(plain(3), **options)
+
+
+def test_weights_that_are_no_numbers_are_named() -> None:
+    model = plain(3)
+    model[2].weight.data[0, 0, 0, 0] = float("nan")
+    assert problems(model) == ("2.weight: has NaN or infinite values, expected finite ones",)
+
+
+def test_what_spikes_already_is_not_converted() -> None:
+    spiking = convert(create_model("resnet20", activation="qcfs", width_multiplier=0.125))
+    assert problems(spiking) == ("model: got SpikingNetwork, which spikes already; take an ordinary network",)
+
+
+@pytest.mark.parametrize("order", ["layer", "fused"])
+def test_images_are_checked_as_the_source_checks_them(order: str) -> None:
+    model = create_model("resnet20", activation="qcfs", width_multiplier=0.125).eval()
+    spiking = convert(model).using(order)
+    images = torch.rand(2, 1, 28, 28)
+    for wrong in (images * float("nan"), images[..., :16], images + 1, images[0], images.repeat(1, 3, 1, 1)):
+        with pytest.raises(ValueError, match="images: got"):
+            spiking(wrong)
+        with pytest.raises(ValueError, match="images: got"):
+            spiking.record(wrong)
+    with pytest.raises(ValueError, match="images: got ndarray, expected a tensor"):
+        spiking(images.numpy())
