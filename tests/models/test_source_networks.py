@@ -27,7 +27,8 @@ def test_a_traced_network_computes_the_same(name: str, activation: str) -> None:
     graph = Tracer().trace(model, concrete_args={"generator": None})
     traced = fx.GraphModule(model, graph)
     images = batch(model)
-    assert_close(traced(images, None), model(images), atol=0, rtol=0)
+    # The network lays images out in another order of memory than the bare graph: sums are rounded otherwise.
+    assert_close(traced(images, None), model(images), atol=1e-12, rtol=1e-9)
     assert numbers(model(images)).std(0).max() > 0
 
 
