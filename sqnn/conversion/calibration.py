@@ -13,6 +13,8 @@ from sqnn.conversion.watch import Watcher
 from sqnn.models import ConfigError, require
 from sqnn.neurons import MIN_THRESHOLD
 
+PERCENTILE = 99.9
+"""Robust normalisation takes this percentile of the activations for their largest value; Rueckauer et al. 2017."""
 SMALLEST = 1e-2
 """Threshold of an activation that received nothing above the smallest that can be learned."""
 

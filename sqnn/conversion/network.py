@@ -36,8 +36,8 @@ class SpikingNetwork(nn.Module):
       and spikes are read off its levels. Bit for bit the source's output in every precision; whole plane codes only.
 
     Nothing is remembered from call to call, and spikes have no gradient. `spiking` is the graph of the converted
-    network, `source` that of the network it came from; they share their weights. `sites` maps the nodes of `spiking`
-    that are neurons to the paths of the activations that they stand for. `name` is the source's name in
+    network, `source` that of the network it came from; they share the weights of linear layers. `sites` maps the nodes
+    of `spiking` that are neurons to the paths of the activations that they stand for. `name` is the source's name in
     `sqnn.models.MODELS`, None where it is not one of these.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from sqnn.conversion.calibration import check_calibration, observed_thresholds
+from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
 from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.kinds import plan
@@ -21,7 +21,6 @@ from sqnn.neurons import QCFS
 
 THRESHOLDS: tuple[str, ...] = ("layer", "channel")
 INITIAL_THRESHOLD = 4.0
-PERCENTILE = 99.9
 
 _POOLS: dict[type[nn.Module], type[nn.Module]] = {
     nn.MaxPool1d: nn.AvgPool1d,

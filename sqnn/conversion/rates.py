@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from sqnn.conversion.calibration import observed_thresholds
+from sqnn.conversion.calibration import PERCENTILE, observed_thresholds
 from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import rate_code
 from sqnn.conversion.convert import build, learned_thresholds
@@ -18,8 +18,6 @@ from sqnn.conversion.trace import describe, module_of, trace
 from sqnn.models import require, require_one_of
 
 RATE_THRESHOLDS: tuple[str, ...] = ("learned", "max", "percentile")
-PERCENTILE = 99.9
-"""Robust normalisation takes this percentile of the activations for their largest value; Rueckauer et al. 2017."""
 
 
 def convert_rate(
