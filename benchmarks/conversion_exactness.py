@@ -137,9 +137,7 @@ def source(name: str, weights: str, pixels: int, data: ImageData) -> nn.Module:
             for images, _ in batches:
                 network(images)
         return network.eval()
-    # oneDNN 3.12 writes beyond its memory in the backward pass of strided 1x1 convolutions of fewer than 8 channels.
-    with torch.backends.mkldnn.flags(enabled=False, allow_tf32=None):
-        train(network, batches)
+    train(network, batches)
     return network.eval()
 
 

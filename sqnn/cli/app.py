@@ -23,8 +23,8 @@ from sqnn.training import NotFiniteError
 
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
-GOES_ON = "a training run goes on with: sqnn train --resume FOLDER"
-SAME_COMMAND = {
+GOES_ON = {
+    ("train",): "a training run goes on with: sqnn train --resume FOLDER",
     ("noise-sweep",): "the sweep goes on with the same command",
     ("study", "encoders"): "the study goes on with the same command",
     ("study", "conversion"): "the study goes on with the same command",
@@ -83,8 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain("out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size")
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
         words = sys.argv[1:] if arguments is None else arguments
-        goes_on = next((told for start, told in SAME_COMMAND.items() if tuple(words[: len(start)]) == start), GOES_ON)
-        print(f"sqnn: interrupted; {goes_on}", file=sys.stderr)
+        goes_on = [f"; {told}" for start, told in GOES_ON.items() if tuple(words[: len(start)]) == start]
+        print("".join(["sqnn: interrupted", *goes_on]), file=sys.stderr)
     return result if isinstance(result, int) else 0
 
 

@@ -32,9 +32,9 @@ def conversion(
 
     The source network (QCFS activations), its ReLU twin, the exact conversion fused and layer by layer, the conversion
     by rates, and SpikingJelly's converter where it is installed (benchmarks/requirements.txt), all in float32 without
-    gradients, all taking turns in one process. "changed" counts images classified otherwise than by the source. Peak
-    memory is what a forward pass needs above weights and images; the bound beside it is the source's peak plus the
-    spikes of the largest layer.
+    gradients, all taking turns in one process. "changed" counts images classified otherwise than by the source, by
+    SpikingJelly otherwise than by the ReLU twin that it converts. Peak memory is what a forward pass needs above
+    weights and images; the bound beside it is the source's peak plus the spikes of the largest layer.
 
     Examples:
 

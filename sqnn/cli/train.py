@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from torch import nn
 
 from sqnn.cli.options import (
     check_kinds,
@@ -21,7 +22,16 @@ from sqnn.cli.output import check_json, console, parameter_table, table, write_j
 from sqnn.cli.source import model_file, named_data
 from sqnn.data import DATASETS
 from sqnn.metrics import count
-from sqnn.models import MODELS, ConfigError, create_model, init_weights, model_class
+from sqnn.models import (
+    MODELS,
+    ConfigError,
+    ModelFileError,
+    create_model,
+    init_weights,
+    model_class,
+    model_name,
+    read_header,
+)
 from sqnn.training import Run, TrainingConfig, fit, resume
 
 PANEL = "What to train, on what, and where to put it"
@@ -94,12 +104,24 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) ->
     data = named_data(data_name, **source)
     model = create_model(name, data, seed=seed, **model_settings)
     if begin_with is not None:
-        init_weights(model, model_file(Path(begin_with)))
+        _begin_with(model, model_file(Path(begin_with)))
     parameter_table(f"{name}", count(model))
     stored: dict[str, Any] = {
         key: str(Path(value).resolve()) if key == "data_dir" else value for key, value in source.items()
     }
     return fit(model, data, out=out, progress=progress, trainer=trainer, data_source=stored, **training)
+
+
+def _begin_with(model: nn.Module, file: Path) -> None:
+    """Give the network the weights in a file; errors name the option and say how to ask for a network that fits."""
+    name = model_name(model)
+    try:
+        stored = read_header(file)["model"]
+        if stored != name:
+            raise ModelFileError(f"{file} holds a {stored}, expected a {name}; add --model {stored}")
+        init_weights(model, file)
+    except ModelFileError as error:
+        raise ModelFileError(f"init: {str(error).removeprefix('path: ')}") from error
 
 
 def report(run: Run) -> None:

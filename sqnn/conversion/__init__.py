@@ -10,12 +10,12 @@ from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import SpikingNeuron, decode
 from sqnn.conversion.operation_counts import ENERGY_MODELS, OPERATIONS, OperationCount, count_operations
 from sqnn.conversion.penalty import BitPenalty
-from sqnn.conversion.prepare import THRESHOLDS, prepare
+from sqnn.conversion.prepare import prepare
 from sqnn.conversion.rates import RATE_THRESHOLDS, convert_rate
 from sqnn.conversion.saving import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.score import Score, score
 from sqnn.conversion.verify import LayerReport, Verification, verify
-from sqnn.neurons import QCFS, qcfs
+from sqnn.neurons import QCFS, THRESHOLDS, qcfs
 
 __all__ = [
     "CALIBRATION_IMAGES",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, fx
 
-from sqnn.conversion.trace import module_of
 from sqnn.conversion.watch import Watcher
-from sqnn.models import ConfigError, require
+from sqnn.models import ConfigError, ModelConfig, check_batch, require
 from sqnn.neurons import MIN_THRESHOLD
 
 PERCENTILE = 99.9
@@ -25,10 +24,11 @@ def observed_thresholds(
     sites: Sequence[fx.Node],
     images: Tensor | None,
     percentile: float = 100.0,
-    channel_axis: int | None = None,
+    channel_axes: Mapping[fx.Node, int] | None = None,
 ) -> dict[fx.Node, Tensor]:
     """Return, for each activation, the given percentile of max(0, input) over `images`: `[]` or `[channels]`.
 
+    `channel_axes` says for each activation along which dimension its channels are, where each is to have its own.
     100 is the largest value. All images go through in one batch, so that a percentile is one of all their activations.
     Raises ConfigError where there are no images or the percentile is not above 0 and at most 100.
     """
@@ -43,8 +43,7 @@ def observed_thresholds(
     def see(name: str, received: Tensor) -> None:
         positive = received.clamp(min=0)
         for site in feeds[name]:
-            # A QCFS that is there knows where its channels are.
-            axis = None if channel_axis is None else getattr(module_of(graph, site), "channel_axis", channel_axis)
+            axis = None if channel_axes is None else channel_axes[site]
             rows = positive.reshape(1, -1) if axis is None else positive.movedim(axis, 0).flatten(1)
             place = max(1, math.ceil(percentile / 100 * rows.shape[1]))
             largest = rows.kthvalue(place).values
@@ -55,14 +54,22 @@ def observed_thresholds(
     return found
 
 
-def check_calibration(images: Tensor | None, percentile: float) -> Tensor:
-    """Return the images; ConfigError where there are none to calibrate with, or the percentile is none."""
+def check_calibration(images: Tensor | None, percentile: float, config: object = None) -> Tensor:
+    """Return the images; ConfigError where there are none to calibrate with, or the percentile is none.
+
+    `config` is that of the network; with one of the package's own, ValueError where the images do not fit it.
+    """
     if not isinstance(images, Tensor) or not len(images):
         came = "none" if images is None else type(images).__name__
         raise ConfigError(
             f"images: got {came}, expected a tensor of images to read thresholds from (data.train.floats(...))"
         )
+    if not images.is_floating_point():
+        raise ConfigError(f"images: got {images.dtype}, expected floating point numbers (data.train.floats(...))")
+    if isinstance(config, ModelConfig):
+        check_batch(images, config, images.dtype)
     if not torch.isfinite(images).all():
         raise ConfigError("images: got NaN or infinite values, expected finite ones to read thresholds from")
-    require(0 < percentile <= 100, "percentile", percentile, "above 0 and at most 100")
+    fits = isinstance(percentile, int | float) and 0 < percentile <= 100
+    require(fits, "percentile", percentile, "above 0 and at most 100")
     return images

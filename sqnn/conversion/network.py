@@ -102,7 +102,7 @@ class SpikingNetwork(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Any:
-        images = self._fitted(images)
+        images = self.fitted(images)
         if self.order == "fused":
             return self.source(images)
         if self.order == "step":
@@ -114,7 +114,7 @@ class SpikingNetwork(nn.Module):
     @torch.no_grad()
     def record(self, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
         """Return the output and, by the path of the activation, the spikes: bool [timesteps, batch, ...]."""
-        images = self._fitted(images)
+        images = self.fitted(images)
         if self.order == "fused":
             output, levels = source_levels(self.source, images)
             return output, {path: digits(values, self.timesteps) for path, values in levels.items()}
@@ -127,7 +127,7 @@ class SpikingNetwork(nn.Module):
             path: (trains[node] != 0).unflatten(0, (self.timesteps, -1)) for node, path in self.sites.items()
         }
 
-    def _fitted(self, images: Tensor) -> Tensor:
+    def fitted(self, images: Tensor) -> Tensor:
         """Return the images in the precision of the weights, which may be double for a proof, and in their layout.
 
         Raises ValueError where they are not such as the source takes.

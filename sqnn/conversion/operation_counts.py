@@ -13,11 +13,13 @@ import pandas as pd
 import torch
 from torch import Tensor, fx
 
+from sqnn.conversion.inputs import images_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.trace import module_of
+from sqnn.data import Split
 from sqnn.models import require, require_one_of
 
 OPERATIONS: tuple[str, ...] = ("multiply_accumulates", "accumulates", "shifts", "comparisons")
@@ -88,9 +90,11 @@ class OperationCount:
 
 @torch.no_grad()
 def count_operations(
-    spiking: SpikingNetwork, images: Tensor, *, batch_size: int = 64
+    spiking: SpikingNetwork, data: Tensor | Split, *, batch_size: int = 64
 ) -> tuple[OperationCount, OperationCount]:
-    """Count the operations per image of the source network and of the spiking one, on these images.
+    """Count the operations per image of the source network and of the spiking one, in this order.
+
+    `data` are images [batch, ...] or a part of a data set.
 
     Padding with zeros is not counted; pools, norms, softmax and their like are ignored. The source multiplies and
     accumulates once for each weight and position. In the spiking network
@@ -104,11 +108,12 @@ def count_operations(
 
     Source: the counts of NeuroBench (Yik et al. 2025), spikes in a pool counted one by one.
     """
-    require(batch_size >= 1, "batch_size", batch_size, "at least 1")
+    require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "a network that convert made")
+    images = images_of(data, batch_size)
     parameter = next(spiking.parameters())
     spent, ordinary = _Counter(spiking.spiking, spiking), _Counter(spiking.source, spiking)
     for part in images.split(batch_size):
-        part = part.to(parameter.device, parameter.dtype)
+        part = spiking.fitted(part.to(parameter.device))
         spent.add(part)
         ordinary.add(part)
     return ordinary.count(len(images)), spent.count(len(images))

@@ -17,11 +17,15 @@ from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.pools import make_pool
 from sqnn.conversion.trace import describe, module_of, trace
 from sqnn.models import ModelConfig, require_one_of
-from sqnn.neurons import QCFS
+from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
-THRESHOLDS: tuple[str, ...] = ("layer", "channel")
-INITIAL_THRESHOLD = 4.0
+CHANNELS, LAST = 1, -1
+"""Dimension of the channels of images, and of the features that a linear layer gives."""
 
+_OF_IMAGES = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
+)
 _POOLS: dict[type[nn.Module], type[nn.Module]] = {
     nn.MaxPool1d: nn.AvgPool1d,
     nn.MaxPool2d: nn.AvgPool2d,
@@ -39,7 +43,7 @@ def prepare(
     thresholds: str = "layer",
     images: Tensor | None = None,
     percentile: float = PERCENTILE,
-    channel_axis: int = 1,
+    channel_axis: int | None = None,
 ) -> nn.Module:
     """Return a copy of `model` with QCFS activations of `timesteps` bits and average pools; all weights are kept.
 
@@ -49,7 +53,9 @@ def prepare(
     fine-tune it.
 
     `images` [batch, ...] calibrate: thresholds start at the percentile of what each activation receives instead of at
-    4. `thresholds` is `layer` or `channel`, one threshold for each channel along `channel_axis`, which takes images.
+    4. `thresholds` is `layer` or `channel`, one threshold for each channel, which takes images. Channels are
+    counted along `channel_axis`; left out, along dimension 1 behind convolutions and batch norms, and along the last
+    one behind linear layers, layer norms and products.
 
     Raises ConversionError with one line for every layer that stays in the way, and ConfigError on other arguments.
 
@@ -58,16 +64,17 @@ def prepare(
     plane_code(timesteps)
     require_one_of("thresholds", thresholds, THRESHOLDS)
     if images is not None or thresholds == "channel":
-        check_calibration(images, percentile)
+        check_calibration(images, percentile, getattr(model, "config", None))
     graph = trace(model)
     calls = Counter(str(node.target) for node in graph.graph.nodes if node.op == "call_module")
     sites = _nodes(graph, Role.NEURON, Role.ACTIVATION)
     pools = _nodes(graph, Role.MAX_POOL)
     _check(graph, pools)
-    axis = channel_axis if thresholds == "channel" else None
-    observed = {} if images is None else observed_thresholds(graph, sites, images, percentile, axis)
+    axes = {site: _axis(graph, site, channel_axis) for site in sites}
+    each = axes if thresholds == "channel" else None
+    observed = {} if images is None else observed_thresholds(graph, sites, images, percentile, each)
     new: dict[fx.Node, nn.Module] = {
-        site: _activation(module_of(graph, site), timesteps, observed.get(site), channel_axis) for site in sites
+        site: _activation(module_of(graph, site), timesteps, observed.get(site), axes[site]) for site in sites
     }
     new |= {pool: _average_pool(graph, pool) for pool in pools}
     if all(node.op == "call_module" and calls[str(node.target)] == 1 for node in new):
@@ -103,6 +110,20 @@ def _check(graph: fx.GraphModule, pools: list[fx.Node]) -> None:
             problems.append(f"{describe(graph, node)} returns indices, which an average pool has not; leave them out")
     if problems:
         raise ConversionError(list(dict.fromkeys(problems)))
+
+
+def _axis(graph: fx.GraphModule, site: fx.Node, wanted: int | None) -> int:
+    """Return the dimension that an activation counts its channels along."""
+    module = module_of(graph, site)
+    if isinstance(module, QCFS):
+        return module.channel_axis
+    if wanted is not None:
+        return wanted
+    node = site
+    while node.all_input_nodes and role_of(graph, node) not in (Role.WEIGHTS, Role.NORM, Role.ISLAND):
+        node = node.all_input_nodes[0]
+    of_images = node.op == "placeholder" or isinstance(module_of(graph, node), _OF_IMAGES)
+    return CHANNELS if of_images else LAST
 
 
 def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from sqnn.conversion.calibration import PERCENTILE, observed_thresholds
+from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import rate_code
 from sqnn.conversion.convert import build, learned_thresholds
@@ -62,6 +62,7 @@ def convert_rate(
         values = learned_thresholds(graph, found)
     else:
         share = 100.0 if thresholds == "max" else percentile
+        check_calibration(images, share, getattr(model, "config", None))
         values = observed_thresholds(graph, found.neurons, images, share)
     how = Conversion(code, postponed=False, bias_shift=True, thresholds=thresholds)
     return build(model, graph, found, values, how)

@@ -24,6 +24,7 @@ from sqnn.models import (
     MODELS,
     ModelFileError,
     build_stored,
+    class_names,
     load_weights,
     read_header,
     require,
@@ -43,7 +44,8 @@ MAX_INITIAL = 2**MAX_PLANES
 def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[str] = ()) -> Path:
     """Write a converted network, and the names of its classes where given; the file appears whole or not at all.
 
-    Only networks made from those in `sqnn.models.MODELS` can be rebuilt from a name: ConfigError on others.
+    Only networks made from those in `sqnn.models.MODELS` can be rebuilt from a name: ConfigError on others, and where
+    there are names, but not one for each class.
     ModelFileError where the folder cannot be written or the disk is full. The order of execution is not stored.
     """
     require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "a network that convert made")
@@ -52,7 +54,11 @@ def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[st
     state = {SOURCE + key: tensor for key, tensor in spiking.source.state_dict().items()}
     if spiking.how.thresholds != LEARNED:
         state |= {THRESHOLD + key: tensor for key, tensor in spiking.thresholds.items()}
-    header = {"config": spiking.config.to_dict(), "classes": list(classes), "conversion": spiking.how.to_dict()}
+    header = {
+        "config": spiking.config.to_dict(),
+        "classes": class_names(classes, spiking.config.num_classes),
+        "conversion": spiking.how.to_dict(),
+    }
     return write_model_file(path, SPIKING_FORMAT, str(spiking.name), header, state)
 
 

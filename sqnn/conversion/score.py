@@ -39,7 +39,11 @@ def score(network: nn.Module, split: Split, *, rows: int = ROWS, progress: bool 
 
     `rows` bounds images times time steps of a batch. Raises ConfigError where there are no images.
     """
+    require(isinstance(network, nn.Module), "network", type(network).__name__, "a source network or a spiking one")
+    require(isinstance(split, Split), "split", type(split).__name__, "a part of a data set, such as data.test")
     require(len(split) > 0, "split", repr(split), "at least one image")
+    whole = isinstance(rows, int) and rows >= 1
+    require(whole, "rows", rows, "a whole number of at least 1")
     parameter = next(network.parameters())
     timesteps = network.timesteps if isinstance(network, SpikingNetwork) else 1
     modes = {part: part.training for part in network.modules()}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError
-from sqnn.hybrid import channels_last_is_safe
+from sqnn.memory_format import channels_last_is_safe
 from sqnn.models import ModelConfig, SourceNetwork
 from sqnn.neurons import QCFS
 

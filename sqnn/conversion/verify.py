@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from sqnn.conversion.codes import digits, levels_of
+from sqnn.conversion.convert import common_timesteps
+from sqnn.conversion.inputs import images_of
 from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.trace import laid_out, module_of, site_name, trace
@@ -122,10 +124,9 @@ def verify(
 
     Raises ConfigError where the two networks do not go together, or there are no images.
     """
-    require(batch_size >= 1, "batch_size", batch_size, "at least 1")
-    images = data.floats() if isinstance(data, Split) else data
-    if not isinstance(images, Tensor) or not len(images):
-        raise ConfigError(f"data: got {type(data).__name__}, expected images [batch, ...] or a part of a data set")
+    require(isinstance(model, nn.Module), "model", type(model).__name__, "the source network")
+    require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "what convert made of the model")
+    images = images_of(data, batch_size)
     parameter = next(spiking.parameters())
     theirs = next(model.parameters())
     ours, wanted = parameter.dtype, theirs.dtype
@@ -137,6 +138,8 @@ def verify(
     tallies = {path: _Tally() for path in source.sites.values()}
     if tallies.keys() != set(spiking.sites.values()):
         raise ConfigError("spiking: has other activations than model; convert the model that it is compared with")
+    bits, held = source.timesteps, spiking.how.code.steps.bit_length()
+    require(bits == held, "spiking", held, f"a conversion of the model's {bits} bits; convert the model")
     difference = scale = 0.0
     changed = 0
     for part in track(images.split(batch_size), "comparing bits", disable=not progress, transient=True):
@@ -186,8 +189,10 @@ class _Source:
 
     def __init__(self, model: nn.Module) -> None:
         self.graph = trace(model)
-        self.calls = {node.name: node for node in plan(self.graph, integrate=True).neurons}
+        found = plan(self.graph, integrate=True)
+        self.calls = {node.name: node for node in found.neurons}
         self.sites = {name: site_name(self.graph, node) for name, node in self.calls.items()}
+        self.timesteps = common_timesteps(self.graph, found)
 
     def run(self, images: Tensor) -> tuple[Any, dict[str, _Activation]]:
         """Return the output and, by path and in the order of the layers, what the activations received and gave."""

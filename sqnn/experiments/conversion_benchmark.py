@@ -14,6 +14,7 @@ from sqnn.experiments.conversion_peers import Converter, installed_converters
 from sqnn.experiments.conversion_workloads import (
     OURS,
     SOURCE,
+    TWIN,
     ConversionSetting,
     call,
     forward_of,
@@ -35,9 +36,9 @@ class ConversionTiming:
     """One network: median milliseconds of a forward pass, and its peak memory; or, in `note`, why there are none.
 
     `ratio` is its median over the source's, out of the same alternating repetitions. `changed` counts the images of the
-    batch that it classifies otherwise than the source. `spikes_mib` is the memory of the largest layer's spikes that
-    are held at once, of all time steps of a T-th of the batch or of one step of all of it; `bound_mib` is the source's
-    peak plus that.
+    batch that it classifies otherwise than the source, a peer's otherwise than the ReLU twin it is made of.
+    `spikes_mib` is the memory of the largest layer's spikes that are held at once, of all time steps of a T-th of the
+    batch or of one step of all of it; `bound_mib` is the source's peak plus that.
     """
 
     name: str
@@ -118,6 +119,7 @@ def compare_conversion(
     rows = []
     for name in (*OURS, *converters):
         took, spikes = seconds.get(name), layer * trains.get(name, 0)
+        origin = TWIN if name in converters else SOURCE
         rows.append(
             ConversionTiming(
                 name=name,
@@ -128,7 +130,7 @@ def compare_conversion(
                 milliseconds=took * 1e3 if took else None,
                 against=SOURCE,
                 ratio=took / seconds[SOURCE] if took else None,
-                changed=int((said[name] != said[SOURCE]).sum()) if name in said else None,
+                changed=int((said[name] != said[origin]).sum()) if name in said else None,
                 peak_mib=peaks.get(name),
                 spikes_mib=spikes if name in calls else None,
                 bound_mib=held + spikes if held is not None and name in calls else None,

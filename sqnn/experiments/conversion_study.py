@@ -111,6 +111,9 @@ class ConversionStudy:
         require(there > 0, "data", data.name, "some test images")
         fits = self.images is None or self.images <= there
         require(fits, "images", self.images, f"at most the {there:,} of {data.name}, test")
+        learned_from = len(data.train)
+        expected = f"at most the {learned_from:,} of {data.name}, train"
+        require(self.calibration <= learned_from, "calibration", self.calibration, expected)
         return data.subset(test=self.images)
 
     def describe(self, model: nn.Module, data: ImageData) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from sqnn.hybrid.analog import AnalogConv, AnalogDense, AnalogResidual
 from sqnn.hybrid.encode_decode import EncodeDecode
 from sqnn.hybrid.fusion import FusionBlock
-from sqnn.hybrid.layout import channels_last, channels_last_is_safe
 from sqnn.hybrid.spiking import MakeNeuron, SpikingConv, SpikingDense, SpikingResidual, SpikingStack
 
 __all__ = [
@@ -17,6 +16,4 @@ __all__ = [
     "SpikingDense",
     "SpikingResidual",
     "SpikingStack",
-    "channels_last",
-    "channels_last_is_safe",
 ]

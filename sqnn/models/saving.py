@@ -16,10 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.files import whole_file
+from sqnn.models.config import require
 from sqnn.models.create import build, model_class, model_name
 from sqnn.neurons import QCFS
 
 FORMAT = "sqnn-model-1"
+VARIANCE = "running_var"
+"""How the names of a batch norm's variances end."""
+PRECISIONS = frozenset({torch.float32, torch.float64})
+"""What a stored network may compute in."""
 
 
 class ModelFileError(ValueError):
@@ -29,11 +34,20 @@ class ModelFileError(ValueError):
 def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) -> Path:
     """Write the network, and the names of its classes where given, to `path`; the file appears whole or not at all.
 
-    Raises ModelFileError when the folder cannot be written or the disk is full.
+    Raises ConfigError where there are names, but not one for each class, and ModelFileError when the folder cannot be
+    written or the disk is full.
     """
     config: Any = model.config
-    header = {"config": config.to_dict(), "classes": list(classes)}
+    header = {"config": config.to_dict(), "classes": class_names(classes, config.num_classes)}
     return write_model_file(path, FORMAT, model_name(model), header, model.state_dict())
+
+
+def class_names(classes: Sequence[str], num_classes: int) -> list[str]:
+    """Return the names of the classes, none or one for each; ConfigError where they are others."""
+    names = list(classes)
+    fits = len(names) in (0, num_classes) and all(isinstance(name, str) for name in names)
+    require(fits, "classes", names, f"{num_classes} names, one for each class, or none")
+    return names
 
 
 def write_model_file(
@@ -99,8 +113,12 @@ def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: s
         model = build(header["model"], config)
     except (ValueError, TypeError) as error:
         raise ModelFileError(f"path: {path} has a configuration that builds no network ({error})") from error
-    for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:
-        model.to(dtype)
+    precisions = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+    if len(precisions) > 1 or not precisions <= PRECISIONS:
+        came = ", ".join(sorted(map(str, precisions)))
+        raise ModelFileError(f"path: {path} is damaged: its numbers are {came}, expected all float32 or all float64")
+    for precision in precisions:
+        model.to(precision)
     return model
 
 
@@ -121,7 +139,8 @@ def init_weights(model: nn.Module, path: str | Path) -> None:
 def load_weights(model: nn.Module, state: dict[str, Any], source: str, optional: Collection[str] = ()) -> None:
     """Fill the network's weights, of which those in `optional` may be missing and stay as they are.
 
-    ModelFileError names the first tensor that is missing, superfluous, misshapen or not finite.
+    ModelFileError names the first tensor that is missing, superfluous, misshapen, not finite, of another kind of
+    numbers, or a negative variance.
     """
     expected = model.state_dict()
     for name in sorted((expected.keys() | state.keys()) - (set(optional) - state.keys())):
@@ -136,4 +155,10 @@ def load_weights(model: nn.Module, state: dict[str, Any], source: str, optional:
             )
         if not torch.isfinite(state[name]).all():
             raise ModelFileError(f"path: {source} is damaged: {name} has NaN or infinite values")
+        if state[name].is_floating_point() != expected[name].is_floating_point():
+            raise ModelFileError(
+                f"path: {source} is damaged: {name} is {state[name].dtype}, not {expected[name].dtype}"
+            )
+        if name.endswith(VARIANCE) and (state[name] < 0).any():
+            raise ModelFileError(f"path: {source} is damaged: {name} has a negative variance")
     model.load_state_dict(state, strict=not optional)

@@ -7,7 +7,16 @@ from types import MappingProxyType
 from typing import Any
 
 from sqnn.neurons.lif import BETA_MARGIN, IF, LIF
-from sqnn.neurons.qcfs import MAX_PLANES, QCFS, along_channels, qcfs, to_levels, to_values
+from sqnn.neurons.qcfs import (
+    INITIAL_THRESHOLD,
+    MAX_PLANES,
+    QCFS,
+    THRESHOLDS,
+    along_channels,
+    qcfs,
+    to_levels,
+    to_values,
+)
 from sqnn.neurons.step import RESETS, lif_sequence, lif_step
 from sqnn.neurons.surrogates import SURROGATES, Surrogate, make_surrogate
 from sqnn.neurons.thresholds import MIN_THRESHOLD
@@ -28,6 +37,7 @@ def make_neuron(name: str, **options: Any) -> LIF:
 __all__ = [
     "BETA_MARGIN",
     "IF",
+    "INITIAL_THRESHOLD",
     "LIF",
     "MAX_PLANES",
     "MIN_THRESHOLD",
@@ -35,6 +45,7 @@ __all__ = [
     "QCFS",
     "RESETS",
     "SURROGATES",
+    "THRESHOLDS",
     "Surrogate",
     "along_channels",
     "lif_sequence",

@@ -12,6 +12,10 @@ from sqnn.neurons.thresholds import learned_threshold, raw_threshold
 
 MAX_PLANES = 16
 """Most bits of an activation: float32 keeps whole numbers of this many bits, and their sums, exactly."""
+INITIAL_THRESHOLD = 4.0
+"""Where a learned threshold begins: normalised currents seldom exceed it, and training brings it down."""
+THRESHOLDS: tuple[str, ...] = ("layer", "channel")
+"""What has one learned threshold."""
 
 
 def to_levels(values: Tensor, threshold: Tensor, steps: int, initial: float = 0.5) -> Tensor:
@@ -56,7 +60,12 @@ class QCFS(nn.Module):
     """
 
     def __init__(
-        self, timesteps: int = 4, threshold: float = 4.0, *, channels: int | None = None, channel_axis: int = 1
+        self,
+        timesteps: int = 4,
+        threshold: float = INITIAL_THRESHOLD,
+        *,
+        channels: int | None = None,
+        channel_axis: int = 1,
     ) -> None:
         super().__init__()
         if not isinstance(timesteps, int) or isinstance(timesteps, bool) or not 1 <= timesteps <= MAX_PLANES:

@@ -289,8 +289,16 @@ def test_energies_by_hand() -> None:
 def test_mistakes_are_named() -> None:
     spiking = convert(plain(3))
     images = draw_images(2, 1, 4, 4)
-    with pytest.raises(ConfigError, match="batch_size: got 0, expected at least 1"):
+    with pytest.raises(ConfigError, match="batch_size: got 0, expected a whole number of at least 1"):
         count_operations(spiking, images, batch_size=0)
+    with pytest.raises(ConfigError, match=r"data: got shape .*, expected at least one image"):
+        count_operations(spiking, images[:0])
+    with pytest.raises(ConfigError, match="data: got list, expected images"):
+        count_operations(spiking, [1.0])
+    with pytest.raises(ConfigError, match="spiking: got 'Sequential', expected a network that convert made"):
+        count_operations(torch.nn.Sequential(), images)
+    with pytest.raises(ValueError, match="images: got NaN or infinite values"):
+        count_operations(spiking, images * torch.nan)
     spent = count_operations(spiking, images)[1]
     with pytest.raises(ConfigError, match="model: got 'fp64', expected one of mac-ac, int32, int8"):
         spent.energy("fp64")

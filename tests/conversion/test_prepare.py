@@ -107,7 +107,7 @@ def test_the_original_is_untouched_and_its_class_and_mode_are_kept() -> None:
 
 @pytest.mark.parametrize("thresholds", ["layer", "channel"])
 @pytest.mark.parametrize("told", ["layer", "channel"])
-@pytest.mark.parametrize("name", ["vgg11", "resnet20"])
+@pytest.mark.parametrize("name", ["vgg11", "resnet20", "vit"])
 def test_a_prepared_network_of_the_package_keeps_its_name(tmp_path, name: str, thresholds: str, told: str) -> None:
     """Its configuration says what became of it, whatever that of the ReLU network said of thresholds."""
     pooling = {"pooling": "max"} if name == "vgg11" else {}
@@ -146,10 +146,14 @@ def test_a_quantised_activation_keeps_its_threshold_and_its_channels() -> None:
     assert (kept.channels, kept.channel_axis, new.channels) == (5, -1, None)
     assert new.threshold.item() == pytest.approx(4.0)
     tokens = draw_images(7, 2, 3)
-    calibrated, other = activations(prepare(model, 6, thresholds="channel", images=tokens, percentile=100.0))
-    largest = model[0](tokens).clamp(min=0.01).amax((0, 1))
-    assert_close(calibrated.threshold, largest.detach(), rtol=1e-6, atol=0)
-    assert len(other.threshold) == 2  # a ReLU's channels are along the axis that was asked for, here the tokens
+    largest = model[0](tokens).clamp(min=0.01).amax((0, 1)).detach()
+    inner = model[:3](tokens).clamp(min=0.01)
+    # Behind a linear layer a ReLU's channels are its features, unless the tokens of dimension 1 are asked for.
+    for asked, expected in (({}, inner.amax((0, 1))), ({"channel_axis": 1}, inner.amax((0, 2)))):
+        found = prepare(model, 6, thresholds="channel", images=tokens, percentile=100.0, **asked)
+        calibrated, other = activations(found)
+        assert_close(calibrated.threshold, largest, rtol=1e-6, atol=0)
+        assert_close(other.threshold, expected.detach(), rtol=1e-6, atol=0)
 
 
 def test_images_of_single_precision_calibrate_a_double_network() -> None:

@@ -191,6 +191,17 @@ def test_a_network_that_its_header_does_not_describe_is_refused(file: Path, tmp_
     refuse(path, "more is unknown here")
     safetensors.torch.save_file({**state, name: state[name] * torch.nan}, path, header)
     refuse(path, "has NaN or infinite values")
+    variance = next(name for name in state if name.endswith("running_var"))
+    counted = next(name for name in state if name.endswith("num_batches_tracked"))
+    for changes, expected in (
+        ({name: state[name].half()}, "numbers are torch.float16, torch.float"),
+        ({key: tensor.half() for key, tensor in state.items() if tensor.is_floating_point()}, "are torch.float16, exp"),
+        ({name: state[name].to(torch.int32)}, "weight is torch.int32, not torch.float"),
+        ({counted: state[counted].to(state[name].dtype)}, "num_batches_tracked is torch.float.*, not torch.int64"),
+        ({variance: -state[variance]}, "running_var has a negative variance"),
+    ):
+        safetensors.torch.save_file({**state, **changes}, path, header)
+        refuse(path, f"is damaged: .*{expected}")
     for missing in ("conversion", "config", "model"):
         kept = {key: value for key, value in header.items() if key != missing}
         safetensors.torch.save_file(state, path, kept)

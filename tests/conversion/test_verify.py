@@ -176,15 +176,21 @@ def test_mistakes_are_named() -> None:
     model = plain(3)
     spiking = convert(model)
     given = images()
-    with pytest.raises(ConfigError, match=r"batch_size: got 0, expected at least 1"):
+    with pytest.raises(ConfigError, match=r"batch_size: got 0, expected a whole number of at least 1"):
         verify(model, spiking, given, batch_size=0)
     with pytest.raises(ConfigError, match=r"data: got list, expected images \[batch, ...\] or a part of a data set"):
         verify(model, spiking, [1.0])
-    with pytest.raises(ConfigError, match=r"data: got Tensor, expected images"):
+    with pytest.raises(ConfigError, match=r"data: got shape \[0, .*\], expected at least one image"):
         verify(model, spiking, given[:0])
     with pytest.raises(ConfigError, match=r"spiking: got torch.float64, expected torch.float32 as the model has"):
         verify(plain(3).float(), spiking, given)
     with pytest.raises(ConfigError, match=r"spiking: got 'rate', expected a code of bit planes"):
         verify(model, convert(model, plane_weights=False), given)
+    with pytest.raises(ConfigError, match=r"spiking: got 3, expected a conversion of the model's 2 bits"):
+        verify(plain(2), spiking, given)
+    with pytest.raises(ConfigError, match=r"spiking: got '\w+', expected what convert made of the model"):
+        verify(spiking, model, given)
+    with pytest.raises(ConfigError, match=r"model: got 'str', expected the source network"):
+        verify("model", spiking, given)
     with pytest.raises(ConfigError, match=r"spiking: has other activations than model; convert the model"):
         verify(plain(3, hidden=2), spiking, given)

@@ -20,6 +20,7 @@ from sqnn.experiments.conversion_workloads import (
     OURS,
     RATE_STEPS,
     SOURCE,
+    TWIN,
     forward_of,
     largest_layer_mib,
 )
@@ -71,6 +72,15 @@ def test_the_bound_is_the_memory_of_the_source_and_of_the_largest_layers_spikes(
 def test_exact_conversions_change_no_prediction(rows) -> None:
     assert EXACT.issubset(row.name for row in rows)
     assert [row.changed for row in rows if row.name in EXACT | {SOURCE}] == [0, 0, 0, 0]
+
+
+def test_a_peer_is_compared_with_the_network_that_it_converts() -> None:
+    """The stand-in says what the twin says, whose predictions on this batch are not all the source's."""
+    setting = dataclasses.replace(SMALL, batch=64)
+    rows = compare_conversion(setting, budget=1e-9, converters={"other": Converted()}, measure=None)
+    changed = {row.name: row.changed for row in rows}
+    assert changed["other"] == 0
+    assert changed[TWIN] > 0
 
 
 @pytest.mark.parametrize("model", ["resnet20", "vgg11", "mobilenetv2"])

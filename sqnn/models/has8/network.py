@@ -20,8 +20,8 @@ from sqnn.hybrid import (
     SpikingDense,
     SpikingResidual,
     SpikingStack,
-    channels_last,
 )
+from sqnn.memory_format import channels_last
 from sqnn.models.config import ModelConfig
 from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.has8.plan import Layer, Stage, resnet, vgg

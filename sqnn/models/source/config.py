@@ -8,10 +8,9 @@ from torch import nn
 
 from sqnn.models.config import ModelConfig, option, require, require_one_of
 from sqnn.models.sizes import MIN_SIZE
-from sqnn.neurons import MAX_PLANES, MIN_THRESHOLD, QCFS
+from sqnn.neurons import INITIAL_THRESHOLD, MAX_PLANES, MIN_THRESHOLD, QCFS, THRESHOLDS
 
 ACTIVATIONS: tuple[str, ...] = ("relu", "qcfs")
-THRESHOLDS: tuple[str, ...] = ("layer", "channel")
 POOLINGS: tuple[str, ...] = ("average", "max")
 MAX_WIDTH_MULTIPLIER = 16.0
 """Largest factor on the widths: two convolutions of 16 x 512 channels have more weights than memory holds."""
@@ -26,7 +25,7 @@ class SourceConfig(ModelConfig):
     activation: str = option("relu", f"activation: {', '.join(ACTIVATIONS)}; qcfs trains on the levels of spikes")
     timesteps: int = option(4, "bits of a qcfs activation, which are the steps of the spiking network made of it")
     thresholds: str = option("layer", f"learned thresholds of qcfs, one for each: {', '.join(THRESHOLDS)}")
-    initial_threshold: float = option(4.0, "threshold of qcfs before training")
+    initial_threshold: float = option(INITIAL_THRESHOLD, "threshold of qcfs before training")
     width_multiplier: float = option(1.0, "factor on all widths, such as 0.25")
 
     def validate(self) -> None:

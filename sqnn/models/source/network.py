@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.encoding import check_images
-from sqnn.hybrid import channels_last
+from sqnn.memory_format import channels_last
 from sqnn.models.config import ModelConfig
 from sqnn.models.initial import kaiming_normal, reset_parameters
 from sqnn.models.inputs import check_batch
