@@ -51,7 +51,7 @@ TIMESTEPS = (2, 3, 4, 6, 8)
 BITS = 4
 """Bits of the activations in training; networks of other time steps take over its weights and thresholds."""
 PIXELS = (28, 32, 224)
-LARGE, LARGE_IMAGES, LARGE_PATCH = 224, 16, 16
+LARGE, LARGE_IMAGES, LARGE_PATCH = 224, 64, 16
 """Side of the large images in pixels, how many of them there are, and the side of the vision transformer's patches."""
 KEY = ("model", "width_multiplier", "data", "pixels", "images", "timesteps", "weights", "precision")
 """What a row is a measurement of."""
