@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Processes that share the tests; each takes about 1.5 GiB.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: demo test test-all lint clean install
 
@@ -28,10 +31,10 @@ demo: $(STAMP)
 	@echo "Look at demo/training.png and demo/noise/noise-sweep.png; predict with: $(BIN)/sqnn predict demo IMAGE"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: $(STAMP)
-	$(BIN)/python -m pytest -m 'slow or not slow'
+	$(PYTEST) -m 'slow or not slow'
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

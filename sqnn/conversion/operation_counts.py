@@ -87,6 +87,13 @@ class OperationCount:
         energies = {f"energy_{name}": self.energy(name) for name in ENERGY_MODELS}
         return {**{name: self.total(name) for name in OPERATIONS}, **energies, "spikes": self.spikes}
 
+    def __str__(self) -> str:
+        counted = ", ".join(f"{self.total(name):,.0f} {name.replace('_', '-')}" for name in OPERATIONS)
+        return f"an image: {counted}, {self.energy() / 1e3:,.1f} nJ (mac-ac), {self.spikes:.3f} spikes per neuron"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self}</p>{self.frame.to_html(index=False)}"
+
 
 @torch.no_grad()
 def count_operations(

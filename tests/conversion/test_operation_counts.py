@@ -284,6 +284,9 @@ def test_energies_by_hand() -> None:
     assert source.energy() == pytest.approx(4.6 * source.total("multiply_accumulates"))
     told = spent.to_dict()
     assert {name: told[f"energy_{name}"] for name in ENERGY_MODELS} == {n: spent.energy(n) for n in ENERGY_MODELS}
+    assert str(spent).startswith(f"an image: {told['multiply_accumulates']:,.0f} multiply-accumulates, ")
+    assert f", {spent.energy() / 1e3:,.1f} nJ (mac-ac), " in str(spent)
+    assert all(layer.layer in spent._repr_html_() for layer in spent.layers)
 
 
 def test_mistakes_are_named() -> None:
