@@ -84,7 +84,12 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize(("pool", "average", "sides"), POOLS, ids=lambda value: str(value)[:40] if isinstance(value, nn.Module) else None)
+def pool_name(value: object) -> str | None:
+    """A name that is the same in every process, which that of a lambda is not."""
+    return str(value)[:40] if isinstance(value, nn.Module) else None
+
+
+@pytest.mark.parametrize(("pool", "average", "sides"), POOLS, ids=pool_name)
 def test_pools_average_the_windows_they_took_the_largest_of(pool: nn.Module, average, sides: tuple[int, ...]) -> None:
     prepared = prepare(nn.Sequential(nn.ReLU(), pool), 4)
     values = draw_images(2, 3, *sides)
