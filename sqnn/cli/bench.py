@@ -10,8 +10,9 @@ import typer
 
 from sqnn.cli.bench_conversion import conversion
 from sqnn.cli.bench_hybrid import hybrid
-from sqnn.cli.device import check_device, machine
-from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.bench_parts import check_bench, write_rows
+from sqnn.cli.device import machine
+from sqnn.cli.output import console, table, write_json
 
 app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
 
@@ -53,21 +54,16 @@ def quantum(
 
     sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
     """
-    import pandas as pd
-
     from circuits import DataReupload
     from circuits.benchmark import compare
 
-    check_json(json)
-    check_device(device)
+    check_bench(out, json, budget, device)
     grid = product(_numbers("qubits", qubits), _numbers("blocks", blocks), _numbers("batches", batches))
     cells = [(n, depth, entangler, batch) for n, depth, batch in grid]
     if (qubits, blocks, batches, entangler) == (GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES, "ring"):
         cells += EXTRA
     if quick:
         cells = [(9, 2, "ring", 128)]
-    if not budget > 0:
-        raise ValueError(f"budget: got {budget}, expected a positive number of seconds")
     console.print(f"{machine()}, {device}")
     rows = []
     for n, depth, joined, batch in cells:
@@ -87,9 +83,7 @@ def quantum(
                 for timing in timings
             ],
         )
-        if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(rows).to_csv(out, index=False)
+        write_rows(out, rows)
     write_json(json, rows)
 
 
@@ -115,14 +109,10 @@ def noise(
 
     sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
     """
-    import pandas as pd
-
     from circuits import DataReupload, resolve_noise
     from circuits.noisy_benchmark import compare_noisy
 
-    check_json(json)
-    if not budget > 0:
-        raise ValueError(f"budget: got {budget}, expected a positive number of seconds")
+    check_bench(out, json, budget)
     circuit = DataReupload(qubits, blocks, entangler)
     chosen = resolve_noise(specification, circuit)
     if chosen is None:
@@ -135,9 +125,7 @@ def noise(
             f"{timing.task}: {timing.engine}, batch {timing.batch}: {timing.seconds * 1e3:,.2f} ms, "
             f"{timing.samples_per_second:,.1f} samples/s, {_ratio(timing.ratio)} times behind the first"
         )
-        if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(rows).to_csv(out, index=False)
+        write_rows(out, rows)
     table(
         f"{circuit.n_qubits} qubits, {circuit.n_blocks} blocks, {circuit.entangler}",
         ("task", "engine", "batch", "samples/s", "ratio"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sqnn.cli.bench_parts import check_bench, image_shape, number
+from sqnn.cli.bench_parts import check_bench, image_shape, number, print_notes, write_rows
 from sqnn.cli.device import machine
 from sqnn.cli.output import console, table, write_json
 
@@ -42,20 +42,16 @@ def conversion(
 
     sqnn bench conversion --model vgg11 --width-multiplier 0.25 --timesteps 8 --out table.csv
     """
-    import pandas as pd
-
     from sqnn.experiments import ConversionSetting, compare_conversion, forward_peaks
 
-    check_bench(out, json, device, budget)
+    check_bench(out, json, budget, device)
     channels, size = image_shape(data_shape)
     setting = ConversionSetting(model, channels, size, classes, batch, timesteps, width_multiplier)
     timings = compare_conversion(setting, budget=budget, device=device, measure=forward_peaks if memory else None)
     console.print(f"{machine()}, {device}, float32")
     _show(timings)
     rows = [timing.to_dict() for timing in timings]
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(rows).astype({"changed": "Int64"}).to_csv(out, index=False)
+    write_rows(out, rows, whole=("changed",))
     write_json(json, rows)
 
 
@@ -77,6 +73,4 @@ def _show(timings: list[ConversionTiming]) -> None:
             for timing in timings
         ],
     )
-    for timing in timings:
-        if timing.note:
-            console.print(f"{timing.name}: {timing.note}")
+    print_notes(timings)

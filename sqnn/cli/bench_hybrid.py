@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqnn.cli.bench_parts import check_bench, image_shape, number
+from sqnn.cli.bench_parts import check_bench, image_shape, number, print_notes, write_rows
 from sqnn.cli.device import machine
 from sqnn.cli.output import console, table, write_json
 
@@ -38,11 +38,9 @@ def hybrid(
 
     sqnn bench hybrid --data-shape 3x32x32 --batch 64 --out table.csv
     """
-    import pandas as pd
-
     from sqnn.experiments import HybridSetting, compare_hybrid, peak_mib
 
-    check_bench(out, json, device, budget)
+    check_bench(out, json, budget, device)
     channels, size = image_shape(data_shape)
     setting = HybridSetting(channels, size, classes, batch, width)
     compared = compare_hybrid(setting, budget=budget, device=device, measure=peak_mib if memory else None)
@@ -52,9 +50,7 @@ def hybrid(
             console.print(f"{machine()}, {device}, float32")
         rows += [timing.to_dict() for timing in timings]
         _show(timings)
-        if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(rows).astype({"parameters": "Int64"}).to_csv(out, index=False)
+        write_rows(out, rows, whole=("parameters",))
     write_json(json, rows)
 
 
@@ -75,6 +71,4 @@ def _show(timings: list[HybridTiming]) -> None:
             for timing in timings
         ],
     )
-    for timing in timings:
-        if timing.note:
-            console.print(f"{timing.name}: {timing.note}")
+    print_notes(timings)

@@ -132,6 +132,10 @@ MISTAKES = [
     ("bench quantum --quick --budget 0", "budget: got 0.0, expected a positive number of seconds"),
     ("bench quantum --quick --device bogus", "device: got 'bogus', expected cpu or a GPU of this machine"),
     ("bench quantum --quick --json full", "json: full is a folder"),
+    ("bench quantum --quick --out full", "out: full is a folder, expected the name of a file"),
+    ("bench quantum --quick --budget inf", "budget: got inf, expected a positive number of seconds"),
+    ("bench noise --out full", "out: full is a folder, expected the name of a file"),
+    ("bench noise --budget nan", "budget: got nan, expected a positive number of seconds"),
 ]
 
 
