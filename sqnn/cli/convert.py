@@ -68,12 +68,12 @@ def convert(
     precision up to rounding on the edges between two levels, with --precision double without a difference.
 
     qcfs-rate, max and percentile count spikes over --timesteps instead, with thresholds learned in training, or read
-    off the first 500 training images as the largest activation or its 99.9th percentile; the last two take ReLU
-    networks. They approach the activations as steps are added.
+    off the first 500 training images (all where there are fewer) as the largest activation or its 99.9th percentile;
+    the last two take ReLU networks. They approach the activations as steps are added.
 
-    Orders of execution: layer (all steps of a layer, then the next layer), fused (exact only: planes are
-    summed at once, as fast as the source), step (rates only: the whole network, step by step). Operations are means
-    over the first 200 of the images; energies are those of 45 nm chips. Examples:
+    Orders of execution: layer (all steps of a layer, then the next layer), fused (exact only: the source's own layers
+    run on summed planes, as fast as they do there), step (rates only: the whole network, step by step). Operations are
+    means over the first 200 of the images; energies are those of 45 nm chips. Examples:
 
     sqnn convert runs/resnet20 --verify
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from sqnn.conversion.watch import Watcher
+from sqnn.encoding import check_images
 from sqnn.models import ConfigError, ModelConfig, check_batch, require
 from sqnn.neurons import MIN_THRESHOLD
 
@@ -44,6 +45,8 @@ def observed_thresholds(
         positive = received.clamp(min=0)
         for site in feeds[name]:
             axis = None if channel_axes is None else channel_axes[site]
+            within = axis is None or -received.ndim < axis < received.ndim
+            require(within, "channel_axis", axis, f"a dimension of {site.name}'s input {list(received.shape)} behind 0")
             rows = positive.reshape(1, -1) if axis is None else positive.movedim(axis, 0).flatten(1)
             place = max(1, math.ceil(percentile / 100 * rows.shape[1]))
             largest = rows.kthvalue(place).values
@@ -59,17 +62,19 @@ def check_calibration(images: Tensor | None, percentile: float, config: object =
 
     `config` is that of the network; with one of the package's own, ValueError where the images do not fit it.
     """
-    if not isinstance(images, Tensor) or not len(images):
-        came = "none" if images is None else type(images).__name__
+    fits = isinstance(percentile, int | float) and 0 < percentile <= 100
+    require(fits, "percentile", percentile, "above 0 and at most 100")
+    if not isinstance(images, Tensor) or not images.ndim or not len(images):
+        shaped = f"shape {list(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+        came = "none" if images is None else shaped
         raise ConfigError(
             f"images: got {came}, expected a tensor of images to read thresholds from (data.train.floats(...))"
         )
     if not images.is_floating_point():
         raise ConfigError(f"images: got {images.dtype}, expected floating point numbers (data.train.floats(...))")
-    if isinstance(config, ModelConfig):
-        check_batch(images, config, images.dtype)
     if not torch.isfinite(images).all():
         raise ConfigError("images: got NaN or infinite values, expected finite ones to read thresholds from")
-    fits = isinstance(percentile, int | float) and 0 < percentile <= 100
-    require(fits, "percentile", percentile, "above 0 and at most 100")
+    if isinstance(config, ModelConfig):
+        check_batch(images, config, images.dtype)
+        check_images(images)
     return images

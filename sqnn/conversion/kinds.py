@@ -89,6 +89,8 @@ def _kind(node: fx.Node, role: Role, came: list[Kind], integrate: bool, found: P
         return Kind.TRAIN_SIZE if trains else Kind.VALUE_SIZE
     if role is Role.PICK:
         return came[0]
+    if came and all(kind in (Kind.TRAIN_SIZE, Kind.VALUE_SIZE) for kind in came):
+        return Kind.TRAIN_SIZE if Kind.TRAIN_SIZE in came else Kind.VALUE_SIZE
     if not trains:
         constant = bool(came) and all(kind is Kind.CONSTANT for kind in came)
         return Kind.CONSTANT if constant else Kind.VALUE
@@ -124,6 +126,9 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
         return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
     if role is Role.ISLAND and Kind.TRAIN_SIZE in came:
         return "takes a size that has the time steps in it; use a number, or the size of what comes before all spikes"
+    sized = [source for source, kind in zip(node.all_input_nodes, came, strict=True) if kind is Kind.TRAIN_SIZE]
+    if role in (Role.SCALE, Role.JOIN) and len(sized) < len(came) and not all(map(_is_of_one_image, sized)):
+        return "computes with a size that has the time steps in it; use a number, or mean over the dimensions"
     constant = all(kind is Kind.CONSTANT for kind in came)
     if role in (Role.ROUTE, Role.JOIN, Role.ISLAND) and not constant and touches_batch(graph, node):
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
@@ -132,6 +137,14 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
     if role is Role.PICK and Kind.TRAIN_SIZE not in came and not _keeps_batch(node):
         return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
     return None
+
+
+def _is_of_one_image(size: fx.Node) -> bool:
+    """Say whether a size is that of dimensions within an image, as x.shape[1] and x.size(1) * 2 are."""
+    if call_name(size) in ("getitem", "size"):
+        place = size.args[1] if len(size.args) > 1 else None
+        return isinstance(place, int) and place > 0
+    return call_name(size) != "getattr" and all(map(_is_of_one_image, size.all_input_nodes))
 
 
 def _keeps_batch(node: fx.Node) -> bool:

@@ -170,7 +170,7 @@ class _Counter(fx.Interpreter):
             return given
         role = role_of(self.graph_module, n)
         if role is Role.WEIGHTS:
-            self._linear(n, module, came, given)
+            self._linear(n, module, came)
         elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and came:
             # Sizes are no spikes, but belong to the call; a neuron's spikes beside values do not come here.
             if all(source in self.spikes or _is_size(self.env[source]) for source in n.all_input_nodes):
@@ -196,15 +196,16 @@ class _Counter(fx.Interpreter):
         self.spikes[node] = fired
         cells = train.numel() / T
         ones = float(fired.sum())
-        steps = T if neuron.takes_train else 1
+        # A postponed neuron takes a whole current at once; one that fires as it integrates a share at every step.
+        steps = 1 if neuron.postponed and not neuron.takes_train else T
         shifted = cells * T if neuron.takes_train and neuron.code.name == "planes" else 0.0
         self._tell(
             self.network.sites[node.name], accumulates=cells * steps + ones, comparisons=cells * T, shifts=shifted
         )
         self.fired += ones
-        self.cells += train[: len(train) // T][0].numel()
+        self.cells += train[0].numel()
 
-    def _linear(self, node: fx.Node, layer: Any, came: list[Tensor], given: Tensor) -> None:
+    def _linear(self, node: fx.Node, layer: Any, came: list[Tensor]) -> None:
         arriving: Tensor = self.env[node.all_input_nodes[0]]
         fan = self._fan_out(node, layer, arriving)
         if came:

@@ -76,14 +76,15 @@ class _Ones(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, activation: Tensor, threshold: Tensor, timesteps: int) -> Tensor:
-        ctx.save_for_backward(activation, threshold)
+        steps = 2**timesteps - 1
+        levels = levels_of(activation, threshold, steps)
+        # By levels: the highest activation, Q times a rounded lambda / Q, can lie a hair below lambda.
+        ctx.save_for_backward((levels > 0) & (levels < steps), threshold)
         ctx.timesteps = timesteps
-        levels = levels_of(activation, threshold, 2**timesteps - 1)
         return digits(levels, timesteps).sum().to(activation.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = gradients
-        activation, threshold = ctx.saved_tensors
-        inside = (activation > 0) & (activation < threshold)
+        inside, threshold = ctx.saved_tensors
         return gradient * inside * (ctx.timesteps / threshold), None, None, None

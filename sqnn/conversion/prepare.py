@@ -16,9 +16,11 @@ from sqnn.conversion.kinds import plan
 from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.pools import make_pool
 from sqnn.conversion.trace import describe, module_of, trace
-from sqnn.models import ModelConfig, require_one_of
+from sqnn.models import ConfigError, ModelConfig, require, require_one_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
+DROPPED = 0.5
+"""What F.dropout drops where it is not told."""
 CHANNELS, LAST = 1, -1
 """Dimension of the channels of images, and of the features that a linear layer gives."""
 
@@ -26,6 +28,8 @@ _OF_IMAGES = (
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.GroupNorm),
 )
+_FEATURES = frozenset({"matmul", "bmm", "layer_norm", "group_norm", "scaled_dot_product_attention"})
+_MOVES = frozenset({"permute", "transpose", "swapaxes", "unflatten", "view", "reshape"})
 _POOLS: dict[type[nn.Module], type[nn.Module]] = {
     nn.MaxPool1d: nn.AvgPool1d,
     nn.MaxPool2d: nn.AvgPool2d,
@@ -57,11 +61,16 @@ def prepare(
     counted along `channel_axis`; left out, along dimension 1 behind convolutions and batch norms, and along the last
     one behind linear layers, layer norms and products.
 
+    `F.dropout` becomes a module, so that the copy drops in training; other branches on `self.training` of a network
+    that has to be traced stay as they are in evaluation.
+
     Raises ConversionError with one line for every layer that stays in the way, and ConfigError on other arguments.
 
     Source: Datta et al., "When SNN meets ANN", sections A.1 and A.10.
     """
     plane_code(timesteps)
+    fits = channel_axis is None or (isinstance(channel_axis, int) and channel_axis != 0)
+    require(fits, "channel_axis", channel_axis, "a dimension behind 0, that of the batch, or none")
     require_one_of("thresholds", thresholds, THRESHOLDS)
     if images is not None or thresholds == "channel":
         check_calibration(images, percentile, getattr(model, "config", None))
@@ -70,13 +79,14 @@ def prepare(
     sites = _nodes(graph, Role.NEURON, Role.ACTIVATION)
     pools = _nodes(graph, Role.MAX_POOL)
     _check(graph, pools)
-    axes = {site: _axis(graph, site, channel_axis) for site in sites}
-    each = axes if thresholds == "channel" else None
+    each = {site: _axis(graph, site, channel_axis) for site in sites} if thresholds == "channel" else None
     observed = {} if images is None else observed_thresholds(graph, sites, images, percentile, each)
     new: dict[fx.Node, nn.Module] = {
-        site: _activation(module_of(graph, site), timesteps, observed.get(site), axes[site]) for site in sites
+        site: _activation(module_of(graph, site), timesteps, observed.get(site), each[site] if each else CHANNELS)
+        for site in sites
     }
     new |= {pool: _average_pool(graph, pool) for pool in pools}
+    new |= {node: nn.Dropout(_share(node)) for node in graph.graph.nodes if node.target is nn.functional.dropout}
     if all(node.op == "call_module" and calls[str(node.target)] == 1 for node in new):
         prepared = copy.deepcopy(model)
         for node, module in new.items():
@@ -113,17 +123,29 @@ def _check(graph: fx.GraphModule, pools: list[fx.Node]) -> None:
 
 
 def _axis(graph: fx.GraphModule, site: fx.Node, wanted: int | None) -> int:
-    """Return the dimension that an activation counts its channels along."""
+    """Return the dimension that an activation counts its channels along; ConfigError where its place is not plain."""
     module = module_of(graph, site)
     if isinstance(module, QCFS):
         return module.channel_axis
     if wanted is not None:
         return wanted
+    moves: list[str] = []
     node = site
-    while node.all_input_nodes and role_of(graph, node) not in (Role.WEIGHTS, Role.NORM, Role.ISLAND):
+    while node.op != "placeholder" and node.all_input_nodes and not _gives_channels(graph, node):
+        moves += [call_name(node)] if call_name(node) in _MOVES else []
         node = node.all_input_nodes[0]
     of_images = node.op == "placeholder" or isinstance(module_of(graph, node), _OF_IMAGES)
+    of_images |= call_name(node) == "group_norm"
+    if of_images and moves:
+        where = f"the dimension of the channels at {describe(graph, site)}, behind {moves[-1]}"
+        raise ConfigError(f"channel_axis: got None, expected {where}")
     return CHANNELS if of_images else LAST
+
+
+def _gives_channels(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Say whether a call, rather than what comes before it, says where channels or features are."""
+    norm = isinstance(module_of(graph, node), nn.LayerNorm | nn.GroupNorm | nn.RMSNorm)
+    return norm or call_name(node) in _FEATURES or role_of(graph, node) in (Role.WEIGHTS, Role.NORM)
 
 
 def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
@@ -138,6 +160,11 @@ def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis:
     if observed is not None:
         new.set_threshold(observed)
     return new
+
+
+def _share(node: fx.Node) -> float:
+    """Return the share that a call of F.dropout drops in training."""
+    return float(node.args[1] if len(node.args) > 1 else node.kwargs.get("p", DROPPED))  # type: ignore[arg-type]
 
 
 def _average_pool(graph: fx.GraphModule, node: fx.Node) -> nn.Module:

@@ -18,6 +18,7 @@ from sqnn.conversion.codes import plane_code, rate_code
 from sqnn.conversion.convert import build, common_timesteps, fold, learned_thresholds
 from sqnn.conversion.kinds import Plan, plan
 from sqnn.conversion.network import SpikingNetwork
+from sqnn.conversion.operations import Role, role_of
 from sqnn.conversion.rates import RATE_THRESHOLDS
 from sqnn.conversion.trace import site_name, trace
 from sqnn.models import (
@@ -112,6 +113,10 @@ def _thresholds(
 ) -> dict[fx.Node, Tensor]:
     """Return the stored thresholds of a calibration, or those that the source has learned."""
     learned = how.thresholds == LEARNED
+    without = [node for node in found.neurons if learned and role_of(graph, node) is not Role.NEURON]
+    if without:
+        name = site_name(graph, without[0])
+        raise ModelFileError(f"path: {path} has a damaged header (conversion: {name} has no learned threshold)")
     sites = {} if learned else {site_name(graph, node): node for node in found.neurons}
     wrong = sorted(sites.keys() ^ stored.keys())
     if wrong:

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError
 from sqnn.memory_format import channels_last_is_safe
-from sqnn.models import ModelConfig, SourceNetwork
+from sqnn.models import MODELS, ModelConfig, SourceNetwork
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"
@@ -20,6 +20,14 @@ CHANNELS_LAST = "channels_last"
 """What a graph notes of the package's own networks: they lay images out as channels-last memory where that is safe."""
 NONE_CHECK = "_assert_is_none"
 """Name of the call that tracing leaves where an argument was left out."""
+
+TWIN = "ann"
+"""The variant of a hybrid network that has no spikes."""
+UNTRACEABLE = (
+    *(fx.proxy.TraceError, ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What a forward pass raises that needs to know the numbers of the images."""
 
 
 class _Tracer(fx.Tracer):
@@ -33,7 +41,11 @@ def trace(model: nn.Module) -> fx.GraphModule:
         raise ConversionError([f"model: got {type(model).__name__}, expected a torch module"])
     ours, ordinary = isinstance(getattr(model, "config", None), ModelConfig), SourceNetwork | fx.GraphModule
     if ours and not isinstance(model, ordinary):
-        raise ConversionError([f"model: got {type(model).__name__}, which spikes already; take an ordinary network"])
+        names = ", ".join(name for name, known in MODELS.items() if issubclass(known, SourceNetwork))
+        plain = getattr(model.config, "variant", None) == TWIN
+        spikes = "which spikes already; take an ordinary network"
+        why = f"which is no source network; take one of {names}" if plain else spikes
+        raise ConversionError([f"model: got {type(model).__name__}, {why}"])
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ConversionError([f"{name}: has NaN or infinite values, expected finite ones"])
@@ -41,13 +53,8 @@ def trace(model: nn.Module) -> fx.GraphModule:
     given = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
     try:
         graph = _Tracer().trace(model, given)
-    except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError, NameError) as error:
-        raise ConversionError(
-            [
-                f"model: {type(model).__name__} cannot be traced ({str(error).splitlines()[0]}); keep branches and "
-                "numbers that depend on the images out of forward, or convert the part that holds the layers"
-            ]
-        ) from error
+    except UNTRACEABLE as error:
+        raise _untraceable(model, error) from error
     for node in reversed(list(graph.nodes)):
         absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
         if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and given):
@@ -59,6 +66,12 @@ def trace(model: nn.Module) -> fx.GraphModule:
     traced = fx.GraphModule(model, graph, type(model).__name__)
     traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
     return traced
+
+
+def _untraceable(model: nn.Module, error: Exception) -> ConversionError:
+    why = next(iter(str(error).splitlines()), type(error).__name__)
+    mend = "numbers that depend on the images out of forward, or convert the part that holds the layers"
+    return ConversionError([f"model: {type(model).__name__} cannot be traced ({why}); keep branches and {mend}"])
 
 
 def laid_out(graph: fx.GraphModule, images: Tensor) -> Tensor:

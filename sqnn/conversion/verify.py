@@ -130,6 +130,8 @@ def verify(
     parameter = next(spiking.parameters())
     theirs = next(model.parameters())
     ours, wanted = parameter.dtype, theirs.dtype
+    name = str(wanted).removeprefix("torch.")
+    require(name in TOLERANCE, "model", name, f"a precision of {', '.join(TOLERANCE)} (model.double() for a proof)")
     require(ours == wanted, "spiking", ours, f"{wanted} as the model has (convert it in that precision)")
     require(
         spiking.how.code.name == "planes", "spiking", spiking.how.code.name, "a code of bit planes, as convert makes"
@@ -157,7 +159,7 @@ def verify(
     return Verification(
         images=len(images),
         timesteps=spiking.timesteps,
-        precision=str(theirs.dtype).removeprefix("torch."),
+        precision=name,
         order=spiking.order,
         layers=tuple(tally.report(path, len(images)) for path, tally in tallies.items()),
         output_difference=difference,

@@ -111,15 +111,21 @@ def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: s
     try:
         config = model_class(header["model"]).config_class.from_dict(header["config"])
         model = build(header["model"], config)
+        class_names(header["classes"], config.num_classes)
     except (ValueError, TypeError) as error:
         raise ModelFileError(f"path: {path} has a configuration that builds no network ({error})") from error
+    for precision in _precisions(state, path):
+        model.to(precision)
+    return model
+
+
+def _precisions(state: Mapping[str, Tensor], path: str | Path) -> set[torch.dtype]:
+    """Return the precision of the stored numbers; ModelFileError where they have several, or another."""
     precisions = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
     if len(precisions) > 1 or not precisions <= PRECISIONS:
         came = ", ".join(sorted(map(str, precisions)))
         raise ModelFileError(f"path: {path} is damaged: its numbers are {came}, expected all float32 or all float64")
-    for precision in precisions:
-        model.to(precision)
-    return model
+    return precisions
 
 
 def init_weights(model: nn.Module, path: str | Path) -> None:
@@ -133,7 +139,9 @@ def init_weights(model: nn.Module, path: str | Path) -> None:
         raise ModelFileError(f"path: got {stored} in {path}, expected {name}")
     parts = model.named_modules()
     thresholds = {f"{part}.raw_threshold" for part, module in parts if isinstance(module, QCFS)}
-    load_weights(model, safetensors.torch.load_file(path), str(path), optional=thresholds)
+    state = safetensors.torch.load_file(path)
+    _precisions(state, path)
+    load_weights(model, state, str(path), optional=thresholds)
 
 
 def load_weights(model: nn.Module, state: dict[str, Any], source: str, optional: Collection[str] = ()) -> None:

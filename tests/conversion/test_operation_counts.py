@@ -269,6 +269,10 @@ def test_rates_shift_nothing() -> None:
     spent = count_operations(convert_rate(model, 5), images)[1]
     assert spent.total("shifts") == 0
     assert spent.total("comparisons") == 3 * 48 * 5
+    # Every neuron adds at each of the 5 steps, in the first layer shares of one value; a spike is a reset.
+    rows = [row for row in rows_of(spent).values() if row["comparisons"]]
+    assert len(rows) == 3
+    assert sum(row["accumulates"] for row in rows) == pytest.approx(3 * 48 * 5 + spent.spikes * 3 * 48)
 
 
 def test_energies_by_hand() -> None:

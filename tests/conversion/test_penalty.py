@@ -76,12 +76,22 @@ def test_the_slope_is_that_of_the_line_through_both_ends(channels: int | None) -
         layer.set_threshold(torch.linspace(0.5, 2.5, channels))
     values = (draw_images(40, 5) * 4 - 1).requires_grad_()
     threshold = layer.threshold_for(values)
-    quantised = layer(values)
     (3 * penalty_of(layer, values)).backward()
-    inside = (quantised > 0) & (quantised < threshold)
+    # Levels 1 .. Q - 1 begin half a step above 0 and end half a step below the threshold.
+    inside = (values >= threshold / 30) & (values < threshold * 29 / 30)
     assert_close(values.grad, (3 * inside * 4 / threshold / values.numel()).detach(), rtol=1e-12, atol=0)
     assert 0.1 < inside.double().mean() < 0.9
     assert layer.raw_threshold.grad is None
+
+
+@pytest.mark.parametrize("threshold", [0.96, 1.94, 3.79, 4.0])
+def test_saturated_activations_pay_nothing(threshold: float) -> None:
+    """Also where Q (lambda / Q) rounds to less than lambda, as it does for the first of these in single precision."""
+    for timesteps in (2, 4, 8):
+        layer = QCFS(timesteps, threshold)
+        values = torch.tensor([-1.0, 1.5, 40.0], requires_grad=True)
+        penalty_of(layer, values * threshold).backward()
+        assert values.grad.tolist() == [0, 0, 0]
 
 
 def test_no_activation_pays_with_its_own_threshold() -> None:

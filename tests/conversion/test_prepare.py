@@ -237,3 +237,73 @@ def test_mistakes_are_named(options: dict, message: str) -> None:
     assert isinstance(model, MobileNetV2)
     with pytest.raises(ConfigError, match=message):
         prepare(model, **options)
+
+
+class Gated(nn.Module):
+    """A convolution, then whatever a function makes of its output, then a ReLU: images [batch, 1, 5, 5]."""
+
+    def __init__(self, function) -> None:
+        super().__init__()
+        self.convolution, self.function, self.gate = nn.Conv2d(1, 4, 1), function, nn.Conv2d(1, 4, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return F.relu(self.function(self.convolution(images), self.gate(images)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda y, gate: F.group_norm(y, 2),
+        lambda y, gate: torch.sigmoid(gate) * y,
+        lambda y, gate: y * torch.sigmoid(gate),
+        lambda y, gate: torch.tanh(y) + 1,
+    ],
+)
+def test_channels_of_images_are_found_through_what_keeps_their_place(function) -> None:
+    model = randomise(Gated(function))
+    images = draw_images(30, 1, 5, 5)
+    (activation,) = activations(prepare(model, 3, thresholds="channel", images=images, percentile=100.0))
+    received = model.function(model.convolution(images), model.gate(images)).detach()
+    assert_close(activation.threshold, received.clamp(min=0.01).amax((0, 2, 3)), rtol=1e-6, atol=0)
+    assert activation.channel_axis == 1
+
+
+def test_channels_that_were_moved_have_to_be_named() -> None:
+    model = randomise(Gated(lambda y, gate: y.permute(0, 2, 3, 1)))
+    images = draw_images(30, 1, 5, 5)
+    with pytest.raises(ConfigError, match=r"channel_axis: got None, expected the dimension .* behind permute"):
+        prepare(model, 3, thresholds="channel", images=images)
+    (activation,) = activations(prepare(model, 3, thresholds="channel", images=images, channel_axis=-1))
+    assert len(activation.threshold) == 4
+    with pytest.raises(ConfigError, match=r"channel_axis: got 5, expected a dimension of relu's input \[30, 5, 5, 4\]"):
+        prepare(model, 3, thresholds="channel", images=images, channel_axis=5)
+    for wrong in (0, 1.5):
+        with pytest.raises(ConfigError, match=f"channel_axis: got {wrong}, expected a dimension behind 0"):
+            prepare(model, 3, thresholds="channel", images=images, channel_axis=wrong)
+
+
+def test_functional_dropout_still_drops_in_training() -> None:
+    class Dropping(nn.Module):
+        def forward(self, values: Tensor) -> Tensor:
+            return F.relu(F.dropout(values, 0.25, self.training))
+
+    model = Dropping()
+    values = torch.ones(1, 4000)
+    prepared = prepare(model.train(), 4)
+    assert (prepared(values) == 0).double().mean().item() == pytest.approx(0.25, abs=0.05)
+    assert_close(prepared.eval()(values), QCFS(4)(values))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (torch.tensor(1.0), r"images: got shape \[\], expected a tensor of images"),
+        (torch.ones(2, 1, 8, 8, dtype=torch.uint8), "images: got torch.uint8, expected floating point numbers"),
+        (torch.ones(2, 1, 8, 8), r"images: got shape \[2, 1, 8, 8\], expected \[batch, 3, 8, 8\]"),
+        (torch.full((2, 1, 8, 8), torch.nan), "images: got NaN or infinite values"),
+        (torch.full((2, 3, 8, 8), 255.0), r"images: .*expected .*\[0, 1\]"),
+    ],
+)
+def test_images_that_the_network_would_refuse_do_not_calibrate(given: Tensor, expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        prepare(build("vgg11", (8, 8)).float(), 4, images=given)

@@ -162,7 +162,10 @@ def test_a_relu_has_no_learned_threshold() -> None:
 MISTAKES = [
     ({"thresholds": "mean"}, "thresholds: got 'mean', expected one of learned, max, percentile"),
     ({"thresholds": "max"}, r"images: got none, expected a tensor of images to read thresholds from"),
-    ({"thresholds": "max", "images": torch.rand(0, 1, 6, 6)}, r"images: got Tensor, expected a tensor of images"),
+    (
+        {"thresholds": "max", "images": torch.rand(0, 1, 6, 6)},
+        "images: got shape .0, 1, 6, 6., expected a tensor of images",
+    ),
     (
         {"thresholds": "percentile", "images": torch.rand(2, 1, 6, 6), "percentile": 0},
         "percentile: got 0, expected above",

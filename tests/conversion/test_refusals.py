@@ -40,6 +40,8 @@ LEVELS = "has no levels that spikes could count; prepare(model, timesteps) puts 
 POOL = "does not commute with spikes; prepare(model, timesteps) puts an average pool there, then fine-tune"
 UNKNOWN = "is not known to the conversion; replace it by layers that are, or keep it outside of the network"
 
+SIZES = "computes with a size that has the time steps in it; use a number, or mean over the dimensions"
+
 CALLS = [
     (lambda net, s, x: F.relu(s), f"relu: relu {LEVELS}"),
     (lambda net, s, x: F.gelu(s), f"gelu: gelu {LEVELS}"),
@@ -67,6 +69,10 @@ CALLS = [
     (lambda net, s, x: s[1:, 0], f"getitem: getitem {PICKS}"),
     (lambda net, s, x: s.view(x.size(0), -1), f"view: view {OTHER}"),
     (lambda net, s, x: x.view(s.shape[0], -1), f"view: view {OTHER}"),
+    (lambda net, s, x: s.sum((2, 3)) / s.shape[0], f"truediv: truediv {SIZES}"),
+    (lambda net, s, x: s.mean((2, 3)) * s.size(0), f"mul: mul {SIZES}"),
+    (lambda net, s, x: s.sum((2, 3)) / (s.shape[0] * 2), f"truediv: truediv {SIZES}"),
+    (lambda net, s, x: s.view(x.shape[0] * 2, -1), f"view: view {OTHER}"),
     (lambda net, s, x: net.token.expand(s.size(0), -1, -1) * s.mean(3), f"expand: expand {SIZE}"),
     (
         lambda net, s, x: s.T,
@@ -88,6 +94,8 @@ ALLOWED = [
     lambda net, s, x: s.reshape(s.shape[0], 32),
     lambda net, s, x: s.mean((2, 3)),
     lambda net, s, x: s.permute(0, 2, 3, 1).sum(-1),
+    lambda net, s, x: s.sum((2, 3)) / (s.shape[2] * 4),
+    lambda net, s, x: s.sum((2, 3)) / s.size(3),
     lambda net, s, x: s[:, 1],
     lambda net, s, x: s.chunk(2, dim=1)[1] - s[:, :1],
     lambda net, s, x: torch.cat([s, s / 2, x], dim=1),
@@ -223,3 +231,27 @@ def test_images_are_checked_as_the_source_checks_them(order: str) -> None:
             spiking.record(wrong)
     with pytest.raises(ValueError, match="images: got ndarray, expected a tensor"):
         spiking(images.numpy())
+
+
+class Asserting(nn.Module):
+    def __init__(self, raised: type[Exception]) -> None:
+        super().__init__()
+        self.raised = raised
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not isinstance(values, Tensor):
+            raise self.raised
+        return values
+
+
+@pytest.mark.parametrize("raised", [AssertionError, NotImplementedError, KeyError, ZeroDivisionError])
+def test_a_forward_that_refuses_what_tracing_gives_it_is_told_in_one_line(raised: type[Exception]) -> None:
+    (line,) = problems(Asserting(raised))
+    assert line.startswith(f"model: Asserting cannot be traced ({raised.__name__}); keep branches")
+
+
+def test_a_twin_without_spikes_is_not_said_to_spike() -> None:
+    (line,) = problems(
+        create_model("has8-vgg", in_channels=1, image_size=(8, 8), num_classes=3, variant="ann", width=1)
+    )
+    assert line.startswith("model: got HAS8VGG, which is no source network; take one of vgg11, vgg16")

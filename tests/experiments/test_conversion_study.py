@@ -137,6 +137,8 @@ def test_other_folders_and_damaged_rows_are_refused(
 
 def test_mistakes_leave_nothing(model: nn.Module, data: sqnn.ImageData, tmp_path: Path) -> None:
     out = tmp_path / "new"
+    with pytest.raises(ConfigError, match=r"calibration: got 10000, expected at most the [\d,]+ of digits, train"):
+        conversion_study(ConversionStudy(images=20, calibration=10_000), model, data, out)
     with pytest.raises(ConfigError, match="images: got 360, expected at most the 359 of digits, test"):
         conversion_study(ConversionStudy(images=360), model, data, out)
     with pytest.raises(ConversionError, match="ReLU"):

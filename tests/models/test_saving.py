@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import sqnn
-from sqnn.models import ModelFileError, read_header
+from sqnn.models import ConfigError, ModelFileError, read_header
 from sqnn.models.saving import load_weights
 
 OPTIONS = {"image_size": (8, 8), "channels": (3, 4), "n_qubits": 4, "num_classes": 3, "neuron": "lif"}
@@ -183,3 +183,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         sqnn.save_model(network(), tmp_path / "file" / "model.safetensors")
     with pytest.raises(ModelFileError, match="path: cannot write"):
         sqnn.save_model(network(), tmp_path)
+
+
+@pytest.mark.parametrize("classes", [["one"], [str(k) for k in range(11)], list(range(10))])
+def test_names_of_classes_are_none_or_one_for_each(tmp_path: Path, classes: list) -> None:
+    model, path = network(), tmp_path / "file.safetensors"
+    number = model.config.num_classes
+    with pytest.raises(ConfigError, match=f"classes: got .*, expected {number} names, one for each class, or none"):
+        sqnn.save_model(model, path, classes)
+    assert not path.exists()
+    if isinstance(classes[0], str):
+        refuse(write(path, model, {**header_of(model), "classes": json.dumps(classes)}), "classes: got")
