@@ -10,7 +10,7 @@ import typer
 from sqnn.cli.conversion_report import operation_table, score_table, verification_table
 from sqnn.cli.mend import mending
 from sqnn.cli.output import check_file, check_json, console, write_json
-from sqnn.cli.source import open_data, open_model
+from sqnn.cli.source import model_file, open_data, open_model
 from sqnn.conversion import (
     CALIBRATION_IMAGES,
     METHODS,
@@ -27,6 +27,7 @@ from sqnn.models import ConfigError, require, require_one_of
 from sqnn.training import SPLITS, check_fit
 
 EXACT = METHODS[0]
+SUFFIX = ".safetensors"
 PRECISIONS = ("single", "double")
 NOT_EXACT = 1
 """Exit code where a bit differs in double precision, or an output by more than rounding."""
@@ -88,6 +89,11 @@ def convert(
     check_json(json)
     check_file("out", out)
     require(out is None or out != json, "json", str(json), "another file than --out")
+    for option, target in (("out", out), ("json", json)):
+        itself = target is not None and target.resolve() == model_file(path).resolve()
+        require(not itself, option, str(target), "another file than the network that is converted")
+    fits = out is None or out.suffix == SUFFIX
+    require(fits, "out", str(out), f"a name that ends on {SUFFIX}")
     require_one_of("precision", precision, PRECISIONS)
     require_one_of("split", split, SPLITS)
     model, classes = open_model(path)

@@ -13,6 +13,7 @@ from rich.table import Table
 from sqnn.files import write_text
 from sqnn.metrics import ParameterCount
 from sqnn.models import ConfigError
+from sqnn.training import RunFolder
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -51,6 +52,8 @@ def check_file(option: str, path: Path | None) -> None:
         raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
     if path.exists() and not path.is_file():
         raise ConfigError(f"{option}: {path} is a device, expected the name of a file")
+    if RunFolder(path.parent).owns(path):
+        raise ConfigError(f"{option}: {path} belongs to the run in {path.parent}; choose another name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

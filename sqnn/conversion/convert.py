@@ -47,6 +47,15 @@ def convert(
 
     Source: Datta et al., "When SNN meets ANN", section 5.1, with Q = 2^T - 1.
     """
+    switches = {
+        "fold_batch_norm": fold_batch_norm,
+        "plane_weights": plane_weights,
+        "bias_shift": bias_shift,
+        "postponed": postponed,
+    }
+    for name, value in switches.items():
+        require(isinstance(value, bool), name, value, "True or False")
+    require(not isinstance(planes, bool), "planes", planes, "a whole number, or none for all")
     graph = trace(model)
     found = plan(graph, integrate=postponed)
     timesteps = common_timesteps(graph, found)

@@ -112,6 +112,8 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
     """Say why a call cannot be converted and how to mend it; None where it can."""
     trains = any(kind.is_train for kind in came)
     module: Any = module_of(graph, node)
+    if call_name(node) == "dropout" and module is None and _always_drops(node):
+        return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
     if role is Role.UNKNOWN:
         return "is not known to the conversion; replace it by layers that are, or keep it outside of the network"
     if role is Role.ACTIVATION and not spikes:
@@ -137,6 +139,11 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
     if role is Role.PICK and Kind.TRAIN_SIZE not in came and not _keeps_batch(node):
         return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
     return None
+
+
+def _always_drops(node: fx.Node) -> bool:
+    """Say whether a call of F.dropout drops although the network was traced in evaluation."""
+    return bool(node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True))
 
 
 def _is_of_one_image(size: fx.Node) -> bool:

@@ -75,6 +75,11 @@ class RunFolder:
         """Learning curves and confusion matrix."""
         return self.path / "training.png"
 
+    def owns(self, file: Path) -> bool:
+        """Say whether a file is one that the run here needs, which nothing else may write to."""
+        files = (self.settings, self.last, self.best, self.initial, self.model, self.result, self.picture)
+        return self.settings.exists() and file.resolve() in {own.resolve() for own in files}
+
     def create(self, settings: dict[str, Any], initial: nn.Module | None = None) -> None:
         """Make the folder, write the network to begin with where one is given, and the settings.
 

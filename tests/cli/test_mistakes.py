@@ -134,6 +134,8 @@ MISTAKES = [
     ("bench quantum --quick --json full", "json: full is a folder"),
     ("bench quantum --quick --out full", "out: full is a folder, expected the name of a file"),
     ("bench quantum --quick --budget inf", "budget: got inf, expected a positive number of seconds"),
+    ("bench noise --out run/settings.yaml", "out: run/settings.yaml belongs to the run in run; choose another name"),
+    (f"{T} --json run/model.safetensors", "json: run/model.safetensors belongs to the run in run"),
     ("bench noise --out full", "out: full is a folder, expected the name of a file"),
     ("bench noise --budget nan", "budget: got nan, expected a positive number of seconds"),
 ]

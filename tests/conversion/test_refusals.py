@@ -69,6 +69,11 @@ CALLS = [
     (lambda net, s, x: s[1:, 0], f"getitem: getitem {PICKS}"),
     (lambda net, s, x: s.view(x.size(0), -1), f"view: view {OTHER}"),
     (lambda net, s, x: x.view(s.shape[0], -1), f"view: view {OTHER}"),
+    (
+        lambda net, s, x: F.dropout(s, 0.5),
+        "dropout: dropout drops in evaluation too, so that no two passes agree; "
+        "use training=self.training, or nn.Dropout",
+    ),
     (lambda net, s, x: s.sum((2, 3)) / s.shape[0], f"truediv: truediv {SIZES}"),
     (lambda net, s, x: s.mean((2, 3)) * s.size(0), f"mul: mul {SIZES}"),
     (lambda net, s, x: s.sum((2, 3)) / (s.shape[0] * 2), f"truediv: truediv {SIZES}"),
