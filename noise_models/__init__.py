@@ -11,8 +11,9 @@ from noise_models.channels import (
     readout_matrix,
     transfer_to_kraus,
 )
-from noise_models.devices import CHIPS, chip
-from noise_models.library import (
+from noise_models.chips import CHIPS, chip
+from noise_models.mitigation import invert_readout, zero_noise
+from noise_models.noise import (
     Noise,
     amplitude_damping,
     bit_flip,
@@ -25,8 +26,7 @@ from noise_models.library import (
     readout,
     thermal_relaxation,
 )
-from noise_models.mitigation import invert_readout, zero_noise
-from noise_models.specification import KINDS, at_strength, parse_noise
+from noise_models.text import KINDS, at_strength, parse_noise
 
 __all__ = [
     "CHIPS",

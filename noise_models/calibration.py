@@ -10,7 +10,7 @@ import numpy as np
 
 from noise_models import checks
 from noise_models.channels import Transfer
-from noise_models.parts import Channels, Part, Readouts, damping_transfer
+from noise_models.kinds import Channels, Part, Readouts, damping_transfer
 
 
 @dataclass(frozen=True)

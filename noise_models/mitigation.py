@@ -9,7 +9,7 @@ import numpy as np
 
 from noise_models import checks
 from noise_models.channels import readout_line, readout_matrix
-from noise_models.library import Noise
+from noise_models.noise import Noise
 
 METHODS: tuple[str, ...] = ("richardson", "linear", "exponential")
 

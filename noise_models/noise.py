@@ -9,10 +9,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from noise_models import calibration, checks, imported, parts
-from noise_models.assembly import aer_model
+from noise_models import calibration, checks, kinds
+from noise_models import from_aer as aer_reader
 from noise_models.calibration import ChipNoise
-from noise_models.parts import Part
+from noise_models.kinds import Part
+from noise_models.to_aer import aer_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +96,7 @@ class Noise:
             block_end = BLOCK_END in self.instructions and BLOCK_END not in chip.basis
             return (*chip.basis, BLOCK_END) if block_end else chip.basis
         fixed = [name for part in self.parts if part.basis is not None for name in part.instructions]
-        return imported.complete_basis(fixed or self.instructions)
+        return aer_reader.complete_basis(fixed or self.instructions)
 
     @property
     def n_wires(self) -> int | None:
@@ -157,12 +158,12 @@ def bit_flip(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
     `on` names where the channel acts: "u" after every one-qubit rotation, "cz" on both wires after every CZ, "id" on
     every wire at the end of every block. Raises ValueError on other names and where p is no probability.
     """
-    return Noise((parts.BitFlip(p, on),))  # type: ignore[arg-type]
+    return Noise((kinds.BitFlip(p, on),))  # type: ignore[arg-type]
 
 
 def phase_flip(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return phase flips E(rho) = (1 - p) rho + p Z rho Z, p in [0, 1]; `on` and errors as in `bit_flip`."""
-    return Noise((parts.PhaseFlip(p, on),))  # type: ignore[arg-type]
+    return Noise((kinds.PhaseFlip(p, on),))  # type: ignore[arg-type]
 
 
 def depolarizing(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
@@ -170,7 +171,7 @@ def depolarizing(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
 
     A two-qubit instruction takes this one-qubit channel on both wires.
     """
-    return Noise((parts.Depolarizing(p, on),))  # type: ignore[arg-type]
+    return Noise((kinds.Depolarizing(p, on),))  # type: ignore[arg-type]
 
 
 def amplitude_damping(gamma: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
@@ -178,12 +179,12 @@ def amplitude_damping(gamma: float, on: Sequence[str] = checks.DEFAULT_ON) -> No
 
     Kraus operators diag(1, sqrt(1 - gamma)) and sqrt(gamma) |0><1|.
     """
-    return Noise((parts.AmplitudeDamping(gamma, on),))  # type: ignore[arg-type]
+    return Noise((kinds.AmplitudeDamping(gamma, on),))  # type: ignore[arg-type]
 
 
 def phase_damping(lam: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return loss of coherence by the factor sqrt(1 - lam), lam in [0, 1]; `on` and errors as in `bit_flip`."""
-    return Noise((parts.PhaseDamping(lam, on),))  # type: ignore[arg-type]
+    return Noise((kinds.PhaseDamping(lam, on),))  # type: ignore[arg-type]
 
 
 def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float]) -> Noise:
@@ -192,7 +193,7 @@ def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float]) ->
     Times in seconds; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9}, and so says where it
     acts. Raises ValueError where t2 > 2 t1, a time is negative or an instruction is unknown.
     """
-    return Noise((parts.ThermalRelaxation(t1, t2, gate_times),))  # type: ignore[arg-type]
+    return Noise((kinds.ThermalRelaxation(t1, t2, gate_times),))  # type: ignore[arg-type]
 
 
 def readout(p01: float | Sequence[Sequence[float]], p10: float | None = None) -> Noise:
@@ -203,7 +204,7 @@ def readout(p01: float | Sequence[Sequence[float]], p10: float | None = None) ->
     """
     if p10 is None and hasattr(p01, "__len__"):
         p01, p10 = checks.stochastic("readout", p01)
-    return Noise((parts.Readout(p01, p01 if p10 is None else p10),))  # type: ignore[arg-type]
+    return Noise((kinds.Readout(p01, p01 if p10 is None else p10),))  # type: ignore[arg-type]
 
 
 def overrotation(angle: float, axis: str = "x", on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
@@ -211,7 +212,7 @@ def overrotation(angle: float, axis: str = "x", on: Sequence[str] = checks.DEFAU
 
     Raises ValueError on an angle that is no number, another axis or unknown instructions.
     """
-    return Noise((parts.Overrotation(angle, axis, on),))  # type: ignore[arg-type]
+    return Noise((kinds.Overrotation(angle, axis, on),))  # type: ignore[arg-type]
 
 
 def paper(damping: float = 0.0) -> Noise:
@@ -238,7 +239,7 @@ def from_aer(model: NoiseModel) -> Noise:
 
     Raises ValueError on quantum errors on `measure`, joint readout errors, custom passes and errors of more qubits.
     """
-    return Noise((imported.read_model(model),))
+    return Noise((aer_reader.read_model(model),))
 
 
 READERS: Mapping[str, Callable[..., Part]] = MappingProxyType(
@@ -246,13 +247,13 @@ READERS: Mapping[str, Callable[..., Part]] = MappingProxyType(
         **{
             kind.kind: kind
             for kind in (
-                *(parts.BitFlip, parts.PhaseFlip, parts.Depolarizing, parts.ThermalRelaxation),
-                *(parts.Readout, parts.Overrotation),
+                *(kinds.BitFlip, kinds.PhaseFlip, kinds.Depolarizing, kinds.ThermalRelaxation),
+                *(kinds.Readout, kinds.Overrotation),
             )
         },
-        "amplitude_damping": lambda gamma, on: parts.AmplitudeDamping(gamma, on),
-        "phase_damping": lambda lam, on: parts.PhaseDamping(lam, on),
-        "aer": lambda **fields: imported.from_fields(fields),
+        "amplitude_damping": lambda gamma, on: kinds.AmplitudeDamping(gamma, on),
+        "phase_damping": lambda lam, on: kinds.PhaseDamping(lam, on),
+        "aer": lambda **fields: aer_reader.from_fields(fields),
         "chip": lambda **fields: calibration.from_fields(fields),
     }
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from noise_models.calibration import ChipNoise, GateData
 from noise_models.layout import Graph, best_line, best_ring
-from noise_models.library import Noise
+from noise_models.noise import Noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

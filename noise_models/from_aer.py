@@ -11,7 +11,7 @@ from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from noise_models import checks
 from noise_models.channels import Transfer, instruction_channels, transfer_to_kraus
-from noise_models.parts import Channels, Part, Readouts
+from noise_models.kinds import Channels, Part, Readouts
 
 Rows = tuple[tuple[float, ...], ...]
 

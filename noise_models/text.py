@@ -20,19 +20,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from noise_models import checks, library
-from noise_models.devices import CHIPS, chip, chip_name
-from noise_models.library import Noise
+from noise_models import checks, noise
+from noise_models.chips import CHIPS, chip, chip_name
+from noise_models.noise import Noise
 
 ONE_PARAMETER: Mapping[str, Callable[..., Noise]] = MappingProxyType(
     {
-        "bit-flip": library.bit_flip,
-        "phase-flip": library.phase_flip,
-        "depolarizing": library.depolarizing,
-        "amplitude-damping": library.amplitude_damping,
-        "phase-damping": library.phase_damping,
-        "overrotation": library.overrotation,
-        "readout": library.readout,
+        "bit-flip": noise.bit_flip,
+        "phase-flip": noise.phase_flip,
+        "depolarizing": noise.depolarizing,
+        "amplitude-damping": noise.amplitude_damping,
+        "phase-damping": noise.phase_damping,
+        "overrotation": noise.overrotation,
+        "readout": noise.readout,
     }
 )
 """Kinds whose first parameter is their strength."""
@@ -86,8 +86,8 @@ class Term:
             if missing:
                 raise ValueError(f"{self.name}: got no {missing[0]}, expected t1 and t2 in seconds")
             t1, t2 = given.pop("t1"), given.pop("t2")
-            return self.factor * library.thermal_relaxation(t1, t2, given)
-        function = library.paper if self.name == "paper" else ONE_PARAMETER[self.name]
+            return self.factor * noise.thermal_relaxation(t1, t2, given)
+        function = noise.paper if self.name == "paper" else ONE_PARAMETER[self.name]
         return self.factor * function(**given)
 
 

@@ -10,7 +10,7 @@ from qiskit.quantum_info import Kraus, Pauli
 from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
 
 from noise_models.channels import Matrix, Transfer, transfer_to_kraus
-from noise_models.parts import Channels, Part, Readouts
+from noise_models.kinds import Channels, Part, Readouts
 
 PAULI_PRODUCTS = {1: ["I", "X", "Y", "Z"], 2: [slow + fast for slow in "IXYZ" for fast in "IXYZ"]}
 """Labels in the order of a transfer matrix, the last qubit's Pauli first."""

@@ -28,7 +28,7 @@ from noise_models import (
     transfer_to_kraus,
 )
 from noise_models.calibration import ChipNoise, depolarizing_strength
-from noise_models.devices import BACKENDS, chip_name
+from noise_models.chips import BACKENDS, chip_name
 
 
 @pytest.fixture(scope="module")
