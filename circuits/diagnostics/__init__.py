@@ -5,7 +5,7 @@ from circuits.diagnostics.haar_divergence import Expressibility, expressibility,
 from circuits.diagnostics.jacobian_rank import EffectiveParameters, effective_parameters, weight_jacobian
 from circuits.diagnostics.meyer_wallach import Entanglement, entanglement, meyer_wallach
 from circuits.diagnostics.spectrum import FourierSpectrum, fourier_spectrum
-from circuits.engines.states import states
+from circuits.engines.lightcone.states import states
 
 __all__ = [
     "COSTS",

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
 from circuits.engines.lightcone import LightConeEngine
-from circuits.engines.states import states
-from circuits.engines.statevector import z_signs
+from circuits.engines.lightcone.states import states
+from circuits.engines.lightcone.statevector import z_signs
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:

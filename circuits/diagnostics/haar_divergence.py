@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
-from circuits.engines.states import states
+from circuits.engines.lightcone.states import states
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:

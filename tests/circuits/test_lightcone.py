@@ -12,8 +12,8 @@ from kronecker import oracle, random_angles, random_circuits
 from torch.testing import assert_close
 
 from circuits import ENTANGLERS, DataReupload, ReuploadLayer, make_engine
-from circuits.engines import lightcone
 from circuits.engines.lightcone import choose_method
+from circuits.engines.lightcone import engine as lightcone
 
 METHODS = {  # every way of evaluation, on circuits small enough for the oracle
     "closed form": DataReupload(5, 2),

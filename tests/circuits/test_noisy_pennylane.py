@@ -135,7 +135,7 @@ def test_mistakes_are_named() -> None:
 
 def test_lost_channels_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """PennyLane inserts nothing, without a word, where no condition matches: that must not pass."""
-    monkeypatch.setattr("circuits.engines.noisy_qnode.qml.add_noise", lambda qnode, model: qnode)
+    monkeypatch.setattr("circuits.engines.pennylane.noisy_qnode.qml.add_noise", lambda qnode, model: qnode)
     with pytest.raises(RuntimeError, match="inserted 0 channels"):
         PennyLaneEngine(CIRCUIT, noise=paper())
 

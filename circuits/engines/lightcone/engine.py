@@ -22,9 +22,9 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from circuits.compile import compile_circuit
-from circuits.engines import bloch, pauli_paths, two_blocks
-from circuits.engines.cone import register_expectations, state_wires, window_expectations
 from circuits.engines.heisenberg import HeisenbergPicture
+from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
+from circuits.engines.lightcone.cone import register_expectations, state_wires, window_expectations
 from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
 from noise_models import Noise

@@ -25,7 +25,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from circuits.engines.frames import AXES, data_frames, turn, weight_frames, with_idle_wires
+from circuits.engines.lightcone.frames import AXES, data_frames, turn, weight_frames, with_idle_wires
 from circuits.reupload import DataReupload
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from circuits.engines import statevector
+from circuits.engines.lightcone import statevector
 from circuits.reupload import DataReupload
 from circuits.rotations import compose, rot_spinor
 

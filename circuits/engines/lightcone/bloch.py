@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from circuits.engines.frames import AXES, turn, weight_frames
+from circuits.engines.lightcone.frames import AXES, turn, weight_frames
 from circuits.reupload import DataReupload
 
 

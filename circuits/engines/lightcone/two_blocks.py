@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from circuits.engines.bloch import neighbour_products
+from circuits.engines.lightcone.bloch import neighbour_products
 from circuits.reupload import DataReupload
 
 

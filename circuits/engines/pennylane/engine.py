@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from circuits.compile import compile_circuit
-from circuits.engines.noisy_qnode import build_noisy_qnode
+from circuits.engines.pennylane.noisy_qnode import build_noisy_qnode
 from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
 from noise_models import Noise

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from circuits.engines import statevector
+from circuits.engines.lightcone import statevector
 from circuits.reupload import DataReupload
 from circuits.rotations import Spinor, compose, half_angle_spinor, pauli_row, rot_spinor
 
