@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pennylane.exceptions import DeviceError
 
-from circuits.device import LightConeDevice
-from circuits.device.cones import find_cone, independent_parts
-from circuits.device.gates import X, Z
-from circuits.device.graph import Graph
+from circuits.pennylane_device import LightConeDevice
+from circuits.pennylane_device.cones import find_cone, independent_parts
+from circuits.pennylane_device.gates import X, Z
+from circuits.pennylane_device.graph import Graph
 
 MASK = {"X": X, "Z": Z}
 

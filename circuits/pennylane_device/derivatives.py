@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.device.execution import as_numpy, run_tape
+from circuits.pennylane_device.execution import as_numpy, run_tape
 
 
 def _with_leaves(tape: Any) -> tuple[Any, list[Tensor]]:

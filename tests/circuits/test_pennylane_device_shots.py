@@ -6,7 +6,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 
-from circuits.device import LightConeDevice
+from circuits.pennylane_device import LightConeDevice
 
 SHOTS = 20_000
 SIGMAS = 5

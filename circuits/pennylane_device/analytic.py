@@ -11,12 +11,19 @@ from pennylane.ops import Identity
 from pennylane.wires import Wires
 from torch import Tensor
 
-from circuits.device.evaluator import Evaluator, Request
-from circuits.device.graph import End
-from circuits.device.numerics import Precision
-from circuits.device.observables import DenseTerm, WordTerm, diagonalizing_operations, sentence, squared, terms
-from circuits.device.preprocess import native_operations
-from circuits.device.reads import AmplitudeRead, PauliRead, ProbabilityRead
+from circuits.pennylane_device.evaluator import Evaluator, Request
+from circuits.pennylane_device.graph import End
+from circuits.pennylane_device.numerics import Precision
+from circuits.pennylane_device.observables import (
+    DenseTerm,
+    WordTerm,
+    diagonalizing_operations,
+    sentence,
+    squared,
+    terms,
+)
+from circuits.pennylane_device.preprocess import native_operations
+from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, ProbabilityRead
 
 Values = Sequence[Tensor]
 Finish = Callable[[Values], Tensor]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from circuits.device.cones import Cone
-from circuits.device.gates import SYMMETRIC_GATES
-from circuits.device.graph import Graph
+from circuits.pennylane_device.cones import Cone
+from circuits.pennylane_device.gates import SYMMETRIC_GATES
+from circuits.pennylane_device.graph import Graph
 
 Diagonal = tuple[str, int, int]
 

@@ -11,8 +11,8 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from circuits.device.gates import FLIPS, Z, image
-from circuits.device.graph import End, Graph
+from circuits.pennylane_device.gates import FLIPS, Z, image
+from circuits.pennylane_device.graph import End, Graph
 
 Seeds = tuple[tuple[int, int], ...]
 """An observable as (track, mask of its Pauli operators there)."""

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from circuits.device.numerics import Precision
+from circuits.pennylane_device.numerics import Precision
 
 X, Y, Z = 1, 2, 4
 """A set of Pauli operators on one wire is a bit mask; the identity is always understood."""

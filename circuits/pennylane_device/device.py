@@ -23,9 +23,9 @@ from pennylane.transforms import broadcast_expand, defer_measurements
 from pennylane.transforms.core import CompilePipeline
 from torch import Tensor
 
-from circuits.device.derivatives import jacobian, vector_jacobian_product
-from circuits.device.execution import as_numpy, run_tape
-from circuits.device.preprocess import (
+from circuits.pennylane_device.derivatives import jacobian, vector_jacobian_product
+from circuits.pennylane_device.execution import as_numpy, run_tape
+from circuits.pennylane_device.preprocess import (
     NAME,
     NATIVE_GATES,
     decompose_once,

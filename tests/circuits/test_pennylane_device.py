@@ -12,7 +12,7 @@ from pennylane import numpy as pnp
 from torch.testing import assert_close
 
 from circuits import DataReupload, make_engine
-from circuits.device import LightConeDevice
+from circuits.pennylane_device import LightConeDevice
 
 VALUE, GRADIENT = 1e-10, 1e-8
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from circuits.device.gates import multiply, one_qubit_matrices, stack_angles
-from circuits.device.graph import Graph
-from circuits.device.numerics import Precision
+from circuits.pennylane_device.gates import multiply, one_qubit_matrices, stack_angles
+from circuits.pennylane_device.graph import Graph
+from circuits.pennylane_device.numerics import Precision
 
 
 class Bank:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from circuits.device.bank import Bank
-from circuits.device.gates import diagonal_exponent
-from circuits.device.program import Diagonal, Program
+from circuits.pennylane_device.bank import Bank
+from circuits.pennylane_device.gates import diagonal_exponent
+from circuits.pennylane_device.program import Diagonal, Program
 
 
 def bits(n_wires: int, wire: int, device: torch.device) -> Tensor:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from circuits.device.gates import ANY, X, Y, Z
-from circuits.device.register import bits
+from circuits.pennylane_device.gates import ANY, X, Y, Z
+from circuits.pennylane_device.register import bits
 
 _MASK = {"X": X, "Y": Y, "Z": Z}
 _QUARTER_TURNS = (1, 1j, -1, -1j)

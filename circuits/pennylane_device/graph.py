@@ -12,7 +12,7 @@ from typing import Any
 
 import pennylane as qml
 
-from circuits.device.gates import DIAGONAL_GATES, TWO_QUBIT_GATES, Spread, compose_spreads, spread
+from circuits.pennylane_device.gates import DIAGONAL_GATES, TWO_QUBIT_GATES, Spread, compose_spreads, spread
 
 _HADAMARD = qml.H(0)
 """A node knows its track, so the wire of its operation is never read."""

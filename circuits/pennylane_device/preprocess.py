@@ -20,8 +20,8 @@ from pennylane.measurements import (
 from pennylane.operation import Operation
 from pennylane.ops import Adjoint, Pow, Projector, QubitUnitary
 
-from circuits.device.gates import ONE_QUBIT_GATES, TWO_QUBIT_GATES
-from circuits.device.observables import has_variance, is_supported
+from circuits.pennylane_device.gates import ONE_QUBIT_GATES, TWO_QUBIT_GATES
+from circuits.pennylane_device.observables import has_variance, is_supported
 
 NAME = "sqnn.lightcone"
 NATIVE_GATES = ONE_QUBIT_GATES | TWO_QUBIT_GATES | {"CNOT", "SWAP", "GlobalPhase", "QubitUnitary"}

@@ -9,13 +9,13 @@ import torch
 from pennylane.exceptions import DeviceError
 from torch import Tensor
 
-from circuits.device.bank import Bank
-from circuits.device.cones import Cone, Seeds, find_cone, independent_parts, share_cones
-from circuits.device.graph import End, Graph
-from circuits.device.numerics import Precision
-from circuits.device.program import Program, layered
-from circuits.device.reads import PauliRead, Read
-from circuits.device.register import run_program
+from circuits.pennylane_device.bank import Bank
+from circuits.pennylane_device.cones import Cone, Seeds, find_cone, independent_parts, share_cones
+from circuits.pennylane_device.graph import End, Graph
+from circuits.pennylane_device.numerics import Precision
+from circuits.pennylane_device.program import Program, layered
+from circuits.pennylane_device.reads import PauliRead, Read
+from circuits.pennylane_device.register import run_program
 
 AMPLITUDES_AT_ONCE = 1 << 24
 """Cones of one shape run together up to this many amplitudes, 256 MiB in complex128."""

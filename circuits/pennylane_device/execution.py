@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.device.analytic import analytic_results
-from circuits.device.evaluator import Evaluator
-from circuits.device.graph import Graph
-from circuits.device.numerics import common_precision
-from circuits.device.sampling import sampled_results
+from circuits.pennylane_device.analytic import analytic_results
+from circuits.pennylane_device.evaluator import Evaluator
+from circuits.pennylane_device.graph import Graph
+from circuits.pennylane_device.numerics import common_precision
+from circuits.pennylane_device.sampling import sampled_results
 
 
 class _Unused(torch.autograd.Function):

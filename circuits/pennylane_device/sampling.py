@@ -18,12 +18,12 @@ from pennylane.measurements import ExpectationMP
 from pennylane.pauli import PauliWord
 from pennylane.wires import Wires
 
-from circuits.device.cones import find_cone
-from circuits.device.evaluator import Evaluator, Request
-from circuits.device.graph import End
-from circuits.device.observables import Term, WordTerm, diagonalizing_operations, sentence, terms
-from circuits.device.preprocess import native_operations
-from circuits.device.reads import ProbabilityRead
+from circuits.pennylane_device.cones import find_cone
+from circuits.pennylane_device.evaluator import Evaluator, Request
+from circuits.pennylane_device.graph import End
+from circuits.pennylane_device.observables import Term, WordTerm, diagonalizing_operations, sentence, terms
+from circuits.pennylane_device.preprocess import native_operations
+from circuits.pennylane_device.reads import ProbabilityRead
 
 Basis = dict[Any, Any]
 """For each measured wire, what distinguishes the basis it is measured in."""

@@ -1,5 +1,5 @@
 """`sqnn.lightcone`: a PennyLane device that evaluates each observable on its causal cone."""
 
-from circuits.device.lightcone import LightConeDevice
+from circuits.pennylane_device.device import LightConeDevice
 
 __all__ = ["LightConeDevice"]
