@@ -6,7 +6,7 @@ from circuits.entanglers import ENTANGLERS
 from circuits.gate import Gate
 from circuits.initial import INITIALS, initial_weights
 from circuits.layer import ReuploadLayer
-from circuits.resolve import CHIP_SHAPES, resolve_noise
+from circuits.noise import CHIP_SHAPES, resolve_noise
 from circuits.reupload import DataReupload
 
 __all__ = [

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from circuits.compile import compile_circuit
 from circuits.engines import Engine, make_engine, n_dead_turns
 from circuits.initial import initial_weights
-from circuits.resolve import resolve_noise
+from circuits.noise import resolve_noise
 from circuits.reupload import DataReupload
 from noise_models import Noise
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from circuits.drawing import draw_text
 from circuits.entanglers import Edge, edges
 from circuits.gate import Gate
+from circuits.plotting.text import draw_text
 
 
 @dataclass(frozen=True)

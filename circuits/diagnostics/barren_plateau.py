@@ -56,7 +56,7 @@ class GradientVariance:
 
     def plot(self) -> Figure:
         """Draw the variances against the number of qubits, one panel a cost, with bars of one standard error."""
-        from circuits.figure import Picture
+        from circuits.plotting import Picture
 
         figure = Picture(figsize=(5 * len(self.variance), 4), layout="constrained")
         panels = figure.subplots(1, len(self.variance), sharey=True, squeeze=False)[0]

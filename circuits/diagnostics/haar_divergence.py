@@ -34,7 +34,7 @@ class Expressibility:
 
     def plot(self) -> Figure:
         """Draw the histogram of fidelities beside the Haar distribution."""
-        from circuits.figure import Picture
+        from circuits.plotting import Picture
 
         figure = Picture(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()

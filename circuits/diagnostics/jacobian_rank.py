@@ -32,7 +32,7 @@ class EffectiveParameters:
 
     def plot(self) -> Figure:
         """Draw the singular values with the tolerance."""
-        from circuits.figure import Picture
+        from circuits.plotting import Picture
 
         figure = Picture(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()

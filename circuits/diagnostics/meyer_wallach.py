@@ -36,7 +36,7 @@ class Entanglement:
 
     def plot(self) -> Figure:
         """Draw the histogram of the values."""
-        from circuits.figure import Picture
+        from circuits.plotting import Picture
 
         figure = Picture(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()

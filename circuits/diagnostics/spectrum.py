@@ -56,7 +56,7 @@ class FourierSpectrum:
         """Draw the magnitudes, frequencies across and wires down."""
         from matplotlib.colors import LogNorm
 
-        from circuits.figure import Picture
+        from circuits.plotting import Picture
 
         figure = Picture(figsize=(6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)), layout="constrained")
         axes = figure.subplots()

@@ -27,7 +27,7 @@ def plot_conversion(frame: pd.DataFrame) -> Figure:
     """Draw the rows of a conversion study but for its ablation; the source network is a dashed line."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     figure = Picture(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()

@@ -23,7 +23,7 @@ def plot_encoders(frame: pd.DataFrame) -> Figure:
 
     The network without spiking branches stands below the others of every panel.
     """
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     variants = [variant for variant in dict.fromkeys(frame.variant) if variant != WITHOUT]
     panels = variants or [WITHOUT]

@@ -18,7 +18,7 @@ LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)))
 
 def plot_gradients(frame: pd.DataFrame) -> Figure:
     """Draw the three panels of a study's rows; lines are geometric means over the seeds, bands their range."""
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     figure = Picture(figsize=(14.5, 5), layout="constrained")
     by_circuits, by_seconds, by_initial = figure.subplots(1, 3)

@@ -27,7 +27,7 @@ def plot_layers(frame: pd.DataFrame) -> Figure:
     """
     from matplotlib.lines import Line2D
 
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     summary = summarise_layers(frame)
     variants, surrogates = list(dict.fromkeys(summary.variant)), list(dict.fromkeys(summary.surrogate))

@@ -38,7 +38,7 @@ def plot_sweep(frame: pd.DataFrame) -> Figure:
     One panel a noise and one line an engine and training noise; the intervals are those of `summarise_sweep`. The
     dotted line is the accuracy of guessing among equally likely classes.
     """
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     summary = summarise_sweep(frame)
     summary = summary.assign(line=line_names(summary))

@@ -17,7 +17,7 @@ TRAIN_COLOUR, VALIDATION_COLOUR = "#3b6ea8", "#c8553d"
 def plot_run(result: dict[str, Any], history: pd.DataFrame) -> Figure:
     """Draw loss and accuracy against epochs, and the confusion matrix of the test images in percent of each class."""
     # A Figure of its own, not pyplot's: nothing global changes, and it also draws without a screen.
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     figure = Picture(figsize=(13.5, 4.4), layout="constrained")
     loss, accuracy, confusion = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))

@@ -8,7 +8,7 @@ from kronecker import random_angles
 from matplotlib.colors import to_hex
 
 from circuits import ENTANGLERS, DataReupload, make_engine
-from circuits.cone_figure import INSIDE, plot_cone, reached
+from circuits.plotting.cone import INSIDE, plot_cone, reached
 
 
 @pytest.mark.parametrize("entangler", ENTANGLERS)

@@ -34,7 +34,7 @@ def plot_cone(circuit: DataReupload, wire: int) -> Figure:
     """Draw the circuit, time from left to right, with the gates that <Z_wire> can feel in colour."""
     from matplotlib.patches import Rectangle
 
-    from circuits.figure import Picture
+    from circuits.plotting import Picture
 
     n, felt = circuit.n_qubits, reached(circuit, wire)
     layers = _cz_columns(circuit)
