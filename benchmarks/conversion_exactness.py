@@ -31,8 +31,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.conversion import convert, prepare, verify
+from sqnn.core import write_text
 from sqnn.data import DataError, ImageData, Split, load_data
-from sqnn.files import write_text
 from sqnn.models import RetinaNet, RetinaNetConfig, create_model
 
 RESULTS = Path(__file__).parent / "results" / "conversion-exactness.csv"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from sqnn.cli.device import check_device
 from sqnn.cli.output import check_file, check_json, console
-from sqnn.files import write_text
+from sqnn.core import write_text
 
 
 class Noted(Protocol):

@@ -22,8 +22,8 @@ from sqnn.conversion import (
     score,
     verify,
 )
+from sqnn.core import ConfigError, require, require_one_of
 from sqnn.data import DATASETS, ImageData, Split
-from sqnn.models import ConfigError, require, require_one_of
 from sqnn.training import SPLITS, check_fit
 
 EXACT = METHODS[0]

@@ -10,8 +10,9 @@ import typer
 from sqnn.cli.options import given, model_options, option, read_config, with_options
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.source import open_model
+from sqnn.core import ConfigError
 from sqnn.metrics import count as count_parameters
-from sqnn.models import MODELS, ConfigError, create_model, require_circuit
+from sqnn.models import MODELS, create_model, require_circuit
 
 PANEL = "Which network"
 SHAPE_OPTIONS = [

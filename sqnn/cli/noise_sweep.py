@@ -16,6 +16,7 @@ from noise_models import KINDS
 from sqnn.cli.options import check_kinds, given, option, read_config
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import named_data
+from sqnn.core import ConfigError, whole_file, write_text
 from sqnn.data import DATASETS
 from sqnn.experiments import (
     DEFAULT_STRENGTH,
@@ -30,8 +31,6 @@ from sqnn.experiments import (
     split_names,
     strength_label,
 )
-from sqnn.files import whole_file, write_text
-from sqnn.models import ConfigError
 from sqnn.training import SPLITS, RunError, versions
 
 RUNS = Path("runs")

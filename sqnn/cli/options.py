@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from sqnn.models import MODELS, ConfigError, ModelConfig, read_yaml
+from sqnn.core import ConfigError, ModelConfig, read_yaml
+from sqnn.models import MODELS
 from sqnn.training import TrainingConfig
 
 Parameters = list[inspect.Parameter]

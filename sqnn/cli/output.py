@@ -10,9 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from sqnn.files import write_text
+from sqnn.core import ConfigError, write_text
 from sqnn.metrics import ParameterCount
-from sqnn.models import ConfigError
 from sqnn.training import RunFolder
 
 console = Console(highlight=False, soft_wrap=True)

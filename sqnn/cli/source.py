@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from sqnn.conversion import SPIKING_FORMAT, load_spiking
+from sqnn.core import require_one_of
 from sqnn.data import DATASETS, ImageData, load_data
-from sqnn.models import FORMAT, load_model, read_header, require_one_of
+from sqnn.models import FORMAT, load_model, read_header
 from sqnn.training import RunFolder
 
 

@@ -17,8 +17,8 @@ from sqnn.cli.study_conversion import conversion
 from sqnn.cli.study_encoders import encoders
 from sqnn.cli.study_layers import layers
 from sqnn.cli.study_parts import configure, fresh_folder, make_folder, records, save_figure
+from sqnn.core import write_text
 from sqnn.experiments import ALGORITHMS, GradientStudy, plot_gradients, summarise, train_student
-from sqnn.files import write_text
 from sqnn.training import versions
 
 DEFAULT = GradientStudy()

@@ -16,9 +16,9 @@ from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import open_data, open_model
 from sqnn.cli.study_parts import records, save_figure, study_folder
 from sqnn.conversion import SpikingNetwork
+from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.experiments import ConversionFolder, ConversionStudy, conversion_study, plot_conversion
-from sqnn.models import ConfigError
 from sqnn.training import versions
 
 DEFAULT = ConversionStudy()

@@ -13,10 +13,10 @@ from sqnn.cli.options import given, read_config
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import named_data
 from sqnn.cli.study_parts import configure, fresh_folder, make_folder, records, save_figure
+from sqnn.core import write_text
 from sqnn.data import DATASETS
 from sqnn.encoding import PLANE_SURROGATES, RESCALINGS
 from sqnn.experiments import ENCODED, LAYERED, LayerStudy, layer_study, plot_layers, summarise_layers
-from sqnn.files import write_text
 from sqnn.training import versions
 
 BRANCH_NAMES = {"ann": "ordinary branches", "snn": "spiking branches"}

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
+from sqnn.core import ConfigError, whole_file
 from sqnn.experiments import RowsFolder
-from sqnn.files import whole_file
-from sqnn.models import ConfigError
 from sqnn.training import RunError
 
 if TYPE_CHECKING:

@@ -20,18 +20,10 @@ from sqnn.cli.options import (
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
+from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
-from sqnn.models import (
-    MODELS,
-    ConfigError,
-    ModelFileError,
-    create_model,
-    init_weights,
-    model_class,
-    model_name,
-    read_header,
-)
+from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
 from sqnn.training import Run, TrainingConfig, fit, resume
 
 PANEL = "What to train, on what, and where to put it"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import MAX_PLANES, to_levels
 
 MAX_RATE_STEPS = 4096

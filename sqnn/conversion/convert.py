@@ -17,7 +17,8 @@ from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.operations import Role, role_of
 from sqnn.conversion.trace import describe, module_of, site_name, trace
-from sqnn.models import MODELS, model_name, require
+from sqnn.core import require
+from sqnn.models import MODELS, model_name
 
 
 def convert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 
 
 class ConversionError(ConfigError):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from sqnn.core import ConfigError, require
 from sqnn.data import Split
-from sqnn.models import ConfigError, require
 
 
 def images_of(data: Tensor | Split, batch_size: int) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sqnn.conversion.convert import convert
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import convert_rate
-from sqnn.models import ConfigError, require, require_one_of
+from sqnn.core import ConfigError, require, require_one_of
 
 EXACT = "exact"
 RATES: Mapping[str, str] = MappingProxyType({"qcfs-rate": "learned", "max": "max", "percentile": "percentile"})

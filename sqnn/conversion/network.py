@@ -16,8 +16,9 @@ from sqnn.conversion.codes import digits
 from sqnn.conversion.stepwise import require_steps, run_steps
 from sqnn.conversion.trace import laid_out
 from sqnn.conversion.watch import Watcher, source_levels
+from sqnn.core import ConfigError, ModelConfig, require_one_of
 from sqnn.encoding import check_images
-from sqnn.models import ConfigError, ModelConfig, check_batch, require_one_of
+from sqnn.models import check_batch
 
 ORDERS: tuple[str, ...] = ("layer", "step", "fused")
 """Layer by layer, step by step, and with the planes summed before every layer."""

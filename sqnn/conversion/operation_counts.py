@@ -19,8 +19,8 @@ from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.trace import module_of
+from sqnn.core import require, require_one_of
 from sqnn.data import Split
-from sqnn.models import require, require_one_of
 
 OPERATIONS: tuple[str, ...] = ("multiply_accumulates", "accumulates", "shifts", "comparisons")
 

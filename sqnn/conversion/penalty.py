@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.conversion.codes import digits, levels_of
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
 

@@ -16,7 +16,7 @@ from sqnn.conversion.kinds import plan
 from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.pools import make_pool
 from sqnn.conversion.trace import describe, module_of, trace
-from sqnn.models import ConfigError, ModelConfig, require, require_one_of
+from sqnn.core import ConfigError, ModelConfig, require, require_one_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
 DROPPED = 0.5

@@ -15,7 +15,7 @@ from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.operations import Role, call_name, role_of
 from sqnn.conversion.trace import describe, module_of, trace
-from sqnn.models import require, require_one_of
+from sqnn.core import require, require_one_of
 
 RATE_THRESHOLDS: tuple[str, ...] = ("learned", "max", "percentile")
 

@@ -21,17 +21,8 @@ from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.operations import Role, role_of
 from sqnn.conversion.rates import RATE_THRESHOLDS
 from sqnn.conversion.trace import site_name, trace
-from sqnn.models import (
-    MODELS,
-    ModelFileError,
-    build_stored,
-    class_names,
-    load_weights,
-    read_header,
-    require,
-    require_one_of,
-    write_model_file,
-)
+from sqnn.core import require, require_one_of
+from sqnn.models import MODELS, ModelFileError, build_stored, class_names, load_weights, read_header, write_model_file
 from sqnn.neurons import MAX_PLANES
 
 SPIKING_FORMAT = "sqnn-spiking-1"

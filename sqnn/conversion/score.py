@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.trace import laid_out
 from sqnn.conversion.watch import Watcher
+from sqnn.core import require
 from sqnn.data import Split
-from sqnn.models import require
 
 ROWS = 512
 """Images times time steps that go through a layer at once."""

@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.watch import Watcher
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 
 
 def run_steps(

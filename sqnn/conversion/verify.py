@@ -20,8 +20,8 @@ from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.trace import laid_out, module_of, site_name, trace
 from sqnn.conversion.watch import Watcher
+from sqnn.core import ConfigError, require
 from sqnn.data import Split
-from sqnn.models import ConfigError, require
 from sqnn.neurons import to_levels
 
 BATCH = 64

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sqnn.core import ConfigError
 from sqnn.experiments.conversion_peers import Converter, installed_converters
 from sqnn.experiments.conversion_workloads import (
     OURS,
@@ -24,7 +25,6 @@ from sqnn.experiments.conversion_workloads import (
 )
 from sqnn.experiments.hybrid_benchmark import alternating_medians
 from sqnn.experiments.peak_memory import Question, peaks_mib
-from sqnn.models import ConfigError
 from sqnn.training import keep_freed_memory
 
 Measure = Callable[[Sequence[str], ConversionSetting, str], Sequence[float | None]]

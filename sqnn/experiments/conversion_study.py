@@ -16,10 +16,10 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from sqnn.conversion import CALIBRATION_IMAGES, MAX_RATE_STEPS, METHODS, SpikingNetwork, convert, convert_by, score
+from sqnn.core import require, sweep_progress
 from sqnn.data import ImageData
 from sqnn.experiments.rows_folder import RowsFolder
-from sqnn.experiments.sweep_progress import sweep_progress
-from sqnn.models import model_name, require
+from sqnn.models import model_name
 from sqnn.training import check_fit
 
 SOURCE, ABLATION = "source", "ablation"

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.conversion import SpikingNetwork, convert, convert_rate
+from sqnn.core import require_one_of
 from sqnn.experiments.conversion_peers import Converter
-from sqnn.models import MODELS, SourceConfig, create_model, require_one_of
+from sqnn.models import MODELS, SourceConfig, create_model
 
 SOURCE, TWIN = "source", "relu twin"
 FUSED = "fused"

@@ -11,14 +11,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 
+from sqnn.core import require, sweep_progress
 from sqnn.data import ImageData
 from sqnn.encoding import PLAIN_SURROGATES, RESCALINGS
 from sqnn.experiments.encoder_rows import StudyFolder
 from sqnn.experiments.layered import ENCODED, LayeredStudy, known_names, require_count
 from sqnn.experiments.rows_folder import Row
-from sqnn.experiments.sweep_progress import sweep_progress
 from sqnn.metrics import count
-from sqnn.models import HAS8Config, model_class, require
+from sqnn.models import HAS8Config, model_class
 from sqnn.training import NotFiniteError, Run, RunFolder, TrainingConfig, fit, resume
 
 WITHOUT = "no-snn"

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from circuits import INITIALS, DataReupload, LightConeEngine, initial_weights
+from sqnn.core import ConfigError
 from sqnn.experiments.gradient_rules import ALGORITHMS, differentiate, mean_squared_error
-from sqnn.models import ConfigError
 
 TWO_PI = 2 * math.pi
 

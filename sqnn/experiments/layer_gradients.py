@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sqnn.core import ConfigError, require_one_of, sweep_progress
 from sqnn.data import ImageData, Split
 from sqnn.encoding import RESCALINGS, RunningRange
 from sqnn.experiments.gradients import geometric_mean
 from sqnn.experiments.layered import LayeredStudy, require_count
-from sqnn.experiments.sweep_progress import sweep_progress
-from sqnn.models import ConfigError, require_one_of
 
 BRANCHES = ("ann", "snn")
 

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from sqnn.core import require, require_one_of
 from sqnn.data import ImageData
 from sqnn.encoding import PLANE_SURROGATES, RESCALINGS
-from sqnn.models import MODELS, HAS8Config, create_model, require, require_one_of
+from sqnn.models import MODELS, HAS8Config, create_model
 
 LAYERED: tuple[str, ...] = tuple(
     name for name, network in MODELS.items() if issubclass(network.config_class, HAS8Config)

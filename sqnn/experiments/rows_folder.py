@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import pandas as pd
 import yaml
 
-from sqnn.files import write_text
+from sqnn.core import write_text
 from sqnn.training import RunError
 
 SETTINGS, LOCK = "settings.yaml", ".lock"

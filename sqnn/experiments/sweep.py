@@ -11,15 +11,14 @@ from typing import Any
 
 import noise_models
 from circuits import CHIP_SHAPES, ENGINES
+from sqnn.core import ConfigError, sweep_progress
 from sqnn.data import ImageData
 from sqnn.experiments.cluster import check_cluster, run_tasks
 from sqnn.experiments.sweep_cells import Cell, Task, measure, noisy_network
 from sqnn.experiments.sweep_frame import SweepFrame
 from sqnn.experiments.sweep_grid import parse_strengths, split_names
 from sqnn.experiments.sweep_networks import Subject, open_subjects
-from sqnn.experiments.sweep_progress import sweep_progress
 from sqnn.experiments.table import ResultsTable, Row, frame_of, row_key
-from sqnn.models import ConfigError
 
 DEFAULT_STRENGTH = "0:0.2:0.02"
 MAX_SEEDS = 1_000_000

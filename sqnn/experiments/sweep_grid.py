@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 
 MAX_STRENGTHS = 10_000
 """Most strengths of one sweep: a slip in a step shall not fill the memory."""

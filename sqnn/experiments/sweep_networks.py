@@ -16,19 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sqnn.core import ConfigError
 from sqnn.data import ImageData, Split
 from sqnn.experiments.threads import one_thread
 from sqnn.metrics import count
-from sqnn.models import (
-    ConfigError,
-    ModelFileError,
-    build,
-    load_model,
-    load_weights,
-    model_class,
-    model_name,
-    require_circuit,
-)
+from sqnn.models import ModelFileError, build, load_model, load_weights, model_class, model_name, require_circuit
 from sqnn.training import SPLITS, Run, RunFolder
 
 BATCH = 512

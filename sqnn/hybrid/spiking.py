@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from sqnn.memory_format import channels_last
+from sqnn.core import channels_last
 from sqnn.neurons import LIF
 
 KERNEL = 3

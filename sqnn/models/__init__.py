@@ -1,6 +1,5 @@
 """Networks by name, their configurations, and their files."""
 
-from sqnn.models.config import ConfigError, ModelConfig, option, read_yaml, require, require_one_of
 from sqnn.models.create import MODELS, build, create_model, model_class, model_name, require_circuit
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.inputs import check_batch
@@ -45,14 +44,12 @@ __all__ = [
     "VARIANTS",
     "VGG11",
     "VGG16",
-    "ConfigError",
     "HAS8Config",
     "HAS8ResNet",
     "HAS8ResNetConfig",
     "HAS8VGGConfig",
     "MobileNetV2",
     "MobileNetV2Config",
-    "ModelConfig",
     "ModelFileError",
     "ResNet18",
     "ResNet20",
@@ -76,12 +73,8 @@ __all__ = [
     "load_weights",
     "model_class",
     "model_name",
-    "option",
     "read_header",
-    "read_yaml",
-    "require",
     "require_circuit",
-    "require_one_of",
     "save_model",
     "write_model_file",
 ]

@@ -15,8 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from sqnn.files import whole_file
-from sqnn.models.config import require
+from sqnn.core import require, whole_file
 from sqnn.models.create import build, model_class, model_name
 from sqnn.neurons import QCFS
 

@@ -11,7 +11,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from sqnn.files import whole_file
+from sqnn.core import whole_file
 
 KEYS = frozenset({"state_dict", "epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers"})
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")

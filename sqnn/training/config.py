@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from sqnn.core import ConfigError, option, require, require_one_of
 from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
-from sqnn.models import ConfigError, option, require, require_one_of
 
 OPTIMIZERS: tuple[str, ...] = ("adam", "adamw", "sgd")
 MAX_LEARNING_RATE = 1e6

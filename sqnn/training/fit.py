@@ -12,10 +12,10 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
+from sqnn.core import ConfigError, write_text
 from sqnn.data import ImageData, ImageDataModule
-from sqnn.files import write_text
 from sqnn.metrics import count
-from sqnn.models import ConfigError, build, init_weights, load_weights, model_class, model_name, save_model
+from sqnn.models import build, init_weights, load_weights, model_class, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.config import TrainingConfig

@@ -11,8 +11,8 @@ import pandas as pd
 import yaml
 from torch import nn
 
+from sqnn.core import write_text
 from sqnn.data import ImageData, load_data
-from sqnn.files import write_text
 from sqnn.models import save_model
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")

@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.training.progress import progress_callback
 
 DEFAULTS: tuple[tuple[str, Any], ...] = (("accelerator", "auto"), ("devices", 1))

@@ -12,7 +12,7 @@ import pytest
 import sqnn
 from sqnn.cli import main
 from sqnn.cli.options import list_names, model_options, parse_widths, training_options
-from sqnn.models import ConfigError, ModelConfig, option
+from sqnn.core import ConfigError, ModelConfig, option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from sqnn.conversion import SpikeCode, SpikingNeuron, decode, digits, levels_of, plane_code, rate_code
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import IF, qcfs
 
 THRESHOLD = 1.7

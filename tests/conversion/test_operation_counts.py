@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.conversion import ENERGY_MODELS, OperationCount, convert, convert_rate, count_operations
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
 IMAGES = 3

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from sqnn.conversion import BitPenalty, convert, verify
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
 

@@ -14,7 +14,8 @@ from torch.testing import assert_close
 
 import sqnn
 from sqnn.conversion import ConversionError, convert, prepare, verify
-from sqnn.models import ConfigError, MobileNetV2, load_model, save_model
+from sqnn.core import ConfigError
+from sqnn.models import MobileNetV2, load_model, save_model
 from sqnn.neurons import QCFS
 
 

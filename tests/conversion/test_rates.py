@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from sqnn.conversion import ConversionError, SpikingNetwork, SpikingNeuron, convert, convert_rate, verify
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.conversion import ConversionError, convert, verify
-from sqnn.models import ConfigError, create_model
+from sqnn.core import ConfigError
+from sqnn.models import create_model
 from sqnn.neurons import QCFS
 
 

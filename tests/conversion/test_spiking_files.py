@@ -16,7 +16,8 @@ from torch import nn
 
 import sqnn
 from sqnn.conversion import SpikingNetwork, convert, convert_rate, load_spiking, prepare, save_spiking, score, verify
-from sqnn.models import ConfigError, ModelFileError
+from sqnn.core import ConfigError
+from sqnn.models import ModelFileError
 
 Converted = Callable[[nn.Module], SpikingNetwork]
 

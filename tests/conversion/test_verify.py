@@ -9,7 +9,7 @@ from convertible import digits_by_hand, draw_images, levels_by_hand, plain, rand
 from torch import Tensor, nn
 
 from sqnn.conversion import SpikingNetwork, convert, verify
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import sqnn
+from sqnn.core import ConfigError
 from sqnn.experiments import (
     EncoderCell,
     EncoderStudy,
@@ -25,7 +26,6 @@ from sqnn.experiments import (
     plot_encoders,
     summarise_encoders,
 )
-from sqnn.models import ConfigError
 from sqnn.training import Classifier, NotFiniteError, RunError
 
 TRAINING = {"epochs": 2, "batch_size": 20, "learning_rate": 0.02}

@@ -10,6 +10,7 @@ import torch
 from torch.testing import assert_close
 
 from circuits import ENTANGLERS, INITIALS, make_engine
+from sqnn.core import ConfigError
 from sqnn.experiments import (
     ALGORITHMS,
     GradientStudy,
@@ -20,7 +21,6 @@ from sqnn.experiments import (
     summarise,
     train_student,
 )
-from sqnn.models import ConfigError
 
 SMALL = GradientStudy(n_qubits=2, n_blocks=2, steps=3, seeds=2, samples=3)
 EXACT = [name for name in ALGORITHMS if name != "spsa"]

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 import sqnn
+from sqnn.core import ConfigError
 from sqnn.encoding import PLANE_SURROGATES, RunningRange
 from sqnn.experiments import LayerStudy, layer_study, measure_layers, plot_layers, summarise_layers
 from sqnn.experiments.layer_gradients import draw_batch, settle
-from sqnn.models import ConfigError
 
 SMALL = LayerStudy(width=2, hidden=(8,), images=16, seeds=2)
 LAST = 6

@@ -14,8 +14,8 @@ from sweeps import assert_same_rows
 
 import noise_models
 import sqnn
+from sqnn.core import ConfigError
 from sqnn.experiments import COLUMNS, NoiseSweep, ResultsTable, SweepError, sweep
-from sqnn.models import ConfigError
 
 HERE = {"workers": 0, "progress": False}
 """In this process, silently."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sqnn.core import ConfigError
 from sqnn.experiments import parse_strengths, split_names
-from sqnn.models import ConfigError
 
 
 @given(start=st.integers(0, 500), step=st.integers(1, 300), count=st.integers(0, 60), places=st.integers(0, 12))

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 import sqnn
-from sqnn.models import VARIANTS, ConfigError
+from sqnn.core import ConfigError
+from sqnn.models import VARIANTS
 
 SMALL = {"has8-vgg": {"width": 2, "depth": 2, "hidden": (6, 5)}, "has8-resnet": {"width": 2, "stage_blocks": 1}}
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits import DIFF_METHODS, ENTANGLERS, INITIALS
+from sqnn.core import ConfigError
 from sqnn.encoding import ENCODERS
 from sqnn.frontends import READOUTS
-from sqnn.models import ConfigError, SQDRCNNConfig
+from sqnn.models import SQDRCNNConfig
 from sqnn.neurons import RESETS, SURROGATES
 
 

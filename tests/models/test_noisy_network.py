@@ -12,7 +12,7 @@ from torch.testing import assert_close
 import sqnn
 from circuits import ReuploadLayer
 from noise_models import Noise, amplitude_damping, depolarizing, paper, readout
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 
 SIZES = {"image_size": (8, 8), "channels": (3, 5), "n_qubits": 4, "num_classes": 3, "seed": 3}
 

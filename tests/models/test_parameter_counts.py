@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 import sqnn
-from sqnn.models import ConfigError
+from sqnn.core import ConfigError
 
 
 def by_hand(c: int, widths: tuple[int, ...], n: int, blocks: int, classes: int, hidden: tuple[int, ...] = ()) -> dict:

@@ -13,7 +13,8 @@ import safetensors.torch
 import torch
 
 import sqnn
-from sqnn.models import ConfigError, ModelFileError, read_header
+from sqnn.core import ConfigError
+from sqnn.models import ModelFileError, read_header
 from sqnn.models.saving import load_weights
 
 OPTIONS = {"image_size": (8, 8), "channels": (3, 4), "n_qubits": 4, "num_classes": 3, "neuron": "lif"}

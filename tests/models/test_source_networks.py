@@ -12,7 +12,8 @@ from torch import fx, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from sqnn.models import ConfigError, VGGConfig, model_name
+from sqnn.core import ConfigError
+from sqnn.models import VGGConfig, model_name
 from sqnn.models.initial import kaiming_normal
 from sqnn.models.sizes import strides
 from sqnn.neurons import QCFS

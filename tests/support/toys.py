@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sqnn.models import ModelConfig, option
+from sqnn.core import ModelConfig, option
 from sqnn.models.initial import reset_parameters
 from sqnn.neurons import QCFS
 

@@ -13,8 +13,8 @@ import torch
 import yaml
 
 import sqnn
+from sqnn.core import ConfigError
 from sqnn.data import Split
-from sqnn.models import ConfigError
 from sqnn.training import NotFiniteError, Run, RunError, TrainingConfig, fit
 
 QUIET = {"epochs": 2, "batch_size": 32, "progress": False}

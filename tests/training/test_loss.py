@@ -15,8 +15,8 @@ from toys import register
 
 import sqnn
 from sqnn.conversion import BitPenalty
+from sqnn.core import ConfigError
 from sqnn.data import ImageDataModule
-from sqnn.models import ConfigError
 from sqnn.neurons import QCFS
 from sqnn.training import Classifier
 from sqnn.training.progress import EpochLines

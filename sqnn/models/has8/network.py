@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sqnn.core import ModelConfig, channels_last
 from sqnn.encoding import FixedRange, LearnedRange, check_images, make_decoder, make_range
 from sqnn.hybrid import (
     AnalogConv,
@@ -21,8 +22,6 @@ from sqnn.hybrid import (
     SpikingResidual,
     SpikingStack,
 )
-from sqnn.memory_format import channels_last
-from sqnn.models.config import ModelConfig
 from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.has8.plan import Layer, Stage, resnet, vgg
 from sqnn.models.has8.twins import matching_scale

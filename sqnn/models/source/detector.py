@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.models.config import ModelConfig
+from sqnn.core import ModelConfig
 from sqnn.models.sizes import half, scaled
 from sqnn.models.source.config import RetinaNetConfig
 from sqnn.models.source.network import SourceNetwork

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sqnn.core import ModelConfig, channels_last
 from sqnn.encoding import check_images
-from sqnn.memory_format import channels_last
-from sqnn.models.config import ModelConfig
 from sqnn.models.initial import kaiming_normal, reset_parameters
 from sqnn.models.inputs import check_batch
 from sqnn.models.source.config import SourceConfig

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.models.config import ModelConfig
+from sqnn.core import ModelConfig
 from sqnn.models.sizes import LARGE_IMAGE, half, scaled, strides
 from sqnn.models.source.config import PoolingConfig, ResNetConfig, SourceConfig
 from sqnn.models.source.layers import conv_norm, global_average

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from sqnn.models.config import ModelConfig
+from sqnn.core import ModelConfig
 from sqnn.models.sizes import scaled, strides
 from sqnn.models.source.config import VGGConfig
 from sqnn.models.source.layers import conv_norm, global_average

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.models.config import ModelConfig
+from sqnn.core import ModelConfig
 from sqnn.models.initial import reset_parameters
 from sqnn.models.sizes import scaled
 from sqnn.models.source.config import VisionTransformerConfig

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sqnn.memory_format import channels_last
+from sqnn.core import channels_last
 from sqnn.models import create_model
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sqnn.files import write_text
+from sqnn.core import write_text
 
 
 @pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="a system with device files")
