@@ -15,7 +15,7 @@ DISTRIBUTIONS = ("noise_models", "circuits", "sqnn")
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core"}),
     frozenset({"data", "neurons", "encoding"}),
-    frozenset({"frontends", "hybrid"}),
+    frozenset({"layers"}),
     frozenset({"models"}),
     frozenset({"conversion", "plasticity", "explain", "metrics"}),
     frozenset({"training"}),

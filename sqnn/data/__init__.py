@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqnn.data.augmentation import AUGMENTATIONS, augment
 from sqnn.data.batches import Batch
-from sqnn.data.catalogue import DATASETS
 from sqnn.data.errors import SEED_LIMIT, DataError
 from sqnn.data.files import read_images
 from sqnn.data.images import ImageData, Split
 from sqnn.data.load import load_data
 from sqnn.data.module import MAX_BATCH, ImageDataModule
+from sqnn.data.sources.catalogue import DATASETS
 
 __all__ = [
     "AUGMENTATIONS",

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sqnn.data.catalogue import DATASETS, DIGIT_NAMES, IDX_FILES, SOURCES, Source
-from sqnn.data.cifar import Records, read_archive, read_batches
-from sqnn.data.download import fetch
 from sqnn.data.errors import DataError, seed_number, whole_number
-from sqnn.data.idx import read_idx
 from sqnn.data.images import ImageData, Split
-from sqnn.data.locate import data_root, find_cifar, find_idx, search_folders
+from sqnn.data.sources.catalogue import DATASETS, DIGIT_NAMES, IDX_FILES, SOURCES, Source
+from sqnn.data.sources.cifar import Records, read_archive, read_batches
+from sqnn.data.sources.download import fetch
+from sqnn.data.sources.idx import read_idx
+from sqnn.data.sources.locate import data_root, find_cifar, find_idx, search_folders
 from sqnn.data.splitting import stratified_draw
 
 DEFAULT_VALIDATION = 5_000  # images held out of an official training set of 50,000 or 60,000

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from sqnn.data import DataError, load_data
-from sqnn.data.catalogue import IDX_FILES
-from sqnn.data.idx import read_idx
+from sqnn.data.sources.catalogue import IDX_FILES
+from sqnn.data.sources.idx import read_idx
 
 Writer = Callable[[np.ndarray], bytes]
 IMAGES = np.arange(20 * 6, dtype=np.uint8).reshape(20, 2, 3)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from sqnn.data import DATASETS, DataError, ImageData, Split, load_data
-from sqnn.data.catalogue import IDX_FILES
+from sqnn.data.sources.catalogue import IDX_FILES
 from sqnn.data.splitting import quotas, stratified_draw
 
 

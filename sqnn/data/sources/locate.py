@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pooch
 
-from sqnn.data.catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, SOURCES, Source
 from sqnn.data.errors import DataError, user_path
+from sqnn.data.sources.catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, SOURCES, Source
 
 ENVIRONMENT = "SQNN_DATA"
 

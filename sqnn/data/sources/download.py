@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pooch
 
-from sqnn.data.catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, Source
 from sqnn.data.errors import DataError, reason
-from sqnn.data.locate import ENVIRONMENT, idx_path
+from sqnn.data.sources.catalogue import CIFAR_ARCHIVE, CIFAR_FILES, CIFAR_FOLDER, IDX_FILES, Source
+from sqnn.data.sources.locate import ENVIRONMENT, idx_path
 
 
 def fetch(source: Source, folder: Path, searched: tuple[Path, ...], allowed: bool) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sqnn.data.catalogue import CIFAR_FILES, CIFAR_FOLDER
 from sqnn.data.errors import DataError, reason
+from sqnn.data.sources.catalogue import CIFAR_FILES, CIFAR_FOLDER
 
 IMAGE_SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
