@@ -17,7 +17,7 @@ from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS, DataReupload, 
 from noise_models import Noise
 from sqnn.core import ConfigError, ModelConfig, option, require, require_one_of
 from sqnn.encoding import ENCODERS, Encoder, make_encoder
-from sqnn.frontends import READOUTS, SpikingCNN
+from sqnn.layers import READOUTS, SpikingCNN
 from sqnn.models.initial import reset_parameters
 from sqnn.models.inputs import check_batch
 from sqnn.neurons import BETA_MARGIN, LIF, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES, make_neuron

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from circuits import DIFF_METHODS, ENTANGLERS, INITIALS
 from sqnn.core import ConfigError
 from sqnn.encoding import ENCODERS
-from sqnn.frontends import READOUTS
+from sqnn.layers import READOUTS
 from sqnn.models import SQDRCNNConfig
 from sqnn.neurons import RESETS, SURROGATES
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sqnn.core import ModelConfig, channels_last
 from sqnn.encoding import FixedRange, LearnedRange, check_images, make_decoder, make_range
-from sqnn.hybrid import (
+from sqnn.layers import (
     AnalogConv,
     AnalogDense,
     AnalogResidual,

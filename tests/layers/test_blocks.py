@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from sqnn.encoding import BitPlane, FixedRange, Latency, Rate, RunningRange, make_decoder
-from sqnn.hybrid import (
+from sqnn.layers import (
     AnalogConv,
     EncodeDecode,
     FusionBlock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sqnn.hybrid.encode_decode import EncodeDecode
+from sqnn.layers.encode_decode import EncodeDecode
 
 
 class FusionBlock(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from sqnn.frontends import SpikingCNN
+from sqnn.layers import SpikingCNN
 from sqnn.neurons import LIF
 
 
