@@ -1,21 +1,6 @@
 """Networks by name, their configurations, and their files."""
 
-from sqnn.models.create import MODELS, build, create_model, model_class, model_name, require_circuit
-from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
-from sqnn.models.inputs import check_batch
-from sqnn.models.saving import (
-    FORMAT,
-    ModelFileError,
-    build_stored,
-    class_names,
-    init_weights,
-    load_model,
-    load_weights,
-    read_header,
-    save_model,
-    write_model_file,
-)
-from sqnn.models.source import (
+from sqnn.models.classical import (
     ACTIVATIONS,
     VGG11,
     VGG16,
@@ -32,6 +17,21 @@ from sqnn.models.source import (
     VGGConfig,
     VisionTransformer,
     VisionTransformerConfig,
+)
+from sqnn.models.create import MODELS, build, create_model, model_class, model_name, require_circuit
+from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.inputs import check_batch
+from sqnn.models.saving import (
+    FORMAT,
+    ModelFileError,
+    build_stored,
+    class_names,
+    init_weights,
+    load_model,
+    load_weights,
+    read_header,
+    save_model,
+    write_model_file,
 )
 from sqnn.models.sqdr_cnn import SQDRCNN, SQDRCNNConfig
 

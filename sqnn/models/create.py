@@ -12,8 +12,8 @@ from torch import nn
 
 from circuits import ReuploadLayer
 from sqnn.core import ConfigError, ModelConfig
+from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
-from sqnn.models.source import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.sqdr_cnn import SQDRCNN
 
 MODELS: Mapping[str, Any] = MappingProxyType(

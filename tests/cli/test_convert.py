@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from source_networks import build, settled
+from classical_networks import build, settled
 
 import sqnn
 from sqnn.cli import main

@@ -7,9 +7,9 @@ import math
 
 import pytest
 import torch
+from classical_networks import NETWORKS, batch, build, numbers, settled
 from convertible import IMAGE, SPECS, RandomNetwork, Spec, draw_images, plain, randomise
 from hypothesis import given, settings
-from source_networks import NETWORKS, batch, build, numbers, settled
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close

@@ -6,8 +6,8 @@ import copy
 
 import pytest
 import torch
+from classical_networks import batch, build, settled
 from convertible import draw_images, randomise
-from source_networks import batch, build, settled
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close

@@ -11,7 +11,7 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
-from source_networks import CLASSIFIERS, batch, build, settled
+from classical_networks import CLASSIFIERS, batch, build, settled
 from torch import nn
 
 import sqnn

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from source_networks import build, settled
+from classical_networks import build, settled
 from torch import nn
 
 import sqnn

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import ModelConfig
+from sqnn.models.classical.config import VisionTransformerConfig
+from sqnn.models.classical.network import SourceClassifier
 from sqnn.models.initial import reset_parameters
 from sqnn.models.sizes import scaled
-from sqnn.models.source.config import VisionTransformerConfig
-from sqnn.models.source.network import SourceClassifier
 
 HEAD_WIDTH = 16
 """Channels of an attention head at width_multiplier 1."""

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import ModelConfig
+from sqnn.models.classical.config import PoolingConfig, ResNetConfig, SourceConfig
+from sqnn.models.classical.layers import conv_norm, global_average
+from sqnn.models.classical.network import SourceClassifier
 from sqnn.models.sizes import LARGE_IMAGE, half, scaled, strides
-from sqnn.models.source.config import PoolingConfig, ResNetConfig, SourceConfig
-from sqnn.models.source.layers import conv_norm, global_average
-from sqnn.models.source.network import SourceClassifier
 
 WIDTHS = (64, 128, 256, 512)
 """Channels of the stages of ResNet18 and ResNet34."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from source_networks import batch, build, numbers, settled
+from classical_networks import batch, build, numbers, settled
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close

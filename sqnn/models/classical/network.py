@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from sqnn.core import ModelConfig, channels_last
 from sqnn.encoding import check_images
+from sqnn.models.classical.config import SourceConfig
 from sqnn.models.initial import kaiming_normal, reset_parameters
 from sqnn.models.inputs import check_batch
-from sqnn.models.source.config import SourceConfig
 
 
 class SourceNetwork(nn.Module):

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import ModelConfig
+from sqnn.models.classical.config import MobileNetV2Config, SourceConfig
+from sqnn.models.classical.layers import conv_norm, global_average
+from sqnn.models.classical.network import SourceClassifier
 from sqnn.models.sizes import LARGE_IMAGE, scaled, strides
-from sqnn.models.source.config import MobileNetV2Config, SourceConfig
-from sqnn.models.source.layers import conv_norm, global_average
-from sqnn.models.source.network import SourceClassifier
 
 STEM, HEAD = 32, 1280
 """Channels of the first and of the last convolution."""

@@ -1,6 +1,6 @@
 """Ordinary networks that can be turned into spiking ones: ReLU or quantised activations, no spikes of their own."""
 
-from sqnn.models.source.config import (
+from sqnn.models.classical.config import (
     ACTIVATIONS,
     MobileNetV2Config,
     ResNetConfig,
@@ -9,12 +9,12 @@ from sqnn.models.source.config import (
     VGGConfig,
     VisionTransformerConfig,
 )
-from sqnn.models.source.detector import RetinaNet
-from sqnn.models.source.mobilenet import MobileNetV2
-from sqnn.models.source.network import SourceNetwork
-from sqnn.models.source.resnet import ResNet18, ResNet20, ResNet34
-from sqnn.models.source.vgg import VGG11, VGG16
-from sqnn.models.source.vit import VisionTransformer
+from sqnn.models.classical.detector import RetinaNet
+from sqnn.models.classical.mobilenet import MobileNetV2
+from sqnn.models.classical.network import SourceNetwork
+from sqnn.models.classical.resnet import ResNet18, ResNet20, ResNet34
+from sqnn.models.classical.vgg import VGG11, VGG16
+from sqnn.models.classical.vit import VisionTransformer
 
 __all__ = [
     "ACTIVATIONS",

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 import torch
-from source_networks import CLASSIFIERS, NETWORKS, Tracer, batch, build, numbers, settled
+from classical_networks import CLASSIFIERS, NETWORKS, Tracer, batch, build, numbers, settled
 from torch import fx, nn
 from torch.nn import functional as F
 from torch.testing import assert_close

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from sqnn.core import ModelConfig
+from sqnn.models.classical.config import VGGConfig
+from sqnn.models.classical.layers import conv_norm, global_average
+from sqnn.models.classical.network import SourceClassifier
 from sqnn.models.sizes import scaled, strides
-from sqnn.models.source.config import VGGConfig
-from sqnn.models.source.layers import conv_norm, global_average
-from sqnn.models.source.network import SourceClassifier
 
 HIDDEN = 512
 """Width of the dense layer: that of the networks trained on CIFAR, where the paper has two of 4096."""

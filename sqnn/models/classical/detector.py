@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import ModelConfig
+from sqnn.models.classical.config import RetinaNetConfig
+from sqnn.models.classical.network import SourceNetwork
+from sqnn.models.classical.resnet import WIDTHS, ResNet18, fitting_stem, residual_stages, stage_strides, stem_size
 from sqnn.models.sizes import half, scaled
-from sqnn.models.source.config import RetinaNetConfig
-from sqnn.models.source.network import SourceNetwork
-from sqnn.models.source.resnet import WIDTHS, ResNet18, fitting_stem, residual_stages, stage_strides, stem_size
 
 LEVELS = 3
 """Feature maps that the heads read: those of the last stages."""
