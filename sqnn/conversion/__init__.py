@@ -5,6 +5,7 @@ from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import MAX_RATE_STEPS, SpikeCode, digits, levels_of, plane_code, rate_code
 from sqnn.conversion.convert import convert
 from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.methods import CALIBRATION_IMAGES, METHODS, convert_by
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import SpikingNeuron, decode
@@ -12,7 +13,6 @@ from sqnn.conversion.operation_counts import ENERGY_MODELS, OPERATIONS, Operatio
 from sqnn.conversion.penalty import BitPenalty
 from sqnn.conversion.prepare import prepare
 from sqnn.conversion.rates import RATE_THRESHOLDS, convert_rate
-from sqnn.conversion.saving import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.score import Score, score
 from sqnn.conversion.verify import LayerReport, Verification, verify
 from sqnn.neurons import QCFS, THRESHOLDS, qcfs

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, fx
 
-from sqnn.conversion.watch import Watcher
+from sqnn.conversion.graph.record import Watcher
 from sqnn.core import ConfigError, ModelConfig, require
 from sqnn.encoding import check_images
 from sqnn.models import check_batch

@@ -12,11 +12,11 @@ from sqnn.conversion.biases import spread_batch_norm, spread_linear
 from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import plane_code, rate_code
 from sqnn.conversion.errors import ConversionError
-from sqnn.conversion.kinds import Kind, Plan, plan
+from sqnn.conversion.graph.carry import Kind, Plan, plan
+from sqnn.conversion.graph.roles import Role, role_of
+from sqnn.conversion.graph.trace import describe, module_of, site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
-from sqnn.conversion.operations import Role, role_of
-from sqnn.conversion.trace import describe, module_of, site_name, trace
 from sqnn.core import require
 from sqnn.models import MODELS, model_name
 

@@ -13,9 +13,9 @@ from torch.utils._pytree import tree_map
 
 from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import digits
-from sqnn.conversion.stepwise import require_steps, run_steps
-from sqnn.conversion.trace import laid_out
-from sqnn.conversion.watch import Watcher, source_levels
+from sqnn.conversion.graph.record import Watcher, source_levels
+from sqnn.conversion.graph.steps import require_steps, run_steps
+from sqnn.conversion.graph.trace import laid_out
 from sqnn.core import ConfigError, ModelConfig, require_one_of
 from sqnn.encoding import check_images
 from sqnn.models import check_batch

@@ -12,10 +12,10 @@ from torch import Tensor, fx, nn
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
 from sqnn.conversion.errors import ConversionError
-from sqnn.conversion.kinds import plan
-from sqnn.conversion.operations import Role, call_name, role_of
+from sqnn.conversion.graph.carry import plan
+from sqnn.conversion.graph.roles import Role, call_name, role_of
+from sqnn.conversion.graph.trace import describe, module_of, trace
 from sqnn.conversion.pools import make_pool
-from sqnn.conversion.trace import describe, module_of, trace
 from sqnn.core import ConfigError, ModelConfig, require, require_one_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 

@@ -11,10 +11,10 @@ from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import rate_code
 from sqnn.conversion.convert import build, learned_thresholds
 from sqnn.conversion.errors import ConversionError
-from sqnn.conversion.kinds import plan
+from sqnn.conversion.graph.carry import plan
+from sqnn.conversion.graph.roles import Role, call_name, role_of
+from sqnn.conversion.graph.trace import describe, module_of, trace
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.operations import Role, call_name, role_of
-from sqnn.conversion.trace import describe, module_of, trace
 from sqnn.core import require, require_one_of
 
 RATE_THRESHOLDS: tuple[str, ...] = ("learned", "max", "percentile")

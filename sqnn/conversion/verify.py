@@ -15,11 +15,11 @@ from torch.utils._pytree import tree_leaves
 
 from sqnn.conversion.codes import digits, levels_of
 from sqnn.conversion.convert import common_timesteps
+from sqnn.conversion.graph.carry import plan
+from sqnn.conversion.graph.record import Watcher
+from sqnn.conversion.graph.trace import laid_out, module_of, site_name, trace
 from sqnn.conversion.inputs import images_of
-from sqnn.conversion.kinds import plan
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.trace import laid_out, module_of, site_name, trace
-from sqnn.conversion.watch import Watcher
 from sqnn.core import ConfigError, require
 from sqnn.data import Split
 from sqnn.neurons import to_levels

@@ -12,7 +12,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from sqnn.conversion.trace import module_of
+from sqnn.conversion.graph.trace import module_of
 from sqnn.neurons import QCFS
 
 

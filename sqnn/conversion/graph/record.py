@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from sqnn.conversion.codes import levels_of
-from sqnn.conversion.trace import module_of, site_name
+from sqnn.conversion.graph.trace import module_of, site_name
 from sqnn.neurons import QCFS
 
 

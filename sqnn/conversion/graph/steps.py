@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from sqnn.conversion.graph.record import Watcher
 from sqnn.conversion.neuron import Decode, SpikingNeuron
-from sqnn.conversion.watch import Watcher
 from sqnn.core import ConfigError
 
 

@@ -16,11 +16,11 @@ from torch import Tensor, fx
 from sqnn.conversion.choices import Conversion
 from sqnn.conversion.codes import plane_code, rate_code
 from sqnn.conversion.convert import build, common_timesteps, fold, learned_thresholds
-from sqnn.conversion.kinds import Plan, plan
+from sqnn.conversion.graph.carry import Plan, plan
+from sqnn.conversion.graph.roles import Role, role_of
+from sqnn.conversion.graph.trace import site_name, trace
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.operations import Role, role_of
 from sqnn.conversion.rates import RATE_THRESHOLDS
-from sqnn.conversion.trace import site_name, trace
 from sqnn.core import require, require_one_of
 from sqnn.models import MODELS, ModelFileError, build_stored, class_names, load_weights, read_header, write_model_file
 from sqnn.neurons import MAX_PLANES

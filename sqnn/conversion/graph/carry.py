@@ -9,8 +9,8 @@ from typing import Any
 from torch import fx
 
 from sqnn.conversion.errors import ConversionError
-from sqnn.conversion.operations import Role, call_name, role_of, scales, touches_batch
-from sqnn.conversion.trace import describe, module_of
+from sqnn.conversion.graph.roles import Role, call_name, role_of, scales, touches_batch
+from sqnn.conversion.graph.trace import describe, module_of
 
 
 class Kind(Enum):
