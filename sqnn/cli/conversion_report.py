@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from sqnn.cli.output import console, table
-from sqnn.conversion import ENERGY_MODELS, OPERATIONS, OperationCount, Score, Verification
+from sqnn.conversion import Verification
+from sqnn.metrics import ENERGY_MODELS, OPERATIONS, OperationCount, Score
 
 PICOJOULES = 1000
 """Picojoules in a nanojoule."""

@@ -11,19 +11,10 @@ from sqnn.cli.conversion_report import operation_table, score_table, verificatio
 from sqnn.cli.mend import mending
 from sqnn.cli.output import check_file, check_json, console, write_json
 from sqnn.cli.source import model_file, open_data, open_model
-from sqnn.conversion import (
-    CALIBRATION_IMAGES,
-    METHODS,
-    ORDERS,
-    SpikingNetwork,
-    convert_by,
-    count_operations,
-    save_spiking,
-    score,
-    verify,
-)
+from sqnn.conversion import CALIBRATION_IMAGES, METHODS, ORDERS, SpikingNetwork, convert_by, save_spiking, verify
 from sqnn.core import ConfigError, require, require_one_of
 from sqnn.data import DATASETS, ImageData, Split
+from sqnn.metrics import count_operations, score
 from sqnn.training import SPLITS, check_fit
 
 EXACT = METHODS[0]

@@ -6,23 +6,24 @@ from sqnn.conversion.codes import MAX_RATE_STEPS, SpikeCode, digits, levels_of, 
 from sqnn.conversion.convert import convert
 from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
+from sqnn.conversion.graph.record import Watcher
+from sqnn.conversion.graph.roles import Role, call_name, role_of
+from sqnn.conversion.graph.trace import laid_out, module_of
+from sqnn.conversion.inputs import images_of
 from sqnn.conversion.methods import CALIBRATION_IMAGES, METHODS, convert_by
 from sqnn.conversion.network import ORDERS, SpikingNetwork
-from sqnn.conversion.neuron import SpikingNeuron, decode
-from sqnn.conversion.operation_counts import ENERGY_MODELS, OPERATIONS, OperationCount, count_operations
+from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
 from sqnn.conversion.penalty import BitPenalty
+from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.prepare import prepare
 from sqnn.conversion.rates import RATE_THRESHOLDS, convert_rate
-from sqnn.conversion.score import Score, score
 from sqnn.conversion.verify import LayerReport, Verification, verify
 from sqnn.neurons import QCFS, THRESHOLDS, qcfs
 
 __all__ = [
     "CALIBRATION_IMAGES",
-    "ENERGY_MODELS",
     "MAX_RATE_STEPS",
     "METHODS",
-    "OPERATIONS",
     "ORDERS",
     "QCFS",
     "RATE_THRESHOLDS",
@@ -31,27 +32,33 @@ __all__ = [
     "BitPenalty",
     "Conversion",
     "ConversionError",
+    "Decode",
     "LayerReport",
-    "OperationCount",
-    "Score",
+    "Role",
     "SpikeCode",
     "SpikingNetwork",
     "SpikingNeuron",
     "Verification",
+    "Watcher",
+    "call_name",
     "convert",
     "convert_by",
     "convert_rate",
-    "count_operations",
     "decode",
     "digits",
+    "images_of",
+    "laid_out",
     "levels_of",
     "load_spiking",
+    "make_pool",
+    "module_of",
     "observed_thresholds",
     "plane_code",
     "prepare",
     "qcfs",
     "rate_code",
+    "role_of",
     "save_spiking",
-    "score",
     "verify",
+    "windows_summed",
 ]

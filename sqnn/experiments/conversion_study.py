@@ -15,10 +15,11 @@ import pandas as pd
 import safetensors.torch
 from torch import Tensor, nn
 
-from sqnn.conversion import CALIBRATION_IMAGES, MAX_RATE_STEPS, METHODS, SpikingNetwork, convert, convert_by, score
+from sqnn.conversion import CALIBRATION_IMAGES, MAX_RATE_STEPS, METHODS, SpikingNetwork, convert, convert_by
 from sqnn.core import require, sweep_progress
 from sqnn.data import ImageData
 from sqnn.experiments.rows_folder import RowsFolder
+from sqnn.metrics import score
 from sqnn.models import model_name
 from sqnn.training import check_fit
 

@@ -12,7 +12,8 @@ from classical_networks import build, settled
 
 import sqnn
 from sqnn.cli import main
-from sqnn.conversion import convert, convert_rate, count_operations, load_spiking, score, verify
+from sqnn.conversion import convert, convert_rate, load_spiking, verify
+from sqnn.metrics import count_operations, score
 
 IMAGES = 30
 SIZES = {"in_channels": 1, "num_classes": 10}

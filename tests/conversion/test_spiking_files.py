@@ -15,8 +15,9 @@ from classical_networks import CLASSIFIERS, batch, build, settled
 from torch import nn
 
 import sqnn
-from sqnn.conversion import SpikingNetwork, convert, convert_rate, load_spiking, prepare, save_spiking, score, verify
+from sqnn.conversion import SpikingNetwork, convert, convert_rate, load_spiking, prepare, save_spiking, verify
 from sqnn.core import ConfigError
+from sqnn.metrics import score
 from sqnn.models import ModelFileError
 
 Converted = Callable[[nn.Module], SpikingNetwork]

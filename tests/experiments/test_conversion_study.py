@@ -13,9 +13,10 @@ from torch import nn
 
 import sqnn
 from sqnn.cli import main
-from sqnn.conversion import ConversionError, convert, convert_rate, score
+from sqnn.conversion import ConversionError, convert, convert_rate
 from sqnn.core import ConfigError
 from sqnn.experiments import ConversionFolder, ConversionStudy, conversion_study, plot_conversion
+from sqnn.metrics import score
 from sqnn.training import RunError
 
 SIZES = {"in_channels": 1, "num_classes": 10}

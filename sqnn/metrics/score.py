@@ -10,9 +10,7 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from sqnn.conversion.graph.record import Watcher
-from sqnn.conversion.graph.trace import laid_out
-from sqnn.conversion.network import SpikingNetwork
+from sqnn.conversion import SpikingNetwork, Watcher, laid_out
 from sqnn.core import require
 from sqnn.data import Split
 

@@ -11,8 +11,9 @@ from convertible import draw_images, plain, randomise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.conversion import ENERGY_MODELS, OperationCount, convert, convert_rate, count_operations
+from sqnn.conversion import convert, convert_rate
 from sqnn.core import ConfigError
+from sqnn.metrics import ENERGY_MODELS, OperationCount, count_operations
 from sqnn.neurons import QCFS
 
 IMAGES = 3

@@ -13,12 +13,18 @@ import pandas as pd
 import torch
 from torch import Tensor, fx
 
-from sqnn.conversion.graph.roles import Role, call_name, role_of
-from sqnn.conversion.graph.trace import module_of
-from sqnn.conversion.inputs import images_of
-from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.neuron import Decode, SpikingNeuron
-from sqnn.conversion.pools import make_pool, windows_summed
+from sqnn.conversion import (
+    Decode,
+    Role,
+    SpikingNetwork,
+    SpikingNeuron,
+    call_name,
+    images_of,
+    make_pool,
+    module_of,
+    role_of,
+    windows_summed,
+)
 from sqnn.core import require, require_one_of
 from sqnn.data import Split
 
