@@ -13,7 +13,6 @@ from sqnn.conversion.inputs import images_of
 from sqnn.conversion.methods import CALIBRATION_IMAGES, METHODS, convert_by
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
-from sqnn.conversion.penalty import BitPenalty
 from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.prepare import prepare
 from sqnn.conversion.rates import RATE_THRESHOLDS, convert_rate
@@ -29,7 +28,6 @@ __all__ = [
     "RATE_THRESHOLDS",
     "SPIKING_FORMAT",
     "THRESHOLDS",
-    "BitPenalty",
     "Conversion",
     "ConversionError",
     "Decode",

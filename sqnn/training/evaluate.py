@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.data import ImageData, ImageDataModule
-from sqnn.training.config import TrainingConfig
 from sqnn.training.module import EVALUATION_SEED, Classifier
 from sqnn.training.quiet import quiet
+from sqnn.training.settings import TrainingConfig
 from sqnn.training.trainer import make_trainer
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")

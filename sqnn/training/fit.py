@@ -18,12 +18,12 @@ from sqnn.metrics import count
 from sqnn.models import build, init_weights, load_weights, model_class, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
-from sqnn.training.config import TrainingConfig
 from sqnn.training.evaluate import check_fit, evaluate
 from sqnn.training.folder import RunError, RunFolder
 from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
+from sqnn.training.settings import TrainingConfig
 from sqnn.training.trainer import make_trainer
 from sqnn.training.versions import versions
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
-from sqnn.conversion import BitPenalty
 from sqnn.data import Batch
-from sqnn.training.config import TrainingConfig
+from sqnn.training.settings import TrainingConfig
+from sqnn.training.terms import BitPenalty
 
 EPOCH_STRIDE = 1_000_003
 """Distance between the seeds of two runs' epochs, so that runs of fewer epochs than this never share one."""

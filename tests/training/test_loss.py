@@ -14,11 +14,10 @@ from torch.testing import assert_close
 from toys import register
 
 import sqnn
-from sqnn.conversion import BitPenalty
 from sqnn.core import ConfigError
 from sqnn.data import ImageDataModule
 from sqnn.neurons import QCFS
-from sqnn.training import Classifier
+from sqnn.training import BitPenalty, Classifier
 from sqnn.training.progress import EpochLines
 
 ONE_STEP = {"epochs": 1, "batch_size": 1000, "progress": False, "seed": 2, "gradient_clip": 0.0}

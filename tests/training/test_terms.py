@@ -8,9 +8,10 @@ from convertible import draw_images, plain, randomise
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from sqnn.conversion import BitPenalty, convert, verify
+from sqnn.conversion import convert, verify
 from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
+from sqnn.training import BitPenalty
 
 
 def hooks(model: nn.Module) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sqnn.conversion.codes import digits, levels_of
+from sqnn.conversion import digits, levels_of
 from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
