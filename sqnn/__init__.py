@@ -8,9 +8,9 @@
 """
 
 from sqnn.data import DATASETS, ImageData, load_data, read_images
-from sqnn.experiments import NoiseSweep, ResultsTable, SweepFrame, noise_sweep
 from sqnn.metrics import ParameterCount, count
 from sqnn.models import MODELS, create_model, load_model, save_model
+from sqnn.studies import NoiseSweep, ResultsTable, SweepFrame, noise_sweep
 from sqnn.training import Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
 
 __version__ = "0.1.0"

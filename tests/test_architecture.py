@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"conversion", "plasticity"}),
     frozenset({"metrics"}),
     frozenset({"training"}),
-    frozenset({"experiments"}),
+    frozenset({"studies", "bench"}),
     frozenset({"cli"}),
 )
 """Inside sqnn: a folder imports only itself, and folders of lower layers."""

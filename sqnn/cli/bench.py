@@ -55,7 +55,7 @@ def quantum(
     sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
     """
     from circuits import DataReupload
-    from circuits.benchmark import compare
+    from sqnn.bench import compare
 
     check_bench(out, json, budget, device)
     grid = product(_numbers("qubits", qubits), _numbers("blocks", blocks), _numbers("batches", batches))
@@ -110,7 +110,7 @@ def noise(
     sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
     """
     from circuits import DataReupload, resolve_noise
-    from circuits.noisy_benchmark import compare_noisy
+    from sqnn.bench import compare_noisy
 
     check_bench(out, json, budget)
     circuit = DataReupload(qubits, blocks, entangler)

@@ -12,7 +12,7 @@ from sqnn.cli.device import machine
 from sqnn.cli.output import console, table, write_json
 
 if TYPE_CHECKING:
-    from sqnn.experiments import ConversionTiming
+    from sqnn.bench import ConversionTiming
 
 
 def conversion(
@@ -42,7 +42,7 @@ def conversion(
 
     sqnn bench conversion --model vgg11 --width-multiplier 0.25 --timesteps 8 --out table.csv
     """
-    from sqnn.experiments import ConversionSetting, compare_conversion, forward_peaks
+    from sqnn.bench import ConversionSetting, compare_conversion, forward_peaks
 
     check_bench(out, json, budget, device)
     channels, size = image_shape(data_shape)

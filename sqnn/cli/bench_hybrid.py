@@ -12,7 +12,7 @@ from sqnn.cli.device import machine
 from sqnn.cli.output import console, table, write_json
 
 if TYPE_CHECKING:
-    from sqnn.experiments import HybridTiming
+    from sqnn.bench import HybridTiming
 
 
 def hybrid(
@@ -38,7 +38,7 @@ def hybrid(
 
     sqnn bench hybrid --data-shape 3x32x32 --batch 64 --out table.csv
     """
-    from sqnn.experiments import HybridSetting, compare_hybrid, peak_mib
+    from sqnn.bench import HybridSetting, compare_hybrid, peak_mib
 
     check_bench(out, json, budget, device)
     channels, size = image_shape(data_shape)

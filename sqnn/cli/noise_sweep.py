@@ -18,7 +18,7 @@ from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import named_data
 from sqnn.core import ConfigError, whole_file, write_text
 from sqnn.data import DATASETS
-from sqnn.experiments import (
+from sqnn.studies import (
     DEFAULT_STRENGTH,
     NoiseSweep,
     ResultsTable,

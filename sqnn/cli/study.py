@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from circuits import ENTANGLERS, INITIALS
+from circuits.diagnostics.gradient_rules import ALGORITHMS
 from sqnn.cli.options import given, read_config
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.study_conversion import conversion
@@ -18,7 +19,7 @@ from sqnn.cli.study_encoders import encoders
 from sqnn.cli.study_layers import layers
 from sqnn.cli.study_parts import configure, fresh_folder, make_folder, records, save_figure
 from sqnn.core import write_text
-from sqnn.experiments import ALGORITHMS, GradientStudy, plot_gradients, summarise, train_student
+from sqnn.studies import GradientStudy, plot_gradients, summarise, train_student
 from sqnn.training import versions
 
 DEFAULT = GradientStudy()

@@ -18,7 +18,7 @@ from sqnn.cli.study_parts import records, save_figure, study_folder
 from sqnn.conversion import SpikingNetwork
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
-from sqnn.experiments import ConversionFolder, ConversionStudy, conversion_study, plot_conversion
+from sqnn.studies import ConversionFolder, ConversionStudy, conversion_study, plot_conversion
 from sqnn.training import versions
 
 DEFAULT = ConversionStudy()

@@ -16,7 +16,7 @@ from sqnn.cli.source import named_data
 from sqnn.cli.study_parts import configure, records, save_figure, study_folder
 from sqnn.data import DATASETS
 from sqnn.encoding import PLANE_SURROGATES, RESCALINGS
-from sqnn.experiments import (
+from sqnn.studies import (
     ENCODED,
     LAYERED,
     WITHOUT,

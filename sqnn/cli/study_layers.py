@@ -16,7 +16,7 @@ from sqnn.cli.study_parts import configure, fresh_folder, make_folder, records, 
 from sqnn.core import write_text
 from sqnn.data import DATASETS
 from sqnn.encoding import PLANE_SURROGATES, RESCALINGS
-from sqnn.experiments import ENCODED, LAYERED, LayerStudy, layer_study, plot_layers, summarise_layers
+from sqnn.studies import ENCODED, LAYERED, LayerStudy, layer_study, plot_layers, summarise_layers
 from sqnn.training import versions
 
 BRANCH_NAMES = {"ann": "ordinary branches", "snn": "spiking branches"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from sqnn.core import ConfigError, whole_file
-from sqnn.experiments import RowsFolder
+from sqnn.studies import RowsFolder
 from sqnn.training import RunError
 
 if TYPE_CHECKING:

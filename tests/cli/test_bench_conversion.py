@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from sqnn.bench.conversion_workloads import OURS
 from sqnn.cli import main
-from sqnn.experiments.conversion_workloads import OURS
 
 SMALL = "bench conversion --data-shape 1x8x8 --width-multiplier 0.125 --batch 2 --timesteps 2 --budget 1e-9 --no-memory"
 
@@ -41,7 +41,7 @@ def test_a_mistake_is_one_line(line: str, expected: str, tmp_path: Path, monkeyp
 
 
 def test_the_table_and_the_files_hold_the_same_rows(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("sqnn.experiments.conversion_peers.find_spec", lambda name: None)
+    monkeypatch.setattr("sqnn.bench.peers.conversion.find_spec", lambda name: None)
     out, copy = tmp_path / "new" / "rows.csv", tmp_path / "rows.json"
     assert main([*SMALL.split(), "--out", str(out), "--json", str(copy)]) == 0
     rows = json.loads(copy.read_text())

@@ -12,7 +12,8 @@ from matplotlib.image import imread
 
 import sqnn
 from sqnn.cli import main
-from sqnn.experiments import EncoderStudy, LayerStudy, encoder_study, encoder_training, layer_study, summarise_layers
+from sqnn.studies import EncoderStudy, LayerStudy, encoder_study, layer_study, summarise_layers
+from sqnn.studies.encoders import study as encoder_training
 
 TINY = ["--width", "1", "--hidden", "8"]
 LAYERS = ["study", "layers", *TINY, "--images", "8", "--seeds", "2", "--surrogates", "detached, tanh-sine"]

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from sqnn.cli import app as command_line
 from sqnn.cli.study import study
-from sqnn.experiments import GradientStudy, gradient_study
+from sqnn.studies import GradientStudy, gradient_study
 
 
 @pytest.fixture

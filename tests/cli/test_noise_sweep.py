@@ -14,7 +14,8 @@ from sweeps import assert_same_rows
 
 import sqnn
 from sqnn.cli import main
-from sqnn.experiments import ResultsTable, sweep
+from sqnn.studies import ResultsTable
+from sqnn.studies.noise_sweep import study as sweep
 
 SWEEP = ("noise-sweep", "run", "--images", "60", "--workers", "0", "--no-progress")
 SMALL = (*SWEEP, "--strength", "0,0.2")

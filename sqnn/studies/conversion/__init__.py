@@ -1,0 +1,1 @@
+"""Accuracy after conversion, by method and number of time steps."""

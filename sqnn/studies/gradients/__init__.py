@@ -1,0 +1,1 @@
+"""Differentiation rules and initialisations of the circuit on one teacher-student task."""

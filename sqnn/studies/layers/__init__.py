@@ -1,0 +1,1 @@
+"""Gradients and spikes per layer of layer-wise hybrid networks."""

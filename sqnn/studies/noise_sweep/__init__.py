@@ -1,0 +1,1 @@
+"""Accuracy under growing noise, of finished networks."""

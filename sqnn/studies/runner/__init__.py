@@ -1,0 +1,1 @@
+"""What every study runs on: one table, one folder, one cluster."""
