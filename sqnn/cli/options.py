@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from sqnn.core import ConfigError, ModelConfig, read_yaml
-from sqnn.models import MODELS
+from sqnn.core import ConfigError, read_yaml
+from sqnn.models import MODELS, ModelConfig
 from sqnn.training import TrainingConfig
 
 Parameters = list[inspect.Parameter]

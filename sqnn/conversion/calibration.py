@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, fx
 
 from sqnn.conversion.graph.record import Watcher
-from sqnn.core import ConfigError, ModelConfig, require
+from sqnn.core import ConfigError, require
 from sqnn.encoding import check_images
-from sqnn.models import check_batch
+from sqnn.models import ModelConfig, check_batch
 from sqnn.neurons import MIN_THRESHOLD
 
 PERCENTILE = 99.9

@@ -16,9 +16,9 @@ from sqnn.conversion.codes import digits
 from sqnn.conversion.graph.record import Watcher, source_levels
 from sqnn.conversion.graph.steps import require_steps, run_steps
 from sqnn.conversion.graph.trace import laid_out
-from sqnn.core import ConfigError, ModelConfig, require_one_of
+from sqnn.core import ConfigError, require_one_of
 from sqnn.encoding import check_images
-from sqnn.models import check_batch
+from sqnn.models import ModelConfig, check_batch
 
 ORDERS: tuple[str, ...] = ("layer", "step", "fused")
 """Layer by layer, step by step, and with the planes summed before every layer."""

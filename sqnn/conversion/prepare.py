@@ -16,7 +16,8 @@ from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.roles import Role, call_name, role_of
 from sqnn.conversion.graph.trace import describe, module_of, trace
 from sqnn.conversion.pools import make_pool
-from sqnn.core import ConfigError, ModelConfig, require, require_one_of
+from sqnn.core import ConfigError, require, require_one_of
+from sqnn.models import ModelConfig
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
 DROPPED = 0.5

@@ -1,13 +1,15 @@
 """What every other room stands on and no spike is known to: whole files, configurations, memory format, progress."""
 
-from sqnn.core.config import ConfigError, ModelConfig, option, read_yaml, require, require_one_of
+from sqnn.core.config import Config, ConfigError, Limits, option, require, require_one_of
 from sqnn.core.files import whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
+from sqnn.core.yaml import read_yaml
 
 __all__ = [
+    "Config",
     "ConfigError",
-    "ModelConfig",
+    "Limits",
     "channels_last",
     "channels_last_is_safe",
     "option",

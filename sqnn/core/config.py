@@ -1,66 +1,132 @@
-"""What every model configuration shares: frozen, validated, and the same after a trip through YAML."""
+"""Configurations: frozen dataclasses whose fields carry their meaning, their limits and their choices."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import types
 import typing
+from collections.abc import Collection, Iterable, Mapping
+from numbers import Integral, Real
 from typing import Any, Self
 
 import yaml
+
+from noise_models.choices import did_you_mean, unknown
+from sqnn.core.yaml import read_yaml
 
 
 class ConfigError(ValueError):
     """A setting that does not fit: one line saying which, what came and what was expected."""
 
 
-def option(default: Any, help: str) -> Any:
-    """Declare one field of a configuration, with the sentence that the command line shows for it."""
-    return dataclasses.field(default=default, metadata={"help": help})
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one value of a field may be, or each value where the field is a list; None sets no limit.
+
+    `least` and `most` belong to the values allowed, `above` and `below` do not; `among` are the names allowed.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    among: Collection[str] | None = None
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ConfigError, naming the field, unless the value or each value of a list is within the limits."""
+        if value is None:
+            return
+        if isinstance(value, tuple):
+            for item in value:
+                self.check(name, item)
+        elif self.among is not None:
+            require_one_of(name, value, self.among)
+        elif isinstance(value, int | float):
+            require(self._holds(value), name, value, self.expected(whole=isinstance(value, int)))
+
+    def _holds(self, value: float) -> bool:
+        return (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+    def expected(self, whole: bool = False) -> str:
+        """Return the limits in words: "a whole number from 1 to 30"."""
+        number = "a whole number" if whole else "a number"
+        if self.least is not None and self.most is not None:
+            return f"{number} from {_plain(self.least)} to {_plain(self.most)}"
+        parts = [
+            f"{word} {_plain(limit)}"
+            for word, limit in (
+                ("of at least", self.least),
+                ("above", self.above),
+                ("of at most" if self.above is None else "at most", self.most),
+                ("below", self.below),
+            )
+            if limit is not None
+        ]
+        return " ".join([number, " and ".join(parts)]) if parts else number
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    among: Collection[str] | None = None,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """Declare one field of a configuration: its default, the sentence that the command line shows, its limits.
+
+    The names in `among` are appended to the sentence.
+    """
+    limits = Limits(among=among, least=least, most=most, above=above, below=below)
+    text = help if among is None else f"{help}: {', '.join(among)}"
+    return dataclasses.field(default=default, metadata={"help": text, "limits": limits})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Base of the model configurations; `data_fields` are filled in from the data, not by hand."""
+class Config:
+    """Base of all configurations: each field is coerced to its type and checked against its limits.
 
-    data_fields: typing.ClassVar[tuple[str, ...]] = ("in_channels", "image_size", "num_classes")
-
-    in_channels: int = option(1, "channels of an input image")
-    image_size: tuple[int, int] = option((28, 28), "height and width of an input image in pixels")
-    num_classes: int = option(10, "number of classes")
+    Subclasses put the rules between fields into `validate`. Raises ConfigError naming the field.
+    """
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value = _fit(field.name, getattr(self, field.name), hints[field.name])
+            limits = field.metadata.get("limits")
+            if limits is not None:
+                limits.check(field.name, value)
             object.__setattr__(self, field.name, value)
         self.validate()
 
     def validate(self) -> None:
         """Raise ConfigError where the values of the fields do not go together."""
-        require(self.in_channels >= 1, "in_channels", self.in_channels, "at least 1")
-        require(min(self.image_size) >= 1, "image_size", self.image_size, "positive height and width")
-        require(self.num_classes >= 2, "num_classes", self.num_classes, "at least 2")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, tuples as lists."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(self).items()
-        }
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def to_yaml(self) -> str:
         """Return the fields as YAML text that `from_yaml` reads back."""
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Build from plain values; ConfigError names an unknown field and the known ones."""
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
-                raise ConfigError(f"{name}: {cls.__name__} has no such field; it has {', '.join(known)}")
+                near = did_you_mean(name, known)
+                raise ConfigError(f"{name}: {cls.__name__} has no such field; it has {', '.join(known)}{near}")
         return cls(**values)
 
     @classmethod
@@ -75,42 +141,17 @@ class ModelConfig:
         return cls.from_dict(values)
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain values only; 1e-3 is a number, and 0:2:0.5 is no number of base sixty, as YAML 1.1 has it."""
-
-
-# The loader's own table: SafeLoader keeps its.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":int", ":float"))]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"""^[-+]?( ([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)? | [0-9]+[eE][-+]?[0-9]+ | \.(inf|Inf|INF) )$
-        | ^\.(nan|NaN|NAN)$""",
-        re.VERBOSE,
-    ),
-    list("-+0123456789."),
-)
-
-
-def read_yaml(text: str) -> Any:
-    """Return the plain values that YAML text stands for; yaml.YAMLError where it is none."""
-    return yaml.load(text, _Loader)
-
-
 def require(holds: bool, name: str, value: object, expected: str) -> None:
     """Raise ConfigError in the house's one form unless the condition holds."""
     if not holds:
         raise ConfigError(f"{name}: got {value!r}, expected {expected}")
 
 
-def require_one_of(name: str, value: str, valid: typing.Iterable[str]) -> None:
+def require_one_of(name: str, value: object, valid: Iterable[str]) -> None:
     """Raise ConfigError listing the valid names unless `value` is among them."""
     names = tuple(valid)
-    require(value in names, name, value, f"one of {', '.join(names)}")
+    if value not in names:
+        raise ConfigError(unknown(name, value, names))
 
 
 def _fit(name: str, value: Any, hint: Any) -> Any:
@@ -126,12 +167,18 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
             return tuple(_fit(name, item, args[0]) for item in value)
         require(len(value) == len(args), name, value, f"{len(args)} values")
         return tuple(_fit(name, item, arg) for item, arg in zip(value, args, strict=True))
+    if hint is Any:
+        return value
     if hint is float:
-        require(isinstance(value, int | float) and not isinstance(value, bool), name, value, "a number")
+        require(isinstance(value, Real) and not isinstance(value, bool), name, value, "a number")
         require(math.isfinite(value), name, value, "a finite number")
         return float(value)
     if hint is int:
-        require(isinstance(value, int) and not isinstance(value, bool), name, value, "a whole number")
-        return value
+        require(isinstance(value, Integral) and not isinstance(value, bool), name, value, "a whole number")
+        return int(value)
     require(isinstance(value, hint), name, value, {bool: "true or false", str: "a name"}.get(hint, hint.__name__))
     return value
+
+
+def _plain(limit: float) -> str:
+    return f"{limit:,}" if isinstance(limit, int) else f"{limit:g}"

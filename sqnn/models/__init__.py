@@ -1,5 +1,6 @@
 """Networks by name, their configurations, and their files."""
 
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical import (
     ACTIVATIONS,
     VGG11,
@@ -50,6 +51,7 @@ __all__ = [
     "HAS8VGGConfig",
     "MobileNetV2",
     "MobileNetV2Config",
+    "ModelConfig",
     "ModelFileError",
     "ResNet18",
     "ResNet20",

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from circuits import ReuploadLayer
-from sqnn.core import ConfigError, ModelConfig
+from sqnn.core import ConfigError
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
 from sqnn.models.sqdr_cnn import SQDRCNN

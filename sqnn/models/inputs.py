@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqnn.core import ModelConfig
+from sqnn.models.base import ModelConfig
 
 
 def check_batch(images: object, config: ModelConfig, dtype: torch.dtype, least: int = 0) -> None:

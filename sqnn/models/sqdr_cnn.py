@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS, DataReupload, ReuploadLayer, resolve_noise
 from noise_models import Noise
-from sqnn.core import ConfigError, ModelConfig, option, require, require_one_of
+from sqnn.core import ConfigError, option, require, require_one_of
 from sqnn.encoding import ENCODERS, Encoder, make_encoder
 from sqnn.layers import READOUTS, SpikingCNN
+from sqnn.models.base import ModelConfig
 from sqnn.models.initial import reset_parameters
 from sqnn.models.inputs import check_batch
 from sqnn.neurons import BETA_MARGIN, LIF, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES, make_neuron

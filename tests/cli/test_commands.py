@@ -21,7 +21,7 @@ from torch.testing import assert_close
 
 import sqnn
 from sqnn.cli import main
-from sqnn.core import ModelConfig
+from sqnn.models import ModelConfig
 from sqnn.training import Classifier, TrainingConfig
 
 SMALL = ("--channels", "2,3", "--n-qubits", "3", "--epochs", "1", "--no-progress")

@@ -12,7 +12,8 @@ import pytest
 import sqnn
 from sqnn.cli import main
 from sqnn.cli.options import list_names, model_options, parse_widths, training_options
-from sqnn.core import ConfigError, ModelConfig, option
+from sqnn.core import ConfigError, option
+from sqnn.models import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

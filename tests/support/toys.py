@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ModelConfig, option
+from sqnn.core import option
+from sqnn.models import ModelConfig
 from sqnn.models.initial import reset_parameters
 from sqnn.neurons import QCFS
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError
-from sqnn.core import ModelConfig, channels_last_is_safe
-from sqnn.models import MODELS, SourceNetwork
+from sqnn.core import channels_last_is_safe
+from sqnn.models import MODELS, ModelConfig, SourceNetwork
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"

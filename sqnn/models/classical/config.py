@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from sqnn.core import ModelConfig, option, require, require_one_of
+from sqnn.core import option, require, require_one_of
+from sqnn.models.base import ModelConfig
 from sqnn.models.sizes import MIN_SIZE
 from sqnn.neurons import INITIAL_THRESHOLD, MAX_PLANES, MIN_THRESHOLD, QCFS, THRESHOLDS
 

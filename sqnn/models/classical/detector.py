@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ModelConfig
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical.config import RetinaNetConfig
 from sqnn.models.classical.network import SourceNetwork
 from sqnn.models.classical.resnet import WIDTHS, ResNet18, fitting_stem, residual_stages, stage_strides, stem_size

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ModelConfig, channels_last
+from sqnn.core import channels_last
 from sqnn.encoding import check_images
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical.config import SourceConfig
 from sqnn.models.initial import kaiming_normal, reset_parameters
 from sqnn.models.inputs import check_batch

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ModelConfig
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical.config import PoolingConfig, ResNetConfig, SourceConfig
 from sqnn.models.classical.layers import conv_norm, global_average
 from sqnn.models.classical.network import SourceClassifier

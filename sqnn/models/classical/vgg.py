@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from sqnn.core import ModelConfig
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical.config import VGGConfig
 from sqnn.models.classical.layers import conv_norm, global_average
 from sqnn.models.classical.network import SourceClassifier

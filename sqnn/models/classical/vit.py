@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ModelConfig
+from sqnn.models.base import ModelConfig
 from sqnn.models.classical.config import VisionTransformerConfig
 from sqnn.models.classical.network import SourceClassifier
 from sqnn.models.initial import reset_parameters

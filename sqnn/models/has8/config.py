@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from sqnn.core import ModelConfig, option, require, require_one_of
+from sqnn.core import option, require, require_one_of
 from sqnn.encoding import (
     DECODERS,
     ENCODERS,
@@ -21,6 +21,7 @@ from sqnn.encoding import (
     TanhSine,
     make_encoder,
 )
+from sqnn.models.base import ModelConfig
 from sqnn.models.sizes import MIN_SIZE
 from sqnn.neurons import BETA_MARGIN, MIN_THRESHOLD, NEURONS, RESETS, SURROGATES
 

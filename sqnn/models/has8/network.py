@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ModelConfig, channels_last
+from sqnn.core import channels_last
 from sqnn.encoding import FixedRange, LearnedRange, check_images, make_decoder, make_range
 from sqnn.layers import (
     AnalogConv,
@@ -22,6 +22,7 @@ from sqnn.layers import (
     SpikingResidual,
     SpikingStack,
 )
+from sqnn.models.base import ModelConfig
 from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.has8.plan import Layer, Stage, resnet, vgg
 from sqnn.models.has8.twins import matching_scale
