@@ -186,11 +186,11 @@ def test_names_and_classes_belong_together() -> None:
     assert model_name(small()) == "sqdr-cnn"
     assert model_class("sqdr-cnn") is type(small())
     assert same_weights(build("sqdr-cnn", small(seed=5).config, seed=5).double(), small(seed=5))
-    with pytest.raises(sqnn.models.ConfigError, match="model: got 'mlp', expected one of sqdr-cnn"):
+    with pytest.raises(sqnn.core.ConfigError, match="model: got 'mlp', expected one of sqdr-cnn"):
         sqnn.create_model("mlp")
-    with pytest.raises(sqnn.models.ConfigError, match=r"model: got \['sqdr-cnn'\], expected one of"):
+    with pytest.raises(sqnn.core.ConfigError, match=r"model: got \['sqdr-cnn'\], expected one of"):
         sqnn.create_model(["sqdr-cnn"])  # type: ignore[arg-type]
-    with pytest.raises(sqnn.models.ConfigError, match="model: Linear is not one of sqdr-cnn"):
+    with pytest.raises(sqnn.core.ConfigError, match="model: Linear is not one of sqdr-cnn"):
         model_name(nn.Linear(1, 1))
 
 
@@ -198,7 +198,7 @@ def test_the_data_give_the_shape() -> None:
     data = sqnn.load_data("digits")
     config = sqnn.create_model("sqdr-cnn", data).config
     assert (config.in_channels, config.image_size, config.num_classes) == (1, (8, 8), 10)
-    with pytest.raises(sqnn.models.ConfigError, match=r"image_size: is taken from the data \(\(8, 8\)\)"):
+    with pytest.raises(sqnn.core.ConfigError, match=r"image_size: is taken from the data \(\(8, 8\)\)"):
         sqnn.create_model("sqdr-cnn", data, image_size=(28, 28))
 
 
