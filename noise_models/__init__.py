@@ -1,5 +1,6 @@
-"""Noise: named models, calibrated chips and Qiskit Aer models, what they mean as channels, and how to undo them."""
+"""Noise: named kinds, calibrated chips and Qiskit Aer models, the channels they mean, and how to undo them."""
 
+from noise_models import noise
 from noise_models.channels import (
     InstructionNoise,
     gate_channel,
@@ -12,48 +13,31 @@ from noise_models.channels import (
     transfer_to_kraus,
 )
 from noise_models.chips import CHIPS, chip
+from noise_models.choices import Choices, did_you_mean, unknown
 from noise_models.mitigation import invert_readout, zero_noise
-from noise_models.noise import (
-    Noise,
-    amplitude_damping,
-    bit_flip,
-    depolarizing,
-    from_aer,
-    overrotation,
-    paper,
-    phase_damping,
-    phase_flip,
-    readout,
-    thermal_relaxation,
-)
-from noise_models.text import KINDS, at_strength, parse_noise
+from noise_models.noise import *  # noqa: F403 - Noise and one constructor per kind, listed there once
+from noise_models.text import KINDS, at_strength, parse_noise, strength_label
 
 __all__ = [
+    *noise.__all__,
     "CHIPS",
     "KINDS",
+    "Choices",
     "InstructionNoise",
-    "Noise",
-    "amplitude_damping",
     "at_strength",
-    "bit_flip",
     "chip",
-    "depolarizing",
-    "from_aer",
+    "did_you_mean",
     "gate_channel",
     "instruction_channels",
     "invert_readout",
     "kraus_operators",
     "kraus_to_transfer",
-    "overrotation",
-    "paper",
     "parse_noise",
     "pauli_transfer_matrix",
-    "phase_damping",
-    "phase_flip",
-    "readout",
     "readout_line",
     "readout_matrix",
-    "thermal_relaxation",
+    "strength_label",
     "transfer_to_kraus",
+    "unknown",
     "zero_noise",
 ]

@@ -1,16 +1,17 @@
-"""A calibrated chip's noise: what was measured on the chosen qubits, and the channels that follow from it."""
+"""The noise of a calibrated chip: what was measured on the chosen qubits, and the channels that follow from it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from noise_models import checks
-from noise_models.channels import Transfer
-from noise_models.kinds import Channels, Part, Readouts, damping_transfer
+from noise_models.channels import Transfer, damping_transfer
+from noise_models.part import Channels, Part, Readouts
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,6 @@ class ChipNoise(Part):
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        """Gate instructions on which noise is declared."""
         return tuple(dict.fromkeys(gate.name for gate in self.gates))
 
     @property
@@ -91,25 +91,59 @@ class ChipNoise(Part):
         return frozenset((min(gate.wires), max(gate.wires)) for gate in self.gates if len(gate.wires) == 2)
 
     def channels(self) -> Channels:
-        """Return the channels after instructions."""
         return {(gate.name, gate.wires): self._transfer(gate) for gate in self.gates}
 
     def readouts(self) -> Readouts:
-        """Return the readout errors."""
-        found: Readouts = {}
-        for wire, (p01, p10) in enumerate(self.readout):
-            up, down = self.factor * p01, self.factor * p10
-            found[wire] = np.array([[1 - up, up], [down, 1 - down]])
-        return found
+        return {wire: np.array([[1 - up, up], [down, 1 - down]]) for wire, (up, down) in enumerate(self._misreadings())}
 
-    def scaled(self, factor: float) -> Part:
-        """Return this noise at `factor` times its strength."""
+    def scaled(self, factor: float) -> Self:
         return replace(self, factor=self.factor * factor)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
+    def summary(self) -> dict[str, str]:
+        """Return what was measured, errors at the strength of this noise, times as they were calibrated."""
+        errors = {
+            f"{size}-qubit error": [self.factor * g.error for g in self.gates if len(g.wires) == n and g.name != "rz"]
+            for n, size in ((1, "one"), (2, "two"))
+        }
+        errors["readout error"] = [rate for pair in self._misreadings() for rate in pair]
+        times = {"T1": self.t1, "T2": self.t2}
+        return {
+            "chip": self.name if self.factor == 1 else f"{self.name} * {self.factor:g}",
+            "qubits": ", ".join(map(str, self.qubits)),
+            "calibrated": self.date,
+            **{f"mean {name}": f"{np.mean(values):.2e}" for name, values in errors.items() if values},
+            **{f"mean {name}": f"{1e6 * np.mean(values):.1f} µs" for name, values in times.items()},
+        }
+
+    def to_json(self) -> dict[str, object]:
         gates = [(gate.name, gate.wires, gate.error, gate.duration) for gate in self.gates]
         return {**super().to_json(), "gates": gates}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        gates = tuple(
+            GateData(
+                str(name),
+                tuple(checks.whole("wires", wire) for wire in wires),
+                checks.number("error", error),
+                checks.number("duration", duration),
+            )
+            for name, wires, error, duration in fields["gates"]
+        )
+        return cls(
+            name=str(fields["name"]),
+            date=str(fields["date"]),
+            qubits=tuple(checks.whole("qubits", qubit) for qubit in fields["qubits"]),
+            gate_names=checks.instructions("gate_names", fields["gate_names"]),
+            t1=tuple(checks.number("t1", time) for time in fields["t1"]),
+            t2=tuple(checks.number("t2", time) for time in fields["t2"]),
+            readout=tuple((checks.number("p01", p01), checks.number("p10", p10)) for p01, p10 in fields["readout"]),
+            gates=gates,
+            factor=fields["factor"],
+        )
+
+    def _misreadings(self) -> list[tuple[float, float]]:
+        return [(self.factor * p01, self.factor * p10) for p01, p10 in self.readout]
 
     def _transfer(self, gate: GateData) -> Transfer:
         relaxation: Transfer = np.ones((1, 1))
@@ -133,27 +167,3 @@ def depolarizing_strength(error: float, relaxation: Transfer) -> float:
         return 0.0
     excess = min(error, d / (d + 1)) - (1 - fidelity)
     return float(min(d * excess / (d * fidelity - 1), d**2 / (d**2 - 1)))
-
-
-def from_fields(fields: dict[str, Any]) -> ChipNoise:
-    """Return the noise that `ChipNoise.to_json` wrote."""
-    gates = tuple(
-        GateData(
-            str(name),
-            tuple(checks.whole("wires", wire) for wire in wires),
-            checks.number("error", error),
-            checks.number("duration", duration),
-        )
-        for name, wires, error, duration in fields["gates"]
-    )
-    return ChipNoise(
-        name=str(fields["name"]),
-        date=str(fields["date"]),
-        qubits=tuple(checks.whole("qubits", qubit) for qubit in fields["qubits"]),
-        gate_names=checks.instructions("gate_names", fields["gate_names"]),
-        t1=tuple(checks.number("t1", time) for time in fields["t1"]),
-        t2=tuple(checks.number("t2", time) for time in fields["t2"]),
-        readout=tuple((checks.number("p01", p01), checks.number("p10", p10)) for p01, p10 in fields["readout"]),
-        gates=gates,
-        factor=fields["factor"],
-    )

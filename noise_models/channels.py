@@ -1,22 +1,21 @@
-"""What an Aer noise model does, as channels: Kraus operators and Pauli transfer matrices per instruction and wire."""
+"""Channels: Pauli transfer matrices, Kraus operators, and both read from an Aer noise model by instruction and wire."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.quantum_info import PTM, SuperOp
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    from qiskit.circuit import Operation, QuantumCircuit
     from qiskit_aer.noise import NoiseModel, QuantumError
 
 Matrix = NDArray[np.complex128]
-Transfer = NDArray[np.floating[Any]]
+Transfer = NDArray[np.floating]
 
 PAULIS: tuple[Matrix, ...] = (
     np.eye(2, dtype=complex),
@@ -48,13 +47,13 @@ def instruction_channels(noise_model: NoiseModel) -> list[InstructionNoise]:
 
     Readout errors act on classical bits and are not listed.
     """
-    found = []
+    channels = []
     for name, error in noise_model._default_quantum_errors.items():
-        found.append(InstructionNoise(name, None, pauli_transfer_matrix(error)))
+        channels.append(InstructionNoise(name, None, pauli_transfer_matrix(error)))
     for name, local in noise_model._local_quantum_errors.items():
         for qubits, error in local.items():
-            found.append(InstructionNoise(name, tuple(qubits), pauli_transfer_matrix(error)))
-    return found
+            channels.append(InstructionNoise(name, tuple(qubits), pauli_transfer_matrix(error)))
+    return channels
 
 
 def gate_channel(noise_model: NoiseModel, name: str, qubits: Sequence[int]) -> Transfer | None:
@@ -67,7 +66,7 @@ def gate_channel(noise_model: NoiseModel, name: str, qubits: Sequence[int]) -> T
     return None if error is None else pauli_transfer_matrix(error)
 
 
-def readout_line(matrix: NDArray[np.floating[Any]]) -> tuple[float, float]:
+def readout_line(matrix: Transfer) -> tuple[float, float]:
     """Return bias and slope of <Z> -> bias + slope <Z> for P(read j | true i): p10 - p01 and 1 - p01 - p10."""
     p01, p10 = float(matrix[0, 1]), float(matrix[1, 0])
     return p10 - p01, 1 - p01 - p10
@@ -105,8 +104,8 @@ def transfer_to_kraus(transfer: Transfer) -> list[Matrix]:
     values, vectors = np.linalg.eigh(choi)
     if values[0] < -1e-8:
         raise ValueError(f"transfer: got a Choi matrix with eigenvalue {values[0]:.3g}, expected none below 0")
-    kept = values > ROUNDING
-    return [np.sqrt(v) * w.reshape(d, d).T for v, w in zip(values[kept], vectors.T[kept], strict=True)]
+    large = values > ROUNDING
+    return [np.sqrt(v) * w.reshape(d, d).T for v, w in zip(values[large], vectors.T[large], strict=True)]
 
 
 def kraus_to_transfer(operators: Sequence[Matrix]) -> Transfer:
@@ -115,6 +114,13 @@ def kraus_to_transfer(operators: Sequence[Matrix]) -> Transfer:
     paulis = pauli_matrices(kraus.shape[1] ** 2)
     moved = np.einsum("nab,kbc,ndc->kad", kraus, paulis, kraus.conj(), optimize=True)
     return np.real(np.einsum("jda,kad->jk", paulis, moved, optimize=True)) / kraus.shape[1]
+
+
+def damping_transfer(coherence: float, population: float) -> Transfer:
+    """Return the transfer matrix [4, 4] that keeps these fractions of the coherence and of the population of |1>."""
+    transfer = np.diag([1.0, coherence, coherence, population])
+    transfer[3, 0] = 1 - population
+    return transfer
 
 
 def pauli_matrices(count: int) -> NDArray[np.complex128]:
@@ -128,7 +134,7 @@ def pauli_matrices(count: int) -> NDArray[np.complex128]:
 def _circuit_transfer(circuit: QuantumCircuit, n_qubits: int) -> Transfer:
     """Return the transfer matrix of one term of an error: Qiskit's own way costs a millisecond, and a chip has 10^4."""
     if n_qubits > 2:
-        return np.real(PTM(SuperOp(circuit)).data)
+        return _qiskit_transfer(circuit)
     total = np.eye(4**n_qubits)
     for step in circuit.data:
         wires = [circuit.find_bit(qubit).index for qubit in step.qubits]
@@ -151,7 +157,7 @@ _SIGNS: NDArray[np.float64] = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1,
 _RESET: Transfer = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]], dtype=float)
 
 
-def _operation_transfer(operation) -> Transfer:  # type: ignore[no-untyped-def]
+def _operation_transfer(operation: Operation) -> Transfer:
     """Return the transfer matrix of one instruction on its own qubits."""
     if operation.name == "reset":
         return _RESET
@@ -159,6 +165,13 @@ def _operation_transfer(operation) -> Transfer:  # type: ignore[no-untyped-def]
         return np.diag(_SIGNS["ixyz".index(operation.name)])
     if operation.name == "kraus":
         return kraus_to_transfer([np.asarray(matrix) for matrix in operation.params])
+    return _qiskit_transfer(operation)
+
+
+def _qiskit_transfer(operation: Operation | QuantumCircuit) -> Transfer:
+    # Imported here: Qiskit takes a second, and most noise is never read from its models.
+    from qiskit.quantum_info import PTM, SuperOp
+
     return np.real(PTM(SuperOp(operation)).data)
 
 

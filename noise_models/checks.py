@@ -1,14 +1,14 @@
-"""The physics a noise must obey, each broken rule told in one line."""
+"""Checks of the values that noise is made of: each returns the value in its one form, or raises ValueError."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable
-from numbers import Real
-from typing import Any
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 BASES: tuple[tuple[str, ...], ...] = (
     ("u", "cz", "id"),
@@ -16,7 +16,7 @@ BASES: tuple[tuple[str, ...], ...] = (
     ("rz", "sx", "x", "cx", "id"),
     ("u", "cx", "id"),
 )
-"""Instruction names a circuit can be written in: the re-upload circuit's own first, then those of chips."""
+"""Instruction names that a circuit can be written in: the re-upload circuit's own first, then those of chips."""
 GATES: tuple[str, ...] = ("u", "rz", "sx", "x", "cz", "cx", "id")
 TWO_QUBIT: tuple[str, ...] = ("cz", "cx")
 DEFAULT_ON: tuple[str, ...] = ("u", "cz")
@@ -27,49 +27,54 @@ def number(name: str, value: object, expected: str = "a number") -> float:
     if isinstance(value, Real) and not isinstance(value, bool):
         # A whole number can be too large for a float.
         with contextlib.suppress(OverflowError):
-            found = float(value)
-            if math.isfinite(found):
-                return found
+            if math.isfinite(value):
+                return float(value)
     raise ValueError(f"{name}: got {value!r}, expected {expected}")
 
 
-def whole(name: str, value: object) -> int:
-    """Return a whole number of at least 0, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least 0")
-    return value
+def whole(name: str, value: object, least: int = 0) -> int:
+    """Return a whole number of at least `least`, or raise ValueError."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {least}")
+    return int(value)
 
 
 def probability(name: str, value: object) -> float:
     """Return a probability as a float, or raise ValueError."""
-    expected = "a probability in [0, 1]"
-    found = number(name, value, expected)
-    if not 0 <= found <= 1:
-        raise ValueError(f"{name}: got {found!r}, expected {expected}")
-    return found
+    return _within(name, value, "a probability in [0, 1]", most=1)
 
 
 def seconds(name: str, value: object, *, zero: bool = False) -> float:
-    """Return a time in seconds as a float, or raise ValueError; `zero` allows none at all."""
-    expected = f"a {'time of at least 0' if zero else 'positive time'} in seconds"
-    found = number(name, value, expected)
-    if found < 0 or (found == 0 and not zero):
-        raise ValueError(f"{name}: got {found!r}, expected {expected}")
-    return found
+    """Return a time in seconds as a float, or raise ValueError; `zero` allows 0."""
+    if zero:
+        return _within(name, value, "a time of at least 0 in seconds")
+    return _within(name, value, "a positive time in seconds", above=0)
 
 
 def strength(name: str, value: object) -> float:
     """Return a factor that noise is multiplied by as a float, or raise ValueError."""
-    expected = "a number of at least 0"
-    found = number(name, value, expected)
-    if found < 0:
-        raise ValueError(f"{name}: got {found!r}, expected {expected}")
-    return found
+    return _within(name, value, "a number of at least 0")
+
+
+def _within(name: str, value: object, expected: str, most: float = math.inf, above: float = -math.inf) -> float:
+    result = number(name, value, expected)
+    if not (0 <= result <= most and result > above):
+        raise ValueError(f"{name}: got {result!r}, expected {expected}")
+    return result
+
+
+def durations(name: str, value: object) -> tuple[tuple[str, float], ...]:
+    """Return (instruction, seconds) in one fixed order, from a mapping or such pairs, or raise ValueError."""
+    times = dict(value) if isinstance(value, tuple) else value
+    if not isinstance(times, Mapping):
+        raise ValueError(f"{name}: got {times!r}, expected seconds by instruction, such as {{'u': 35e-9}}")
+    names = instructions(name, tuple(times))
+    return tuple((item, seconds(f"{name}[{item!r}]", times[item], zero=True)) for item in names)
 
 
 def instructions(name: str, value: object) -> tuple[str, ...]:
     """Return instruction names in one fixed order without repeats, or raise ValueError."""
-    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
+    names: tuple[str, ...] = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
     valid = ", ".join(BASES[0])
     for item in names:
         if item not in GATES:
@@ -81,7 +86,7 @@ def instructions(name: str, value: object) -> tuple[str, ...]:
 
 
 def together(name: str, names: tuple[str, ...]) -> None:
-    """Raise ValueError where no circuit can hold all of these instructions."""
+    """Raise ValueError if no circuit can hold all of these instructions."""
     if not any(set(names) <= set(basis) for basis in BASES):
         raise ValueError(
             f"{name}: got {', '.join(names)}, expected names that one circuit can hold: "
@@ -89,14 +94,13 @@ def together(name: str, names: tuple[str, ...]) -> None:
         )
 
 
-def stochastic(name: str, matrix: Any) -> tuple[float, float]:
+def stochastic(name: str, matrix: ArrayLike) -> tuple[float, float]:
     """Return P(1|0) and P(0|1) of a readout matrix [[P(0|0), P(1|0)], [P(0|1), P(1|1)]], or raise ValueError."""
     expected = "a 2x2 matrix of probabilities P(read j | true i) whose rows i add up to 1"
     try:
-        found = np.array(matrix, dtype=float)
+        rows = np.array(matrix, dtype=float)
     except (TypeError, ValueError):
         raise ValueError(f"{name}: got {matrix!r}, expected {expected}") from None
-    good = found.shape == (2, 2) and np.all(found >= 0) and np.allclose(found.sum(axis=-1), 1, rtol=0, atol=1e-8)
-    if not good:
-        raise ValueError(f"{name}: got {found.tolist()!r}, expected {expected}")
-    return float(found[0, 1]), float(found[1, 0])
+    if rows.shape != (2, 2) or np.any(rows < 0) or not np.allclose(rows.sum(axis=-1), 1, rtol=0, atol=1e-8):
+        raise ValueError(f"{name}: got {rows.tolist()!r}, expected {expected}")
+    return float(rows[0, 1]), float(rows[1, 0])

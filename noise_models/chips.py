@@ -8,61 +8,38 @@ from __future__ import annotations
 import warnings
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
+from noise_models import checks
 from noise_models.calibration import ChipNoise, GateData
+from noise_models.choices import did_you_mean, unknown
 from noise_models.layout import Graph, best_line, best_ring
 from noise_models.noise import Noise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qiskit.transpiler import Target
-
-Shape = Literal["ring", "line"]
+    from qiskit.providers import BackendV2
+    from qiskit.transpiler import InstructionProperties, Target
 
 SHAPES: tuple[str, ...] = ("ring", "line")
-BACKENDS: Mapping[str, str] = MappingProxyType(
-    {
-        "torino": "FakeTorino",
-        "fez": "FakeFez",
-        "marrakesh": "FakeMarrakesh",
-        "nighthawk": "FakeNighthawk",
-        "prague": "FakePrague",
-        "algiers": "FakeAlgiers",
-        "athens": "FakeAthensV2",
-        "auckland": "FakeAuckland",
-        "belem": "FakeBelemV2",
-        "bogota": "FakeBogotaV2",
-        "brooklyn": "FakeBrooklynV2",
-        "casablanca": "FakeCasablancaV2",
-        "geneva": "FakeGeneva",
-        "guadalupe": "FakeGuadalupeV2",
-        "hanoi": "FakeHanoiV2",
-        "jakarta": "FakeJakartaV2",
-        "kolkata": "FakeKolkataV2",
-        "lagos": "FakeLagosV2",
-        "lima": "FakeLimaV2",
-        "manila": "FakeManilaV2",
-        "melbourne": "FakeMelbourneV2",
-        "montreal": "FakeMontrealV2",
-        "mumbai": "FakeMumbaiV2",
-        "nairobi": "FakeNairobiV2",
-        "oslo": "FakeOslo",
-        "ourense": "FakeOurenseV2",
-        "paris": "FakeParisV2",
-        "perth": "FakePerth",
-        "quito": "FakeQuitoV2",
-        "rome": "FakeRomeV2",
-        "santiago": "FakeSantiagoV2",
-        "sydney": "FakeSydneyV2",
-        "toronto": "FakeTorontoV2",
-        "valencia": "FakeValenciaV2",
-        "vigo": "FakeVigoV2",
-        "washington": "FakeWashingtonV2",
-        "yorktown": "FakeYorktownV2",
-    }
+
+
+def chip_name(text: str) -> str:
+    """Return a chip's short name: `FakeTorino`, `ibm_torino` and `torino` are one chip."""
+    name = str(text).strip().lower()
+    return name.removeprefix("fake_").removeprefix("fake").removeprefix("ibm_").removesuffix("v2")
+
+
+FAKE_BACKENDS = (
+    "FakeTorino FakeFez FakeMarrakesh FakeNighthawk FakePrague "
+    "FakeAlgiers FakeAthensV2 FakeAuckland FakeBelemV2 FakeBogotaV2 FakeBrooklynV2 FakeCasablancaV2 "
+    "FakeGeneva FakeGuadalupeV2 FakeHanoiV2 FakeJakartaV2 FakeKolkataV2 FakeLagosV2 FakeLimaV2 "
+    "FakeManilaV2 FakeMelbourneV2 FakeMontrealV2 FakeMumbaiV2 FakeNairobiV2 FakeOslo FakeOurenseV2 "
+    "FakeParisV2 FakePerth FakeQuitoV2 FakeRomeV2 FakeSantiagoV2 FakeSydneyV2 FakeTorontoV2 "
+    "FakeValenciaV2 FakeVigoV2 FakeWashingtonV2 FakeYorktownV2"
 )
+BACKENDS: Mapping[str, str] = MappingProxyType({chip_name(backend): backend for backend in FAKE_BACKENDS.split()})
 """Class of qiskit_ibm_runtime.fake_provider by chip: those with rz, sx, x and a CZ or CX in both directions."""
 CHIPS: tuple[str, ...] = tuple(BACKENDS)
 """Names of the chips: first those with a native CZ, which this project's circuits are made of.
@@ -71,26 +48,25 @@ The error values of nighthawk, the one square lattice here, are placeholders by 
 """
 
 
-def chip(name: str, n_qubits: int, shape: Shape = "ring") -> Noise:
+def chip(name: str, n_qubits: int, shape: str = "ring") -> Noise:
     """Return the noise of the best `n_qubits` of a calibrated chip, in a line or a ring.
 
     Best is the least sum of the two-qubit errors of all couplings used and, over the qubits, of twice the `sx` error
-    (a rotation is two of them) and the readout error. Uncalibrated qubits and broken couplers are avoided. Chips have
-    no rings of every size: the smallest ring of at least `n_qubits` is taken, and wires n_qubits .. n_wires - 1 of the
-    noise are spare, lying in this order between the last wire and wire 0. Up to two qubits, a ring is a line.
+    (a rotation is two of them) and the readout error. Uncalibrated qubits and broken couplers are avoided. Chips do
+    not have rings of every size: the smallest ring of at least `n_qubits` is taken, and wires n_qubits .. n_wires - 1
+    of the noise are spare, lying in this order between the last wire and wire 0. Up to two qubits, a ring is a line.
 
     Gate errors, relaxation during gates and readout errors are those of Aer's `NoiseModel.from_backend`, restricted to
     the gates a circuit here is made of: rz, sx, x and the two-qubit gate.
 
-    Raises ValueError on an unknown chip or shape, and where the chip has no such line or ring.
+    Raises ValueError on an unknown chip or shape, and if the chip has no such line or ring.
     """
     name = chip_name(name)
     if name not in CHIPS:
-        raise ValueError(f"name: got {name!r}, expected one of {', '.join(CHIPS)}")
+        raise ValueError(f"name: got {name!r}, expected a chip (noise_models.CHIPS){did_you_mean(name, CHIPS)}")
     if shape not in SHAPES:
-        raise ValueError(f"shape: got {shape!r}, expected one of {', '.join(SHAPES)}")
-    if not isinstance(n_qubits, int) or isinstance(n_qubits, bool) or n_qubits < 1:
-        raise ValueError(f"n_qubits: got {n_qubits!r}, expected a whole number of at least 1")
+        raise ValueError(unknown("shape", shape, SHAPES))
+    n_qubits = checks.whole("n_qubits", n_qubits, least=1)
     backend = _load(name)
     target = backend.target
     if n_qubits > target.num_qubits:
@@ -100,13 +76,7 @@ def chip(name: str, n_qubits: int, shape: Shape = "ring") -> Noise:
     return Noise((_calibration(name, backend, graph, qubits),))
 
 
-def chip_name(text: str) -> str:
-    """Return a chip's short name: `FakeTorino`, `ibm_torino` and `torino` are one chip."""
-    name = str(text).strip().lower()
-    return name.removeprefix("fake_").removeprefix("fake").removeprefix("ibm_").removesuffix("v2")
-
-
-def _load(name: str) -> Any:
+def _load(name: str) -> BackendV2:
     try:
         # Imported here: it takes a second, and noise read from JSON does without it.
         from qiskit_ibm_runtime import fake_provider  # type: ignore[import-untyped]
@@ -141,11 +111,9 @@ def _graph(target: Target) -> Graph:
     return Graph(qubits, couplings)
 
 
-def _works(properties: Any) -> Any:
-    """Whether a gate is calibrated; an error of 1 marks one that is broken."""
-    return (
-        properties is not None and properties.error is not None and properties.error < 1 and bool(properties.duration)
-    )
+def _works(gate: InstructionProperties | None) -> bool:
+    """Return whether a gate is calibrated; an error of 1 marks one that is broken."""
+    return gate is not None and gate.error is not None and gate.error < 1 and bool(gate.duration)
 
 
 def _choose(name: str, graph: Graph, n_qubits: int, shape: str) -> tuple[int, ...]:
@@ -161,9 +129,9 @@ def _choose(name: str, graph: Graph, n_qubits: int, shape: str) -> tuple[int, ..
     if not qubits:
         line = len(best_line(graph, n_qubits))
         longest = max((len(ring) for ring in _rings_below(graph, n_qubits)), default=0)
-        found = f"the longest ring found on {name} has {longest} qubits" if longest else f"{name} has no ring at all"
+        limit = f"the longest ring found on {name} has {longest} qubits" if longest else f"{name} has no ring at all"
         raise ValueError(
-            f"n_qubits: got a ring of {n_qubits}, but {found}; expected shape='line', which goes up to "
+            f"n_qubits: got a ring of {n_qubits}, but {limit}; expected shape='line', which goes up to "
             f"{f'{line} there' if line < n_qubits else f'{n_qubits} and more'}"
         )
     return qubits
@@ -182,7 +150,7 @@ def _rings_below(graph: Graph, n_qubits: int) -> list[tuple[int, ...]]:
     return rings
 
 
-def _calibration(name: str, backend: Any, graph: Graph, qubits: tuple[int, ...]) -> ChipNoise:
+def _calibration(name: str, backend: BackendV2, graph: Graph, qubits: tuple[int, ...]) -> ChipNoise:
     """Return what is known of the chosen qubits."""
     target = backend.target
     wire = {qubit: index for index, qubit in enumerate(qubits)}
@@ -210,8 +178,8 @@ def _calibration(name: str, backend: Any, graph: Graph, qubits: tuple[int, ...])
     )
 
 
-def _readout(properties: Any) -> tuple[float, float]:
-    """Return P(1|0) and P(0|1), both the mean error where the calibration does not tell them apart."""
+def _readout(properties: InstructionProperties) -> tuple[float, float]:
+    """Return P(1|0) and P(0|1), both the mean error if the calibration does not tell them apart."""
     p01 = getattr(properties, "prob_meas1_prep0", properties.error)
     p10 = getattr(properties, "prob_meas0_prep1", properties.error)
     return float(p01), float(p10)

@@ -1,17 +1,19 @@
-"""Noise read from a user's own Aer model, kept as channels: it compares by value and is written to JSON exactly."""
+"""Noise read from a user's own Aer model: kept as channels, compared by value, written to JSON exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
 from noise_models import checks
 from noise_models.channels import Transfer, instruction_channels, transfer_to_kraus
-from noise_models.kinds import Channels, Part, Readouts
+from noise_models.part import Channels, Part, Readouts
+
+if TYPE_CHECKING:
+    from qiskit_aer.noise import NoiseModel
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -36,13 +38,28 @@ class Imported(Part):
     readout: tuple[tuple[int | None, Rows], ...]
     kind = "aer"
 
+    def __post_init__(self) -> None:
+        for name, wires, rows in self.errors:
+            where = f"{name} on {'any wires' if wires is None else wires}"
+            size = len(rows)
+            if size not in (4, 16) or any(len(row) != size for row in rows):
+                raise ValueError(
+                    f"model: got an error with a transfer matrix of {size} rows after {where}, "
+                    "expected 4 or 16 each way: one or two qubits"
+                )
+            matrix = np.array(rows)
+            if not np.allclose(matrix[0], np.eye(len(matrix))[0], atol=1e-8):
+                raise ValueError(f"model: got an error after {where} that changes the trace, expected a channel")
+            transfer_to_kraus(matrix)
+        for _, rows in self.readout:
+            checks.stochastic("model", rows)
+
     def __repr__(self) -> str:
         names = ", ".join(sorted({name for name, _, _ in self.errors} | ({"measure"} if self.readout else set())))
         return f"from_aer(<NoiseModel on {names or 'nothing'}>)"
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        """Gate instructions on which noise is declared."""
         return tuple(dict.fromkeys(name for name, _, _ in self.errors if name not in NOT_GATES))
 
     @property
@@ -51,14 +68,20 @@ class Imported(Part):
         return complete_basis(self.instructions)
 
     def channels(self) -> Channels:
-        """Return the channels after instructions."""
         return {(name, wires): np.array(rows) for name, wires, rows in self.errors}
 
     def readouts(self) -> Readouts:
-        """Return the readout errors."""
         return {wire: np.array(rows) for wire, rows in self.readout}
 
-    def scaled(self, factor: float) -> Part:
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        errors = tuple((str(name), _wires(wires), _rows(rows)) for name, wires, rows in fields["errors"])
+        readout = (
+            (None if wire is None else checks.whole("wire", wire), _rows(rows)) for wire, rows in fields["readout"]
+        )
+        return cls(errors, tuple(readout))
+
+    def scaled(self, factor: float) -> Self:
         """Return this noise itself at factor 1; what other factors mean is not written in an Aer model."""
         if factor != 1:
             raise ValueError(
@@ -71,22 +94,24 @@ class Imported(Part):
 def complete_basis(names: Iterable[str]) -> tuple[str, ...]:
     """Return instruction names, with these among them, in which every circuit of rotations and CZ can be written.
 
-    The project's own bases come first. Otherwise the given one-qubit gates stand alone where they make every rotation,
-    and rz, sx and x join them where they do not; cz joins where there is no two-qubit gate.
+    The project's own bases come first. Otherwise the given one-qubit gates are enough if they make every rotation, and
+    rz, sx and x are added if they do not; cz is added if there is no two-qubit gate.
     """
-    given = tuple(dict.fromkeys(names))
+    noisy = tuple(dict.fromkeys(names))
     for basis in checks.BASES:
-        if set(given) <= set(basis):
+        if set(noisy) <= set(basis):
             return basis
-    one = tuple(name for name in given if name in ONE_QUBIT_GATES)
-    two = tuple(name for name in given if name in TWO_QUBIT_GATES)
+    one = tuple(name for name in noisy if name in ONE_QUBIT_GATES)
+    two = tuple(name for name in noisy if name in TWO_QUBIT_GATES)
     if not any(gates <= set(one) for gates in UNIVERSAL):
         one = tuple(dict.fromkeys((*one, "rz", "sx", "x")))
     return (*one, *(two or ("cz",)), "id")
 
 
 def read_model(model: NoiseModel) -> Imported:
-    """Return what an Aer model declares; raises ValueError where it holds what no engine here can reproduce."""
+    """Return what an Aer model declares; raises ValueError if it holds what no engine here can reproduce."""
+    from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
+
     if not isinstance(model, NoiseModel):
         raise ValueError(f"model: got {type(model).__name__}, expected a qiskit_aer NoiseModel")
     for name in (*model._default_quantum_errors, *model._local_quantum_errors):
@@ -111,35 +136,7 @@ def read_model(model: NoiseModel) -> Imported:
         if len(wires) != 1:
             raise ValueError(f"model: got a readout error on qubits {wires}, expected readout errors of single qubits")
         readout.append((wires[0], _rows(error.probabilities)))
-    return check(Imported(tuple(errors), tuple(readout)))
-
-
-def check(part: Imported) -> Imported:
-    """Return the noise if every matrix in it is physical; raises ValueError otherwise."""
-    for name, wires, rows in part.errors:
-        where = f"{name} on {'any wires' if wires is None else wires}"
-        size = len(rows)
-        if size not in (4, 16) or any(len(row) != size for row in rows):
-            raise ValueError(
-                f"model: got an error with a transfer matrix of {size} rows after {where}, "
-                "expected 4 or 16 each way: one or two qubits"
-            )
-        matrix = np.array(rows)
-        if not np.allclose(matrix[0], np.eye(len(matrix))[0], atol=1e-8):
-            raise ValueError(f"model: got an error after {where} that changes the trace, expected a channel")
-        transfer_to_kraus(matrix)
-    for _, rows in part.readout:
-        checks.stochastic("model", rows)
-    return part
-
-
-def from_fields(fields: dict[str, Any]) -> Imported:
-    """Return the noise that `Part.to_json` wrote."""
-    errors = tuple((str(name), _wires(wires), _rows(rows)) for name, wires, rows in fields["errors"])
-    readout = tuple(
-        (None if wire is None else checks.whole("wire", wire), _rows(rows)) for wire, rows in fields["readout"]
-    )
-    return check(Imported(errors, readout))
+    return Imported(tuple(errors), tuple(readout))
 
 
 def _wires(wires: list[int] | None) -> tuple[int, ...] | None:

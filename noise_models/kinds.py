@@ -1,70 +1,137 @@
-"""The kinds of noise, each a frozen description that knows its channel, its physics and its scaling.
+"""The kinds of noise: one class per kind, which says everything about it, and the table of all of them.
 
-A kind states its channels as Pauli transfer matrices R_jk = tr(P_j E(P_k)) / d in the order I, X, Y, Z; `assembly.py`
-composes them and makes the Aer model.
+A new kind is a class and its line in `TABLE`: JSON, text, notebooks and the axes of figures follow from these.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from noise_models import checks
-from noise_models.channels import Transfer
-
-Channels = dict[tuple[str, tuple[int, ...] | None], Transfer]
-"""What follows an instruction on given wires, or on any wires (None)."""
-Readouts = dict[int | None, Transfer]
-"""P(read j | true i) in row i, column j, of a given wire, or of any wire (None)."""
+from noise_models.calibration import ChipNoise
+from noise_models.channels import Transfer, damping_transfer
+from noise_models.choices import Choices, unknown
+from noise_models.from_aer import Imported
+from noise_models.part import Channels, Part, Readouts
 
 AXES: tuple[str, ...] = ("x", "y", "z")
 
 
-class Part(ABC):
-    """One source of noise."""
-
-    kind: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def instructions(self) -> tuple[str, ...]:
-        """Gate instructions on which noise is declared."""
-
-    @property
-    def basis(self) -> tuple[str, ...] | None:
-        """Instruction names that a circuit must be written in, or None where any that holds `instructions` will do."""
-        return None
-
-    @abstractmethod
-    def channels(self) -> Channels:
-        """Return the channels after instructions."""
-
-    def readouts(self) -> Readouts:
-        """Return the readout errors."""
-        return {}
-
-    @abstractmethod
-    def scaled(self, factor: float) -> Part:
-        """Return this noise at `factor` times its strength."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return {"kind": self.kind, **{field.name: getattr(self, field.name) for field in fields(self)}}  # type: ignore[arg-type]
+def read_number(name: str, text: str) -> float:
+    """Return the number that a text stands for, or raise ValueError naming what it is for."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name}: got {text.strip()!r}, expected a number") from None
 
 
-class OneQubit(Part):
-    """A one-qubit channel after every instruction in `on`; after a two-qubit one, the same channel on both wires."""
+def _read_names(name: str, text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split("/") if word.strip())
+
+
+def _axis(name: str, value: object) -> str:
+    if value not in AXES:
+        raise ValueError(unknown(name, value, AXES))
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What one parameter of a kind may be, and how it is written in text.
+
+    `check` returns the value in its one form or raises ValueError; `read` returns the value that a text stands for.
+    A parameter that `scales` is multiplied by the factor on the noise. Text may leave out the name of one that is
+    `positional`, and all of one that is not `required`.
+    """
+
+    check: Callable[[str, object], object]
+    read: Callable[[str, str], object] = read_number
+    scales: bool = False
+    positional: bool = True
+    required: bool = True
+
+
+def parameter(check: Callable[[str, object], object], default: object = MISSING, **options: Any) -> Any:
+    """Return a dataclass field for a parameter of a kind; `options` are those of `Parameter`."""
+    described = Parameter(check, **{"required": default is MISSING, **options})
+    return field(default=default, metadata={"parameter": described})
+
+
+def rate(**options: Any) -> Any:
+    """Return the field of a probability in [0, 1] that scales with the noise."""
+    return parameter(checks.probability, scales=True, **options)
+
+
+def places() -> Any:
+    """Return the field of the instructions after which a channel acts, spelled on=u/cz in text."""
+    return parameter(checks.instructions, checks.DEFAULT_ON, read=_read_names, positional=False)
+
+
+@dataclass(frozen=True, repr=False)
+class Kind(Part):
+    """A kind that text can name; its fields are its parameters, in the order in which text gives them."""
+
+    label: ClassVar[str | None]
+    """Label of the axis over which its first parameter, its strength, is swept; None if it is only scaled."""
+
+    def __post_init__(self) -> None:
+        for name, described in self._own_parameters().items():
+            object.__setattr__(self, name, described.check(name, vars(self)[name]))
+
+    def __repr__(self) -> str:
+        arguments: list[str] = []
+        for position, one in enumerate(fields(self)):
+            value = vars(self)[one.name]
+            if value != one.default:
+                named = one.name == "on" or len(arguments) < position
+                arguments.append(f"{one.name}={value!r}" if named else repr(value))
+        return f"{self.kind}({', '.join(arguments)})"
+
+    @classmethod
+    def _own_parameters(cls) -> dict[str, Parameter]:
+        return {one.name: one.metadata["parameter"] for one in fields(cls)}
+
+    @classmethod
+    def spelling(cls) -> str:
+        """Return its name in text."""
+        return cls.kind.replace("_", "-")
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        """Return the parameters that text may give, by name."""
+        return cls._own_parameters()
+
+    @classmethod
+    def strength(cls) -> str | None:
+        """Return the name of the parameter that a sweep varies; None if there is none."""
+        return None if cls.label is None else next(iter(cls.parameters()))
+
+    @classmethod
+    def from_text(cls, values: Mapping[str, Any]) -> Self:
+        """Return the part with these values of `parameters()`, of which the required ones are there."""
+        return cls(**values)
+
+    def scaled(self, factor: float) -> Self:
+        scaling = [name for name, described in self._own_parameters().items() if described.scales]
+        return replace(self, **{name: factor * vars(self)[name] for name in scaling})
+
+    def summary(self) -> dict[str, str]:
+        return {name: _words(value) for name, value in self.to_json().items() if name != "kind"}
+
+
+class OneQubit(Kind):
+    """A one-qubit channel after instructions; after a two-qubit one, the same channel on both wires."""
 
     on: tuple[str, ...]
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        """Gate instructions on which noise is declared."""
         return self.on
 
     @abstractmethod
@@ -72,191 +139,89 @@ class OneQubit(Part):
         """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
 
     def channels(self) -> Channels:
-        """Return the channels after instructions."""
-        found: Channels = {}
-        for name in self.on:
+        channels: Channels = {}
+        for name in self.instructions:
             transfer = self.transfer(name)
-            found[name, None] = np.kron(transfer, transfer) if name in checks.TWO_QUBIT else transfer
-        return found
+            channels[name, None] = np.kron(transfer, transfer) if name in checks.TWO_QUBIT else transfer
+        return channels
 
 
-@dataclass(frozen=True)
-class Strength(OneQubit):
-    """A one-qubit channel of one probability."""
-
-    p: float
-    on: tuple[str, ...] = checks.DEFAULT_ON
-    parameter: ClassVar[str] = "p"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "p", checks.probability(self.parameter, self.p))
-        object.__setattr__(self, "on", checks.instructions("on", self.on))
-
-    def __repr__(self) -> str:
-        return f"{self.kind}({self.p!r}{_on(self.on)})"
-
-    def scaled(self, factor: float) -> Part:
-        """Return this noise at `factor` times its strength."""
-        return type(self)(factor * self.p, self.on)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return {"kind": self.kind, self.parameter: self.p, "on": self.on}
-
-
-class BitFlip(Strength):
+@dataclass(frozen=True, repr=False)
+class BitFlip(OneQubit):
     """E(rho) = (1 - p) rho + p X rho X."""
 
     kind = "bit_flip"
+    label = "probability of a flip $p$"
+    p: float = rate()
+    on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
         return np.diag([1, 1, 1 - 2 * self.p, 1 - 2 * self.p])
 
 
-class PhaseFlip(Strength):
+@dataclass(frozen=True, repr=False)
+class PhaseFlip(OneQubit):
     """E(rho) = (1 - p) rho + p Z rho Z."""
 
     kind = "phase_flip"
+    label = "probability of a flip $p$"
+    p: float = rate()
+    on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
         return np.diag([1, 1 - 2 * self.p, 1 - 2 * self.p, 1])
 
 
-class Depolarizing(Strength):
+@dataclass(frozen=True, repr=False)
+class Depolarizing(OneQubit):
     """E(rho) = (1 - p) rho + p I / 2."""
 
     kind = "depolarizing"
+    label = "depolarizing probability $p$"
+    p: float = rate()
+    on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
         return np.diag([1, 1 - self.p, 1 - self.p, 1 - self.p])
 
 
-class AmplitudeDamping(Strength):
+@dataclass(frozen=True, repr=False)
+class AmplitudeDamping(OneQubit):
     """Decay of |1> to |0> with probability gamma."""
 
     kind = "amplitude_damping"
-    parameter = "gamma"
+    label = "probability of decay $\\gamma$"
+    gamma: float = rate()
+    on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
-        kept = math.sqrt(1 - self.p)
-        return damping_transfer(kept, 1 - self.p)
+        return damping_transfer(math.sqrt(1 - self.gamma), 1 - self.gamma)
 
 
-class PhaseDamping(Strength):
+@dataclass(frozen=True, repr=False)
+class PhaseDamping(OneQubit):
     """Loss of coherence with probability lam: off-diagonal elements shrink by sqrt(1 - lam)."""
 
     kind = "phase_damping"
-    parameter = "lam"
+    label = "damping $\\lambda$"
+    lam: float = rate()
+    on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
-        return damping_transfer(math.sqrt(1 - self.p), 1)
+        return damping_transfer(math.sqrt(1 - self.lam), 1)
 
 
-@dataclass(frozen=True)
-class ThermalRelaxation(OneQubit):
-    """Relaxation toward |0> with the times t1 and t2 <= 2 t1 during each instruction, all in seconds."""
-
-    t1: float
-    t2: float
-    gate_times: tuple[tuple[str, float], ...]
-    kind = "thermal_relaxation"
-
-    def __post_init__(self) -> None:
-        for name in ("t1", "t2"):
-            object.__setattr__(self, name, checks.seconds(name, getattr(self, name)))
-        if self.t2 > 2 * self.t1:
-            raise ValueError(f"t2: got {self.t2!r} s, expected at most 2 t1 = {2 * self.t1!r} s")
-        given: Any = self.gate_times
-        # Pairs come from a part already made.
-        times = dict(given) if isinstance(given, tuple) else given
-        if not isinstance(times, Mapping):
-            raise ValueError(f"gate_times: got {times!r}, expected seconds by instruction, such as {{'u': 35e-9}}")
-        names = checks.instructions("gate_times", tuple(times))
-        pairs = tuple((name, checks.seconds(f"gate_times[{name!r}]", times[name], zero=True)) for name in names)
-        object.__setattr__(self, "gate_times", pairs)
-
-    def __repr__(self) -> str:
-        return f"thermal_relaxation({self.t1!r}, {self.t2!r}, {dict(self.gate_times)!r})"
-
-    @property
-    def on(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Instructions with a duration."""
-        return tuple(name for name, _ in self.gate_times)
-
-    def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
-        time = dict(self.gate_times)[instruction]
-        return damping_transfer(math.exp(-time / self.t2), math.exp(-time / self.t1))
-
-    def scaled(self, factor: float) -> Part:
-        """Return this noise with gates `factor` times as long."""
-        times = tuple((name, factor * time) for name, time in self.gate_times)
-        return ThermalRelaxation(self.t1, self.t2, times)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON can hold them."""
-        return {"kind": self.kind, "t1": self.t1, "t2": self.t2, "gate_times": dict(self.gate_times)}
-
-
-@dataclass(frozen=True)
-class Readout(Part):
-    """A classical error of the measured bit: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1)."""
-
-    p01: float
-    p10: float
-    kind = "readout"
-
-    def __post_init__(self) -> None:
-        for name in ("p01", "p10"):
-            object.__setattr__(self, name, checks.probability(name, getattr(self, name)))
-
-    def __repr__(self) -> str:
-        return f"readout({self.p01!r})" if self.p01 == self.p10 else f"readout({self.p01!r}, {self.p10!r})"
-
-    @property
-    def instructions(self) -> tuple[str, ...]:
-        """No gate instruction."""
-        return ()
-
-    def channels(self) -> Channels:
-        """Return the channels after instructions: none."""
-        return {}
-
-    def readouts(self) -> Readouts:
-        """Return the readout errors."""
-        return {None: np.array([[1 - self.p01, self.p01], [self.p10, 1 - self.p10]])}
-
-    def scaled(self, factor: float) -> Part:
-        """Return this noise at `factor` times its strength."""
-        return Readout(factor * self.p01, factor * self.p10)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Overrotation(OneQubit):
     """A coherent error: a rotation by `angle` radians about the x, y or z axis."""
 
-    angle: float
-    axis: str = "x"
-    on: tuple[str, ...] = checks.DEFAULT_ON
     kind = "overrotation"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "angle", checks.number("angle", self.angle, "an angle in radians"))
-        if self.axis not in AXES:
-            raise ValueError(f"axis: got {self.axis!r}, expected one of {', '.join(AXES)}")
-        object.__setattr__(self, "on", checks.instructions("on", self.on))
-
-    def __repr__(self) -> str:
-        axis = "" if self.axis == "x" else f", {self.axis!r}"
-        return f"overrotation({self.angle!r}{axis}{_on(self.on)})"
+    label = "angle (rad)"
+    angle: float = parameter(lambda name, value: checks.number(name, value, "an angle in radians"), scales=True)
+    axis: str = parameter(_axis, "x", read=lambda name, text: text)
+    on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
         transfer = np.eye(4)
         # The plane that turns: y to z about x, z to x about y, x to y about z.
         first = 1 + (AXES.index(self.axis) + 1) % 3
@@ -266,17 +231,101 @@ class Overrotation(OneQubit):
         transfer[second, first], transfer[first, second] = sin, -sin
         return transfer
 
-    def scaled(self, factor: float) -> Part:
-        """Return this noise at `factor` times its angle."""
-        return Overrotation(factor * self.angle, self.axis, self.on)
+
+@dataclass(frozen=True, repr=False)
+class Readout(Kind):
+    """A classical error of the measured bit: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1)."""
+
+    kind = "readout"
+    label = "probability of a wrong bit $p_{01}$"
+    p01: float = rate()
+    p10: float = rate(required=False)
+
+    def __repr__(self) -> str:
+        return f"readout({self.p01!r})" if self.p01 == self.p10 else super().__repr__()
+
+    @classmethod
+    def from_text(cls, values: Mapping[str, Any]) -> Self:
+        return cls(**{"p10": values["p01"], **values})
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        return ()
+
+    def channels(self) -> Channels:
+        return {}
+
+    def readouts(self) -> Readouts:
+        return {None: np.array([[1 - self.p01, self.p01], [self.p10, 1 - self.p10]])}
 
 
-def damping_transfer(coherence: float, population: float) -> Transfer:
-    """Return the transfer matrix [4, 4] that keeps a share of the coherence and of the population of |1>."""
-    transfer = np.diag([1.0, coherence, coherence, population])
-    transfer[3, 0] = 1 - population
-    return transfer
+@dataclass(frozen=True, repr=False)
+class ThermalRelaxation(OneQubit):
+    """Relaxation toward |0> with the times t1 and t2 <= 2 t1 during each instruction, all in seconds."""
+
+    kind = "thermal_relaxation"
+    label = None
+    t1: float = parameter(checks.seconds)
+    t2: float = parameter(checks.seconds)
+    gate_times: tuple[tuple[str, float], ...] = parameter(checks.durations)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.t2 > 2 * self.t1:
+            raise ValueError(f"t2: got {self.t2!r} s, expected at most 2 t1 = {2 * self.t1!r} s")
+
+    def __repr__(self) -> str:
+        return f"thermal_relaxation({self.t1!r}, {self.t2!r}, {dict(self.gate_times)!r})"
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        times = {gate: Parameter(checks.seconds, positional=False, required=False) for gate in checks.GATES}
+        return {"t1": Parameter(checks.seconds), "t2": Parameter(checks.seconds), **times}
+
+    @classmethod
+    def from_text(cls, values: Mapping[str, Any]) -> Self:
+        times = {name: value for name, value in values.items() if name in checks.GATES}
+        return cls(values["t1"], values["t2"], checks.durations("gate_times", times))
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.gate_times)
+
+    def transfer(self, instruction: str) -> Transfer:
+        time = dict(self.gate_times)[instruction]
+        return damping_transfer(math.exp(-time / self.t2), math.exp(-time / self.t1))
+
+    def scaled(self, factor: float) -> Self:
+        """Return this noise with gates `factor` times as long."""
+        return replace(self, gate_times=tuple((name, factor * time) for name, time in self.gate_times))
+
+    def to_json(self) -> dict[str, object]:
+        return {**super().to_json(), "gate_times": dict(self.gate_times)}
 
 
-def _on(on: tuple[str, ...]) -> str:
-    return "" if on == checks.DEFAULT_ON else f", on={on!r}"
+def _words(value: object) -> str:
+    """Return a parameter as a notebook shows it."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {_words(item)}" for name, item in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(map(_words, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+TABLE: Choices[type[Part]] = Choices(
+    "kind",
+    {
+        part.kind: part
+        for part in (
+            *(BitFlip, PhaseFlip, Depolarizing, AmplitudeDamping, PhaseDamping),
+            *(Overrotation, Readout, ThermalRelaxation),
+            *(ChipNoise, Imported),
+        )
+    },
+)
+"""Every kind that can be stored, by its name in JSON."""
+
+
+def spelled() -> dict[str, type[Kind]]:
+    """Return the kinds that text can name, by their spelling there."""
+    return {kind.spelling(): kind for kind in TABLE.values() if issubclass(kind, Kind)}

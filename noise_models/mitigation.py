@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from noise_models import checks
 from noise_models.channels import readout_line, readout_matrix
+from noise_models.choices import unknown
 from noise_models.noise import Noise
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Values = TypeVar("Values", NDArray[np.float64], "Tensor")
+"""An array or a tensor: results are of the type of what is corrected."""
 
 METHODS: tuple[str, ...] = ("richardson", "linear", "exponential")
 
 
-def invert_readout(expectations: Any, noise: Noise) -> Any:
-    """Return <Z> [..., wires] as it would be without the readout error of `noise`; an array or a tensor.
+def invert_readout(expectations: Values, noise: Noise) -> Values:
+    """Return <Z> [..., wires] as it would be without the readout error of `noise`.
 
     Reading turns <Z> into (1 - p01 - p10) <Z> + p10 - p01 with p01 = P(1|0), p10 = P(0|1); this solves for <Z>, wire
     by wire. Expectations from finite shots can leave [-1, 1], and their statistical error grows by 1/(1 - p01 - p10).
 
-    Raises ValueError where p01 + p10 = 1 on a wire: such a reading says nothing.
+    Raises ValueError if p01 + p10 = 1 on a wire: such a reading contains no information.
     """
     _check_noise(noise)
     if noise.n_wires is not None and expectations.shape[-1] > noise.n_wires:
@@ -40,16 +48,16 @@ def invert_readout(expectations: Any, noise: Noise) -> Any:
 
 
 def zero_noise(
-    evaluate: Callable[[Noise], Any], noise: Noise, scales: Sequence[float] = (1, 2, 3), method: str = "richardson"
-) -> Any:
+    evaluate: Callable[[Noise], Values], noise: Noise, scales: Sequence[float] = (1, 2, 3), method: str = "richardson"
+) -> Values:
     """Return expectations extrapolated to no noise from `evaluate(scale * noise)` at several scales.
 
-    `evaluate` returns an array or tensor of any shape, extrapolated element by element with gradients:
+    `evaluate` returns an array or tensor of any shape, which is extrapolated element by element, with gradients:
 
     - `richardson`: the polynomial through all scales, exact where the noise acts as one of degree len(scales) - 1;
     - `linear`: the least-squares line;
     - `exponential`: A exp(B s), fitted as a line through the logarithms. Elements that vanish or change their sign
-      between scales are no exponentials: there the line itself is taken.
+      between scales are not exponential: for these the line itself is taken.
 
     Extrapolation amplifies statistical errors: by sqrt(19) for `richardson` at scales 1, 2, 3.
 
@@ -63,7 +71,7 @@ def zero_noise(
 
     _check_noise(noise)
     if method not in METHODS:
-        raise ValueError(f"method: got {method!r}, expected one of {', '.join(METHODS)}")
+        raise ValueError(unknown("method", method, METHODS))
     steps = [checks.strength("scales", scale) for scale in scales]
     if len(steps) < 2 or len(set(steps)) < len(steps) or min(steps) == 0:
         raise ValueError(f"scales: got {tuple(scales)!r}, expected at least two different positive numbers")
@@ -85,7 +93,7 @@ def _check_noise(noise: Noise) -> None:
 
 
 def _weights(scales: Sequence[float], method: str) -> list[float]:
-    """Return what each scale's value counts: extrapolation is linear in the values, so unit vectors tell."""
+    """Return the weight of each scale's value: extrapolation is linear in the values, so unit vectors give them."""
     from pennylane.noise import poly_extrapolate, richardson_extrapolate
 
     x = np.array(scales)
@@ -95,5 +103,6 @@ def _weights(scales: Sequence[float], method: str) -> list[float]:
     return [float(poly_extrapolate(x, unit, 1)) for unit in units]
 
 
-def _combine(weights: Sequence[float], values: Any) -> Any:
-    return sum(weight * value for weight, value in zip(weights, values, strict=True))
+def _combine(weights: Sequence[float], values: Values) -> Values:
+    weighted = [weight * value for weight, value in zip(weights, values, strict=True)]
+    return sum(weighted[1:], weighted[0])

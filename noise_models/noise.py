@@ -1,24 +1,35 @@
-"""Named noise: build it, add it up, scale it, write it down, and hand its Aer model to any engine."""
+"""Noise: named, added up, scaled, stored, and handed to any engine as its Aer model."""
 
 from __future__ import annotations
 
+import html
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from noise_models import calibration, checks, kinds
-from noise_models import from_aer as aer_reader
+from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
-from noise_models.kinds import Part
-from noise_models.to_aer import aer_model
+from noise_models.from_aer import Imported, complete_basis, read_model
+from noise_models.part import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from qiskit_aer.noise import NoiseModel
+
+__all__ = [
+    "Noise",
+    "amplitude_damping",
+    "bit_flip",
+    "depolarizing",
+    "from_aer",
+    "overrotation",
+    "paper",
+    "phase_damping",
+    "phase_flip",
+    "readout",
+    "thermal_relaxation",
+]
 
 FORMAT = 1
 """Version of the JSON written here."""
@@ -30,11 +41,11 @@ BLOCK_END = "id"
 class Noise:
     """Noise of a circuit: parts that act one after the other, the first one first.
 
-    `a + b` lets b act after a; `factor * a` multiplies every probability, angle, gate time and readout probability by
-    a number of at least 0. Two noises are equal where their parts are. `Noise()` is no noise.
+    In `a + b`, b acts after a; `factor * a` multiplies every probability, angle, gate time and readout probability by
+    a number of at least 0. Two noises are equal if their parts are. `Noise()` is no noise.
 
-    Raises ValueError where the parts cannot meet one circuit: a chip's gates are its own, so a part joined to a chip
-    names those instructions (`depolarizing(0.01, on=("sx", "cz")) + chip("torino", 5)`), or `id`.
+    Raises ValueError if no circuit holds the instructions of all parts: circuits on a chip are made of its own gates,
+    so a part added to a chip names those (`depolarizing(0.01, on=("sx", "cz")) + chip("torino", 5)`), or `id`.
     """
 
     parts: tuple[Part, ...] = ()
@@ -58,7 +69,10 @@ class Noise:
 
     @cached_property
     def aer(self) -> NoiseModel:
-        """The Qiskit Aer model: one error an instruction, parts composed in time; ideal errors leave no trace."""
+        """The Qiskit Aer model: one error per instruction, parts composed in time; ideal errors are left out."""
+        # Imported here: Aer takes a second, and noise is described without it.
+        from noise_models.to_aer import aer_model
+
         return aer_model(self.parts, self.basis)
 
     @property
@@ -69,7 +83,7 @@ class Noise:
     @property
     def imported_instructions(self) -> frozenset[str]:
         """Names of the gate instructions on which ready-made Aer models among the parts have errors."""
-        return frozenset(name for part in self.parts if part.kind == "aer" for name in part.instructions)
+        return frozenset(name for part in self.parts if isinstance(part, Imported) for name in part.instructions)
 
     def acts_on(self, name: str, wires: tuple[int, ...]) -> bool:
         """Whether an error is declared on this instruction on these wires, at strength 0 too."""
@@ -86,26 +100,26 @@ class Noise:
 
     @property
     def basis(self) -> tuple[str, ...]:
-        """Instruction names a circuit must be written in to meet this noise.
+        """Instruction names that a circuit must be written in for this noise to act on it.
 
-        Library noise: u, cz, id, or the chip gates that its `on` names. A chip: its own gates, and id where a part is
-        declared on it. An Aer model: its noisy gates where they make every circuit, else completed by noiseless ones.
+        Library noise: u, cz, id, or the chip gates that its `on` names. A chip: its own gates, and id if a part is
+        declared on it. An Aer model: its noisy gates, completed by noiseless ones if they do not make every circuit.
         """
         chip = self._chip
         if chip is not None:
             block_end = BLOCK_END in self.instructions and BLOCK_END not in chip.basis
             return (*chip.basis, BLOCK_END) if block_end else chip.basis
         fixed = [name for part in self.parts if part.basis is not None for name in part.instructions]
-        return aer_reader.complete_basis(fixed or self.instructions)
+        return complete_basis(fixed or self.instructions)
 
     @property
     def n_wires(self) -> int | None:
-        """Wires of a chip, spare ones included; None where any register will do."""
+        """Wires of a chip, spare ones included; None if a register of any size will do."""
         return None if self._chip is None else self._chip.n_wires
 
     @property
     def couplings(self) -> frozenset[tuple[int, int]] | None:
-        """Pairs of wires (a < b) that a chip joins with a two-qubit gate; None where every pair is joined."""
+        """Pairs of wires (a < b) that a chip joins with a two-qubit gate; None if every pair is joined."""
         return None if self._chip is None else self._chip.couplings
 
     @property
@@ -128,8 +142,15 @@ class Noise:
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.parts)) or "Noise()"
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Aer models are rebuilt where they are needed: what travels to a worker is the description.
+    def _repr_html_(self) -> str:
+        rows = [("noise", "none")] if not self.parts else []
+        for part in self.parts:
+            rows += [("kind", part.kind), *part.summary().items()]
+        cells = (f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in rows)
+        return f"<table>{''.join(cells)}</table>"
+
+    def __getstate__(self) -> dict[str, object]:
+        # The description travels to a worker, which builds its own Aer model.
         return {"parts": self.parts}
 
     def to_json(self) -> str:
@@ -140,7 +161,7 @@ class Noise:
     def from_json(text: str) -> Noise:
         """Return the noise that `to_json` wrote.
 
-        Nothing in the text is executed. Raises ValueError where it is not such a text, names an unknown kind or states
+        Nothing in the text is executed. Raises ValueError if it is not such a text, names an unknown kind or states
         values that are not physical.
         """
         try:
@@ -152,67 +173,69 @@ class Noise:
         return Noise(tuple(_read_part(fields) for fields in data["noise"]))
 
 
-def bit_flip(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def bit_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return bit flips E(rho) = (1 - p) rho + p X rho X, p in [0, 1].
 
     `on` names where the channel acts: "u" after every one-qubit rotation, "cz" on both wires after every CZ, "id" on
-    every wire at the end of every block. Raises ValueError on other names and where p is no probability.
+    every wire at the end of every block. Raises ValueError on other names and if p is no probability.
     """
-    return Noise((kinds.BitFlip(p, on),))  # type: ignore[arg-type]
+    return Noise((kinds.BitFlip(p, checks.instructions("on", on)),))
 
 
-def phase_flip(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def phase_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return phase flips E(rho) = (1 - p) rho + p Z rho Z, p in [0, 1]; `on` and errors as in `bit_flip`."""
-    return Noise((kinds.PhaseFlip(p, on),))  # type: ignore[arg-type]
+    return Noise((kinds.PhaseFlip(p, checks.instructions("on", on)),))
 
 
-def depolarizing(p: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def depolarizing(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return depolarizing noise E(rho) = (1 - p) rho + p I / 2 (Aer's p), in [0, 1]; `on` and errors as in `bit_flip`.
 
     A two-qubit instruction takes this one-qubit channel on both wires.
     """
-    return Noise((kinds.Depolarizing(p, on),))  # type: ignore[arg-type]
+    return Noise((kinds.Depolarizing(p, checks.instructions("on", on)),))
 
 
-def amplitude_damping(gamma: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def amplitude_damping(gamma: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return decay from |1> to |0> with probability gamma in [0, 1]; `on` and errors as in `bit_flip`.
 
     Kraus operators diag(1, sqrt(1 - gamma)) and sqrt(gamma) |0><1|.
     """
-    return Noise((kinds.AmplitudeDamping(gamma, on),))  # type: ignore[arg-type]
+    return Noise((kinds.AmplitudeDamping(gamma, checks.instructions("on", on)),))
 
 
-def phase_damping(lam: float, on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def phase_damping(lam: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return loss of coherence by the factor sqrt(1 - lam), lam in [0, 1]; `on` and errors as in `bit_flip`."""
-    return Noise((kinds.PhaseDamping(lam, on),))  # type: ignore[arg-type]
+    return Noise((kinds.PhaseDamping(lam, checks.instructions("on", on)),))
 
 
 def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float]) -> Noise:
     """Return relaxation toward |0> during gates: populations decay by exp(-t / t1), coherences by exp(-t / t2).
 
     Times in seconds; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9}, and so says where it
-    acts. Raises ValueError where t2 > 2 t1, a time is negative or an instruction is unknown.
+    acts. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
     """
-    return Noise((kinds.ThermalRelaxation(t1, t2, gate_times),))  # type: ignore[arg-type]
+    return Noise((kinds.ThermalRelaxation(t1, t2, checks.durations("gate_times", gate_times)),))
 
 
 def readout(p01: float | Sequence[Sequence[float]], p10: float | None = None) -> Noise:
     """Return a readout error on every wire: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1), p01 too by default.
 
     Or the matrix [[P(0|0), P(1|0)], [P(0|1), P(1|1)]] alone. <Z> becomes (1 - p01 - p10) <Z> + p10 - p01. Raises
-    ValueError where a value is no probability or a row of the matrix does not add up to 1.
+    ValueError if a value is no probability or a row of the matrix does not add up to 1.
     """
-    if p10 is None and hasattr(p01, "__len__"):
+    if isinstance(p01, Sized):
+        if p10 is not None:
+            raise ValueError(f"p10: got {p10!r} beside a matrix, expected the matrix alone")
         p01, p10 = checks.stochastic("readout", p01)
-    return Noise((kinds.Readout(p01, p01 if p10 is None else p10),))  # type: ignore[arg-type]
+    return Noise((kinds.Readout(p01, p01 if p10 is None else p10),))
 
 
-def overrotation(angle: float, axis: str = "x", on: Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def overrotation(angle: float, axis: str = "x", on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
     """Return a coherent error: a rotation by `angle` radians about the axis x, y or z; `on` as in `bit_flip`.
 
     Raises ValueError on an angle that is no number, another axis or unknown instructions.
     """
-    return Noise((kinds.Overrotation(angle, axis, on),))  # type: ignore[arg-type]
+    return Noise((kinds.Overrotation(angle, axis, checks.instructions("on", on)),))
 
 
 def paper(damping: float = 0.0) -> Noise:
@@ -220,7 +243,7 @@ def paper(damping: float = 0.0) -> Noise:
 
     The 3 % are in Aer's convention (`depolarizing`); PennyLane's channel of that name at 0.03 is 0.04 here. The rate of
     the damping is a number: the authors' code draws it from an input feature, which leaks data into the noise. Raises
-    ValueError where `damping` is no probability.
+    ValueError if `damping` is no probability.
 
     Source: SQDR-CNN (arXiv 2512.03895).
     """
@@ -239,33 +262,15 @@ def from_aer(model: NoiseModel) -> Noise:
 
     Raises ValueError on quantum errors on `measure`, joint readout errors, custom passes and errors of more qubits.
     """
-    return Noise((aer_reader.read_model(model),))
+    return Noise((read_model(model),))
 
 
-READERS: Mapping[str, Callable[..., Part]] = MappingProxyType(
-    {
-        **{
-            kind.kind: kind
-            for kind in (
-                *(kinds.BitFlip, kinds.PhaseFlip, kinds.Depolarizing, kinds.ThermalRelaxation),
-                *(kinds.Readout, kinds.Overrotation),
-            )
-        },
-        "amplitude_damping": lambda gamma, on: kinds.AmplitudeDamping(gamma, on),
-        "phase_damping": lambda lam, on: kinds.PhaseDamping(lam, on),
-        "aer": lambda **fields: aer_reader.from_fields(fields),
-        "chip": lambda **fields: calibration.from_fields(fields),
-    }
-)
-"""How the fields of each kind in a JSON become a part."""
-
-
-def _read_part(fields: Any) -> Part:
-    kind = fields.get("kind") if isinstance(fields, dict) else None
-    if not isinstance(kind, str) or kind not in READERS:
-        raise ValueError(f"kind: got {_short(kind)}, expected one of {', '.join(READERS)}")
+def _read_part(fields: object) -> Part:
+    fields = fields if isinstance(fields, dict) else {}
+    kind = fields.get("kind")
+    part = kinds.TABLE.pick(kind)
     try:
-        return READERS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+        return part.from_json({name: value for name, value in fields.items() if name != "kind"})
     except (TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"{kind}: got fields that do not make this kind of noise ({error})") from None
 

@@ -8,93 +8,81 @@
     torino, torino*0.5                              the best qubits of a calibrated chip
     noise.json, {"format": 1, ...}                  what Noise.to_json() wrote
 
-Dashes and underscores, capital and small letters are the same.
+Dashes and underscores, capital and small letters are the same. The names and parameters are those of `kinds.TABLE`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from noise_models import checks, noise
+from noise_models import checks
 from noise_models.chips import CHIPS, chip, chip_name
-from noise_models.noise import Noise
+from noise_models.choices import did_you_mean
+from noise_models.kinds import Kind, Parameter, read_number, spelled
+from noise_models.noise import Noise, paper
 
-ONE_PARAMETER: Mapping[str, Callable[..., Noise]] = MappingProxyType(
-    {
-        "bit-flip": noise.bit_flip,
-        "phase-flip": noise.phase_flip,
-        "depolarizing": noise.depolarizing,
-        "amplitude-damping": noise.amplitude_damping,
-        "phase-damping": noise.phase_damping,
-        "overrotation": noise.overrotation,
-        "readout": noise.readout,
-    }
-)
-"""Kinds whose first parameter is their strength."""
-PARAMETERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "bit-flip": ("p", "on"),
-        "phase-flip": ("p", "on"),
-        "depolarizing": ("p", "on"),
-        "amplitude-damping": ("gamma", "on"),
-        "phase-damping": ("lam", "on"),
-        "overrotation": ("angle", "axis", "on"),
-        "readout": ("p01", "p10"),
-        "thermal-relaxation": ("t1", "t2", *checks.GATES),
-        "paper": ("damping",),
-    }
-)
-"""Parameters by kind, in the order in which they may be given without their names."""
-KINDS: tuple[str, ...] = tuple(PARAMETERS)
-"""Names of the kinds of noise, as a specification spells them."""
-WORDS = ("axis", "on")
-"""Parameters that are no numbers."""
+RECIPES = MappingProxyType({"paper": (paper, {"damping": Parameter(checks.probability, required=False)})})
+"""Named sums of several kinds: how they are built, and their parameters."""
+KINDS: tuple[str, ...] = (*spelled(), *RECIPES)
+"""Names of the kinds of noise, as text spells them."""
+FACTOR = "factor on rates and times"
+"""Label of the strength of noise that is multiplied by it."""
+SEVERAL = "parameter of every part"
+"""Label of a strength that is the parameter of several kinds at once."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One summand of a specification: a kind or chip, its parameters as given, and the factor it is multiplied by."""
+    """One summand of a text: the name of a kind, recipe or chip, its parameters, and the factor it is multiplied by."""
 
     name: str
     parameters: Mapping[str, Any]
     factor: float
 
     @property
-    def is_bare(self) -> bool:
-        """Whether the strength of a one-parameter kind is left open."""
-        return self.name in ONE_PARAMETER and PARAMETERS[self.name][0] not in self.parameters
+    def kind(self) -> type[Kind] | None:
+        """Its kind; None for a recipe or a chip."""
+        return spelled().get(self.name)
+
+    @property
+    def is_swept(self) -> bool:
+        """Whether the text leaves the strength open, which a sweep then fills in."""
+        return self.kind is not None and self.kind.strength() not in (None, *self.parameters)
 
     def build(self, n_qubits: int | None, shape: str, strength: float | None = None) -> Noise:
-        """Return the noise; `strength` fills in the parameter that a bare kind leaves open."""
-        if self.name in CHIPS:
+        """Return the noise; `strength` is the parameter that a swept kind leaves open."""
+        return self.factor * self._unscaled(n_qubits, shape, strength)
+
+    def _unscaled(self, n_qubits: int | None, shape: str, strength: float | None) -> Noise:
+        if self.name in RECIPES:
+            build, _ = RECIPES[self.name]
+            return build(**self.parameters)
+        if self.kind is None:
             if n_qubits is None:
                 raise ValueError(f"n_qubits: got None, expected the number of qubits to choose on the chip {self.name}")
-            return self.factor * chip(self.name, n_qubits, shape)  # type: ignore[arg-type]
-        given = dict(self.parameters)
-        if self.is_bare:
-            first = PARAMETERS[self.name][0]
+            return chip(self.name, n_qubits, shape)
+        values = dict(self.parameters)
+        first = self.kind.strength()
+        if self.is_swept and first is not None:
             if strength is None:
                 raise ValueError(f"{self.name}: got no {first}, expected its strength, such as {self.name}:0.05")
-            given[first] = strength
-        if self.name == "thermal-relaxation":
-            missing = [name for name in ("t1", "t2") if name not in given]
-            if missing:
-                raise ValueError(f"{self.name}: got no {missing[0]}, expected t1 and t2 in seconds")
-            t1, t2 = given.pop("t1"), given.pop("t2")
-            return self.factor * noise.thermal_relaxation(t1, t2, given)
-        function = noise.paper if self.name == "paper" else ONE_PARAMETER[self.name]
-        return self.factor * function(**given)
+            values[first] = strength
+        required = [name for name, parameter in self.kind.parameters().items() if parameter.required]
+        missing = [name for name in required if name not in values]
+        if missing:
+            raise ValueError(f"{self.name}: got no {missing[0]}, expected {' and '.join(f'{n}=...' for n in required)}")
+        return Noise((self.kind.from_text(values),))
 
 
 def parse_noise(text: str, n_qubits: int | None = None, shape: str = "ring") -> Noise:
-    """Return the noise that a specification names; a chip needs the circuit's `n_qubits` and `shape`, ring or line.
+    """Return the noise that a text names; a chip needs the circuit's `n_qubits` and `shape`, ring or line.
 
-    Raises ValueError where the text cannot be read, names an unknown kind or chip, or states what is not physical.
+    Raises ValueError if the text cannot be read, names an unknown kind or chip, or states what is not physical.
     """
     stored = _stored(text)
     if stored is not None:
@@ -105,29 +93,41 @@ def parse_noise(text: str, n_qubits: int | None = None, shape: str = "ring") -> 
 def at_strength(text: str, strength: float, n_qubits: int | None = None, shape: str = "ring") -> Noise:
     """Return noise of a given strength, for sweeps.
 
-    A bare kind takes the strength as its parameter: `depolarizing` at 0.05 is `depolarizing:0.05`. What has its
-    parameters (`readout:0.02`, `paper`, a chip, JSON) is multiplied by it.
+    Kinds whose strength is left open take this one, and everything beside them stays as it is:
+    `amplitude-damping+readout:0.02` at 0.1 is `amplitude-damping:0.1+readout:0.02`. If no strength is left open
+    (`readout:0.02`, `paper`, a chip, JSON), the whole noise is multiplied by it.
 
-    Raises ValueError as `parse_noise` does, on a negative strength, and where bare kinds are mixed with others.
+    Raises ValueError as `parse_noise` does, and on a negative strength.
     """
     strength = checks.strength("strength", strength)
     stored = _stored(text)
     if stored is not None:
         return strength * stored
     terms = _terms(text)
-    bare = [term.is_bare for term in terms]
-    if all(bare):
+    if any(term.is_swept for term in terms):
         return _total(term.build(n_qubits, shape, strength) for term in terms)
-    if any(bare):
-        raise ValueError(
-            f"noise: got {text!r}, where a strength could be a parameter or a factor, expected parameters for all "
-            f"kinds or for none; {terms[bare.index(True)].name} has none"
-        )
     return strength * _total(term.build(n_qubits, shape) for term in terms)
 
 
+def strength_label(text: str) -> str:
+    """Return what the strength of `at_strength(text, strength)` is, with its unit, as the axis of a figure says it.
+
+    It is the parameter of the kinds whose strength is left open, else a factor. A text that is no specification, such
+    as the repr of a Noise, stands for noise that is multiplied.
+    """
+    try:
+        swept = [term for term in _terms(text) if term.is_swept]
+    except ValueError:
+        # A bare word is a kind that this version does not know: its strength need not be a factor.
+        return "strength" if re.fullmatch(r"[\w\s+-]+", text) else FACTOR
+    if not swept or any(term.factor != 1 for term in swept):
+        return FACTOR
+    labels = [term.kind.label for term in swept if term.kind is not None]
+    return str(labels[0]) if len({term.name for term in swept}) == 1 else SEVERAL
+
+
 def _stored(text: str) -> Noise | None:
-    """Return noise given as JSON or by the name of a JSON file."""
+    """Return noise given as JSON or by the name of a JSON file; None for other texts."""
     if not isinstance(text, str):
         raise ValueError(f"noise: got {type(text).__name__}, expected a specification such as depolarizing:0.05")
     text = text.strip()
@@ -142,7 +142,7 @@ def _stored(text: str) -> Noise | None:
     return Noise.from_json(content)
 
 
-def _total(noises: Any) -> Noise:
+def _total(noises: Iterable[Noise]) -> Noise:
     return sum(noises, Noise())
 
 
@@ -153,47 +153,39 @@ def _terms(text: str) -> list[Term]:
 
 def _term(piece: str, text: str) -> Term:
     body, star, factor_text = piece.partition("*")
-    factor = checks.strength("factor", _number("factor", factor_text)) if star else 1.0
+    factor = checks.strength("factor", read_number("factor", factor_text)) if star else 1.0
     head, colon, rest = body.partition(":")
     name = head.strip().lower().replace("_", "-")
     if not name:
         raise ValueError(f"noise: got {text!r}, expected kinds such as depolarizing:0.05, joined by +")
-    if name not in KINDS:
+    names = (*spelled(), *RECIPES)
+    if name not in names:
         name = chip_name(head)
         if name not in CHIPS:
-            raise ValueError(
-                f"noise: got {head.strip()!r}, expected a kind ({', '.join(KINDS)}) or a chip ({', '.join(CHIPS)})"
-            )
+            near = did_you_mean(name, (*names, *CHIPS))
+            expected = f"a kind ({', '.join(names)}) or a chip (noise_models.CHIPS){near}"
+            raise ValueError(f"noise: got {head.strip()!r}, expected {expected}")
         if colon:
             raise ValueError(f"noise: got {piece!r}, expected no parameters after the chip {name}")
-    items = [item.strip() for item in rest.split(",")] if colon else []
-    parameters: dict[str, Any] = {}
-    for position, item in enumerate(items):
-        parameter, value = _parameter(name, item, position)
-        if parameter in parameters:
+    values: dict[str, object] = {}
+    for position, item in enumerate(rest.split(",") if colon else []):
+        parameter, value = _parameter(name, item.strip(), position)
+        if parameter in values:
             raise ValueError(f"{name}: got {parameter} twice, expected it once")
-        parameters[parameter] = value
-    return Term(name, MappingProxyType(parameters), factor)
+        values[parameter] = value
+    return Term(name, MappingProxyType(values), factor)
 
 
-def _parameter(name: str, item: str, position: int) -> tuple[str, Any]:
-    known = PARAMETERS[name]
+def _parameter(name: str, item: str, position: int) -> tuple[str, object]:
+    parameters = RECIPES[name][1] if name in RECIPES else spelled()[name].parameters()
     parameter, equals, value = (part.strip() for part in item.partition("="))
     if not equals:
-        # Gate times need their names: nothing says which gate a number is for.
-        nameless = [one for one in known if one not in checks.GATES and one != "on"]
+        nameless = [one for one, described in parameters.items() if described.positional]
         if position >= len(nameless):
-            raise ValueError(f"{name}: got {item!r}, expected parameters among {', '.join(f'{k}=...' for k in known)}")
+            among = ", ".join(f"{one}=..." for one in parameters)
+            raise ValueError(f"{name}: got {item!r}, expected parameters among {among}")
         parameter, value = nameless[position], item
-    if parameter not in known:
-        raise ValueError(f"{name}: got the parameter {parameter!r}, expected one of {', '.join(known)}")
-    if parameter == "on":
-        return parameter, tuple(one.strip() for one in value.split("/") if one.strip())
-    return parameter, value if parameter in WORDS else _number(parameter, value)
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{name}: got {text.strip()!r}, expected a number") from None
+    if parameter not in parameters:
+        expected = f"one of {', '.join(parameters)}{did_you_mean(parameter, parameters)}"
+        raise ValueError(f"{name}: got the parameter {parameter!r}, expected {expected}")
+    return parameter, parameters[parameter].read(parameter, value)

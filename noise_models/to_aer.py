@@ -9,8 +9,8 @@ import numpy as np
 from qiskit.quantum_info import Kraus, Pauli
 from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
 
-from noise_models.channels import Matrix, Transfer, transfer_to_kraus
-from noise_models.kinds import Channels, Part, Readouts
+from noise_models.channels import Transfer, transfer_to_kraus
+from noise_models.part import Channels, Part, Readouts
 
 PAULI_PRODUCTS = {1: ["I", "X", "Y", "Z"], 2: [slow + fast for slow in "IXYZ" for fast in "IXYZ"]}
 """Labels in the order of a transfer matrix, the last qubit's Pauli first."""
@@ -19,10 +19,10 @@ TOLERANCE = 1e-14
 
 
 def aer_model(parts: Sequence[Part], basis: Iterable[str]) -> NoiseModel:
-    """Return the Aer model of parts that act one after the other, one error an instruction.
+    """Return the Aer model of parts that act one after the other, one error per instruction.
 
-    As in Aer, an error for particular wires stands in place of the one for all wires: where one part names wires and
-    another does not, both are composed on those wires.
+    As in Aer, an error for particular wires replaces the one for all wires: if one part names wires and another does
+    not, both are composed on those wires.
     """
     model = NoiseModel(basis_gates=list(basis))
     for (name, wires), transfer in compose_channels([part.channels() for part in parts]).items():
@@ -45,8 +45,8 @@ def compose_channels(steps: Sequence[Channels]) -> Channels:
     keys = dict.fromkeys(key for step in steps for key in step)
     composed: Channels = {}
     for name, wires in keys:
-        found = [step.get((name, wires), step.get((name, None))) for step in steps]
-        composed[name, wires] = reduce(lambda total, r: r @ total, [r for r in found if r is not None])
+        transfers = [step.get((name, wires), step.get((name, None))) for step in steps]
+        composed[name, wires] = reduce(lambda total, r: r @ total, [r for r in transfers if r is not None])
     return composed
 
 
@@ -55,8 +55,8 @@ def compose_readouts(steps: Sequence[Readouts]) -> Readouts:
     keys = dict.fromkeys(key for step in steps for key in step)
     composed: Readouts = {}
     for wire in keys:
-        found = [step.get(wire, step.get(None)) for step in steps]
-        composed[wire] = reduce(lambda total, matrix: total @ matrix, [m for m in found if m is not None])
+        matrices = [step.get(wire, step.get(None)) for step in steps]
+        composed[wire] = reduce(lambda total, matrix: total @ matrix, [m for m in matrices if m is not None])
     return composed
 
 
@@ -72,8 +72,7 @@ def quantum_error(transfer: Transfer) -> QuantumError:
         slow, fast = transfer[::4, ::4], transfer[:4, :4]
         if np.abs(transfer - np.kron(slow, fast)).max() <= TOLERANCE:
             return quantum_error(slow).tensor(quantum_error(fast))
-    operators: list[Matrix] = transfer_to_kraus(transfer)
-    return QuantumError(Kraus(operators))
+    return QuantumError(Kraus(transfer_to_kraus(transfer)))
 
 
 def _pauli_mixture(diagonal: Transfer) -> QuantumError:
@@ -81,7 +80,7 @@ def _pauli_mixture(diagonal: Transfer) -> QuantumError:
     signs = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
     labels = PAULI_PRODUCTS[1 if len(diagonal) == 4 else 2]
     matrix = signs if len(diagonal) == 4 else np.kron(signs, signs)
-    # Rounding leaves a hair below 0 where a Pauli does not occur.
+    # Rounding leaves values just below 0 for Paulis that do not occur.
     probabilities = np.clip(matrix @ diagonal / len(diagonal), 0, None)
     probabilities[probabilities < TOLERANCE] = 0
     terms = [(Pauli(label), float(p)) for label, p in zip(labels, probabilities / probabilities.sum(), strict=True)]

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import yaml
 
-from noise_models.choices import did_you_mean, unknown
+from noise_models import did_you_mean, unknown
 from sqnn.core.yaml import read_yaml
 
 

@@ -132,7 +132,10 @@ def test_gradients_pass_through_the_extrapolation(method: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ({"method": "spline"}, "method: got 'spline', expected one of richardson, linear, exponential"),
+        (
+            {"method": "spline"},
+            "method: got 'spline', expected one of richardson, linear, exponential; did you mean 'linear'?",
+        ),
         ({"scales": (1,)}, "scales: got (1,), expected at least two different positive numbers"),
         ({"scales": (1, 1)}, "scales: got (1, 1), expected at least two different positive numbers"),
         ({"scales": (0, 1)}, "scales: got (0, 1), expected at least two different positive numbers"),

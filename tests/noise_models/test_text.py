@@ -24,6 +24,7 @@ from noise_models import (
     phase_damping,
     phase_flip,
     readout,
+    strength_label,
     thermal_relaxation,
 )
 
@@ -81,6 +82,45 @@ def test_a_bare_kind_takes_the_strength_as_its_parameter(kind: str, strength: fl
     assert at_strength(f"{kind}+{kind}", strength) == LIBRARY[kind](strength) + LIBRARY[kind](strength)
 
 
+@given(strength=st.floats(0, 1), fixed=st.floats(0, 1))
+def test_what_has_its_parameters_stays_fixed_beside_a_bare_kind(strength: float, fixed: float) -> None:
+    expected = amplitude_damping(strength) + readout(fixed)
+    assert at_strength(f"amplitude-damping+readout:{fixed!r}", strength) == expected
+    assert at_strength(f"depolarizing:{fixed!r},on=id + bit-flip", strength) == depolarizing(fixed, "id") + bit_flip(
+        strength
+    )
+    assert at_strength("paper*0.5+readout+phase-flip", strength) == 0.5 * paper() + readout(strength) + phase_flip(
+        strength
+    )
+
+
+def test_a_chip_stays_as_calibrated_beside_a_bare_kind() -> None:
+    for strength in (0, 0.1):
+        expected = depolarizing(strength, on="sx") + chip("manila", 3, "line")
+        assert at_strength("depolarizing:on=sx+manila", strength, 3, "line") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("amplitude-damping+readout:0.02", "probability of decay $\\gamma$"),
+        ("readout:0.02 + Bit_Flip:on=id", "probability of a flip $p$"),
+        ("depolarizing+torino", "depolarizing probability $p$"),
+        ("depolarizing+phase-damping+readout:0.02", "parameter of every part"),
+        ("depolarizing+depolarizing:on=id", "depolarizing probability $p$"),
+        ("readout:0.02+paper", "factor on rates and times"),
+        ("thermal-relaxation:1e-4,8e-5,u=35e-9", "factor on rates and times"),
+        ("noise.json", "factor on rates and times"),
+        (repr(depolarizing(0.1) + readout(0.02)), "factor on rates and times"),
+        (repr(Noise()), "factor on rates and times"),
+        (depolarizing(0.1).to_json(), "factor on rates and times"),
+        ("some-later-kind", "strength"),
+    ],
+)
+def test_the_label_of_an_axis_is_that_of_what_is_swept(text: str, label: str) -> None:
+    assert strength_label(text) == label
+
+
 @pytest.mark.parametrize("text", ["paper", "readout:0.2", "depolarizing:0.1,on=id+readout:0.02", "paper*0.5"])
 def test_anything_else_is_multiplied_by_the_strength(text: str) -> None:
     assert at_strength(text, 0.25) == 0.25 * parse_noise(text)
@@ -112,13 +152,17 @@ def test_names_do_not_clash() -> None:
     assert set(LIBRARY) <= set(KINDS)
 
 
-UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip ({', '.join(CHIPS)})"
+UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("depolarising:0.1", f"noise: got 'depolarising', {UNKNOWN}"),
+        ("depolarising:0.1", f"noise: got 'depolarising', {UNKNOWN}; did you mean 'depolarizing'?"),
+        ("Amplitude_Dampin:0.1", f"noise: got 'Amplitude_Dampin', {UNKNOWN}; did you mean 'amplitude-damping'?"),
+        ("torinno", f"noise: got 'torinno', {UNKNOWN}; did you mean 'torino'?"),
+        ("FakeMarakesh*0.5", f"noise: got 'FakeMarakesh', {UNKNOWN}; did you mean 'marrakesh'?"),
+        ("qqq", f"noise: got 'qqq', {UNKNOWN}"),
         ("", "noise: got '', expected kinds such as depolarizing:0.05, joined by +"),
         ("paper+", "noise: got 'paper+', expected kinds such as depolarizing:0.05, joined by +"),
         ("depolarizing", "depolarizing: got no p, expected its strength, such as depolarizing:0.05"),
@@ -132,7 +176,7 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip ({', '.join(CHIPS)})"
         ("depolarizing:0.1,on=", "on: got (), expected at least one name among u, cz, id"),
         ("paper*x", "factor: got 'x', expected a number"),
         ("paper*-1", "factor: got -1.0, expected a number of at least 0"),
-        ("thermal-relaxation:t1=1", "thermal-relaxation: got no t2, expected t1 and t2 in seconds"),
+        ("thermal-relaxation:t1=1", "thermal-relaxation: got no t2, expected t1=... and t2=..."),
         (
             "thermal-relaxation:1,1",
             "gate_times: got (), expected at least one name among u, cz, id",
@@ -159,12 +203,9 @@ def test_mistakes_are_said_in_one_line(text: str, line: str) -> None:
     [
         ("paper", -0.1, "strength: got -0.1, expected a number of at least 0"),
         ("depolarizing", 1.5, "p: got 1.5, expected a probability in [0, 1]"),
-        (
-            "readout:0.1+depolarizing",
-            0.1,
-            "noise: got 'readout:0.1+depolarizing', where a strength could be a parameter or a factor, "
-            "expected parameters for all kinds or for none; depolarizing has none",
-        ),
+        ("readout:0.1+depolarizing", 1.5, "p: got 1.5, expected a probability in [0, 1]"),
+        ("readout:2+depolarizing", 0.1, "p01: got 2.0, expected a probability in [0, 1]"),
+        ("readout:0.1+thermal-relaxation", 0.1, "thermal-relaxation: got no t1, expected t1=... and t2=..."),
     ],
 )
 def test_mistakes_in_strengths_are_said_in_one_line(text: str, strength: float, line: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from noise_models import strength_label
 from sqnn.studies.noise_sweep.summary import line_names, summarise_sweep
 
 if TYPE_CHECKING:
@@ -15,19 +16,6 @@ if TYPE_CHECKING:
 LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)))
 """Engines that agree draw the same curve: line styles keep the ones beneath visible."""
 MARKERS = "osD^vP"
-STRENGTHS = {
-    "bit-flip": "probability of a flip $p$",
-    "phase-flip": "probability of a flip $p$",
-    "depolarizing": "depolarizing probability $p$",
-    "amplitude-damping": "probability of decay $\\gamma$",
-    "phase-damping": "damping $\\lambda$",
-    "readout": "probability of a wrong bit $p_{01}$",
-    "overrotation": "angle (rad)",
-}
-"""What the strength of a bare kind is; of everything else it is the factor on all rates and times."""
-PARAMETERS = ("p", "gamma", "lam", "p01", "angle")
-FACTOR = "factor on rates and times"
-SEVERAL = "parameter of every part"
 OVER = {"networks": "networks", "draws": "draws of the shots", "images": "images (Wilson)"}
 MAX_COLUMNS = 4
 
@@ -73,18 +61,6 @@ def plot_sweep(frame: pd.DataFrame) -> Figure:
         fontsize=9,
     )
     return figure
-
-
-def strength_label(noise: str) -> str:
-    """Return what the strength of a noise is, with its unit: its parameter where that is left open, else a factor."""
-    kinds = []
-    for term in noise.lower().replace("_", "-").split("+"):
-        kind, _, given = term.strip().partition(":")
-        names = [each.partition("=")[0].strip() if "=" in each else PARAMETERS[0] for each in given.split(",") if each]
-        if kind not in STRENGTHS or "*" in term or set(names) & set(PARAMETERS):
-            return FACTOR
-        kinds.append(kind)
-    return STRENGTHS[kinds[0]] if len(set(kinds)) == 1 else SEVERAL
 
 
 def _panel(axes: Axes, noise: str, rows: pd.DataFrame, lines: list[str]) -> None:

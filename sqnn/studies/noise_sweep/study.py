@@ -200,7 +200,9 @@ def _at_strength(label: str, text: str, strength: float, n_qubits: int, shape: s
     try:
         return noise_models.at_strength(text, strength, n_qubits, shape)
     except ValueError as error:
-        raise ConfigError(f"noise: {label} at strength {strength:g} cannot be: {error}") from error
+        # What is wrong with the specification itself names it already, and is wrong at every strength.
+        where = "" if str(error).startswith("noise: ") else f"noise: {label} at strength {strength:g} cannot be: "
+        raise ConfigError(f"{where}{error}") from error
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,61 @@
+"""The contract of one source of noise."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from noise_models.channels import Transfer
+
+Channels = dict[tuple[str, tuple[int, ...] | None], Transfer]
+"""The channel after an instruction on given wires, or on any wires (None)."""
+Readouts = dict[int | None, Transfer]
+"""P(read j | true i) in row i, column j, of a given wire, or of any wire (None)."""
+
+
+@dataclass(frozen=True)
+class Part(ABC):
+    """One source of noise: its channels, its readout errors, how it scales, and how it is stored.
+
+    Channels are Pauli transfer matrices R_jk = tr(P_j E(P_k)) / d in the order I, X, Y, Z.
+    """
+
+    kind: ClassVar[str]
+    """The name of its kind in JSON; text may spell it with dashes."""
+
+    @property
+    @abstractmethod
+    def instructions(self) -> tuple[str, ...]:
+        """Gate instructions on which noise is declared."""
+
+    @property
+    def basis(self) -> tuple[str, ...] | None:
+        """Instruction names that a circuit must be written in; None if any set that holds `instructions` will do."""
+        return None
+
+    @abstractmethod
+    def channels(self) -> Channels:
+        """Return the channels after instructions."""
+
+    def readouts(self) -> Readouts:
+        """Return the readout errors."""
+        return {}
+
+    @abstractmethod
+    def scaled(self, factor: float) -> Part:
+        """Return this noise at `factor` times its strength."""
+
+    def summary(self) -> dict[str, str]:
+        """Return its properties by name, as a notebook shows them."""
+        return {"acts on": ", ".join(self.instructions) or "measurements"}
+
+    def to_json(self) -> dict[str, object]:
+        """Return the kind and the fields as JSON can hold them."""
+        return {"kind": self.kind, **vars(self)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Return the part whose fields `to_json` wrote; raises ValueError, TypeError or KeyError if they are others."""
+        return cls(**fields)
