@@ -30,8 +30,8 @@ class ChipNoise(Part):
 
     Wire i is the physical qubit `qubits[i]`, with relaxation times `t1[i]` and `t2[i]` in seconds and readout
     probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its wires relax for its duration; the
-    depolarizing strength is what the gate error leaves after relaxation. `factor` multiplies gate errors, durations
-    and readout probabilities.
+    depolarizing strength is the part of the gate error that relaxation does not explain. `factor` multiplies gate
+    errors, durations and readout probabilities.
     """
 
     name: str
@@ -151,14 +151,14 @@ class ChipNoise(Part):
             time = self.factor * gate.duration
             coherence, population = math.exp(-time / self.t2[wire]), math.exp(-time / self.t1[wire])
             relaxation = np.kron(damping_transfer(coherence, population), relaxation)
-        kept = 1 - depolarizing_strength(self.factor * gate.error, relaxation)
-        return relaxation @ np.diag([1.0] + [kept] * (len(relaxation) - 1))
+        unchanged = 1 - depolarizing_strength(self.factor * gate.error, relaxation)
+        return relaxation @ np.diag([1.0] + [unchanged] * (len(relaxation) - 1))
 
 
 def depolarizing_strength(error: float, relaxation: Transfer) -> float:
-    """Return lambda of E(rho) = (1 - lambda) rho + lambda I / d that, with relaxation, makes a gate error.
+    """Return lambda of E(rho) = (1 - lambda) rho + lambda I / d that adds up with relaxation to a gate error.
 
-    lambda = d (F_relax - F) / (d F_relax - 1) for the average gate fidelities F = 1 - error and F_relax; none where
+    lambda = d (F_relax - F) / (d F_relax - 1) for the average gate fidelities F = 1 - error and F_relax; 0 if
     relaxation alone explains the error, and truncated to what is physical, as in Aer (qiskit_aer.noise.device.models).
     """
     d = math.isqrt(len(relaxation))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,7 @@ ROUNDING = 1e-14
 class InstructionNoise:
     """The channel that follows one instruction.
 
-    `qubits` are the wires it applies to, or None where it applies to the instruction on any wires. `transfer` is the
+    `qubits` are the wires it applies to, or None if it applies to the instruction on any wires. `transfer` is the
     real Pauli transfer matrix R_jk = tr(P_j E(P_k)) / d, rows and columns in the order I, X, Y, Z (for two qubits the
     last-named qubit's Pauli varies slowest, Qiskit's order).
     """
@@ -95,7 +96,7 @@ def kraus_operators(error: QuantumError) -> list[Matrix]:
 def transfer_to_kraus(transfer: Transfer) -> list[Matrix]:
     """Return Kraus operators [2^n, 2^n], at most 4^n and orthogonal, of a Pauli transfer matrix [4^n, 4^n].
 
-    They are the scaled eigenvectors of the Choi matrix sum_jk R_jk P_k^T (x) P_j / 2^n. Raises ValueError where an
+    They are the scaled eigenvectors of the Choi matrix sum_jk R_jk P_k^T (x) P_j / 2^n. Raises ValueError if an
     eigenvalue is negative: such a matrix is no channel.
     """
     paulis = pauli_matrices(transfer.shape[0])
@@ -138,17 +139,7 @@ def _circuit_transfer(circuit: QuantumCircuit, n_qubits: int) -> Transfer:
     total = np.eye(4**n_qubits)
     for step in circuit.data:
         wires = [circuit.find_bit(qubit).index for qubit in step.qubits]
-        operation = step.operation
-        if operation.name == "pauli":
-            # Named from the last qubit to the first.
-            label = operation.params[0][::-1]
-            signs = np.ones(1)
-            for wire in range(n_qubits):
-                letter = label[wires.index(wire)] if wire in wires else "I"
-                signs = np.kron(_SIGNS["IXYZ".index(letter)], signs)
-            total = signs[:, None] * total
-        elif operation.name != "id":
-            total = _spread(_operation_transfer(operation), wires, n_qubits) @ total
+        total = _spread(_operation_transfer(step.operation), wires, n_qubits) @ total
     return total
 
 
@@ -161,8 +152,10 @@ def _operation_transfer(operation: Operation) -> Transfer:
     """Return the transfer matrix of one instruction on its own qubits."""
     if operation.name == "reset":
         return _RESET
-    if operation.name in ("x", "y", "z"):
-        return np.diag(_SIGNS["ixyz".index(operation.name)])
+    if operation.name in ("pauli", "id", "x", "y", "z"):
+        # A label names the last qubit's Pauli, which varies slowest, first.
+        label = operation.params[0] if operation.name == "pauli" else operation.name.upper().replace("ID", "I")
+        return np.diag(reduce(np.kron, [_SIGNS["IXYZ".index(letter)] for letter in label]))
     if operation.name == "kraus":
         return kraus_to_transfer([np.asarray(matrix) for matrix in operation.params])
     return _qiskit_transfer(operation)

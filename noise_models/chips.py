@@ -78,14 +78,14 @@ def chip(name: str, n_qubits: int, shape: str = "ring") -> Noise:
 
 def _load(name: str) -> BackendV2:
     try:
-        # Imported here: it takes a second, and noise read from JSON does without it.
+        # Imported here: it takes a second, and noise read from JSON does not need it.
         from qiskit_ibm_runtime import fake_provider  # type: ignore[import-untyped]
     except ImportError as error:
         raise ValueError(
             f"name: {name} needs the package qiskit-ibm-runtime; install it, or read the noise from JSON ({error})"
         ) from None
     with warnings.catch_warnings():
-        # Nighthawk says that its error values are not typical of the device; CHIPS repeats it.
+        # Nighthawk warns that its error values are not typical of the device; CHIPS says so too.
         warnings.simplefilter("ignore", UserWarning)
         return getattr(fake_provider, BACKENDS[name])()
 
@@ -171,7 +171,7 @@ def _calibration(name: str, backend: BackendV2, graph: Graph, qubits: tuple[int,
         qubits=qubits,
         gate_names=("rz", "sx", "x", two),
         t1=tuple(float(t1) for t1, _ in times),
-        # A fit can report more than relaxation allows: Aer truncates it, too.
+        # A fit can report more than is physical: Aer truncates it, too.
         t2=tuple(float(min(t2, 2 * t1)) for t1, t2 in times),
         readout=tuple(_readout(target["measure"][qubit,]) for qubit in qubits),
         gates=tuple(sorted(gates, key=lambda gate: (gate.name, gate.wires))),

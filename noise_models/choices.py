@@ -1,4 +1,4 @@
-"""Named alternatives of one kind, and one message where a name is not among them."""
+"""Named alternatives of one kind, and the message for a name that is not among them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 class Choices(Mapping[str, T]):
     """An immutable mapping from names to alternatives, in their order: `ENCODERS.pick("phase")`.
 
-    `argument` is the argument that such a name is usually given to; errors begin with it.
+    `argument` is the argument that takes such a name; error messages begin with it.
     """
 
     def __init__(self, argument: str, members: Mapping[str, T] | Iterable[tuple[str, T]]) -> None:
@@ -32,20 +32,20 @@ class Choices(Mapping[str, T]):
         return f"Choices({self._argument!r}: {', '.join(self)})"
 
     def pick(self, name: object, argument: str | None = None, error: type[ValueError] = ValueError) -> T:
-        """Return the alternative called `name`; `error` names `argument`, the names there are and the nearest one."""
+        """Return the alternative called `name`; `error` names `argument`, the valid names and the nearest of them."""
         if isinstance(name, str) and name in self._members:
             return self._members[name]
         raise error(unknown(argument or self._argument, name, self))
 
 
 def unknown(argument: str, name: object, names: Iterable[str]) -> str:
-    """Return the message for a name that is not among `names`, with the nearest of them where one is near."""
+    """Return the message for a name that is not among `names`, with the nearest of them if one is near."""
     valid = tuple(names)
     return f"{argument}: got {name!r}, expected one of {', '.join(valid)}{did_you_mean(name, valid)}"
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the name that is nearest to what came, and nothing where none is near."""
+    """Return "; did you mean 'x'?" for the one of `names` that is nearest to `name`, or "" if none is near."""
     spelled = {valid.lower().replace("_", "-"): valid for valid in names}
     near = difflib.get_close_matches(str(name).lower().replace("_", "-"), spelled, n=1)
     return f"; did you mean {spelled[near[0]]!r}?" if near else ""

@@ -64,7 +64,7 @@ class Imported(Part):
 
     @property
     def basis(self) -> tuple[str, ...]:
-        """The noisy gates, and noiseless ones where those alone do not make every circuit."""
+        """The noisy gates, and noiseless ones if those alone do not make every circuit."""
         return complete_basis(self.instructions)
 
     def channels(self) -> Channels:
@@ -82,7 +82,7 @@ class Imported(Part):
         return cls(errors, tuple(readout))
 
     def scaled(self, factor: float) -> Self:
-        """Return this noise itself at factor 1; what other factors mean is not written in an Aer model."""
+        """Return this noise itself at factor 1; an Aer model does not say what other factors mean."""
         if factor != 1:
             raise ValueError(
                 f"factor: got {factor!r}, expected 1 for noise read from an Aer model, which has no strength to scale; "
@@ -118,11 +118,11 @@ def read_model(model: NoiseModel) -> Imported:
         if name == "measure":
             raise ValueError("model: got a quantum error on 'measure', expected a ReadoutError for measurements")
     for item in model._custom_noise_passes:
-        # The relaxation of a delay never happens: the circuits here have no delays.
+        # Relaxation during delays does not occur: the circuits here have no delays.
         if not isinstance(item, RelaxationNoisePass):
             raise ValueError(f"model: got the custom pass {type(item).__name__}, expected errors on instructions only")
     channels = instruction_channels(model)
-    # Idle gates of a device are no ends of blocks, which is what `id` means to the circuits here.
+    # A device's idle gates are not ends of blocks, which is what `id` means in the circuits here.
     of_device = any(noise.qubits is not None and noise.instruction not in ("id", *NOT_GATES) for noise in channels)
     errors = [
         (noise.instruction, noise.qubits, _rows(noise.transfer))

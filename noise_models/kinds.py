@@ -86,8 +86,9 @@ class Kind(Part):
 
     def __repr__(self) -> str:
         arguments: list[str] = []
+        stored = self.to_json()
         for position, one in enumerate(fields(self)):
-            value = vars(self)[one.name]
+            value = stored[one.name]
             if value != one.default:
                 named = one.name == "on" or len(arguments) < position
                 arguments.append(f"{one.name}={value!r}" if named else repr(value))
@@ -96,11 +97,6 @@ class Kind(Part):
     @classmethod
     def _own_parameters(cls) -> dict[str, Parameter]:
         return {one.name: one.metadata["parameter"] for one in fields(cls)}
-
-    @classmethod
-    def spelling(cls) -> str:
-        """Return its name in text."""
-        return cls.kind.replace("_", "-")
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
@@ -274,9 +270,6 @@ class ThermalRelaxation(OneQubit):
         if self.t2 > 2 * self.t1:
             raise ValueError(f"t2: got {self.t2!r} s, expected at most 2 t1 = {2 * self.t1!r} s")
 
-    def __repr__(self) -> str:
-        return f"thermal_relaxation({self.t1!r}, {self.t2!r}, {dict(self.gate_times)!r})"
-
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
         times = {gate: Parameter(checks.seconds, positional=False, required=False) for gate in checks.GATES}
@@ -328,4 +321,4 @@ TABLE: Choices[type[Part]] = Choices(
 
 def spelled() -> dict[str, type[Kind]]:
     """Return the kinds that text can name, by their spelling there."""
-    return {kind.spelling(): kind for kind in TABLE.values() if issubclass(kind, Kind)}
+    return {name.replace("_", "-"): kind for name, kind in TABLE.items() if issubclass(kind, Kind)}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 Edge = tuple[int, int]
 
 BEAM = 24
-"""Partial lines kept at each qubit: twice as many found no better line of up to 20 qubits on any chip tried."""
+"""Partial lines kept at each qubit: twice as many gave no better line of up to 20 qubits on any chip tried."""
 STEPS_A_START = 10_000
-"""Steps of a ring search from one qubit. Never reached by rings of up to 20 qubits on a heavy-hexagonal chip."""
+"""Steps of a ring search from one qubit, never reached by rings of up to 20 qubits on a heavy-hexagonal chip."""
 MAX_STEPS = 2_000_000
-"""Steps of a whole ring search, a few seconds, after which it gives up."""
+"""Steps of a whole ring search, a few seconds, after which it stops."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Graph:
         for a, b in self.couplings:
             joined[a].append(b)
             joined[b].append(a)
-        # The cheapest coupling first: good rings are found early, and bad ones are then cut off.
+        # The cheapest coupling first: cheap rings are found early, and cut off the search for others.
         for qubit, others in joined.items():
             others.sort(key=lambda other: (self.cost(qubit, other), other))
         object.__setattr__(self, "neighbours", joined)
@@ -39,9 +39,9 @@ class Graph:
 
 
 def best_line(graph: Graph, length: int) -> tuple[int, ...]:
-    """Return the cheapest line found of at most `length` qubits: shorter only where the search found none so long.
+    """Return the cheapest line of at most `length` qubits that the search finds; shorter only if it finds none as long.
 
-    A beam search that keeps the cheapest partial lines at every qubit, so that no corner of the chip is given up early.
+    A beam search that keeps the cheapest partial lines at every qubit, so that no part of the chip is dropped early.
     """
     lines: list[tuple[float, tuple[int, ...]]] = sorted((cost, (qubit,)) for qubit, cost in graph.qubits.items())
     for _ in range(length - 1):
@@ -51,11 +51,11 @@ def best_line(graph: Graph, length: int) -> tuple[int, ...]:
             for there in graph.neighbours[line[-1]]
             if there not in line
         )
-        kept: dict[int, int] = {}
+        count: Counter[int] = Counter()
         survivors = []
         for cost, line in longer:
-            kept[line[-1]] = kept.get(line[-1], 0) + 1
-            if kept[line[-1]] <= BEAM:
+            count[line[-1]] += 1
+            if count[line[-1]] <= BEAM:
                 survivors.append((cost, line))
         if not survivors:
             break
@@ -64,10 +64,10 @@ def best_line(graph: Graph, length: int) -> tuple[int, ...]:
 
 
 def best_ring(graph: Graph, length: int) -> tuple[int, ...]:
-    """Return the cheapest ring of the smallest length that holds `length` qubits, or () where none was found.
+    """Return the cheapest ring of the smallest length that holds `length` qubits, or () if the search finds none.
 
     Qubits beyond `length` are spare: they follow the others on the way back to the first, and only their couplings
-    cost. Among rotations of a ring the cheapest is taken, that is the one that leaves out the dearest run of qubits.
+    have a cost. Of all rotations of a ring the cheapest is taken, whose spare qubits are the most expensive run.
     """
     taken = 0
     for size in range(length, len(graph.qubits) + 1):
@@ -81,7 +81,7 @@ def best_ring(graph: Graph, length: int) -> tuple[int, ...]:
 
 
 class RingSearch:
-    """Depth-first search of all rings of one size, cut off where a ring can no longer become the cheapest."""
+    """Depth-first search of all rings of one size, cut off as soon as a ring cannot become the cheapest."""
 
     def __init__(self, graph: Graph, size: int, spare: int) -> None:
         self.graph = graph
@@ -90,12 +90,12 @@ class RingSearch:
         self.steps = 0
         self.best: tuple[int, ...] = ()
         self.best_cost = float("inf")
-        # Spare qubits cost nothing, and which they are is known only at the end.
+        # Spare qubits have no cost, and which ones they are is known only at the end.
         self.qubit_cost = dict.fromkeys(graph.qubits, 0.0) if spare else graph.qubits
         self.least = min(graph.couplings.values(), default=0.0) + min(self.qubit_cost.values(), default=0.0)
 
     def run(self) -> int:
-        """Search from every qubit and return the steps taken; rings through an earlier start are found already."""
+        """Search from every qubit and return the steps taken; rings through an earlier start are known already."""
         taken = 0
         for start in sorted(self.graph.qubits):
             away = self._distances(start)
@@ -125,7 +125,7 @@ class RingSearch:
         if left == 0:
             # Either way round is the same ring.
             if path[0] in self.graph.neighbours[here] and path[1] < here:
-                self._keep(path)
+                self._record(path)
             return
         for there in self.graph.neighbours[here]:
             if there in seen or away.get(there, self.size) > left:
@@ -139,7 +139,7 @@ class RingSearch:
             path.pop()
             seen.remove(there)
 
-    def _keep(self, path: list[int]) -> None:
+    def _record(self, path: list[int]) -> None:
         used = self.size - self.spare
         couplings = sum(self.graph.cost(a, b) for a, b in zip(path, path[1:] + path[:1], strict=True))
         turns = (path[i:] + path[:i] for i in range(self.size))

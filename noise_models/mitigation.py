@@ -54,7 +54,7 @@ def zero_noise(
 
     `evaluate` returns an array or tensor of any shape, which is extrapolated element by element, with gradients:
 
-    - `richardson`: the polynomial through all scales, exact where the noise acts as one of degree len(scales) - 1;
+    - `richardson`: the polynomial through all scales, exact if the noise acts as one of degree len(scales) - 1;
     - `linear`: the least-squares line;
     - `exponential`: A exp(B s), fitted as a line through the logarithms. Elements that vanish or change their sign
       between scales are not exponential: for these the line itself is taken.

@@ -197,7 +197,7 @@ def test_a_failing_cell_is_named_and_the_others_are_kept(networks, digits, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise": "depolarising"}, r"noise: depolarising at strength 0 .*got 'depolarising', expected a kind \(bit-f"),
+        ({"noise": "depolarising"}, r"^noise: got 'depolarising', expected a kind \(bit-f.*mean 'depolarizing'\?$"),
         ({"strength": "0:2:0.5"}, "noise: depolarizing at strength 1.5 cannot be: p: got 1.5"),
         ({"noise": "paper", "strength": "0,100"}, "noise: paper at strength 100 cannot be"),
         ({"noise": "manila"}, "noise: manila at strength 0 cannot be"),

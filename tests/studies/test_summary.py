@@ -125,6 +125,7 @@ def test_the_picture_shows_the_numbers(tmp_path) -> None:
         ("Overrotation:axis=y", "angle (rad)"),
         ("depolarizing:on=id/cz", "depolarizing probability $p$"),
         ("bit-flip+readout", "parameter of every part"),
+        ("amplitude-damping+readout:0.02", "probability of decay $\\gamma$"),
         ("depolarizing:0.05", "factor on rates and times"),
         ("depolarizing:p=0.05,on=id", "factor on rates and times"),
         ("depolarizing:0.01+readout:0.02", "factor on rates and times"),
