@@ -57,5 +57,5 @@ class Part(ABC):
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
-        """Return the part whose fields `to_json` wrote; raises ValueError, TypeError or KeyError if they are others."""
+        """Return the part with the fields that `to_json` wrote; raises ValueError if they are not physical."""
         return cls(**fields)

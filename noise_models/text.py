@@ -56,27 +56,26 @@ class Term:
 
     def build(self, n_qubits: int | None, shape: str, strength: float | None = None) -> Noise:
         """Return the noise; `strength` is the parameter that a swept kind leaves open."""
-        return self.factor * self._unscaled(n_qubits, shape, strength)
+        if self.kind is not None:
+            noise = Noise((self.kind.from_text(self._values(self.kind, strength)),))
+        elif self.name in RECIPES:
+            noise = RECIPES[self.name][0](**self.parameters)
+        elif n_qubits is None:
+            raise ValueError(f"n_qubits: got None, expected the number of qubits to choose on the chip {self.name}")
+        else:
+            noise = chip(self.name, n_qubits, shape)
+        return self.factor * noise
 
-    def _unscaled(self, n_qubits: int | None, shape: str, strength: float | None) -> Noise:
-        if self.name in RECIPES:
-            build, _ = RECIPES[self.name]
-            return build(**self.parameters)
-        if self.kind is None:
-            if n_qubits is None:
-                raise ValueError(f"n_qubits: got None, expected the number of qubits to choose on the chip {self.name}")
-            return chip(self.name, n_qubits, shape)
-        values = dict(self.parameters)
-        first = self.kind.strength()
-        if self.is_swept and first is not None:
-            if strength is None:
-                raise ValueError(f"{self.name}: got no {first}, expected its strength, such as {self.name}:0.05")
-            values[first] = strength
-        required = [name for name, parameter in self.kind.parameters().items() if parameter.required]
-        missing = [name for name in required if name not in values]
-        if missing:
-            raise ValueError(f"{self.name}: got no {missing[0]}, expected {' and '.join(f'{n}=...' for n in required)}")
-        return Noise((self.kind.from_text(values),))
+    def _values(self, kind: type[Kind], strength: float | None) -> dict[str, object]:
+        swept = {} if strength is None or not self.is_swept else {str(kind.strength()): strength}
+        values = {**self.parameters, **swept}
+        required = [name for name, parameter in kind.parameters().items() if parameter.required]
+        for name in required:
+            if name not in values:
+                like = f"{self.name}:0.05" if name == kind.strength() else " and ".join(f"{n}=..." for n in required)
+                what = "its strength, such as " if name == kind.strength() else ""
+                raise ValueError(f"{self.name}: got no {name}, expected {what}{like}")
+        return values
 
 
 def parse_noise(text: str, n_qubits: int | None = None, shape: str = "ring") -> Noise:
