@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
-ENTANGLERS: tuple[str, ...] = ("ring", "line", "brick", "all", "none")
+from collections.abc import Callable
+
+from noise_models.choices import Choices
 
 Edge = tuple[int, int]
+Edges = tuple[Edge, ...]
 
 
-def edges(entangler: str, n_qubits: int) -> tuple[Edge, ...]:
-    """Return the ordered pairs (control, target) of one entangling layer.
+def line(n_qubits: int) -> Edges:
+    """Join neighbours (i, i + 1), with ends."""
+    return tuple((i, i + 1) for i in range(n_qubits - 1))
 
-    `ring` joins (i, i+1 mod n), `line` leaves out the closing pair, `brick` is the ring with the even pairs
-    first and the odd ones after them (the same unitary, since CZ gates commute, but of depth two instead of n),
-    `all` joins every pair once, `none` joins nothing. Two wires have a single pair in every form: the ring's
-    second CZ on the same pair would cancel the first.
 
-    Raises ValueError on an unknown name.
-    """
-    if entangler not in ENTANGLERS:
-        raise ValueError(f"entangler: got {entangler!r}, expected one of {', '.join(ENTANGLERS)}")
-    line = tuple((i, i + 1) for i in range(n_qubits - 1))
-    closing = ((n_qubits - 1, 0),) if n_qubits > 2 else ()
-    if entangler == "ring":
-        return line + closing
-    if entangler == "line":
-        return line
-    if entangler == "brick":
-        return line[0::2] + line[1::2] + closing
-    if entangler == "all":
-        return tuple((i, j) for i in range(n_qubits) for j in range(i + 1, n_qubits))
+def closing(n_qubits: int) -> Edges:
+    """Join the ends of a line; on two wires that CZ would cancel the one that is there."""
+    return ((n_qubits - 1, 0),) if n_qubits > 2 else ()
+
+
+def ring(n_qubits: int) -> Edges:
+    """Join neighbours (i, i + 1 mod n)."""
+    return line(n_qubits) + closing(n_qubits)
+
+
+def brick(n_qubits: int) -> Edges:
+    """Join the ring's pairs, even ones first: the same unitary, since CZ gates commute, in depth two instead of n."""
+    return line(n_qubits)[0::2] + line(n_qubits)[1::2] + closing(n_qubits)
+
+
+def every_pair(n_qubits: int) -> Edges:
+    """Join every pair once."""
+    return tuple((i, j) for i in range(n_qubits) for j in range(i + 1, n_qubits))
+
+
+def no_pair(n_qubits: int) -> Edges:
+    """Join nothing."""
     return ()
+
+
+ENTANGLERS: Choices[Callable[[int], Edges]] = Choices(
+    "entangler", {"ring": ring, "line": line, "brick": brick, "all": every_pair, "none": no_pair}
+)
+"""n_qubits -> the ordered pairs (control, target) of one entangling layer, each pair of wires once."""
+
+
+def edges(entangler: str, n_qubits: int) -> Edges:
+    """Return the ordered pairs of the named entangling layer; ValueError on an unknown name."""
+    return ENTANGLERS.pick(entangler)(n_qubits)

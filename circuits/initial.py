@@ -1,13 +1,14 @@
-"""How trainable angles begin; each distribution is the one its name says, in radians."""
+"""Initial distributions of the trainable angles, in radians; each is the one that its name says."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from noise_models.choices import Choices
 
 Initialiser = Callable[[tuple[int, int, int], torch.Generator], Tensor]
 TWO_PI = 2 * math.pi
@@ -53,19 +54,18 @@ def identity_block(shape: tuple[int, int, int], generator: torch.Generator) -> T
     return torch.cat([phi, torch.zeros_like(phi), -phi], dim=-1)
 
 
-INITIALS: Mapping[str, Initialiser] = MappingProxyType(
+INITIALS: Choices[Initialiser] = Choices(
+    "initial",
     {
         "uniform": uniform,
         "truncated-normal": truncated_normal,
         "half-normal": half_normal,
         "small-angle": small_angle,
         "identity-block": identity_block,
-    }
+    },
 )
 
 
 def initial_weights(name: str, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
     """Return float64 angles [n_blocks, n_qubits, 3] drawn by the named rule; ValueError on an unknown name."""
-    if name not in INITIALS:
-        raise ValueError(f"initial: got {name!r}, expected one of {', '.join(INITIALS)}")
-    return INITIALS[name](shape, generator)
+    return INITIALS.pick(name)(shape, generator)

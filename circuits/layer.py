@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from qiskit_aer.noise import NoiseModel
 from torch import Tensor, nn
 
-from circuits.compile import compile_circuit
-from circuits.engines import Engine, make_engine, n_dead_turns
+from circuits.engines import Engine, engine_class, make_engine
 from circuits.initial import initial_weights
 from circuits.noise import resolve_noise
 from circuits.reupload import DataReupload
-from noise_models import Noise
+
+if TYPE_CHECKING:
+    from qiskit_aer.noise import NoiseModel
+
+    from noise_models import Noise
 
 
 class ReuploadLayer(nn.Module):
     """Map data angles [..., 3 n_qubits] in radians to expectations <Z> [..., n_qubits] in [-1, 1].
 
-    `engine` says who evaluates the circuit and `engine_options` goes to it; the weights, one Parameter of shape
-    [n_blocks, n_qubits, 3], stay the same whoever does. `noise` is a `noise_models.Noise`, an Aer NoiseModel or a
-    specification such as "depolarizing:0.01" or "torino", which takes the chip's best qubits in the circuit's shape.
-    `initial` names the distribution the weights start from and `generator` the random numbers they are drawn with (by
-    default a fresh generator of seed 0).
+    `engine`, a name of `ENGINES` or an `Engine` class of one's own, evaluates the circuit and takes `engine_options`;
+    the weights, one Parameter of shape [n_blocks, n_qubits, 3], stay the same on every engine. `noise` is a
+    `noise_models.Noise`, an Aer NoiseModel or a specification such as "depolarizing:0.01" or "torino", which takes the
+    chip's best qubits in the circuit's shape. `initial` names the distribution the weights start from and `generator`
+    the random numbers they are drawn with (by default a fresh generator of seed 0).
 
     Raises ValueError on inputs whose last dimension is not 3 n_qubits, that are not floating point or not finite.
     """
@@ -36,7 +38,7 @@ class ReuploadLayer(nn.Module):
         n_blocks: int,
         entangler: str = "ring",
         *,
-        engine: str = "lightcone",
+        engine: str | type[Engine] = "lightcone",
         noise: Noise | NoiseModel | str | None = None,
         initial: str = "uniform",
         generator: torch.Generator | None = None,
@@ -59,7 +61,7 @@ class ReuploadLayer(nn.Module):
         """The noise under which this layer is evaluated, or None."""
         return self._noise
 
-    def with_engine(self, name: str, **options: Any) -> ReuploadLayer:
+    def with_engine(self, name: str | type[Engine], **options: Any) -> ReuploadLayer:
         """Return a layer that shares these weights and this noise and has them evaluated by another engine."""
         other = self._sharing_weights()
         options = {**self._kept_observable(), **options}
@@ -70,7 +72,7 @@ class ReuploadLayer(nn.Module):
     def with_noise(
         self,
         noise: Noise | NoiseModel | str | None,
-        engine: str | None = None,
+        engine: str | type[Engine] | None = None,
         shots: int | None = None,
         **options: Any,
     ) -> ReuploadLayer:
@@ -81,19 +83,20 @@ class ReuploadLayer(nn.Module):
         physical.
         """
         other = self._sharing_weights()
-        name = self.engine.name if engine is None else engine
+        made = type(self._engine) if engine is None else engine_class(engine)
         # A device without channels would refuse the noise, and one with them is no use without it.
         kept = {key: value for key, value in self._options.items() if key not in ("device", "diff_method", "shots")}
-        options = {**self._kept_observable(), **(kept if name == self.engine.name else {}), **options}
+        options = {**self._kept_observable(), **(kept if made is type(self._engine) else {}), **options}
         if shots is not None:
             options["shots"] = shots
-        other._evaluate_with(name, resolve_noise(noise, self.circuit), options)
+        other._evaluate_with(made, resolve_noise(noise, self.circuit), options)
         return other
 
-    def _evaluate_with(self, name: str, noise: Noise | None, options: dict[str, Any]) -> None:
+    def _evaluate_with(self, engine: str | type[Engine], noise: Noise | None, options: dict[str, Any]) -> None:
         self._noise = noise
         self._options = dict(options)
-        self._engine: Engine = make_engine(name, self.circuit, **({} if noise is None else {"noise": noise}), **options)
+        under = {} if noise is None else {"noise": noise}
+        self._engine = make_engine(engine, self.circuit, **under, **options)
 
     def _kept_observable(self) -> dict[str, Any]:
         """Return the observable as an option, so that an engine that reads only Z refuses instead of reading it."""
@@ -107,7 +110,11 @@ class ReuploadLayer(nn.Module):
         return other
 
     def forward(self, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Return the expectations; where shots are drawn, `generator` draws them in place of the engine's own."""
+        """Return the expectations; `generator` draws the shots, where there are any, in place of the engine's own.
+
+        The engine pennylane with shots keeps drawing from the seed of its device, which no call can set anew: that seed
+        comes from the `generator` among the engine's options.
+        """
         if not isinstance(inputs, Tensor):
             raise ValueError(f"inputs: got {type(inputs).__name__}, expected a torch tensor of angles in radians")
         if inputs.ndim == 0 or inputs.shape[-1] != self.circuit.n_inputs:
@@ -119,9 +126,7 @@ class ReuploadLayer(nn.Module):
         if not torch.compiler.is_compiling() and not torch.isfinite(inputs).all():
             raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")
         flat = inputs.reshape(math.prod(inputs.shape[:-1]), self.circuit.n_inputs)
-        if generator is not None and getattr(self._engine, "shots", None) is not None:
-            self._engine.generator = generator  # type: ignore[attr-defined]
-        out = self._engine(flat, self.weights.to(flat.dtype))
+        out = self._engine(flat, self.weights.to(flat.dtype), generator if self._engine.takes_generator else None)
         return out.reshape(*inputs.shape[:-1], out.shape[-1])
 
     @property
@@ -130,10 +135,13 @@ class ReuploadLayer(nn.Module):
 
         The closing RZ of a wire changes X and Y, and Z where coherent noise turns the wire once more before it is read.
         """
-        if getattr(self._engine, "observable", "Z") not in ("Z", "ZZ"):
+        if self._engine.observable not in ("Z", "ZZ"):
             return self.circuit.n_weights
         if self._noise is None:
             return self.circuit.n_effective_weights
+        from circuits.compile import compile_circuit
+        from circuits.engines import n_dead_turns
+
         return self.circuit.n_weights - n_dead_turns(compile_circuit(self.circuit, self._noise), self._noise)
 
     def draw(self) -> str:
@@ -142,7 +150,9 @@ class ReuploadLayer(nn.Module):
 
     def extra_repr(self) -> str:
         c = self.circuit
+        # Under noise the effective weights are known after compiling the circuit, which is too much for a print.
+        effective = "" if self._noise is not None else f" ({self.n_effective_weights} effective)"
         return (
             f"n_qubits={c.n_qubits}, n_blocks={c.n_blocks}, entangler={c.entangler!r}, engine={self._engine!r}, "
-            f"weights={c.n_weights} ({self.n_effective_weights} effective)"
+            f"weights={c.n_weights}{effective}"
         )

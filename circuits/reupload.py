@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from circuits.checks import whole
 from circuits.entanglers import Edge, edges
 from circuits.gate import Gate
-from circuits.plotting.text import draw_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,7 @@ class DataReupload:
 
     def __post_init__(self) -> None:
         for name in ("n_qubits", "n_blocks"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name}: got {value!r}, expected a whole number of at least 1")
+            object.__setattr__(self, name, whole(name, vars(self)[name]))
         edges(self.entangler, self.n_qubits)
 
     @property
@@ -42,7 +45,7 @@ class DataReupload:
 
     @property
     def n_inputs(self) -> int:
-        """Data angles the circuit reads: three a wire."""
+        """Data angles the circuit reads: three per wire."""
         return 3 * self.n_qubits
 
     @property
@@ -63,13 +66,22 @@ class DataReupload:
     def gates(self) -> Iterator[Gate]:
         """List the instructions in the order in which they act."""
         for block in range(self.n_blocks):
-            for source in ("inputs", "weights"):
-                for wire in range(self.n_qubits):
-                    yield Gate("Rot", (wire,), block, source)  # type: ignore[arg-type]
+            for wire in range(self.n_qubits):
+                yield Gate("Rot", (wire,), block, "inputs")
+            for wire in range(self.n_qubits):
+                yield Gate("Rot", (wire,), block, "weights")
             if block < self.n_blocks - 1:
                 for edge in self.edges:
                     yield Gate("CZ", edge, block)
 
     def draw(self) -> str:
         """Return the circuit as text, with x for data angles and w for weights."""
+        from circuits.plotting import draw_text
+
         return draw_text(self.n_qubits, self.gates())
+
+    def plot(self, ax: Axes | None = None, *, blocks: int | None = None, title: str | None = None) -> Figure:
+        """Draw the circuit on `ax` or a new picture: its first `blocks` blocks, all by default."""
+        from circuits.plotting import plot_circuit
+
+        return plot_circuit(self, ax, blocks=blocks, title=title)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
+from circuits.checks import whole
+from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
+from circuits.diagnostics.states import states
 from circuits.engines.lightcone import LightConeEngine
-from circuits.engines.lightcone.states import states
 from circuits.engines.lightcone.statevector import z_signs
 from circuits.reupload import DataReupload
+from noise_models.choices import Choices
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COSTS: tuple[str, ...] = ("local", "global")
 GLOBAL_LIMIT = 12
 """Qubits up to which the global cost is evaluated by default: it needs all 2^n amplitudes of each sample."""
 AMPLITUDES = 2**21
@@ -54,12 +57,21 @@ class GradientVariance:
             factors.append(slope.exp())
         return torch.stack(factors)
 
-    def plot(self) -> Figure:
-        """Draw the variances against the number of qubits, one panel a cost, with bars of one standard error."""
-        from circuits.plotting import Picture
+    def plot(self, ax: Axes | Sequence[Axes] | None = None, title: str | None = None) -> Figure:
+        """Draw the variances against the number of qubits, one panel per cost, with bars of one standard error.
 
-        figure = Picture(figsize=(5 * len(self.variance), 4), layout="constrained")
-        panels = figure.subplots(1, len(self.variance), sharey=True, squeeze=False)[0]
+        `ax` are axes to draw on, one per cost in the order of `variance`; ValueError on another number of them.
+        """
+        from circuits.plotting import Picture, panel
+
+        if ax is None:
+            figure: Figure = Picture(figsize=(5 * len(self.variance), 4), layout="constrained")
+            panels = figure.subplots(1, len(self.variance), sharey=True, squeeze=False)[0]
+        else:
+            panels = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
+            figure, _ = panel(panels[0], (5, 4))
+        if len(panels) != len(self.variance):
+            raise ValueError(f"ax: got {len(panels)} axes, expected one per cost: {', '.join(self.variance)}")
         for axes, (cost, variance) in zip(panels, self.variance.items(), strict=True):
             for depth, row, error in zip(self.n_blocks, variance, self.error[cost], strict=True):
                 label = f"{depth} block{'s' if depth > 1 else ''}"
@@ -72,13 +84,16 @@ class GradientVariance:
             axes.grid(alpha=0.25)
         panels[0].set_ylabel("Var $\\partial C/\\partial w$ (1/rad$^2$)")
         panels[0].legend(frameon=False)
-        title = f"{self.entangler} entangler, {self.initial} weights, {self.samples} samples a point"
-        figure.suptitle(title, fontsize=10)
+        stated = f"{self.entangler} entangler, {self.initial} weights, {self.samples} samples per point"
+        if ax is None:
+            figure.suptitle(stated if title is None else title, fontsize=10)
+        elif title is not None:
+            panels[0].set_title(title)
         return figure
 
     def __repr__(self) -> str:
         factors = ", ".join(
-            f"{cost} x{factor:.2f} a qubit at {depth} blocks"
+            f"{cost} x{factor:.2f} per qubit at {depth} blocks"
             for cost in self.variance
             for depth, factor in zip(self.n_blocks, self.decay(cost), strict=True)
         )
@@ -93,7 +108,7 @@ def gradient_variance(
     samples: int = 200,
     generator: torch.Generator | None = None,
     *,
-    costs: Sequence[str] = COSTS,
+    costs: Sequence[str] = ("local", "global"),
     weight: tuple[int, int, int] = (0, 0, 1),
     global_limit: int = GLOBAL_LIMIT,
 ) -> GradientVariance:
@@ -101,9 +116,9 @@ def gradient_variance(
 
         local: C = <Z_0>        global: C = <Z_0 Z_1 ... Z_(n-1)>
 
-    Each sample draws its own weights (by `initial`) and data (x ~ U[0, 2 pi), radians). w is the weight at
-    `weight` = (block, wire, angle): by default the RY angle of block 0 on wire 0, which every depth has and which both
-    costs feel. The local gradient comes from the light cone, so n may be large; the global one is the exact two-term
+    Each sample draws its own weights (by `initial`) and data (x ~ U[0, 2 pi), radians). w is the weight at `weight` =
+    (block, wire, angle): by default the RY angle of block 0 on wire 0, which every depth has and which both costs
+    depend on. The local gradient comes from the light cone, so n may be large; the global one is the exact two-term
     shift (C(w + pi/2) - C(w - pi/2)) / 2 on amplitudes and is left nan beyond `global_limit` qubits.
 
     For one block and uniform weights the variances are 3/8 and (3/8)^n. Raises ValueError on an unknown cost or
@@ -112,10 +127,9 @@ def gradient_variance(
     Source: McClean et al., Nat. Commun. 9, 4812 (2018); Cerezo et al., Nat. Commun. 12, 1791 (2021).
     """
     generator = or_fresh(generator)
-    at_least(2, samples=samples)
+    samples = whole("samples", samples, 2)
     for cost in costs:
-        if cost not in COSTS:
-            raise ValueError(f"costs: got {cost!r}, expected some of {', '.join(COSTS)}")
+        COSTS.pick(cost)
     if not n_qubits or not n_blocks or not costs:
         raise ValueError("n_qubits, n_blocks, costs: each needs at least one entry")
     shape = (min(n_blocks), min(n_qubits), 3)
@@ -132,7 +146,7 @@ def gradient_variance(
             for cost in costs:
                 if cost == "global" and width > global_limit:
                     continue
-                gradient = (local_gradients if cost == "local" else global_gradients)(circuit, inputs, weights, weight)
+                gradient = COSTS[cost](circuit, inputs, weights, weight)
                 centred = (gradient - gradient.mean()).square()
                 variance[cost][row, column] = centred.sum() / (samples - 1)
                 error[cost][row, column] = centred.std() / math.sqrt(samples)
@@ -165,3 +179,9 @@ def global_gradients(circuit: DataReupload, inputs: Tensor, weights: Tensor, wei
         return torch.cat([states(circuit, x, w).abs().square() @ signs for x, w in pieces])
 
     return (cost(math.pi / 2) - cost(-math.pi / 2)) / 2
+
+
+COSTS: Choices[Callable[[DataReupload, Tensor, Tensor, tuple[int, int, int]], Tensor]] = Choices(
+    "costs", {"local": local_gradients, "global": global_gradients}
+)
+"""Gradients [samples] of each cost with respect to one weight."""

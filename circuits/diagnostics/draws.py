@@ -1,4 +1,4 @@
-"""The random angles that the diagnostics average over, and the checks of their arguments."""
+"""The random angles that the diagnostics average over."""
 
 from __future__ import annotations
 
@@ -9,15 +9,8 @@ from circuits.initial import TWO_PI, initial_weights
 from circuits.reupload import DataReupload
 
 
-def at_least(minimum: int, **counts: int) -> None:
-    """Raise ValueError naming the first count that is not a whole number of at least `minimum`."""
-    for name, value in counts.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-            raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {minimum}")
-
-
 def or_fresh(generator: torch.Generator | None) -> torch.Generator:
-    """Return the generator, or a new one of seed 0 where none was given: never torch's global one."""
+    """Return the generator, or a new one of seed 0 where it is None: never torch's global one."""
     return torch.Generator().manual_seed(0) if generator is None else generator
 
 

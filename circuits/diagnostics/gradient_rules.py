@@ -1,16 +1,20 @@
-"""The ways to differentiate the circuit that the study compares, each with the circuits it executes."""
+"""Ways to differentiate a circuit, each with the number of circuits it executes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pennylane as qml
 import torch
 from torch import Tensor
 
-from circuits import DataReupload, LightConeEngine
-from circuits.engines.pennylane import build_qnode
+from circuits.engines.lightcone import LightConeEngine
+from circuits.reupload import DataReupload
+from noise_models.choices import Choices
+
+if TYPE_CHECKING:
+    import pennylane as qml
 
 Evaluate = Callable[[Tensor, Tensor], Tensor]
 Rule = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, int]]
@@ -36,6 +40,8 @@ def light_cone(circuit: DataReupload, seed: int) -> Rule:
 
 
 def _counted(qnode: qml.QNode) -> Rule:
+    import pennylane as qml
+
     def evaluate(inputs: Tensor, weights: Tensor) -> Tensor:
         return torch.stack(list(qnode(inputs, weights)), dim=-1)
 
@@ -48,7 +54,17 @@ def _counted(qnode: qml.QNode) -> Rule:
 
 
 def _qnode(circuit: DataReupload, method: str, device: str = "default.qubit") -> qml.QNode:
+    import pennylane as qml
+
+    from circuits.engines.pennylane import build_qnode
+
     return build_qnode(circuit, qml.device(device, wires=circuit.n_qubits), method)
+
+
+def _sample_by_sample(qnode: qml.QNode) -> qml.QNode:
+    import pennylane as qml
+
+    return qml.transforms.broadcast_expand(qnode)
 
 
 def backprop(circuit: DataReupload, seed: int) -> Rule:
@@ -61,11 +77,11 @@ def adjoint(circuit: DataReupload, seed: int) -> Rule:
 
     Source: Jones and Gacon, arXiv 2009.02823 (2020).
     """
-    return _counted(qml.transforms.broadcast_expand(_qnode(circuit, "adjoint", "lightning.qubit")))
+    return _counted(_sample_by_sample(_qnode(circuit, "adjoint", "lightning.qubit")))
 
 
 def parameter_shift(circuit: DataReupload, seed: int) -> Rule:
-    """Two executions a weight and sample besides the value itself: exact, and possible on hardware.
+    """Two executions per weight and sample besides the value itself: exact, and possible on hardware.
 
     Here only weights are differentiated, so the samples can be one broadcast; the tracker still counts each of them.
     Source: Schuld et al., Phys. Rev. A 99, 032331 (2019).
@@ -74,19 +90,22 @@ def parameter_shift(circuit: DataReupload, seed: int) -> Rule:
 
 
 def spsa(circuit: DataReupload, seed: int) -> Rule:
-    """Two executions a sample along a random direction of its own: noisy, its mean is the gradient.
+    """Two executions per sample along a random direction of its own: noisy, its mean is the gradient.
 
     Source: Spall, IEEE Trans. Autom. Control 37, 332 (1992).
     """
     # Left to itself PennyLane draws the directions from fresh entropy, and no run could be repeated.
     directions = {"sampler_rng": np.random.default_rng(seed)}
-    return _counted(qml.transforms.broadcast_expand(_qnode(circuit, "spsa").update(gradient_kwargs=directions)))
+    return _counted(_sample_by_sample(_qnode(circuit, "spsa").update(gradient_kwargs=directions)))
 
 
-ALGORITHMS: dict[str, Callable[[DataReupload, int], Rule]] = {
-    "backprop-lightcone": light_cone,
-    "backprop-default.qubit": backprop,
-    "adjoint-lightning.qubit": adjoint,
-    "parameter-shift": parameter_shift,
-    "spsa": spsa,
-}
+ALGORITHMS: Choices[Callable[[DataReupload, int], Rule]] = Choices(
+    "algorithms",
+    {
+        "backprop-lightcone": light_cone,
+        "backprop-default.qubit": backprop,
+        "adjoint-lightning.qubit": adjoint,
+        "parameter-shift": parameter_shift,
+        "spsa": spsa,
+    },
+)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
-from circuits.engines.lightcone.states import states
+from circuits.checks import whole
+from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
+from circuits.diagnostics.states import states
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -32,12 +34,11 @@ class Expressibility:
     histogram: Tensor
     haar: Tensor
 
-    def plot(self) -> Figure:
-        """Draw the histogram of fidelities beside the Haar distribution."""
-        from circuits.plotting import Picture
+    def plot(self, ax: Axes | None = None, title: str | None = None) -> Figure:
+        """Draw the histogram of fidelities beside the Haar distribution, on `ax` or a new picture."""
+        from circuits.plotting import panel
 
-        figure = Picture(figsize=(6, 4), layout="constrained")
-        axes = figure.subplots()
+        figure, axes = panel(ax, (6, 4))
         edges = torch.linspace(0, 1, len(self.haar) + 1)
         axes.stairs(self.histogram, edges, fill=True, alpha=0.45, label="circuit")
         axes.stairs(self.haar, edges, color="black", lw=1.2, label="Haar-random states")
@@ -45,7 +46,8 @@ class Expressibility:
         axes.set_ylim(0.3 / self.samples, 1.5)
         axes.set_xlabel("fidelity of a pair of states")
         axes.set_ylabel("probability of the bin")
-        axes.set_title(f"KL divergence {self.divergence:.4f} nats ({self.samples:,} pairs)", fontsize=10)
+        stated = f"KL divergence {self.divergence:.4f} nats ({self.samples:,} pairs)"
+        axes.set_title(stated if title is None else title, fontsize=10)
         axes.legend(frameon=False)
         return figure
 
@@ -70,11 +72,11 @@ def expressibility(
 
     p the histogram of F over `bins` equal bins of [0, 1] and q the exact Haar masses of the same bins. Each of the
     `samples` pairs draws its data x ~ U[0, 2 pi), shared by both states, and two sets of weights by `initial`: what is
-    measured is the reach of the weights at given data. Memory 16 bytes times samples times 2^n.
+    measured is what the weights can do at fixed data. Memory 16 bytes times samples times 2^n.
 
     Source: Sim, Johnson, Aspuru-Guzik, Adv. Quantum Technol. 2, 1900070 (2019), equations (8) to (10).
     """
-    at_least(1, samples=samples)
+    samples = whole("samples", samples)
     generator = or_fresh(generator)
     inputs = random_inputs(circuit, samples, generator)
     one, other = (states(circuit, inputs, random_weights(circuit, samples, initial, generator)) for _ in range(2))
@@ -86,7 +88,7 @@ def haar_divergence(fidelities: Tensor, dimension: int, bins: int) -> Expressibi
 
     With N the dimension, P(F) = (N - 1)(1 - F)^(N - 2), so the bin [u, v] has the mass (1 - u)^(N-1) - (1 - v)^(N-1).
     """
-    at_least(2, dimension=dimension, bins=bins)
+    dimension, bins = whole("dimension", dimension, 2), whole("bins", bins, 2)
     # Logarithms, because the masses of the last bins are far below the smallest float at twelve qubits already.
     left = (1 - torch.arange(bins, dtype=torch.float64) / bins).log() * (dimension - 1)
     right = torch.cat([left[1:], left.new_tensor([-math.inf])])

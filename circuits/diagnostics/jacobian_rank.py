@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
+from circuits.checks import whole
+from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.engines.lightcone import LightConeEngine
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -30,12 +32,11 @@ class EffectiveParameters:
     tolerance: float
     singular_values: Tensor
 
-    def plot(self) -> Figure:
-        """Draw the singular values with the tolerance."""
-        from circuits.plotting import Picture
+    def plot(self, ax: Axes | None = None, title: str | None = None) -> Figure:
+        """Draw the singular values with the tolerance, on `ax` or a new picture."""
+        from circuits.plotting import panel
 
-        figure = Picture(figsize=(6, 4), layout="constrained")
-        axes = figure.subplots()
+        figure, axes = panel(ax, (6, 4))
         values = self.singular_values.clamp(min=1e-18)
         axes.semilogy(range(1, len(values) + 1), values, "o", ms=4, label="singular values")
         axes.axhline(float(values[0]) * self.tolerance, color="black", ls="--", lw=1, label="tolerance")
@@ -44,6 +45,8 @@ class EffectiveParameters:
         axes.set_xlabel("index of the singular value")
         axes.set_ylabel("singular value (1/rad)")
         axes.legend(frameon=False)
+        if title is not None:
+            axes.set_title(title)
         return figure
 
     def __repr__(self) -> str:
@@ -62,7 +65,7 @@ def effective_parameters(
 
     The rank is the number of singular values above `tolerance` times the largest. At generic weights it equals
     `circuit.n_effective_weights`, 3 n L - n: the last RZ of each wire is dead and nothing else is. At special weights
-    it is lower: where each RY is idle (`initial="identity-block"`), Rot(p, 0, o) = RZ(p + o) leaves two directions a
+    it is lower: where each RY is idle (`initial="identity-block"`), Rot(p, 0, o) = RZ(p + o) leaves two directions per
     rotation, and one in the last block, where RZ does not reach Z: n (2 L - 1) in all. Without an entangler such a wire
     repeats one data rotation, which reads the same in both directions: of its L - 1 angles between the repetitions
     those in mirrored places do the same, which leaves n (L + ceil((L - 1) / 2)).
@@ -74,7 +77,7 @@ def effective_parameters(
     """
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance: got {tolerance!r}, expected a number between 0 and 1")
-    at_least(1, inputs_count=inputs_count)
+    inputs_count = whole("inputs_count", inputs_count)
     if inputs_count * circuit.n_qubits < circuit.n_effective_weights:
         least = math.ceil(circuit.n_effective_weights / circuit.n_qubits)
         raise ValueError(f"inputs_count: got {inputs_count}, expected at least {least}, or the data would cap the rank")

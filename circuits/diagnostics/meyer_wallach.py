@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
-from circuits.engines.lightcone.states import states
+from circuits.checks import whole
+from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
+from circuits.diagnostics.states import states
 from circuits.engines.lightcone.statevector import bloch_vector
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -34,18 +36,19 @@ class Entanglement:
         """Standard deviation over the random states."""
         return float(self.values.std())
 
-    def plot(self) -> Figure:
-        """Draw the histogram of the values."""
-        from circuits.plotting import Picture
+    def plot(self, ax: Axes | None = None, title: str | None = None) -> Figure:
+        """Draw the histogram of the values, on `ax` or a new picture."""
+        from circuits.plotting import panel
 
-        figure = Picture(figsize=(6, 4), layout="constrained")
-        axes = figure.subplots()
+        figure, axes = panel(ax, (6, 4))
         axes.hist(self.values.numpy(), bins=40, range=(0, 1), alpha=0.6)
         axes.axvline(self.mean, color="C1", lw=2, label=f"mean {self.mean:.3f}")
         axes.axvline(self.haar_mean, color="black", ls="--", label=f"Haar-random states {self.haar_mean:.3f}")
         axes.set_xlabel("Meyer-Wallach Q (0 product state, 1 every wire maximally mixed)")
         axes.set_ylabel("states")
         axes.legend(frameon=False)
+        if title is not None:
+            axes.set_title(title)
         return figure
 
     def __repr__(self) -> str:
@@ -70,7 +73,7 @@ def meyer_wallach(amplitudes: Tensor) -> Tensor:
         raise ValueError(f"amplitudes: got shape {tuple(amplitudes.shape)}, expected [batch, 2^n] with n at least 1")
     columns = amplitudes.t().contiguous()
     lengths = [torch.stack(bloch_vector(columns, wire)).square().sum(0) for wire in range(n)]
-    # Rounding can leave a product state a hair below zero.
+    # Rounding can leave a product state slightly below zero.
     return (1 - torch.stack(lengths).mean(0)).clamp(min=0)
 
 
@@ -86,7 +89,7 @@ def entanglement(
     The last block turns each wire alone and changes no Q, so one block gives 0. With uniform weights and a ring of at
     least three wires, two blocks give 1 - (3/8 + 5/8 (3/8)^2) = 0.537 on average.
     """
-    at_least(2, samples=samples)
+    samples = whole("samples", samples, 2)
     generator = or_fresh(generator)
     inputs = random_inputs(circuit, samples, generator)
     weights = random_weights(circuit, samples, initial, generator)

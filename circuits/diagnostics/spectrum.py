@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import at_least, or_fresh, random_inputs, random_weights
+from circuits.checks import whole
+from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.engines.lightcone import LightConeEngine
 from circuits.initial import TWO_PI
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FLOOR = 1e-12
@@ -52,14 +54,13 @@ class FourierSpectrum:
         twice = torch.where(frequency > 0, 2.0, 1.0).double()
         return torch.einsum("pk,skn->spn", waves * twice, self.coefficients).real
 
-    def plot(self) -> Figure:
-        """Draw the magnitudes, frequencies across and wires down."""
+    def plot(self, ax: Axes | None = None, title: str | None = None) -> Figure:
+        """Draw the magnitudes, frequencies across and wires down, on `ax` or a new picture."""
         from matplotlib.colors import LogNorm
 
-        from circuits.plotting import Picture
+        from circuits.plotting import panel
 
-        figure = Picture(figsize=(6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)), layout="constrained")
-        axes = figure.subplots()
+        figure, axes = panel(ax, (6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)))
         shown = self.magnitudes.clamp(min=FLOOR).t()
         image = axes.imshow(shown, norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")
         axes.axvline(self.circuit.n_blocks + 0.5, color="white", ls="--", lw=1.2)
@@ -69,7 +70,8 @@ class FourierSpectrum:
         axes.set_xlabel("frequency (1/rad)")
         axes.set_ylabel("wire that is read")
         wire, angle = divmod(self.input_index, 3)
-        axes.set_title(f"data angle {angle} of wire {wire}, {self.circuit.n_blocks} blocks", fontsize=10)
+        stated = f"data angle {angle} of wire {wire}, {self.circuit.n_blocks} blocks"
+        axes.set_title(stated if title is None else title, fontsize=10)
         figure.colorbar(image, ax=axes, label="rms of |coefficient|", extend="min")
         return figure
 
@@ -92,16 +94,17 @@ def fourier_spectrum(
 
         <Z_i>(x_j) = sum_(k=-L)^L c_k e^(i k x_j)
 
-    A data angle enters one gate exp(-i x P / 2) a block, whose eigenvalue differences are -1, 0, 1; L blocks reach the
-    frequencies -L to L and no other. The first angle of a wire (its RZ comes first) meets |0> in block 0 and reaches
-    L - 1 only. A data angle d wires away acts through its first L - d blocks: beyond the cone only k = 0 is left. The
-    grid has 4 L + 5 equidistant points, enough to show frequencies up to 2 L + 2: the bound is measured, not assumed.
+    A data angle enters one gate exp(-i x P / 2) per block, whose eigenvalue differences are -1, 0, 1; L blocks reach
+    the frequencies -L to L and no other. The first angle of a wire (its RZ comes first) meets |0> in block 0 and
+    reaches L - 1 only. A data angle d wires away acts through its first L - d blocks: beyond the cone only k = 0 is
+    left. The grid has 4 L + 5 equidistant points, enough to show frequencies up to 2 L + 2: the bound is measured, not
+    assumed.
 
     Raises ValueError on an index outside 0 ... 3 n_qubits - 1.
 
     Source: Schuld, Sweke, Meyer, Phys. Rev. A 103, 032430 (2021), section II.
     """
-    at_least(1, samples=samples)
+    samples = whole("samples", samples)
     if not 0 <= input_index < circuit.n_inputs:
         raise ValueError(f"input_index: got {input_index}, expected 0 to {circuit.n_inputs - 1}")
     generator = or_fresh(generator)

@@ -1,5 +1,5 @@
 """`sqnn.lightcone`: a PennyLane device that evaluates each observable on its causal cone."""
 
-from circuits.pennylane_device.device import LightConeDevice
+import lazy_loader
 
-__all__ = ["LightConeDevice"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from pennylane.measurements import ExpectationMP, ProbabilityMP, StateMP, VarianceMP
@@ -23,7 +23,14 @@ from circuits.pennylane_device.observables import (
     terms,
 )
 from circuits.pennylane_device.preprocess import native_operations
-from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, ProbabilityRead
+from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, ProbabilityRead, Read
+
+if TYPE_CHECKING:
+    from pennylane.measurements import MeasurementProcess
+    from pennylane.operation import Operator
+    from pennylane.pauli import PauliWord
+    from pennylane.tape import QuantumScript
+    from pennylane.typing import TensorLike
 
 Values = Sequence[Tensor]
 Finish = Callable[[Values], Tensor]
@@ -36,7 +43,7 @@ class Questions:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         self.requests: list[Request] = []
-        self._known: dict[Any, int] = {}
+        self._known: dict[tuple[Read, tuple[int, ...], int], int] = {}
 
     def ask(self, request: Request) -> int:
         """Return the place of the answer among the values."""
@@ -46,7 +53,7 @@ class Questions:
             self.requests.append(request)
         return self._known[key]
 
-    def word(self, word: Any, label: str) -> list[int]:
+    def word(self, word: PauliWord, label: str) -> list[int]:
         """Ask for a Pauli word; the answers multiply, and none stands for the identity."""
         if not word:
             return []
@@ -54,13 +61,15 @@ class Questions:
         request = Request(PauliRead("".join(word.values())), tuple(graph.track(wire) for wire in word), label)
         return [self.ask(part) for part in (self.evaluator.parts(request) if len(word) > 1 else [request])]
 
-    def wires(self, read: type, wires: Sequence[Any], label: str, end: End | None = None) -> int:
+    def wires(
+        self, read: type[ProbabilityRead | AmplitudeRead], wires: Sequence[Hashable], label: str, end: End | None = None
+    ) -> int:
         """Ask for the bits or the state of some wires."""
         tracks = tuple(self.evaluator.graph.track(wire, end) for wire in wires)
         return self.ask(Request(read(len(tracks)), tracks, label, end))
 
 
-def analytic_results(tape: Any, evaluator: Evaluator) -> list[Tensor]:
+def analytic_results(tape: QuantumScript, evaluator: Evaluator) -> list[Tensor]:
     """Return the result of each measurement, with a leading batch dimension where the tape is broadcast."""
     questions = Questions(evaluator)
     finishes = [_plan(measurement, tape, questions) for measurement in tape.measurements]
@@ -71,7 +80,7 @@ def analytic_results(tape: Any, evaluator: Evaluator) -> list[Tensor]:
     return [result.expand(tape.batch_size, *result.shape[1:]) for result in results]
 
 
-def _plan(measurement: Any, tape: Any, questions: Questions) -> Finish:
+def _plan(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions) -> Finish:
     label = repr(measurement) if len(measurement.wires) <= 8 else f"{type(measurement).__name__} on many wires"
     if isinstance(measurement, ExpectationMP | VarianceMP) and measurement.obs is None:
         return _of_bits(measurement, questions, label)
@@ -110,7 +119,7 @@ def _total(values: list[Tensor]) -> Tensor:
     return total
 
 
-def _scaled(factor: Any, places: list[int], precision: Precision) -> Finish:
+def _scaled(factor: TensorLike, places: list[int], precision: Precision) -> Finish:
     plain = isinstance(factor, float | int) and factor == 1
     coefficient = precision.cast_real(_real(factor))
 
@@ -125,7 +134,7 @@ def _scaled(factor: Any, places: list[int], precision: Precision) -> Finish:
     return finish
 
 
-def _real(coefficient: Any) -> Any:
+def _real(coefficient: TensorLike) -> TensorLike:
     if isinstance(coefficient, Tensor):
         return coefficient.real if coefficient.is_complex() else coefficient
     return coefficient.real
@@ -151,7 +160,7 @@ def _matrix_element(state: Tensor, matrix: Tensor) -> Tensor:
     return (split.conj() * (matrix @ split)).sum((1, 2)).real
 
 
-def _variance(observable: Any, questions: Questions, label: str) -> Finish:
+def _variance(observable: Operator, questions: Questions, label: str) -> Finish:
     words = sentence(observable)
     if words is not None:
         mean = _expectation([WordTerm(c, w) for w, c in words.items()], questions, label)
@@ -165,7 +174,7 @@ def _variance(observable: Any, questions: Questions, label: str) -> Finish:
     )
 
 
-def _of_bits(measurement: Any, questions: Questions, label: str) -> Finish:
+def _of_bits(measurement: MeasurementProcess, questions: Questions, label: str) -> Finish:
     """Read the mean or variance of a function of bits, such as a mid-circuit measurement that was deferred."""
     place = questions.wires(ProbabilityRead, measurement.wires, label)
     eigenvalues = questions.evaluator.precision.cast_real(measurement.eigvals())
@@ -178,7 +187,7 @@ def _of_bits(measurement: Any, questions: Questions, label: str) -> Finish:
     return lambda values: values[place] @ eigenvalues.square() - mean(values).square()
 
 
-def _state(measurement: Any, tape: Any, questions: Questions, label: str) -> Finish:
+def _state(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions, label: str) -> Finish:
     evaluator = questions.evaluator
     wires = measurement.wires or tape.wires
     place = questions.wires(AmplitudeRead, wires, label)

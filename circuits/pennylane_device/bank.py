@@ -1,8 +1,9 @@
-"""The numbers behind the nodes of a graph, computed once for all cones of an evaluation."""
+"""The numbers of the nodes of a graph, computed once for all cones of an evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch import Tensor
 from circuits.pennylane_device.gates import multiply, one_qubit_matrices, stack_angles
 from circuits.pennylane_device.graph import Graph
 from circuits.pennylane_device.numerics import Precision
+
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
 
 
 class Bank:
@@ -27,7 +31,7 @@ class Bank:
         self._matrices = self._fuse([graph.nodes[k].operations for k in runs]) if runs else None
         self._angles = self._diagonals(graph, angled) if angled else None
 
-    def _fuse(self, runs: list[list]) -> Tensor:
+    def _fuse(self, runs: list[list[Operator]]) -> Tensor:
         flat = [operation for run in runs for operation in run]
         gates = one_qubit_matrices(flat, self.precision)
         first, start = [], 0

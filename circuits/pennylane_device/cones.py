@@ -28,42 +28,42 @@ class Cone:
 
 def find_cone(graph: Graph, end: End, seeds: Seeds) -> Cone:
     """Walk back from an observable and keep what can matter."""
-    support: dict[int, int] = {}
+    held: dict[int, int] = {}
     for track, mask in seeds:
-        support[track] = support.get(track, 0) | mask
+        held[track] = held.get(track, 0) | mask
     waiting: list[int] = []
     seen: set[int] = {-1}
-    kept: list[int] = []
+    inside: list[int] = []
 
     def wait_for(node: int) -> None:
         if node not in seen:
             seen.add(node)
             heapq.heappush(waiting, -node)
 
-    for track in support:
+    for track in held:
         wait_for(end.last.get(track, -1))
     while waiting:
         number = -heapq.heappop(waiting)
         node = graph.nodes[number]
         if node.name == "run":
             (track,) = node.tracks
-            if not (node.diagonal and support[track] == Z):
-                kept.append(number)
-                support[track] = image(support[track], node.spread)
+            if not (node.diagonal and held[track] == Z):
+                inside.append(number)
+                held[track] = image(held[track], node.spread)
         else:
             one, two = node.tracks
-            masks = support.get(one, 0), support.get(two, 0)
+            masks = held.get(one, 0), held.get(two, 0)
             if (masks[0] | masks[1]) & FLIPS:
-                kept.append(number)
-                support[one], support[two] = _behind_diagonal(masks[0], masks[1]), _behind_diagonal(masks[1], masks[0])
+                inside.append(number)
+                held[one], held[two] = _before_diagonal(masks[0], masks[1]), _before_diagonal(masks[1], masks[0])
         for track, before in zip(node.tracks, node.previous, strict=True):
-            if track in support:
+            if track in held:
                 wait_for(before)
-    return Cone(tuple(support), tuple(reversed(kept)))
+    return Cone(tuple(held), tuple(reversed(inside)))
 
 
-def _behind_diagonal(here: int, there: int) -> int:
-    """Return what one wire can hold behind a diagonal two-qubit gate: X and Y mix, and the other's X or Y adds Z."""
+def _before_diagonal(here: int, there: int) -> int:
+    """Return what one wire can hold before a diagonal two-qubit gate: X and Y mix, and the other's X or Y adds Z."""
     return here | (FLIPS if here & FLIPS else 0) | (Z if there & FLIPS else 0)
 
 

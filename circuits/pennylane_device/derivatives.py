@@ -1,8 +1,8 @@
-"""Device-provided derivatives for interfaces that hold NumPy parameters: torch autograd behind the curtain."""
+"""Device-provided derivatives for interfaces that hold NumPy parameters: torch autograd inside the device."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -10,15 +10,22 @@ from torch import Tensor
 
 from circuits.pennylane_device.execution import as_numpy, run_tape
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pennylane.tape import QuantumScript
+    from pennylane.typing import Result
 
-def _with_leaves(tape: Any) -> tuple[Any, list[Tensor]]:
-    """Return the tape on fresh torch leaves, and these leaves, one a trainable parameter."""
+
+def _with_leaves(tape: QuantumScript) -> tuple[QuantumScript, list[Tensor]]:
+    """Return the tape on fresh torch leaves, and these leaves, one per trainable parameter."""
     leaves = [torch.tensor(np.asarray(value)).requires_grad_() for value in tape.get_parameters()]
     return tape.bind_new_parameters(leaves, tape.trainable_params), leaves
 
 
-def vector_jacobian_product(tape: Any, cotangents: Any, max_wires: int, rng: np.random.Generator) -> tuple[Any, ...]:
-    """Return sum_k cotangent_k d result_k / d parameter, one array a trainable parameter, in one backward pass."""
+def vector_jacobian_product(
+    tape: QuantumScript, cotangents: Result, max_wires: int, rng: np.random.Generator
+) -> tuple[NDArray[Any], ...]:
+    """Return sum_k cotangent_k d result_k / d parameter, one array per trainable parameter, in one backward pass."""
     bound, leaves = _with_leaves(tape)
     results, _ = run_tape(bound, max_wires, rng)
     assert results is not None
@@ -30,12 +37,12 @@ def vector_jacobian_product(tape: Any, cotangents: Any, max_wires: int, rng: np.
     return tuple(as_numpy(_gradients(total, leaves, last=True)))
 
 
-def _holds(cotangents: Any, result: Tensor) -> bool:
+def _holds(cotangents: Result, result: Tensor) -> bool:
     """Say whether a single measurement's cotangent came bare, and not in a tuple of one."""
     return not isinstance(cotangents, tuple | list) or np.shape(cotangents) == tuple(result.shape)
 
 
-def jacobian(tape: Any, max_wires: int, rng: np.random.Generator) -> tuple[list[Any], Any]:
+def jacobian(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> tuple[list[NDArray[Any]], Result]:
     """Return the results and d result / d parameter, nested as PennyLane nests them: measurements, then parameters."""
     bound, leaves = _with_leaves(tape)
     results, _ = run_tape(bound, max_wires, rng)
@@ -53,8 +60,8 @@ def jacobian(tape: Any, max_wires: int, rng: np.random.Generator) -> tuple[list[
     return as_numpy(results), rows[0] if len(rows) == 1 else tuple(rows)
 
 
-def _gradients(value: Any, leaves: list[Tensor], last: bool) -> list[Tensor]:
+def _gradients(value: Tensor | int, leaves: list[Tensor], last: bool) -> list[Tensor]:
     if not leaves or not isinstance(value, Tensor) or not value.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(value, leaves, retain_graph=not last, allow_unused=True)
-    return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in zip(found, leaves, strict=True)]
+    gradients = torch.autograd.grad(value, leaves, retain_graph=not last, allow_unused=True)
+    return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in zip(gradients, leaves, strict=True)]

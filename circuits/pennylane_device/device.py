@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -18,11 +18,13 @@ from pennylane.devices.preprocess import (
 )
 from pennylane.exceptions import DeviceError
 from pennylane.math import Interface
-from pennylane.tape import QuantumScript
+from pennylane.tape import QuantumScript, QuantumScriptOrBatch
 from pennylane.transforms import broadcast_expand, defer_measurements
 from pennylane.transforms.core import CompilePipeline
+from pennylane.typing import Result, ResultBatch
 from torch import Tensor
 
+from circuits.checks import whole
 from circuits.pennylane_device.derivatives import jacobian, vector_jacobian_product
 from circuits.pennylane_device.execution import as_numpy, run_tape
 from circuits.pennylane_device.preprocess import (
@@ -36,7 +38,7 @@ from circuits.pennylane_device.preprocess import (
 )
 
 DEFAULT_MAX_WIRES = 20
-"""A register of 20 wires is 16 MiB a sample in complex128."""
+"""A register of 20 wires is 16 MiB per sample in complex128."""
 
 _ON_DEVICE = ("device", "adjoint")
 
@@ -59,14 +61,13 @@ class LightConeDevice(Device):
 
     def __init__(
         self,
-        wires: Any = None,
-        shots: Any = None,
+        wires: int | Iterable[Hashable] | None = None,
+        shots: int | Sequence[int] | None = None,
         *,
         max_wires: int = DEFAULT_MAX_WIRES,
         seed: int | np.random.Generator | None = None,
     ) -> None:
-        if not isinstance(max_wires, int) or isinstance(max_wires, bool) or max_wires < 1:
-            raise ValueError(f"max_wires: got {max_wires!r}, expected a whole number of at least 1")
+        max_wires = whole("max_wires", max_wires)
         super().__init__(wires=wires, shots=shots)
         self.max_wires = max_wires
         self._rng = np.random.default_rng(seed)
@@ -150,37 +151,50 @@ class LightConeDevice(Device):
         """Say whether the device provides vector-Jacobian products."""
         return self.supports_derivatives(execution_config, circuit)
 
-    def execute(self, circuits: Any, execution_config: ExecutionConfig | None = None) -> Any:
+    def execute(self, circuits: QuantumScriptOrBatch, execution_config: ExecutionConfig | None = None) -> ResultBatch:
         """Return the results of preprocessed circuits."""
         config = execution_config or ExecutionConfig()
         return tuple(self._execute_one(circuit, config) for circuit in circuits)
 
-    def _execute_one(self, circuit: QuantumScript, config: ExecutionConfig) -> Any:
+    def _execute_one(self, circuit: QuantumScript, config: ExecutionConfig) -> Result:
         tensors, drawn = run_tape(circuit, self.max_wires, self._rng)
         if tensors is None:
             return drawn
         parameters = circuit.get_parameters(trainable_only=False)
         wants_torch = config.interface == Interface.TORCH and config.gradient_method == "backprop"
         if not wants_torch and not any(isinstance(value, Tensor) for value in parameters):
-            tensors = as_numpy(tensors)
-        return tensors[0] if len(tensors) == 1 else tuple(tensors)
+            return _unpacked(as_numpy(tensors))
+        return _unpacked(tensors)
 
-    def compute_vjp(self, circuits: Any, cotangents: Any, execution_config: ExecutionConfig | None = None) -> Any:
+    def compute_vjp(
+        self,
+        circuits: QuantumScriptOrBatch,
+        cotangents: ResultBatch,
+        execution_config: ExecutionConfig | None = None,
+    ) -> ResultBatch:
         """Return the vector-Jacobian products of preprocessed circuits."""
         return tuple(
             vector_jacobian_product(circuit, weights, self.max_wires, self._rng)
             for circuit, weights in zip(circuits, cotangents, strict=True)
         )
 
-    def compute_derivatives(self, circuits: Any, execution_config: ExecutionConfig | None = None) -> Any:
+    def compute_derivatives(
+        self, circuits: QuantumScriptOrBatch, execution_config: ExecutionConfig | None = None
+    ) -> ResultBatch:
         """Return the Jacobians of preprocessed circuits."""
         return tuple(jacobian(circuit, self.max_wires, self._rng)[1] for circuit in circuits)
 
-    def execute_and_compute_derivatives(self, circuits: Any, execution_config: ExecutionConfig | None = None) -> Any:
+    def execute_and_compute_derivatives(
+        self, circuits: QuantumScriptOrBatch, execution_config: ExecutionConfig | None = None
+    ) -> tuple[ResultBatch, ResultBatch]:
         """Return results and Jacobians of preprocessed circuits."""
         pairs = [jacobian(circuit, self.max_wires, self._rng) for circuit in circuits]
-        results = tuple(values[0] if len(values) == 1 else tuple(values) for values, _ in pairs)
-        return results, tuple(found for _, found in pairs)
+        return tuple(_unpacked(values) for values, _ in pairs), tuple(jacobians for _, jacobians in pairs)
+
+
+def _unpacked(values: Sequence[Result]) -> Result:
+    """Return the results of one circuit as PennyLane nests them: a single one bare."""
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 def _interface(config: ExecutionConfig, circuit: QuantumScript | None) -> Interface:

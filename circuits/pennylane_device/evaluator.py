@@ -64,12 +64,12 @@ class Evaluator:
         """Split a request on Pauli words or bits into requests whose cones share no wire."""
         seeds = request.seeds
         cone = find_cone(self.graph, request.end or self.graph.end, seeds)
-        found = independent_parts(self.graph, cone, seeds)
-        if len(found) == 1:
+        split = independent_parts(self.graph, cone, seeds)
+        if len(split) == 1:
             return [request]
         place = {track: k for k, track in enumerate(request.tracks)}
         parts = []
-        for part in found:
+        for part in split:
             tracks = tuple(track for track, _ in part)
             if isinstance(request.read, PauliRead):
                 read: Read = PauliRead("".join(request.read.letters[place[track]] for track in tracks))
@@ -125,13 +125,13 @@ class Evaluator:
                 wires = tuple(local[track] for track in requests[k].tracks)
                 asked.setdefault((requests[k].read, wires), []).append((column, k))
         results: dict[int, Tensor] = {}
-        for (read, wires), wanted in asked.items():
-            columns = [column for column, _ in wanted]
+        for (read, wires), places in asked.items():
+            columns = [column for column, _ in places]
             part = state
             if columns != list(range(len(cones))):
                 where = torch.tensor(columns, device=state.device)
                 part = state.reshape(-1, len(cones), self.batch).index_select(1, where).flatten(1)
             out = read(part, wires, n_wires)
             rows = out.reshape(*out.shape[:-1], len(columns), self.batch).movedim((-2, -1), (0, 1)).unbind(0)
-            results.update({k: row for (_, k), row in zip(wanted, rows, strict=True)})
+            results.update({k: row for (_, k), row in zip(places, rows, strict=True)})
         return results

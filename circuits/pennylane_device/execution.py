@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +14,11 @@ from circuits.pennylane_device.evaluator import Evaluator
 from circuits.pennylane_device.graph import Graph
 from circuits.pennylane_device.numerics import common_precision
 from circuits.pennylane_device.sampling import sampled_results
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pennylane.tape import QuantumScript
+    from pennylane.typing import Result, TensorLike
 
 
 class _Unused(torch.autograd.Function):
@@ -29,8 +34,8 @@ class _Unused(torch.autograd.Function):
         return None, *(torch.zeros_like(parameter) for parameter in ctx.saved_tensors)
 
 
-def run_tape(tape: Any, max_wires: int, rng: np.random.Generator) -> tuple[list[Tensor] | None, Any]:
-    """Return (tensors, None) of an exact evaluation, one a measurement, or (None, result) with finite shots."""
+def run_tape(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> tuple[list[Tensor] | None, Result]:
+    """Return (tensors, None) of an exact evaluation, one per measurement, or (None, result) with finite shots."""
     parameters = tape.get_parameters(trainable_only=False)
     graph = Graph(tape.operations)
     evaluator = Evaluator(graph, common_precision(parameters), tape.batch_size or 1, max_wires)
@@ -40,7 +45,7 @@ def run_tape(tape: Any, max_wires: int, rng: np.random.Generator) -> tuple[list[
     return _with_unused(results, tape, evaluator), None
 
 
-def _with_unused(results: list[Tensor], tape: Any, evaluator: Evaluator) -> list[Tensor]:
+def _with_unused(results: list[Tensor], tape: QuantumScript, evaluator: Evaluator) -> list[Tensor]:
     """Attach the trainable parameters that no cone holds, so that their gradients are zeros instead of missing."""
     used = {id(operation) for k in evaluator.used for operation in evaluator.graph.nodes[k].operations}
     idle = [value for operation in tape.operations if id(operation) not in used for value in _trainable(operation.data)]
@@ -50,10 +55,10 @@ def _with_unused(results: list[Tensor], tape: Any, evaluator: Evaluator) -> list
     return [result + zero for result in results]
 
 
-def _trainable(values: Iterable[Any]) -> list[Tensor]:
+def _trainable(values: Iterable[TensorLike]) -> list[Tensor]:
     return [value for value in values if isinstance(value, Tensor) and value.requires_grad]
 
 
-def as_numpy(results: Iterable[Tensor]) -> list[Any]:
+def as_numpy(results: Iterable[Tensor]) -> list[NDArray[Any]]:
     """Return NumPy scalars and arrays."""
     return [result.detach().cpu().resolve_conj().numpy()[()] for result in results]

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from circuits.pennylane_device.numerics import Precision
+
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
+    from pennylane.typing import TensorLike
 
 X, Y, Z = 1, 2, 4
 """A set of Pauli operators on one wire is a bit mask; the identity is always understood."""
@@ -129,7 +133,7 @@ _ROTATIONS: dict[str, Callable[..., Tensor]] = {
 ONE_QUBIT_GATES = frozenset(_FIXED) | frozenset(_ROTATIONS)
 
 
-def _named(name: str, operations: Sequence[Any], precision: Precision) -> Tensor:
+def _named(name: str, operations: Sequence[Operator], precision: Precision) -> Tensor:
     """Return entries [2, 2, gates, batch] of gates of one name, all batched or none."""
     if name in _FIXED:
         matrix = torch.tensor(_FIXED[name], dtype=precision.complex, device=precision.device)
@@ -141,7 +145,7 @@ def _named(name: str, operations: Sequence[Any], precision: Precision) -> Tensor
     return torch.stack(matrices).reshape(len(operations), -1, 2, 2).permute(2, 3, 0, 1)
 
 
-def stack_angles(rows: Sequence[Sequence[Any]], precision: Precision) -> Tensor:
+def stack_angles(rows: Sequence[Sequence[TensorLike]], precision: Precision) -> Tensor:
     """Return angles [gates, parameters, batch] in radians; the batch is 1 where no angle has several values."""
     flat = [precision.cast_real(value) for row in rows for value in row]
     if len({value.shape for value in flat}) > 1:
@@ -150,7 +154,7 @@ def stack_angles(rows: Sequence[Sequence[Any]], precision: Precision) -> Tensor:
     return stacked.reshape(len(rows), len(rows[0]), -1)
 
 
-def one_qubit_matrices(operations: Sequence[Any], precision: Precision) -> Tensor:
+def one_qubit_matrices(operations: Sequence[Operator], precision: Precision) -> Tensor:
     """Return the matrices [2, 2, gates, batch] of PennyLane one-qubit operations, in the order given.
 
     Gates of one name are computed together; a batch dimension of 1 stands for gates without parameter broadcasting.

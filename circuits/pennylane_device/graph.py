@@ -6,13 +6,16 @@ the node before it on each of its wires; the walk back from an observable follow
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pennylane as qml
 
 from circuits.pennylane_device.gates import DIAGONAL_GATES, TWO_QUBIT_GATES, Spread, compose_spreads, spread
+
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
 
 _HADAMARD = qml.H(0)
 """A node knows its track, so the wire of its operation is never read."""
@@ -25,7 +28,7 @@ class Node:
     name: str
     tracks: tuple[int, ...]
     previous: tuple[int, ...]
-    operations: list[Any]
+    operations: list[Operator]
     spread: Spread
     diagonal: bool
 
@@ -34,7 +37,7 @@ class Node:
 class End:
     """Where a branch of the circuit stands: the track of each wire label, and the last node of each track."""
 
-    tracks: dict[Any, int] = field(default_factory=dict)
+    tracks: dict[Hashable, int] = field(default_factory=dict)
     last: dict[int, int] = field(default_factory=dict)
 
 
@@ -45,15 +48,15 @@ class Graph:
     SWAP or GlobalPhase.
     """
 
-    def __init__(self, operations: Iterable[Any]) -> None:
+    def __init__(self, operations: Iterable[Operator]) -> None:
         self.nodes: list[Node] = []
-        self.phases: list[Any] = []
+        self.phases: list[Operator] = []
         self._n_tracks = 0
         self.end = End()
         for operation in operations:
             self._append(self.end, operation, first=0)
 
-    def branch(self, operations: Sequence[Any]) -> End:
+    def branch(self, operations: Sequence[Operator]) -> End:
         """Return the end of the circuit with `operations` appended, leaving the circuit itself as it is."""
         end = End(dict(self.end.tracks), dict(self.end.last))
         first = len(self.nodes)
@@ -61,7 +64,7 @@ class Graph:
             self._append(end, operation, first)
         return end
 
-    def track(self, wire: Any, end: End | None = None) -> int:
+    def track(self, wire: Hashable, end: End | None = None) -> int:
         """Return the track that holds `wire` at an end; a wire without gates gets one of its own."""
         tracks = (end or self.end).tracks
         if wire not in tracks:
@@ -69,7 +72,7 @@ class Graph:
             self._n_tracks += 1
         return tracks[wire]
 
-    def _append(self, end: End, operation: Any, first: int) -> None:
+    def _append(self, end: End, operation: Operator, first: int) -> None:
         name, wires = operation.name, operation.wires
         if name == "GlobalPhase":
             self.phases.append(operation)
@@ -91,7 +94,7 @@ class Graph:
                 f"operation: got {operation}, expected a gate that PennyLane's preprocessing has decomposed"
             )
 
-    def _append_one(self, end: End, track: int, operation: Any, first: int) -> None:
+    def _append_one(self, end: End, track: int, operation: Operator, first: int) -> None:
         before = end.last.get(track, -1)
         change, diagonal = spread(operation.name), operation.name in DIAGONAL_GATES
         # Runs older than the branch belong to the circuit that other branches share.
@@ -104,7 +107,7 @@ class Graph:
         end.last[track] = len(self.nodes)
         self.nodes.append(Node("run", (track,), (before,), [operation], change, diagonal))
 
-    def _append_two(self, end: End, tracks: tuple[int, int], name: str, operation: Any) -> None:
+    def _append_two(self, end: End, tracks: tuple[int, int], name: str, operation: Operator) -> None:
         before = (end.last.get(tracks[0], -1), end.last.get(tracks[1], -1))
         end.last[tracks[0]] = end.last[tracks[1]] = len(self.nodes)
         self.nodes.append(Node(name, tracks, before, [operation], (0, 0, 0), True))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from pennylane.typing import TensorLike
 
 CPU = torch.device("cpu")
 
@@ -24,7 +27,7 @@ class Precision:
         """complex64 beside float32, complex128 beside float64."""
         return self.real.to_complex()
 
-    def cast_real(self, value: Any) -> Tensor:
+    def cast_real(self, value: TensorLike) -> Tensor:
         """Return `value` as a real tensor; gradients flow through a torch tensor."""
         if isinstance(value, Tensor):
             return (
@@ -32,14 +35,14 @@ class Precision:
             )
         return torch.as_tensor(value, dtype=self.real, device=self.device)
 
-    def cast_complex(self, value: Any) -> Tensor:
+    def cast_complex(self, value: TensorLike) -> Tensor:
         """Return `value` as a complex tensor; gradients flow through a torch tensor."""
         if isinstance(value, Tensor):
             return value.to(self.device, self.complex)
         return torch.as_tensor(value, dtype=self.complex, device=self.device)
 
 
-def common_precision(parameters: Iterable[Any]) -> Precision:
+def common_precision(parameters: Iterable[TensorLike]) -> Precision:
     """Return the precision of the torch tensors among the parameters: the wider type, float64 where there is none."""
     tensors = [value for value in parameters if isinstance(value, Tensor)]
     types = {value.dtype.to_real() for value in tensors if value.is_floating_point() or value.is_complex()}

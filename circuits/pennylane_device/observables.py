@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pennylane as qml
 from pennylane.ops import Hadamard, Prod, SProd, Sum
 from pennylane.pauli import PauliSentence, PauliWord
+
+if TYPE_CHECKING:
+    from pennylane.measurements import MeasurementProcess
+    from pennylane.operation import Operator
+    from pennylane.typing import TensorLike
 
 MAX_DENSE_WIRES = 8
 """An observable that is no sum of Pauli words is read from a reduced state of at most this many wires."""
@@ -19,7 +24,7 @@ MAX_DENSE_WIRES = 8
 class WordTerm:
     """coefficient * word."""
 
-    coefficient: Any
+    coefficient: TensorLike
     word: PauliWord
 
 
@@ -27,14 +32,14 @@ class WordTerm:
 class DenseTerm:
     """coefficient * an observable that has a matrix."""
 
-    coefficient: Any
-    observable: Any
+    coefficient: TensorLike
+    observable: Operator
 
 
 Term = WordTerm | DenseTerm
 
 
-def sentence(observable: Any) -> PauliSentence | None:
+def sentence(observable: Operator) -> PauliSentence | None:
     """Return an observable as a sum of Pauli words, or None where it is not built from Pauli operators and H."""
     if observable.pauli_rep is not None:
         return observable.pauli_rep
@@ -59,7 +64,7 @@ def sentence(observable: Any) -> PauliSentence | None:
     return None
 
 
-def terms(observable: Any, coefficient: Any = 1.0) -> Iterator[Term]:
+def terms(observable: Operator, coefficient: TensorLike = 1.0) -> Iterator[Term]:
     """List the terms whose expectations add up to that of the observable."""
     words = sentence(observable)
     if words is not None:
@@ -74,7 +79,7 @@ def terms(observable: Any, coefficient: Any = 1.0) -> Iterator[Term]:
         yield DenseTerm(coefficient, observable)
 
 
-def is_supported(observable: Any) -> bool:
+def is_supported(observable: Operator) -> bool:
     """Say whether an expectation can be read."""
     return all(
         isinstance(term, WordTerm) or (len(term.observable.wires) <= MAX_DENSE_WIRES and term.observable.has_matrix)
@@ -82,7 +87,7 @@ def is_supported(observable: Any) -> bool:
     )
 
 
-def has_variance(observable: Any) -> bool:
+def has_variance(observable: Operator) -> bool:
     """Say whether a variance can be read: of a sum of Pauli words, or of a matrix on few wires."""
     small = len(observable.wires) <= MAX_DENSE_WIRES and observable.has_matrix
     return sentence(observable) is not None or small
@@ -95,7 +100,7 @@ def squared(words: PauliSentence) -> PauliSentence:
     return product
 
 
-def diagonalizing_operations(measurement: Any) -> list[Any]:
+def diagonalizing_operations(measurement: MeasurementProcess) -> list[Operator]:
     """Return the one- and two-qubit gates that turn the measured basis into that of the bits."""
     with qml.QueuingManager.stop_recording():
         return list(measurement.diagonalizing_gates())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pennylane as qml
 from pennylane.devices.preprocess import decompose
@@ -23,11 +23,15 @@ from pennylane.ops import Adjoint, Pow, Projector, QubitUnitary
 from circuits.pennylane_device.gates import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from circuits.pennylane_device.observables import has_variance, is_supported
 
+if TYPE_CHECKING:
+    from pennylane.measurements import MeasurementProcess
+    from pennylane.operation import Operator
+
 NAME = "sqnn.lightcone"
 NATIVE_GATES = ONE_QUBIT_GATES | TWO_QUBIT_GATES | {"CNOT", "SWAP", "GlobalPhase", "QubitUnitary"}
 
 
-def is_native(operation: Any) -> bool:
+def is_native(operation: Operator) -> bool:
     """Say whether the device takes an operation as it is: a named gate, or any unitary matrix on one wire."""
     if isinstance(operation, QubitUnitary):
         return len(operation.wires) == 1
@@ -42,7 +46,7 @@ def is_native(operation: Any) -> bool:
     return operation.has_matrix
 
 
-def decompose_once(operation: Any) -> list[Any]:
+def decompose_once(operation: Operator) -> list[Operator]:
     """Return PennyLane's decomposition, or else that of the operation's matrix if it is constant.
 
     Raises DecompositionUndefinedError where there is neither.
@@ -55,7 +59,7 @@ def decompose_once(operation: Any) -> list[Any]:
     raise DecompositionUndefinedError
 
 
-def native_operations(operations: Iterable[Any]) -> list[Any]:
+def native_operations(operations: Iterable[Operator]) -> list[Operator]:
     """Return operations decomposed into native ones."""
     tape = qml.tape.QuantumScript(list(operations))
     (decomposed,), _ = decompose(
@@ -69,7 +73,7 @@ def native_operations(operations: Iterable[Any]) -> list[Any]:
     return decomposed.operations
 
 
-def is_analytic_measurement(measurement: Any) -> bool:
+def is_analytic_measurement(measurement: MeasurementProcess) -> bool:
     """Say whether a measurement has an exact result here."""
     if not isinstance(measurement, StateMeasurement):
         return False
@@ -83,7 +87,7 @@ def is_analytic_measurement(measurement: Any) -> bool:
     return isinstance(measurement, ProbabilityMP) and observable.has_diagonalizing_gates
 
 
-def is_sample_measurement(measurement: Any) -> bool:
+def is_sample_measurement(measurement: MeasurementProcess) -> bool:
     """Say whether a measurement can be drawn with finite shots."""
     if not isinstance(measurement, SampleMeasurement) or isinstance(measurement, ClassicalShadowMP):
         return False
@@ -95,6 +99,6 @@ def is_sample_measurement(measurement: Any) -> bool:
     return observable.has_diagonalizing_gates
 
 
-def is_differentiable_on_device(measurement: Any) -> bool:
+def is_differentiable_on_device(measurement: MeasurementProcess) -> bool:
     """Say whether the device returns derivatives of a measurement: the real-valued, exact ones."""
     return isinstance(measurement, ExpectationMP | VarianceMP | ProbabilityMP) and not isinstance(measurement, CountsMP)

@@ -16,7 +16,7 @@ _QUARTER_TURNS = (1, 1j, -1, -1j)
 
 @dataclass(frozen=True)
 class PauliRead:
-    """The expectation of a Pauli word, one letter of X, Y, Z a wire; [columns]."""
+    """The expectation of a Pauli word, one letter of X, Y, Z per wire; [columns]."""
 
     letters: str
 

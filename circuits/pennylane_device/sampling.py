@@ -7,9 +7,9 @@ its exact distribution, but correlations between two measurements within a shot 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pennylane as qml
@@ -25,7 +25,14 @@ from circuits.pennylane_device.observables import Term, WordTerm, diagonalizing_
 from circuits.pennylane_device.preprocess import native_operations
 from circuits.pennylane_device.reads import ProbabilityRead
 
-Basis = dict[Any, Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pennylane.measurements import MeasurementProcess
+    from pennylane.operation import Operator
+    from pennylane.tape import QuantumScript
+    from pennylane.typing import Result
+
+Basis = dict[Hashable, Hashable]
 """For each measured wire, what distinguishes the basis it is measured in."""
 
 
@@ -33,7 +40,7 @@ Basis = dict[Any, Any]
 class Draw:
     """One measurement in one basis."""
 
-    measurement: Any
+    measurement: MeasurementProcess
     basis: Basis
 
 
@@ -62,7 +69,7 @@ class Group:
         self.draws.append(draw)
 
 
-def sampled_results(tape: Any, evaluator: Evaluator, rng: np.random.Generator) -> Any:
+def sampled_results(tape: QuantumScript, evaluator: Evaluator, rng: np.random.Generator) -> Result:
     """Return the results of all measurements, for every entry of a shot vector, as PennyLane nests them."""
     sums = [_as_sum(measurement) for measurement in tape.measurements]
     groups: list[Group] = []
@@ -75,7 +82,7 @@ def sampled_results(tape: Any, evaluator: Evaluator, rng: np.random.Generator) -
             group.add(draw)
     shots = tape.shots
     broadcast = tape.batch_size is not None
-    processed: dict[int, list[Any]] = {}
+    processed: dict[int, list[Result]] = {}
     for samples, wires, draws in _drawn(groups, evaluator, shots.total_shots, rng):
         bits = samples if broadcast else samples[0]
         for draw in draws:
@@ -88,13 +95,13 @@ def sampled_results(tape: Any, evaluator: Evaluator, rng: np.random.Generator) -
     return tuple(singles) if shots.has_partitioned_shots else singles[0]
 
 
-def _combine(total: Sum, processed: dict[int, list[Any]], copy: int) -> Any:
+def _combine(total: Sum, processed: dict[int, list[Result]], copy: int) -> Result:
     if len(total.draws) == 1 and total.draws[0][0] == 1 and not total.constant:
         return processed[id(total.draws[0][1])][copy]
     return total.constant + sum(weight * processed[id(draw)][copy] for weight, draw in total.draws)
 
 
-def _as_sum(measurement: Any) -> Sum:
+def _as_sum(measurement: MeasurementProcess) -> Sum:
     observable = measurement.obs
     if observable is None:
         return Sum(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
@@ -125,17 +132,17 @@ def _split(parts: Sequence[Term]) -> Sum:
     return Sum(constant, tuple(draws))
 
 
-def _own_basis(measurement: Any) -> Draw:
+def _own_basis(measurement: MeasurementProcess) -> Draw:
     # Equal observables may share shots; the gates that diagonalise them act on all their wires together.
     return Draw(
         measurement, dict.fromkeys(measurement.wires, ("observable", repr(measurement.obs), measurement.obs.hash))
     )
 
 
-def _turns(draws: Sequence[Draw]) -> list[Any]:
-    """Return the gates that turn the bases of a group into that of the bits, once a wire."""
-    turned: set[Any] = set()
-    operations: list[Any] = []
+def _turns(draws: Sequence[Draw]) -> list[Operator]:
+    """Return the gates that turn the bases of a group into that of the bits, once per wire."""
+    turned: set[Hashable] = set()
+    operations: list[Operator] = []
     for draw in draws:
         fresh = [wire for wire in draw.basis if wire not in turned]
         turned.update(fresh)
@@ -148,24 +155,26 @@ def _turns(draws: Sequence[Draw]) -> list[Any]:
     return native_operations(operations) if operations else []
 
 
-def _drawn(groups: Sequence[Group], evaluator: Evaluator, shots: int, rng: np.random.Generator) -> Any:
+def _drawn(
+    groups: Sequence[Group], evaluator: Evaluator, shots: int, rng: np.random.Generator
+) -> Iterator[tuple[NDArray[np.int64], Wires, list[Draw]]]:
     """Yield samples [batch, shots, wires], their wires and the draws they belong to."""
-    wanted: list[tuple[list[Request], Wires, list[Draw]]] = []
+    requested: list[tuple[list[Request], Wires, list[Draw]]] = []
     for group in groups:
         wires = Wires(list(group.basis))
         parts = _parts(evaluator, wires, _turns(group.draws), "a joint sample")
         if all(_size(evaluator, part) <= evaluator.max_wires for part in parts):
-            wanted.append((parts, wires, group.draws))
+            requested.append((parts, wires, group.draws))
             continue
         for draw in group.draws:
             alone = Wires(list(draw.basis))
             label = repr(draw.measurement) if len(alone) <= 8 else f"{type(draw.measurement).__name__} on many wires"
-            wanted.append((_parts(evaluator, alone, _turns([draw]), label), alone, [draw]))
-    flat = [part for parts, _, _ in wanted for part in parts]
+            requested.append((_parts(evaluator, alone, _turns([draw]), label), alone, [draw]))
+    flat = [part for parts, _, _ in requested for part in parts]
     with torch.no_grad():
         marginals = iter(evaluator.evaluate(flat))
-    for parts, wires, draws in wanted:
-        columns: dict[int, np.ndarray] = {}
+    for parts, wires, draws in requested:
+        columns: dict[int, NDArray[np.int64]] = {}
         end = parts[0].end if parts else None
         for part in parts:
             bits = _draw(next(marginals).cpu().double().numpy(), len(part.tracks), shots, rng)
@@ -173,7 +182,7 @@ def _drawn(groups: Sequence[Group], evaluator: Evaluator, shots: int, rng: np.ra
         yield np.stack([columns[evaluator.graph.track(wire, end)] for wire in wires], axis=-1), wires, draws
 
 
-def _parts(evaluator: Evaluator, wires: Wires, turns: list[Any], label: str) -> list[Request]:
+def _parts(evaluator: Evaluator, wires: Wires, turns: list[Operator], label: str) -> list[Request]:
     end: End | None = evaluator.graph.branch(turns) if turns else None
     tracks = tuple(evaluator.graph.track(wire, end) for wire in wires)
     return evaluator.parts(Request(ProbabilityRead(len(tracks)), tracks, label, end))
@@ -183,7 +192,7 @@ def _size(evaluator: Evaluator, part: Request) -> int:
     return len(find_cone(evaluator.graph, part.end or evaluator.graph.end, part.seeds).tracks)
 
 
-def _draw(marginal: np.ndarray, n_wires: int, shots: int, rng: np.random.Generator) -> np.ndarray:
+def _draw(marginal: NDArray[np.int64], n_wires: int, shots: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return bits [batch, shots, n_wires] from marginals [batch, 2^n_wires] by inverting the distribution function."""
     rows = []
     for row in marginal:

@@ -1,4 +1,4 @@
-"""The circuit as text: one line a wire, one column a gate that cannot share a column with its neighbour."""
+"""The circuit as text: one line per wire, one column per gate that cannot share a column with its neighbour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from circuits.gate import Gate
 
 
 def draw_text(n_qubits: int, gates: Iterable[Gate]) -> str:
-    """Return one line a wire: `Rot(x2)` reads data angles of wire 2, `Rot(w1,2)` the weights of block 1, wire 2.
+    """Return one line per wire: `Rot(x2)` reads data angles of wire 2, `Rot(w1,2)` the weights of block 1, wire 2.
 
     The two ends of a CZ are marked with a dot; a bar marks the wires it passes.
     """
@@ -23,7 +23,7 @@ def draw_text(n_qubits: int, gates: Iterable[Gate]) -> str:
             block, start = gate.block, len(columns)
         low, high = min(gate.wires), max(gate.wires)
         span = set(range(low, high + 1))
-        # A gate slides left to the first column of its block behind every gate that shares a wire with it.
+        # A gate slides left to the first column of its block after every gate that shares a wire with it.
         place = next((k + 1 for k in range(len(used) - 1, start - 1, -1) if used[k] & span), start)
         if place == len(columns):
             columns.append({})

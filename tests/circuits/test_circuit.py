@@ -15,7 +15,7 @@ from circuits.entanglers import edges
 from circuits.rotations import rot_spinor, rotation_matrix
 
 
-@given(n=st.integers(1, 12), entangler=st.sampled_from(ENTANGLERS))
+@given(n=st.integers(1, 12), entangler=st.sampled_from(list(ENTANGLERS)))
 def test_each_pair_is_joined_once(n: int, entangler: str) -> None:
     pairs = [frozenset(edge) for edge in edges(entangler, n)]
     assert len(pairs) == len(set(pairs))
@@ -30,7 +30,7 @@ def test_brick_layers_share_no_wire() -> None:
         assert len({wire for edge in layer for wire in edge}) == 8
 
 
-@given(n=st.integers(1, 6), blocks=st.integers(1, 4), entangler=st.sampled_from(ENTANGLERS))
+@given(n=st.integers(1, 6), blocks=st.integers(1, 4), entangler=st.sampled_from(list(ENTANGLERS)))
 def test_every_wire_meets_data_and_weights_once_a_block(n: int, blocks: int, entangler: str) -> None:
     circuit = DataReupload(n, blocks, entangler)
     gates = list(circuit.gates())
@@ -121,7 +121,7 @@ def test_initial_weights_come_from_the_generator_alone(name: str) -> None:
         (lambda: ReuploadLayer(2, 1, observable="W"), "observable: got 'W', expected one of Z, X"),
         (lambda: ReuploadLayer(2, 1, "none", observable="ZZ"), "ZZ needs joined wires"),
         (lambda: ReuploadLayer(2, 1, shots=0), "shots: got 0"),
-        (lambda: ReuploadLayer(40, 20), "amplitudes a sample, expected at most"),
+        (lambda: ReuploadLayer(40, 20), "amplitudes per sample, expected at most"),
         (lambda: ReuploadLayer(2, 1)(torch.zeros(3, 6).half()), "inputs: got torch.float16"),
         (lambda: ReuploadLayer(2, 1)(torch.zeros(3, 6).numpy()), "inputs: got ndarray"),
         (lambda: ReuploadLayer(2, 1, memory_budget=0), "memory_budget: got 0"),

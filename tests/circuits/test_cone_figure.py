@@ -8,7 +8,9 @@ from kronecker import random_angles
 from matplotlib.colors import to_hex
 
 from circuits import ENTANGLERS, DataReupload, make_engine
-from circuits.plotting.cone import INSIDE, plot_cone, reached
+from circuits.cone import cone_wires
+from circuits.plotting import plot_cone
+from circuits.plotting.circuit import ACCENT
 
 
 @pytest.mark.parametrize("entangler", ENTANGLERS)
@@ -20,15 +22,15 @@ def test_the_cone_is_where_gradients_are(entangler: str, n_blocks: int) -> None:
         expectation = make_engine("pennylane", circuit)(inputs, weights)[:, wire].sum()
         felt = torch.autograd.grad(expectation, weights)[0].abs().amax(-1) > 1e-10
         found = [set(row.nonzero().flatten().tolist()) for row in felt]
-        assert found == reached(circuit, wire)
+        assert found == cone_wires(circuit, wire)
 
 
 def test_the_picture_colours_the_boxes_of_the_cone() -> None:
     circuit = DataReupload(6, 3)
     boxes = plot_cone(circuit, 2).axes[0].patches
-    coloured = [to_hex(box.get_edgecolor()) == INSIDE for box in boxes]
+    coloured = [to_hex(box.get_edgecolor()) == ACCENT for box in boxes]
     # Two boxes a wire and block: the data rotation and the trainable one.
-    assert sum(coloured) == 2 * sum(map(len, reached(circuit, 2)))
+    assert sum(coloured) == 2 * sum(map(len, cone_wires(circuit, 2)))
 
 
 def test_a_wire_that_is_not_there_is_refused() -> None:

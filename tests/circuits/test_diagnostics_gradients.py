@@ -167,7 +167,7 @@ def test_rank_picture_shows_the_singular_values() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: gradient_variance([2], [1], costs=["both"]), "costs: got 'both', expected some of local, global"),
+        (lambda: gradient_variance([2], [1], costs=["both"]), "costs: got 'both', expected one of local, global"),
         (lambda: gradient_variance([2], [1], samples=1), "samples: got 1"),
         (lambda: gradient_variance([2], [1], weight=(1, 0, 1)), r"weight: got \(1, 0, 1\)"),
         (lambda: gradient_variance([], [1]), "at least one entry"),

@@ -11,8 +11,9 @@ from noisy import noisy_oracle, random_noise
 from torch.testing import assert_close
 
 from circuits import DataReupload, LightConeEngine, ReuploadLayer, compile_circuit
+from circuits.engines.heisenberg.cones import find_cone
+from circuits.engines.heisenberg.steps import KetStep
 from circuits.engines.heisenberg.timeline import make_timeline
-from circuits.engines.heisenberg.windows import MeetStep, pull_back
 from noise_models import (
     amplitude_damping,
     bit_flip,
@@ -86,8 +87,8 @@ def test_depolarizing_once_a_block_shrinks_one_block_by_its_factor(seed: int) ->
 
 def wires_met(circuit: DataReupload, noise, wire: int) -> set[int]:
     timeline = make_timeline(compile_circuit(circuit, noise), noise)
-    window = pull_back(timeline, (wire,), ((3,),))
-    return {step.wire for step in window.steps if isinstance(step, MeetStep)}
+    cone = find_cone(timeline, (wire,), ((3,),))
+    return {int(step.each[0]) for step in cone.steps if isinstance(step, KetStep)}
 
 
 KEEPS_THE_CONE = [

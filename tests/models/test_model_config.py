@@ -47,7 +47,7 @@ VALID = st.fixed_dictionaries(
         "n_blocks": st.integers(1, 6),
         "entangler": st.sampled_from(list(ENTANGLERS)),
         "initial": st.sampled_from(list(INITIALS)),
-        "diff_method": st.sampled_from(DIFF_METHODS),
+        "diff_method": st.sampled_from(list(DIFF_METHODS)),
         "mlp": st.booleans(),
         "mlp_hidden": widths(0),
         "logit_scale": inside(0, 1e3),

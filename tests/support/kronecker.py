@@ -69,7 +69,7 @@ def random_circuits(max_qubits: int = 8, max_blocks: int = 5) -> st.SearchStrate
             DataReupload,
             n_qubits=st.integers(1, max_qubits),
             n_blocks=st.integers(1, max_blocks),
-            entangler=st.sampled_from(ENTANGLERS),
+            entangler=st.sampled_from(list(ENTANGLERS)),
         ),
         st.integers(0, 2**31),
     )

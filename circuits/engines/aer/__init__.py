@@ -1,5 +1,5 @@
 """The circuit on Qiskit Aer."""
 
-from circuits.engines.aer.engine import AerEngine
+import lazy_loader
 
-__all__ = ["AerEngine"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

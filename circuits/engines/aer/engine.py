@@ -10,45 +10,47 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from circuits.checks import whole
 from circuits.compile import Compiled, compile_circuit
-from circuits.engines.aer.reach import Turn, find_aliases, find_reach, read_steps
+from circuits.engines.aer.cones import Cone, Turn, find_aliases, find_cone, read_steps
 from circuits.engines.aer.run import Program, Rows, Runner, make_program
-from circuits.engines.shots import check_shots
+from circuits.engines.base import Engine
 from circuits.reupload import DataReupload
 from noise_models import Noise
+from noise_models.choices import Choices
 
 MEMORY_BUDGET = 2 * 2**30
 """Bytes that one quantum state may take: a density matrix of 13 wires."""
-METHODS: tuple[str, ...] = ("automatic", "density_matrix", "statevector")
+METHODS: Choices[int | None] = Choices("method", {"automatic": None, "density_matrix": 4, "statevector": 2})
+"""Aer's methods, and the factor by which a wire multiplies the numbers of a state."""
 RUN_SECONDS = 60e-6
 """Seconds that a run takes besides its instructions, measured on one core like the figures below."""
 ENTRY_SECONDS = 2e-9
-"""Seconds an instruction and entry of a quantum state."""
+"""Seconds per instruction and entry of a quantum state."""
 SHOT_SECONDS = 5e-6
-"""Seconds an instruction and shot where Aer draws the noise anew for every shot."""
+"""Seconds per instruction and shot where Aer draws the noise anew for every shot."""
 
 
-class AerEngine:
+class AerEngine(Engine):
     """Evaluate `engine(inputs, weights) -> <Z>` on Qiskit Aer, with gradients by the parameter-shift rule.
 
-    `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] in radians, both float32 or both float64, give
-    [batch, n_qubits] of their dtype; Aer computes on the CPU, exact values in double precision. The circuit is compiled
-    once, with one parameter an angle, and a batch is one Aer job, in pieces where its states outgrow 64 MiB.
+    The contract is `Engine`'s, for <Z>; Aer computes on the CPU, exact values in double precision. The circuit is
+    compiled once, with one parameter per angle, and a batch is one Aer job, in pieces where its states outgrow 64 MiB.
 
-    Without `shots` the values are exact. Each <Z_i> is the outcome of the instructions that reach wire i, on the wires
-    that they touch; `whole_register=True` simulates the circuit as it stands instead, as happens by itself where that
-    is less work. With noise Aer evolves the density matrix, without it the state vector. Readout error, which acts on
-    measured bits, is applied to <Z> as the map (1 - p01 - p10) <Z> + p10 - p01.
+    Without `shots` the values are exact. Each <Z_i> is the outcome of the instructions in the cone of wire i, on the
+    wires that they touch; `whole_register=True` simulates the circuit as it stands instead, as happens by itself where
+    that is less work. With noise Aer evolves the density matrix, without it the state vector. Readout error, which acts
+    on measured bits, is applied to <Z> as the map (1 - p01 - p10) <Z> + p10 - p01.
 
-    With `shots`, the whole register is run and all wires are measured together that many times a sample, readout error
-    included, by Aer itself: correlations between wires within a shot are those of the circuit. `method` says how:
+    With `shots`, the whole register is run and all wires are measured together that many times per sample, readout
+    error included, by Aer itself: correlations between wires within a shot are those of the circuit. `method` says how:
     `density_matrix` draws the shots from the evolved density matrix, `statevector` draws every shot's noise anew, which
-    has the same distribution and is cheaper on large registers; `automatic` chooses. Seeds come from `generator` at
-    every call (by default a fresh one of seed 0): the same generator state gives the same numbers.
+    has the same distribution and is cheaper on large registers; `automatic` chooses. Every call, its
+    backward pass included, takes Aer's seeds from the generator of the call or from `generator` (by default of seed 0).
 
     The gradient of an angle a is (<Z>(a + pi/2) - <Z>(a - pi/2)) / 2, exact under noise too, summed over the places
-    where the circuit mentions the angle. Turns whose outcomes do not meet are shifted in one run, and turns that reach
-    nothing are left out. With shots, every shifted run draws its own. Gradients cannot be differentiated
+    where the circuit mentions the angle. Turns whose outcomes do not meet are shifted in one run, and turns outside
+    every cone are left out. With shots, every shifted run draws its own. Gradients cannot be differentiated
     again.
 
     Raises ValueError on shots below 1, an unknown method, noise that touches no instruction, or a quantum state beyond
@@ -68,34 +70,28 @@ class AerEngine:
         whole_register: bool = False,
         memory_budget: int = MEMORY_BUDGET,
     ) -> None:
-        check_shots(shots)
-        if method not in METHODS:
-            raise ValueError(f"method: got {method!r}, expected one of {', '.join(METHODS)}")
+        super().__init__(circuit, noise=noise, shots=shots)
+        METHODS.pick(method)
         if method == "statevector" and shots is None and noise is not None:
             raise ValueError("method: got 'statevector' without shots, expected density_matrix for exact noisy values")
-        if memory_budget < 1:
-            raise ValueError(f"memory_budget: got {memory_budget}, expected a positive number of bytes")
-        self.circuit = circuit
-        self.noise = noise
-        self.shots = shots
+        self.memory_budget = whole("memory_budget", memory_budget)
         self.generator = torch.Generator().manual_seed(0) if generator is None else generator
-        self.memory_budget = memory_budget
         compiled = compile_circuit(circuit, noise)
         steps = read_steps(compiled, noise)
-        self._reaches = [find_reach(steps, wire) for wire in range(circuit.n_qubits)]
+        self._cones = [find_cone(steps, wire) for wire in range(circuit.n_qubits)]
         self._derivatives = _Derivatives(compiled, find_aliases(steps))
-        whole = make_program(
+        register = make_program(
             steps, range(len(steps)), range(circuit.n_qubits), compiled.n_wires, measured=shots is not None
         )
-        self.method = self._choose_method(whole) if method == "automatic" else method
-        self.programs = [whole]
+        self.method = self._choose_method(register) if method == "automatic" else method
+        self.programs = [register]
         if shots is None and not whole_register:
-            cones = [
-                make_program(steps, reach.instructions, [wire], compiled.n_wires, measured=False)
-                for wire, reach in enumerate(self._reaches)
+            small = [
+                make_program(steps, cone.instructions, [wire], compiled.n_wires, measured=False)
+                for wire, cone in enumerate(self._cones)
             ]
-            if sum(map(self._seconds, cones)) < self._seconds(whole):
-                self.programs = cones
+            if sum(map(self._seconds, small)) < self._seconds(register):
+                self.programs = small
         pairs = any(step.noise is not None and len(step.instruction.wires) == 2 for step in steps)
         self._runner = Runner(noise, self.method, pairs, shots)
         largest = max(map(self._runner.state_bytes, self.programs))
@@ -106,54 +102,54 @@ class AerEngine:
                 "shots with method='statevector'"
             )
 
-    def __repr__(self) -> str:
-        shots = "exact" if self.shots is None else f"{self.shots:,} shots"
-        reach = "whole register" if len(self.programs) < self.circuit.n_qubits else "cones"
-        noise = "" if self.noise is None else f", {self.noise}"
-        return f"AerEngine({self.method}, {reach}, {shots}{noise})"
+    def details(self) -> tuple[str, ...]:
+        return (self.method.replace("_", " "),)
 
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        out: Tensor = _ParameterShift.apply(inputs, weights, self)
+    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        out: Tensor = _ParameterShift.apply(inputs, weights, self, generator or self.generator)
         return out
 
-    def evaluate(self, inputs: Rows, weights: Rows) -> Rows:
+    def evaluate(self, inputs: Rows, weights: Rows, generator: torch.Generator) -> Rows:
         """Return <Z> [batch, n_qubits] of inputs [batch, 3 n_qubits] and weights [n_blocks, n_qubits, 3] in radians."""
         jobs = [(program, self._derivatives.angles(program, inputs, weights)) for program in self.programs]
-        return np.concatenate(self._runner.run(jobs, self._seeds()), axis=1)
+        return np.concatenate(self._runner.run(jobs, _seeds(generator)), axis=1)
 
-    def gradients(self, inputs: Rows, weights: Rows, grad: Rows, needs: tuple[bool, bool]) -> tuple[Rows, Rows]:
+    def gradients(
+        self, inputs: Rows, weights: Rows, grad: Rows, needs: tuple[bool, bool], generator: torch.Generator
+    ) -> tuple[Rows, Rows]:
         """Return gradients [batch, 3 n_qubits] and [n_blocks, n_qubits, 3] for the gradient [batch, n_qubits] of <Z>.
 
         Of the inputs and the weights, those not in `needs` get zeros.
         """
-        plans = [_Plan(program, self._derivatives.needed(program, *needs), self._reaches) for program in self.programs]
+        plans = [_Plan(program, self._derivatives.needed(program, *needs), self._cones) for program in self.programs]
         jobs = [(plan.program, plan.shifted(self._derivatives.angles(plan.program, inputs, weights))) for plan in plans]
         slots = np.zeros((len(inputs), self._derivatives.n_slots))
-        for plan, values in zip(plans, self._runner.run(jobs, self._seeds()), strict=True):
+        for plan, values in zip(plans, self._runner.run(jobs, _seeds(generator)), strict=True):
             if plan.turns:
                 slots += plan.contract(values, grad[:, list(plan.program.reads)]) @ self._derivatives.slopes(plan.turns)
         data, trained = np.split(slots, 2, axis=1)
         blocks = data.reshape(len(inputs), self.circuit.n_blocks, self.circuit.n_inputs)
         return blocks.sum(axis=1), trained.sum(axis=0).reshape(self.circuit.weight_shape)
 
-    def _seeds(self) -> Iterator[int]:
-        while True:
-            yield int(torch.randint(2**31, (), generator=self.generator, device=self.generator.device))
-
-    def _choose_method(self, whole: Program) -> str:
+    def _choose_method(self, register: Program) -> str:
         if self.noise is None:
             return "statevector"
         if self.shots is None:
             return "density_matrix"
-        # Seconds an instruction either way.
-        together = ENTRY_SECONDS * 4 ** len(whole.wires)
-        apart = self.shots * (SHOT_SECONDS + ENTRY_SECONDS * 2 ** len(whole.wires))
-        fits = 16 * 4 ** len(whole.wires) <= self.memory_budget
+        # Seconds per instruction either way.
+        together = ENTRY_SECONDS * 4 ** len(register.wires)
+        apart = self.shots * (SHOT_SECONDS + ENTRY_SECONDS * 2 ** len(register.wires))
+        fits = 16 * 4 ** len(register.wires) <= self.memory_budget
         return "density_matrix" if fits and together <= apart else "statevector"
 
     def _seconds(self, program: Program) -> float:
         entries = (4 if self.method == "density_matrix" else 2) ** len(program.wires)
         return RUN_SECONDS + ENTRY_SECONDS * entries * len(program.steps)
+
+
+def _seeds(generator: torch.Generator) -> Iterator[int]:
+    while True:
+        yield int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
 
 class _Derivatives:
@@ -195,14 +191,14 @@ class _Derivatives:
 class _Plan:
     """The shifted runs of one program: turns that no read wire sees together share a run."""
 
-    def __init__(self, program: Program, turns: Sequence[Turn], reaches: Sequence[Any]) -> None:
+    def __init__(self, program: Program, turns: Sequence[Turn], cones: Sequence[Cone]) -> None:
         self.program = program
         self.turns: list[Turn] = []
         self.groups: list[int] = []
         seen: list[set[int]] = []
         masks = []
         for turn in turns:
-            wires = {wire for wire in program.reads if turn in reaches[wire].turns}
+            wires = {wire for wire in program.reads if turn in cones[wire].turns}
             if not wires:
                 continue
             group = next((number for number, taken in enumerate(seen) if not taken & wires), len(seen))
@@ -230,13 +226,13 @@ class _Plan:
 
 class _ParameterShift(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weights: Tensor, engine: AerEngine) -> Tensor:
-        ctx.engine = engine
+    def forward(ctx: Any, inputs: Tensor, weights: Tensor, engine: AerEngine, generator: torch.Generator) -> Tensor:
+        ctx.engine, ctx.generator = engine, generator
         ctx.save_for_backward(inputs, weights)
-        return inputs.new_tensor(engine.evaluate(_rows(inputs), _rows(weights)))
+        return inputs.new_tensor(engine.evaluate(_rows(inputs), _rows(weights), generator))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "aer: gradients by parameter shift cannot be differentiated again (create_graph=True); take the engine "
@@ -244,12 +240,12 @@ class _ParameterShift(torch.autograd.Function):
             )
         inputs, weights = ctx.saved_tensors
         needs = tuple(ctx.needs_input_grad[:2])
-        found = ctx.engine.gradients(_rows(inputs), _rows(weights), _rows(grad), needs)
+        gradients = ctx.engine.gradients(_rows(inputs), _rows(weights), _rows(grad), needs, ctx.generator)
         data, trained = (
             like.new_tensor(rows) if need else None
-            for rows, like, need in zip(found, (inputs, weights), needs, strict=True)
+            for rows, like, need in zip(gradients, (inputs, weights), needs, strict=True)
         )
-        return data, trained, None
+        return data, trained, None, None
 
 
 def _rows(tensor: Tensor) -> Rows:

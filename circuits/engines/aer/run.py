@@ -12,7 +12,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 
-from circuits.engines.aer.reach import Step, Turn, make_gate
+from circuits.engines.aer.cones import Step, Turn
+from circuits.transfer import make_gate
 from noise_models import Noise, readout_line, readout_matrix
 
 Rows = NDArray[np.floating[Any]]
@@ -40,14 +41,14 @@ class Program:
 
 
 def make_program(
-    steps: Sequence[Step], kept: Sequence[int], reads: Sequence[int], n_wires: int, measured: bool
+    steps: Sequence[Step], included: Sequence[int], reads: Sequence[int], n_wires: int, measured: bool
 ) -> Program:
-    """Return the program of the instructions `kept`; it measures the wires `reads`, or saves their probabilities."""
+    """Return the program of the instructions `included`; it measures the wires `reads`, or saves their probabilities."""
     circuit = QuantumCircuit(n_wires, len(reads) if measured else 0)
     turns: list[Turn] = []
     parameters: list[Parameter] = []
     wires = set(reads)
-    for number in kept:
+    for number in included:
         instruction = steps[number].instruction
         angles: list[Any] = []
         for position, angle in enumerate(instruction.angles):
@@ -63,7 +64,7 @@ def make_program(
         circuit.measure(list(reads), range(len(reads)))
     else:
         circuit.save_probabilities(list(reads), label=SAVED)
-    return Program(tuple(kept), tuple(sorted(wires)), tuple(reads), tuple(turns), tuple(parameters), circuit)
+    return Program(tuple(included), tuple(sorted(wires)), tuple(reads), tuple(turns), tuple(parameters), circuit)
 
 
 class Runner:
@@ -83,7 +84,7 @@ class Runner:
             # Rounding of 1e-7 in a probability is far below what any number of shots can tell.
             precision="double" if shots is None else "single",
             # Small circuits gain from being bound as they run; large ones from being circuits of their own, which Aer
-            # then spreads over the cores one a circuit.
+            # then spreads over the cores, one core per circuit.
             runtime_parameter_bind_enable=shots is None,
             max_parallel_experiments=0,
             **({"fusion_max_qubit": 2 if pairs else 1} if method == "density_matrix" else {}),
@@ -99,10 +100,10 @@ class Runner:
 
         Raises RuntimeError, with Aer's own words, where Aer fails.
         """
-        wanted = [len(rows) for _, rows in jobs]
+        counts = [len(rows) for _, rows in jobs]
         # Total noise can cut a wire off from every angle. Aer runs a circuit without parameters once for all rows.
         jobs = [(program, rows if program.parameters else rows[:1]) for program, rows in jobs]
-        found: list[list[Rows]] = [[] for _ in jobs]
+        values: list[list[Rows]] = [[] for _ in jobs]
         for piece in self._pieces(jobs):
             circuits = [jobs[number][0].circuit for number, _ in piece]
             binds = [dict(zip(jobs[number][0].parameters, rows.T.tolist(), strict=True)) for number, rows in piece]
@@ -113,14 +114,14 @@ class Runner:
                 raise RuntimeError(f"Aer failed: {'; '.join([str(result.status), *failed[:1]])}")
             data = iter(result.results)
             for number, rows in piece:
-                found[number].append(self._read(jobs[number][0], [next(data).data for _ in rows]))
+                values[number].append(self._read(jobs[number][0], [next(data).data for _ in rows]))
         joined = [
-            np.concatenate(values) if values else np.zeros((0, len(program.reads)))
-            for values, (program, _) in zip(found, jobs, strict=True)
+            np.concatenate(pieces) if pieces else np.zeros((0, len(program.reads)))
+            for pieces, (program, _) in zip(values, jobs, strict=True)
         ]
         return [
-            np.repeat(values, count, axis=0) if len(values) == 1 else values
-            for values, count in zip(joined, wanted, strict=True)
+            np.repeat(rows, count, axis=0) if len(rows) == 1 else rows
+            for rows, count in zip(joined, counts, strict=True)
         ]
 
     def _pieces(self, jobs: Sequence[tuple[Program, Rows]]) -> Iterator[list[tuple[int, Rows]]]:
@@ -146,7 +147,7 @@ class Runner:
     def _read(self, program: Program, data: Sequence[Any]) -> Rows:
         n = len(program.reads)
         if self.shots is None:
-            probabilities = np.stack([getattr(one, SAVED) for one in data])
+            probabilities = np.stack([vars(one)[SAVED] for one in data])
             values = probabilities @ _signs(np.arange(2**n), n)
             return self._read_out(values, program.reads)
         out = np.empty((len(data), n))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from circuits.compile import Angle
 from circuits.engines.heisenberg.timeline import Chain
-from circuits.engines.heisenberg.transfer import Transfer
+from circuits.transfer import Transfer
 
 Coefficient = Tensor | float | None
 Coefficients = list[Coefficient]
@@ -124,7 +124,7 @@ def run_backward(batch: ChainBatch, row: Coefficients, inputs: Tensor, weights: 
 
 
 def whole(batch: ChainBatch, inputs: Tensor, weights: Tensor) -> Tensor:
-    """Return the chains as matrices [chains, 4 (before), 4 (behind), batch] that pull operators back."""
+    """Return the chains as matrices [chains, 4 (before), 4 (after), batch] that pull operators back."""
     identity = torch.eye(4, dtype=inputs.dtype, device=inputs.device).unsqueeze(-1)
     row = run_backward(batch, [identity[pauli].unsqueeze(0) for pauli in range(4)], inputs, weights)
     return stacked(row, (0, 1, 2, 3), batch.n_chains, inputs, columns=4)

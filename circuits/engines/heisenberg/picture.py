@@ -1,4 +1,4 @@
-"""Exact noisy expectations: the observable pulled back through the channels, batched over windows and samples."""
+"""Exact noisy expectations: the observable pulled back through the channels, batched over cones and samples."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from circuits.compile import Compiled
+from circuits.cone import Paulis
 from circuits.engines.heisenberg import chains
 from circuits.engines.heisenberg.chains import ChainBatch, Coefficients, batch_chains, stacked
-from circuits.engines.heisenberg.contraction import evaluate, group_windows
+from circuits.engines.heisenberg.cones import batch_cones, evaluate, find_cone
 from circuits.engines.heisenberg.timeline import make_timeline
-from circuits.engines.heisenberg.windows import Paulis, pull_back
 from noise_models import Noise
 
 ALL = (0, 1, 2, 3)
@@ -24,7 +24,7 @@ class HeisenbergPicture:
     """Evaluate <P> of a compiled circuit under noise: inputs [batch, 3 n], weights [n_blocks, n, 3] -> [batch, n].
 
     The expectation of P is that of P' = E_1^+(E_2^+(...(P))) in |0...0>, E^+ the adjoint of each gate and channel. P'
-    lives on the wires that the noise really reaches (`windows.py`); each is contracted with the Bloch vector of its
+    lives on the wires of its cone (`cones.py`); each is contracted with the Bloch vector of its
     wire as soon as nothing else touches it. Readout error acts last, as <P> -> bias + slope <P> on each wire read.
 
     Raises ValueError where an observable spreads over more Pauli coefficients than MAX_COEFFICIENTS.
@@ -40,17 +40,17 @@ class HeisenbergPicture:
         if len(observable) == 2:
             observed = list(circuit.edges)
         starts = [tuple(self._start_paulis(wire) for wire in wires) for wires in observed]
-        windows = [pull_back(timeline, *pair) for pair in zip(observed, starts, strict=True)]
-        self.largest = max(window.largest for window in windows)
+        cones = [find_cone(timeline, *pair) for pair in zip(observed, starts, strict=True)]
+        self.largest = max(cone.largest for cone in cones)
         if self.largest > MAX_COEFFICIENTS:
             raise ValueError(
                 f"noise: <{observable}> of {circuit} spreads over {self.largest:,} Pauli coefficients under {noise}, "
                 f"expected at most {MAX_COEFFICIENTS:,} for the engine lightcone; use the engine aer, fewer blocks, or "
                 "the entangler brick, whose cones are shorter"
             )
-        # For the backward pass autograd keeps about two tensors a step.
-        self.n_kept = 2 * sum(window.largest * (len(window.steps) + 1) for window in windows)
-        self.groups = group_windows(windows)
+        # For the backward pass autograd keeps about two tensors per step.
+        self.n_kept = 2 * sum(cone.largest * (len(cone.steps) + 1) for cone in cones)
+        self.cones = batch_cones(cones)
         self.kets = batch_chains(timeline.first, self.n_inputs, self.n_slots)
         self.rows = batch_chains(timeline.last[: circuit.n_qubits], self.n_inputs, self.n_slots)
         self.middle = batch_chains(timeline.middle, self.n_inputs, self.n_slots)
@@ -75,7 +75,7 @@ class HeisenbergPicture:
         )
         middle = [(members, chains.whole(batch, x, w)) for members, batch in self.middle]
         matrices = _in_order(middle) if middle else None
-        return _in_order([(group.members, evaluate(group, rows, kets, matrices)) for group in self.groups]).t()
+        return _in_order([(batch.members, evaluate(batch, rows, kets, matrices)) for batch in self.cones]).t()
 
     def _row(self, batch: ChainBatch, members: list[int], x: Tensor, w: Tensor) -> Coefficients:
         """Return the observable's coefficients before the last chains of these wires."""
@@ -89,7 +89,7 @@ class HeisenbergPicture:
 
 
 def _in_order(parts: list[tuple[list[int], Tensor]]) -> Tensor:
-    """Put rows computed group by group back into the order of their positions."""
+    """Put rows computed batch by batch back into the order of their positions."""
     if len(parts) == 1:
         return parts[0][1]
     positions = torch.tensor([position for members, _ in parts for position in members])

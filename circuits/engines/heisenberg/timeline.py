@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
+from qiskit.circuit.library import HGate, RXGate, RZGate
 
-from circuits.compile import Angle, Compiled
-from circuits.engines.heisenberg.transfer import (
-    ChainLink,
-    Transfer,
-    chain,
-    cleaned,
-    gate_transfer,
-    pair_transfer,
-    simplified,
-)
+from circuits.compile import Angle, Compiled, Instruction
+from circuits.cone import Paulis, before
+from circuits.transfer import ROUNDING, TURNS, Transfer, by_wires, cleaned, gate_transfer, operator_transfer
 from noise_models import Noise, gate_channel, readout_line, readout_matrix
 
+ChainLink = Transfer | Angle
+"""A link of a one-qubit chain: a constant matrix, or a turn about Z by an angle."""
 Chain = tuple[ChainLink, ...]
+
+QUARTER = Angle((), np.pi / 2)
+_H, _FORTH, _BACK = (operator_transfer(gate) for gate in (HGate(), RXGate(np.pi / 2), RXGate(-np.pi / 2)))
+_AROUND: Mapping[str, tuple[list[ChainLink], list[ChainLink]]] = MappingProxyType(
+    {"z": ([], []), "y": ([_FORTH], [_BACK]), "x": ([_H], [_H])}
+)
+"""Constants before and after a turn about Z that make it one about another axis: RY(t) = RX(-pi/2) RZ(t) RX(pi/2) and
+RX(t) = H RZ(t) H. That leaves one gate to differentiate."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Pair:
 class Timeline:
     """Per wire the chain before its first pair and the one after its last; between them the pairs, in order of time.
 
-    Chains with angles between two pairs stand in `middle`; constant ones are part of the pair behind them. A wire
+    Chains with angles between two pairs stand in `middle`; constant ones are part of the pair after them. A wire
     without pairs has its whole chain in `first`. `read` [n_qubits, 2] holds bias and slope of the readout,
     <Z> -> bias + slope <Z>.
     """
@@ -48,7 +53,7 @@ class Timeline:
 
 
 def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
-    """Take a compiled circuit apart, the noise model's channels behind the instructions they follow."""
+    """Take a compiled circuit apart, the noise model's channels after the instructions they follow."""
     model = noise.aer
     first: dict[int, Chain] = {}
     current: list[list[ChainLink]] = [[] for _ in range(compiled.n_wires)]
@@ -64,24 +69,24 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
             continue
         transfer = gate_transfer(instruction.name)
         if channel is not None:
-            transfer = cleaned(np.einsum("abcd,cdef->abef", pair_transfer(channel), transfer))
+            transfer = cleaned(np.einsum("abcd,cdef->abef", by_wires(channel), transfer))
         a, b = instruction.wires
-        before: list[int | None] = []
+        chains: list[int | None] = []
         for axis, wire in enumerate((a, b)):
             links = simplified(current[wire])
             current[wire] = []
             if wire not in first:
                 first[wire] = tuple(links)
-                before.append(None)
+                chains.append(None)
             elif any(isinstance(link, Angle) for link in links):
-                before.append(len(middle))
+                chains.append(len(middle))
                 middle.append(tuple(links))
             else:
                 for constant in links:
                     assert not isinstance(constant, Angle)
                     transfer = np.moveaxis(np.tensordot(transfer, constant, axes=(2 + axis, 0)), -1, 2 + axis)
-                before.append(None)
-        pairs.append(Pair((a, b), cleaned(transfer), (before[0], before[1])))
+                chains.append(None)
+        pairs.append(Pair((a, b), cleaned(transfer), (chains[0], chains[1])))
     last = []
     for wire, links in enumerate(current):
         if wire in first:
@@ -94,16 +99,63 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
     return Timeline(starts, tuple(middle), tuple(last), tuple(pairs), np.array(read))
 
 
-def reach(chain: Sequence[ChainLink], paulis: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the Paulis that an operator of these Paulis behind the chain can consist of before it."""
-    found = set(paulis)
-    for link in reversed(chain):
+def chain(instruction: Instruction) -> list[ChainLink]:
+    """Return a one-qubit instruction as links in the order in which they act."""
+    turns = TURNS.get(instruction.name)
+    if turns is None or any(axis not in _AROUND for axis, _ in turns):
+        return [gate_transfer(instruction.name)]
+    links: list[ChainLink] = []
+    for axis, position in turns:
+        forth, back = _AROUND[axis]
+        links += [*forth, QUARTER if position is None else instruction.angles[position], *back]
+    return links
+
+
+def simplified(links: Sequence[ChainLink]) -> list[ChainLink]:
+    """Return the same chain with constants multiplied together and neighbouring turns added.
+
+    A turn moves past a constant that commutes with it, as all noise that favours no phase does, to meet the next turn.
+    """
+    out: list[ChainLink] = []
+    for link in links:
         if isinstance(link, Angle):
-            if found & {1, 2}:
-                found |= {1, 2}
+            if not link.terms:
+                _append_constant(out, operator_transfer(RZGate(link.offset)))
+                continue
+            place = len(out) - 1
+            if len(out) > 1 and not isinstance(out[-1], Angle) and _commutes_with_turns(out[-1]):
+                place -= 1
+            earlier = out[place] if out else None
+            if isinstance(earlier, Angle):
+                out[place] = Angle((*earlier.terms, *link.terms), earlier.offset + link.offset)
+            else:
+                out.append(link)
         else:
-            found = set(np.flatnonzero(np.any(link[sorted(found)] != 0, axis=0)).tolist())
-    return tuple(sorted(found)) or (0,)
+            _append_constant(out, link)
+    return out
+
+
+def _append_constant(out: list[ChainLink], matrix: Transfer) -> None:
+    if out and not isinstance(out[-1], Angle):
+        out[-1] = cleaned(matrix @ out[-1])
+    elif not np.array_equal(matrix, np.eye(4)):
+        out.append(cleaned(matrix))
+
+
+def _commutes_with_turns(matrix: Transfer) -> bool:
+    generator = np.zeros((4, 4))
+    generator[1, 2], generator[2, 1] = -1, 1
+    return bool(np.allclose(matrix @ generator, generator @ matrix, rtol=0, atol=ROUNDING))
+
+
+def before_chain(links: Sequence[ChainLink], paulis: Paulis) -> Paulis:
+    """Return the Paulis that an operator of these Paulis after the chain can consist of before it."""
+    for link in reversed(links):
+        if not isinstance(link, Angle):
+            (paulis,) = before(link, (paulis,))
+        elif {1, 2} & set(paulis):
+            paulis = tuple(sorted({1, 2, *paulis}))
+    return paulis
 
 
 def n_dead_turns(compiled: Compiled, noise: Noise) -> int:
@@ -113,5 +165,5 @@ def n_dead_turns(compiled: Compiled, noise: Noise) -> int:
     for wire in range(compiled.circuit.n_qubits):
         links = timeline.last[wire] or timeline.first[wire]
         last = max((place for place, link in enumerate(links) if isinstance(link, Angle)), default=len(links) - 1)
-        dead += not {1, 2} & set(reach(links[last + 1 :], (0, 3)))
+        dead += not {1, 2} & set(before_chain(links[last + 1 :], (0, 3)))
     return dead

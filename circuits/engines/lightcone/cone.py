@@ -73,13 +73,13 @@ def window_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, 
     width = 2 * radius + 1 + pair
     state = statevector.product_state(column(0, offset) for offset in range(-radius, radius + 1 + pair))
     for block in range(1, blocks):
-        reach = min(blocks - block, radius)
-        pairs = [(k, k + 1) for k in range(radius - reach, radius + reach + pair)]
+        side = min(blocks - block, radius)
+        pairs = [(k, k + 1) for k in range(radius - side, radius + side + pair)]
         if pairs:
             signs = statevector.cz_signs(width, pairs, dtype=state.real.dtype, device=state.device)
             state = state * signs.unsqueeze(-1)
         if block < blocks - 1 or pair:
-            inner = reach - 1 if entangled else 0
+            inner = side - 1 if entangled else 0
             for offset in range(-inner, inner + 1 + pair):
                 state = statevector.apply_gate(state, radius + offset, column(block, offset))
     if pair:
@@ -91,7 +91,7 @@ def window_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, 
 
 
 def _read(gate: Spinor, x: Tensor, y: Tensor, z: Tensor, axis: str) -> Tensor:
-    """Return <P> [batch, n] behind a last gate from the Bloch vectors before it, each [n, batch]."""
+    """Return <P> [batch, n] after a last gate from the Bloch vectors before it, each [n, batch]."""
     qx, qy, qz = pauli_row(gate, axis)
     return (qx * x + qy * y + qz * z).t()
 

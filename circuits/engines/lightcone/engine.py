@@ -1,7 +1,7 @@
 """Exact expectations from each observable's causal cone, batched over samples and wires.
 
 With CZ layers that join neighbours, <Z_i> of a circuit of L blocks depends on the wires within L - 1 of i and on no
-other: a gate outside that window meets its own inverse in the Heisenberg picture. The window is a property of the
+other: a gate outside that cone meets its own inverse in the Heisenberg picture. The cone is a property of the
 circuit, so the result is exact. Four ways to evaluate it, each where it is the fastest:
 
 - `closed form`: one and two blocks, any entangler (`bloch.py`, `two_blocks.py`), O(n);
@@ -9,28 +9,32 @@ circuit, so the result is exact. Four ways to evaluate it, each where it is the 
 - `windows`: deeper circuits, a batched state vector of 2 L - 1 wires around each wire, O(n 2^(2L-1)) (`cone.py`);
 - `register`: one batched state vector of all wires, where the windows would cost more or everything is joined, O(2^n).
 
-Under noise the observable itself is pulled back, on the wires that the noise makes it reach: `noisy cone`, in
+Under noise the observable itself is pulled back, on the wires of its cone under that noise: `noisy cone`, in
 `circuits/engines/heisenberg`.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from circuits.compile import compile_circuit
-from circuits.engines.heisenberg import HeisenbergPicture
+from circuits.checks import whole
+from circuits.engines.base import Engine
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
 from circuits.engines.lightcone.cone import register_expectations, state_wires, window_expectations
-from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
-from noise_models import Noise
+from noise_models.choices import Choices
+
+if TYPE_CHECKING:
+    from circuits.engines.heisenberg import HeisenbergPicture
+    from noise_models import Noise
 
 Method = Literal["closed form", "Pauli paths", "windows", "register", "noisy cone"]
-OBSERVABLES: tuple[str, ...] = ("Z", "X", "Y", "ZZ")
+OBSERVABLES: Choices[int] = Choices("observable", {"Z": 1, "X": 1, "Y": 1, "ZZ": 2})
+"""Pauli words and the number of wires each is read on: every wire, or every pair that the entangler joins."""
 MAX_AMPLITUDES = 2**28
 """Amplitudes of one sample, 2 GiB in complex64, above which a circuit is refused rather than begun."""
 TILE_BYTES = 4 * 2**20
@@ -44,7 +48,7 @@ MEMORY_BUDGET = 2 * 2**30
 def choose_method(circuit: DataReupload, observable: str = "Z") -> Method:
     """Return the fastest exact way to evaluate a circuit."""
     n, blocks = circuit.n_qubits, circuit.n_blocks
-    pair = observable == "ZZ"
+    pair = OBSERVABLES[observable] == 2
     width = 2 * blocks - 1 + pair
     if not circuit.edges and not pair:
         return "closed form" if blocks <= 2 else "windows"
@@ -54,25 +58,23 @@ def choose_method(circuit: DataReupload, observable: str = "Z") -> Method:
     fits = n >= width or circuit.entangler == "line" or n == 2
     if nearest and not pair and blocks <= 4 and fits:
         return "Pauli paths"
-    # Amplitudes touched a wire: a window's 2^width for its shrinking gates, or the register's 2^n for every block.
+    # Amplitudes touched per wire: a window's 2^width for its shrinking gates, or the register's 2^n for every block.
     window_gates = sum(2 * (blocks - block) + 1 for block in range(2, blocks)) + 1
     cheaper = window_gates * 2**width < (blocks - 1) * 2**n
     return "windows" if nearest and n >= width and cheaper else "register"
 
 
-class LightConeEngine:
+class LightConeEngine(Engine):
     """Evaluate `engine(inputs, weights) -> <P>` exactly, with torch autograd, once or twice.
 
-    `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] in radians, both float32 or both float64, on the
-    CPU or a GPU, give [batch, n_qubits] for the observables Z, X and Y, one a wire, and [batch, number of edges] for
-    ZZ = Z_i Z_j of the pairs in `circuit.edges`. Under `noise` the values are those of the density matrix, readout
+    The contract is `Engine`'s, on the CPU or a GPU. Under `noise` the values are those of the density matrix, readout
     error included, and gradients pass through; the noise itself is fixed.
 
     With `shots`, each expectation is replaced by the mean of that many draws of +1 and -1 from its exact probability;
     the gradient stays that of the exact value. Outcomes of different wires are drawn independently: correlations
     between wires within a shot are not reproduced. `generator` supplies the draws (by default a fresh one of seed 0).
 
-    State vectors keep one state a gate for the backward pass. A batch that would need more than `memory_budget` bytes
+    State vectors keep one state per gate for the backward pass. A batch that would need more than `memory_budget` bytes
     is cut into pieces whose states are computed again when the backward pass reaches them.
 
     Raises ValueError on an unknown observable, a pair observable without pairs, shots below 1, noise that touches no
@@ -91,44 +93,34 @@ class LightConeEngine:
         generator: torch.Generator | None = None,
         memory_budget: int = MEMORY_BUDGET,
     ) -> None:
-        if observable not in OBSERVABLES:
-            raise ValueError(f"observable: got {observable!r}, expected one of {', '.join(OBSERVABLES)}")
-        if observable == "ZZ" and not circuit.edges:
+        if OBSERVABLES.pick(observable) == 2 and not circuit.edges:
             raise ValueError(f"observable: ZZ needs joined wires, but {circuit} has none")
-        check_shots(shots)
-        if memory_budget < 1:
-            raise ValueError(f"memory_budget: got {memory_budget}, expected a positive number of bytes")
-        self.circuit = circuit
-        self.observable = observable
-        self.noise = noise
-        self.shots = shots
+        super().__init__(circuit, noise=noise, shots=shots, observable=observable)
+        self.memory_budget = whole("memory_budget", memory_budget)
         self.generator = torch.Generator().manual_seed(0) if generator is None else generator
-        self.memory_budget = memory_budget
         self.method: Method = choose_method(circuit, observable)
         self._picture: HeisenbergPicture | None = None
         if noise is not None:
+            from circuits.compile import compile_circuit
+            from circuits.engines.heisenberg import HeisenbergPicture
+
             self.method = "noisy cone"
             self._picture = HeisenbergPicture(compile_circuit(circuit, noise), noise, observable)
         if self.method in ("windows", "register"):
             amplitudes, _ = state_wires(circuit, self.method, observable)
             if amplitudes > MAX_AMPLITUDES:
                 raise ValueError(
-                    f"circuit: {circuit} needs {amplitudes:.1e} amplitudes a sample, expected at most "
+                    f"circuit: {circuit} needs {amplitudes:.1e} amplitudes per sample, expected at most "
                     f"{MAX_AMPLITUDES:.1e}; take fewer blocks (the cone has 2 n_blocks - 1 wires) or fewer qubits"
                 )
 
-    def __repr__(self) -> str:
-        shots = "" if self.shots is None else f", {self.shots:,} shots"
-        noise = "" if self.noise is None else f", {self.noise}"
-        return f"LightConeEngine({self.method}, {self.observable}{noise}{shots})"
-
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
         exact = self._exact(inputs, weights)
-        return exact if self.shots is None else self._sample(exact, self.shots)
+        return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
     def _exact(self, inputs: Tensor, weights: Tensor) -> Tensor:
         if self.method == "closed form":
-            if self.observable == "ZZ":
+            if OBSERVABLES[self.observable] == 2:
                 z = bloch.expectations(self.circuit, inputs, weights)
                 first, second = zip(*self.circuit.edges, strict=True)
                 return z[:, list(first)] * z[:, list(second)]
@@ -160,9 +152,10 @@ class LightConeEngine:
         amplitudes, states = state_wires(self.circuit, self.method, self.observable)
         return max(1, self.memory_budget // (amplitudes * states * 2 * inputs.element_size()))
 
-    def _sample(self, exact: Tensor, shots: int) -> Tensor:
-        probability = ((1 + exact.detach()) / 2).clamp(0, 1).double().cpu()
-        count = torch.full_like(probability, shots)
-        ones = torch.binomial(count, probability, generator=self.generator)
-        drawn = (2 * ones / shots - 1).to(exact)
-        return exact + (drawn - exact).detach()
+
+def _sample(exact: Tensor, shots: int, generator: torch.Generator) -> Tensor:
+    """Return means of `shots` outcomes with the gradient of the exact values."""
+    probability = ((1 + exact.detach()) / 2).clamp(0, 1).double().cpu()
+    ones = torch.binomial(torch.full_like(probability, shots), probability, generator=generator)
+    drawn = (2 * ones / shots - 1).to(exact)
+    return exact + (drawn - exact).detach()

@@ -12,7 +12,7 @@ For XY part alpha X + beta Y, its quarter turn alpha Y - beta X, and k = x_(j-1)
     x_j = 0:  Z part times Z^k;      x_j = 1:  part (k = 0),  quarter turn (k = 1),  -part (k = 2).
 
 The signs are those of Z P = -P Z collected along the line; each run of ones starts and ends with a quarter turn.
-Against the product state behind block 1, with Bloch vector r, a vector m therefore enters by four numbers only,
+Against the product state after block 1, with Bloch vector r, a vector m therefore enters by four numbers only,
 
     A = m_z r_z,   B = m_z,   C = m_x r_x + m_y r_y,   D = m_x r_y - m_y r_x,
 
@@ -35,7 +35,7 @@ def expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, axis: s
     A ring needs n >= 2 L - 1, so that no window meets itself.
     """
     n, blocks = circuit.n_qubits, circuit.n_blocks
-    # The idle wires keep a line's ends apart by the reach of a window, and make room for the windows of a short line.
+    # The idle wires keep a line's ends apart by the width of a window, and make room for the windows of a short line.
     open_ended = circuit.entangler == "line" or n == 2
     idle = max(blocks - 1, 2 * blocks - 1 - n) if open_ended else 0
     data, bloch = data_frames(circuit, inputs)

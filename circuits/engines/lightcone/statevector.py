@@ -51,7 +51,7 @@ def apply_gate(state: Tensor, wire: int, gate: Spinor) -> Tensor:
 
 
 def _split(state: Tensor, wire: int) -> Tensor:
-    """View [2^w, columns] as [wires before, this wire, wires behind, columns]."""
+    """View [2^w, columns] as [wires before, this wire, wires after, columns]."""
     rows, columns = state.shape
     return state.reshape(1 << wire, 2, rows >> (wire + 1), columns)
 

@@ -1,5 +1,6 @@
 """The engine on PennyLane's own devices, without and with noise."""
 
-from circuits.engines.pennylane.engine import DIFF_METHODS, PennyLaneEngine, build_qnode
+import lazy_loader
 
-__all__ = ["DIFF_METHODS", "PennyLaneEngine", "build_qnode"]
+# The names of the gradient methods are read without loading PennyLane.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

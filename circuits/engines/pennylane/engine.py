@@ -6,11 +6,13 @@ from typing import Any
 
 import pennylane as qml
 import torch
+from pennylane.devices import Device
 from torch import Tensor
 
 from circuits.compile import compile_circuit
+from circuits.engines.base import Engine
+from circuits.engines.pennylane.gradients import DIFF_METHODS
 from circuits.engines.pennylane.noisy_qnode import build_noisy_qnode
-from circuits.engines.shots import check_shots
 from circuits.reupload import DataReupload
 from noise_models import Noise
 
@@ -18,11 +20,10 @@ MAX_DENSITY_BYTES = 2**32
 """Bytes of one sample's density matrix, 14 wires, above which a circuit is refused rather than begun."""
 PIECE_BYTES = 4 * 2**20
 """Density matrices of one broadcast execution, in bytes: one of nine wires, 256 of five."""
-DIFF_METHODS: tuple[str, ...] = ("best", "backprop", "adjoint", "parameter-shift", "spsa", "finite-diff")
 
 
 def build_qnode(
-    circuit: DataReupload, device: Any, diff_method: str = "best", gradient_options: dict[str, Any] | None = None
+    circuit: DataReupload, device: Device, diff_method: str = "best", gradient_options: dict[str, Any] | None = None
 ) -> qml.QNode:
     """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> [<Z_0>, ..., <Z_n-1>]."""
 
@@ -44,31 +45,35 @@ def build_qnode(
     return circuit_function
 
 
-class PennyLaneEngine:
+class PennyLaneEngine(Engine):
     """Evaluate `engine(inputs, weights) -> <Z>` with `qml.qnn.TorchLayer`; the batch is one broadcast execution.
 
-    `device` is a device name, made here with one wire a qubit, or a PennyLane device with at least as many wires; by
-    default `default.qubit`, and `default.mixed` under noise. `diff_method` is PennyLane's, and `gradient_options` go
-    to it (SPSA repeats itself only with a `sampler_rng`). Where the inputs need a gradient, all but backpropagation run
-    one execution a sample, since PennyLane differentiates a broadcast execution with respect to the broadcast angles by
-    backpropagation alone. Devices that answer in plain Python numbers (lightning.qubit does) are rounded by PennyLane
-    to torch's default dtype: call `torch.set_default_dtype(torch.float64)` where double precision matters.
+    The contract is `Engine`'s, for <Z>. `device` is a device name, made here with one wire per qubit, or a PennyLane
+    device with at least as many wires; by default `default.qubit`, and `default.mixed` under noise. `diff_method` is
+    PennyLane's, and `gradient_options` go to it (SPSA repeats itself only with a `sampler_rng`). Where the inputs need
+    a gradient, all but backpropagation run one execution per sample, since PennyLane differentiates a broadcast
+    execution with respect to the broadcast angles by backpropagation alone. Devices that answer in plain Python numbers
+    (lightning.qubit does) are rounded by PennyLane to torch's default dtype: call
+    `torch.set_default_dtype(torch.float64)` where double precision matters.
 
     Under `noise` the QNode holds the instructions that the noise sits on and their channels, readout error included, on
     a device that can do channels; a chip's spare wires need a wire each. With `shots` every execution measures all
-    wires together that many times, and the gradient is a parameter shift; a device made here takes its seed from
-    `generator` (by default a fresh one of seed 0).
+    wires together that many times, and the gradient is a parameter shift. A PennyLane device draws from a seed that is
+    set when it is made: one made here takes it from the constructor's `generator` (by default of seed 0), and a call
+    takes no generator of its own.
 
     Raises ValueError when the device is unknown, too small, cannot differentiate so or cannot apply channels, when
-    shots are below 1, and when the noise touches no instruction of the circuit.
+    shots are below 1, when the noise touches no instruction of the circuit, and when a call with shots passes a
+    generator.
     """
 
     name = "pennylane"
+    takes_generator = False
 
     def __init__(
         self,
         circuit: DataReupload,
-        device: Any = None,
+        device: Device | str | None = None,
         diff_method: str = "best",
         gradient_options: dict[str, Any] | None = None,
         *,
@@ -76,12 +81,11 @@ class PennyLaneEngine:
         shots: int | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        if diff_method not in DIFF_METHODS:
-            raise ValueError(f"diff_method: got {diff_method!r}, expected one of {', '.join(DIFF_METHODS)}")
-        check_shots(shots)
+        super().__init__(circuit, noise=noise, shots=shots)
+        method = DIFF_METHODS.pick(diff_method)
         compiled = None if noise is None else compile_circuit(circuit, noise)
         n_wires = circuit.n_qubits if compiled is None else compiled.n_wires
-        if shots is not None and diff_method in ("backprop", "adjoint"):
+        if shots is not None and not method.shots:
             raise ValueError(f"diff_method: got {diff_method!r} with shots, expected parameter-shift, spsa or best")
         if device is None:
             device = "default.qubit" if noise is None else "default.mixed"
@@ -90,39 +94,37 @@ class PennyLaneEngine:
                 f"circuit: a density matrix of {n_wires} wires takes {16.0 * 4**n_wires:.1e} bytes, expected at most "
                 f"{MAX_DENSITY_BYTES:.1e}; use the engine lightcone or fewer qubits"
             )
-        if isinstance(device, str):
-            device = _make_device(device, n_wires, shots, generator)
-        if device.wires is not None and len(device.wires) < n_wires:
-            raise ValueError(f"device: got {len(device.wires)} wires, expected at least {n_wires}")
-        self.circuit = circuit
-        self.device = device
+        self.device: Device = _make_device(device, n_wires, shots, generator) if isinstance(device, str) else device
+        if self.device.wires is not None and len(self.device.wires) < n_wires:
+            raise ValueError(f"device: got {len(self.device.wires)} wires, expected at least {n_wires}")
         self.diff_method = diff_method
-        self.noise = noise
-        self.shots = shots
         # TorchLayer would draw initial weights from torch's global generator; ours come with every call.
         unused = {"weights": torch.zeros(circuit.weight_shape)}
         try:
             if noise is None or compiled is None:
-                self.qnode = build_qnode(circuit, device, diff_method, gradient_options)
+                self.qnode = build_qnode(circuit, self.device, diff_method, gradient_options)
             else:
-                self.qnode, channels = build_noisy_qnode(compiled, noise, device, diff_method, gradient_options)
+                self.qnode, channels = build_noisy_qnode(compiled, noise, self.device, diff_method, gradient_options)
                 _check_channels(self.qnode, channels, torch.zeros(circuit.n_inputs), unused["weights"], noise)
         except qml.exceptions.QuantumFunctionError as error:
-            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {device.name}") from error
+            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {self.device.name}") from error
         if shots is not None:
             self.qnode = qml.set_shots(self.qnode, shots)
         shape = {"weights": circuit.weight_shape}
         self.torch_layer = qml.qnn.TorchLayer(self.qnode, shape, unused)
         self.expanded_layer = self.torch_layer
-        if shots is not None or diff_method in ("adjoint", "parameter-shift", "spsa", "finite-diff"):
+        if shots is not None or not method.broadcasts:
             self.expanded_layer = qml.qnn.TorchLayer(qml.transforms.broadcast_expand(self.qnode), shape, unused)
 
-    def __repr__(self) -> str:
-        noise = "" if self.noise is None else f", {self.noise}"
-        shots = "" if self.shots is None else f", {self.shots:,} shots"
-        return f"PennyLaneEngine({self.device.name}, {self.diff_method}{noise}{shots})"
+    def details(self) -> tuple[str, ...]:
+        return self.device.name, f"gradient {self.diff_method}"
 
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        if generator is not None and self.shots is not None:
+            raise ValueError(
+                "generator: got one for shots on a PennyLane device, which draws from the seed it was made with; pass "
+                "generator to the engine's constructor, or take the engine lightcone or aer"
+            )
         if not inputs.shape[0]:
             return inputs.new_zeros(0, self.circuit.n_qubits)
         layer = self.expanded_layer if inputs.requires_grad else self.torch_layer
@@ -131,12 +133,12 @@ class PennyLaneEngine:
         if self.noise is None:
             out: Tensor = layer(inputs)
             return out
-        # Large broadcast density matrices are slower a sample than small ones, and would soon fill the memory.
+        # Large broadcast density matrices are slower per sample than small ones, and would soon fill the memory.
         size = max(1, PIECE_BYTES // (16 * 4 ** len(self.device.wires or range(self.circuit.n_qubits))))
         return torch.cat([layer(part) for part in inputs.split(size)]).to(inputs.dtype)
 
 
-def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Generator | None) -> Any:
+def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Generator | None) -> Device:
     """Return the PennyLane device of a name; only shots need a seed."""
     options = {}
     if shots is not None:
@@ -157,9 +159,9 @@ def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Ge
 def _check_channels(qnode: qml.QNode, expected: int, inputs: Tensor, weights: Tensor, noise: Noise) -> None:
     """Raise unless the QNode holds all the noise, and its device can apply it."""
     tape = qml.workflow.construct_tape(qnode, level="user")(inputs, weights)
-    found = sum(operation.name == "QubitChannel" for operation in tape.operations)
-    if found != expected:
-        raise RuntimeError(f"PennyLane inserted {found} channels for {noise}, expected {expected}")
+    inserted = sum(operation.name == "QubitChannel" for operation in tape.operations)
+    if inserted != expected:
+        raise RuntimeError(f"PennyLane inserted {inserted} channels for {noise}, expected {expected}")
     try:
         qml.workflow.construct_batch(qnode, level="device")(inputs, weights)
     except qml.exceptions.DeviceError as error:

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
+from pennylane.devices import Device
+from pennylane.operation import Operator
+from torch import Tensor
 
 from circuits.compile import Angle, Compiled
 from noise_models import Noise, gate_channel, readout_matrix, transfer_to_kraus
@@ -20,11 +23,11 @@ Key = tuple[str, tuple[int, ...]]
 Channels = dict[Key, list[tuple[Kraus, tuple[int, ...]]]]
 
 
-def _turn_z(angle: Any, wires: tuple[int, ...]) -> Any:
+def _turn_z(angle: float | Tensor, wires: tuple[int, ...]) -> Operator:
     return qml.Rot(angle, 0.0, 0.0, wires=wires)
 
 
-OPERATIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+OPERATIONS: Mapping[str, Callable[..., Operator]] = MappingProxyType(
     {
         # Gates are equal up to a phase, which no expectation sees. Every turn about z is a Rot, since default.mixed
         # applies RZ to torch states in single precision (PennyLane 0.45).
@@ -60,12 +63,13 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 
 
 def build_noisy_qnode(
-    compiled: Compiled, noise: Noise, device: Any, diff_method: str, gradient_options: dict[str, Any] | None
+    compiled: Compiled, noise: Noise, device: Device, diff_method: str, gradient_options: dict[str, Any] | None
 ) -> tuple[qml.QNode, int]:
-    """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> <Z> a wire, and its channels.
+    """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> <Z> per wire, and its channels.
 
     `qml.add_noise` puts a `qml.QubitChannel` after every instruction that the noise acts on. A readout error is the
-    channel that flips the bit, before the wire is read: what `meas_map` does, which would run the circuit once a wire.
+    channel that flips the bit, before the wire is read: what `meas_map` does, which would run the circuit once per
+    wire.
 
     Raises ValueError on an instruction that PennyLane lacks.
     """
@@ -91,7 +95,7 @@ def build_noisy_qnode(
     return qml.add_noise(circuit_function, qml.NoiseModel({condition: insert})), expected + len(flips)
 
 
-def _key(operation: Any) -> Key:
+def _key(operation: Operator) -> Key:
     return operation.name, tuple(operation.wires)
 
 
@@ -149,11 +153,11 @@ def _readout(matrix: NDArray[np.float64]) -> Kraus:
     return operators
 
 
-def _value(angle: Angle, compiled: Compiled, inputs: Any, weights: Any) -> Any:
+def _value(angle: Angle, compiled: Compiled, inputs: Tensor, weights: Tensor) -> float | Tensor:
     """Return offset + sum of coefficient * slot; `...` keeps the batch dimension, which PennyLane broadcasts over."""
     circuit = compiled.circuit
     half = circuit.n_weights
-    value = angle.offset
+    value: float | Tensor = angle.offset
     for slot, coefficient in angle.terms:
         if slot < half:
             term = inputs[..., slot % circuit.n_inputs]

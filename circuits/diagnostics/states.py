@@ -1,4 +1,4 @@
-"""The whole register's amplitudes, where a diagnostic asks for the state and not for <Z>."""
+"""The amplitudes of the whole register."""
 
 from __future__ import annotations
 

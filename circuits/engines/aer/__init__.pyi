@@ -1,0 +1,3 @@
+from .engine import AerEngine
+
+__all__ = ["AerEngine"]

@@ -1,0 +1,101 @@
+"""The contract of an engine, and the engines there are."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from torch import Tensor
+
+from circuits.checks import whole
+from noise_models.choices import Choices
+
+if TYPE_CHECKING:
+    import torch
+
+    from circuits.reupload import DataReupload
+    from noise_models import Noise
+
+
+class Engine(ABC):
+    """Evaluate one circuit: `engine(inputs, weights)` returns the expectations that are read.
+
+        out[s, i] = tr(P_i rho(x_s, w)),    rho = U |0...0><0...0| U^dagger,    U = the product of `circuit.gates()`
+
+    `inputs` x [batch, 3 n_qubits] and `weights` w [n_blocks, n_qubits, 3] are angles in radians, both float32 or both
+    float64. The result has their dtype and a gradient with respect to both by torch.autograd. Its shape is [batch, n]:
+    a column per wire for the observables Z, X and Y, a column per pair of `circuit.edges` for ZZ. An empty batch gives
+    an empty result.
+
+    Under `noise` rho is the state that the noise model's channels leave, readout error included. Without `shots` the
+    values are exact, and a call draws nothing. With `shots` each value is a mean of that many outcomes +1 and -1, drawn
+    with the `generator` of the call, or with the engine's own where the call passes none; the same state of a generator
+    gives the same numbers, and no call keeps a generator that was passed to it.
+
+    A subclass sets `name` and writes `__call__`; its constructor takes the circuit first and raises ValueError on
+    every request it cannot serve. `engine_class` and `ReuploadLayer(engine=...)` take the class itself; a line in
+    `ENGINES` gives it a name.
+    """
+
+    name: ClassVar[str]
+    """What users call the engine."""
+
+    takes_generator: ClassVar[bool] = True
+    """Whether shots can be drawn with the generator of a call; where False, passing one with shots is a ValueError."""
+
+    def __init__(
+        self,
+        circuit: DataReupload,
+        *,
+        noise: Noise | None = None,
+        shots: int | None = None,
+        observable: str = "Z",
+    ) -> None:
+        self.circuit = circuit
+        self.noise = noise
+        self.shots = None if shots is None else whole("shots", shots, otherwise=", or None for exact values")
+        self.observable = observable
+
+    @abstractmethod
+    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the expectations [batch, n]; `generator` draws the shots of this call."""
+
+    def details(self) -> tuple[str, ...]:
+        """Return what a reader should know besides observable, shots and noise, in words."""
+        return ()
+
+    def __repr__(self) -> str:
+        shots = "exact" if self.shots is None else f"{self.shots:,} shots"
+        noise = () if self.noise is None else (f"under {self.noise}",)
+        return f"{type(self).__name__}({', '.join((f'<{self.observable}>', shots, *noise, *self.details()))})"
+
+
+ENGINES: Choices[str] = Choices(
+    "engine",
+    {
+        "lightcone": "circuits.engines.lightcone:LightConeEngine",
+        "pennylane": "circuits.engines.pennylane:PennyLaneEngine",
+        "aer": "circuits.engines.aer:AerEngine",
+    },
+)
+"""The engines by name, and where the class of each stands; it is imported when such an engine is made."""
+
+
+def engine_class(engine: str | type[Engine]) -> type[Engine]:
+    """Return the class of an engine by its name, or the class itself; ValueError on anything else."""
+    if isinstance(engine, type) and issubclass(engine, Engine):
+        return engine
+    named: type[Engine] = pkgutil.resolve_name(ENGINES.pick(engine))
+    return named
+
+
+def make_engine(engine: str | type[Engine], circuit: DataReupload, **options: Any) -> Engine:
+    """Build an engine, by name or class; `options` go to its constructor. ValueError on an unknown name or option."""
+    made = engine_class(engine)
+    allowed = list(inspect.signature(made).parameters)[1:]
+    unknown = sorted(set(options) - set(allowed))
+    if unknown:
+        raise ValueError(f"engine: {made.name} takes {', '.join(allowed)}, got {', '.join(unknown)}")
+    return made(circuit, **options)

@@ -1,0 +1,3 @@
+from .device import LightConeDevice
+
+__all__ = ["LightConeDevice"]

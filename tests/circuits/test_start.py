@@ -1,0 +1,50 @@
+"""What an import of `circuits` loads, and what its lazy doors open to."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("pennylane", "qiskit", "qiskit_aer", "matplotlib", "pandas", "scipy")
+DOORS = ("circuits", "circuits.engines", "circuits.diagnostics", "circuits.plotting", "circuits.pennylane_device")
+
+
+def heavy_after(code: str) -> list[str]:
+    """The heavy packages that are loaded once `code` has run in a fresh interpreter."""
+    told = f"import sys; print(*[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{told}"], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import circuits",
+        "import circuits.engines, circuits.diagnostics, circuits.plotting, circuits.pennylane_device",
+        "from circuits import ENGINES, ENTANGLERS, INITIALS, OBSERVABLES, DIFF_METHODS",
+        "from circuits.diagnostics import ALGORITHMS, COSTS",
+        "from circuits import ReuploadLayer; import torch; print(ReuploadLayer(4, 2)(torch.zeros(2, 12)))",
+        "from circuits import DataReupload; print(DataReupload(3, 2).draw())",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
+    """Of itself: what `noise_models` loads is that package's own promise."""
+    assert set(heavy_after(code)) <= set(heavy_after("import noise_models"))
+
+
+@pytest.mark.parametrize(("engine", "package"), [("pennylane", "pennylane"), ("aer", "qiskit_aer")])
+def test_an_engine_loads_its_own_package(engine: str, package: str) -> None:
+    """The other half: the list above is not empty because names were misspelt."""
+    made = f"from circuits import DataReupload, make_engine; make_engine('{engine}', DataReupload(2, 1))"
+    assert package in heavy_after(made)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_name_of_a_door_is_there(door: str) -> None:
+    module = importlib.import_module(door)
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
