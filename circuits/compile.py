@@ -62,7 +62,7 @@ class Compiled:
 
 
 def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compiled:
-    """Write a circuit in the instructions that `noise` sits on; without noise as one `u` per Rot, `cz` and nothing else.
+    """Write a circuit in the instructions that `noise` sits on; without noise as a `u` per Rot and `cz`.
 
     A noise model with errors on `id` gets an `id` on every wire at the end of every block. CZ gates between wires that
     a chip does not couple pass over its spare wires: the first wire's bit is copied along them by CX gates, the CZ acts

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
-from noise_models.choices import Choices
+from noise_models import Choices
 
 Edge = tuple[int, int]
 Edges = tuple[Edge, ...]
@@ -30,18 +31,15 @@ def brick(n_qubits: int) -> Edges:
     return line(n_qubits)[0::2] + line(n_qubits)[1::2] + closing(n_qubits)
 
 
-def every_pair(n_qubits: int) -> Edges:
-    """Join every pair once."""
-    return tuple((i, j) for i in range(n_qubits) for j in range(i + 1, n_qubits))
-
-
-def no_pair(n_qubits: int) -> Edges:
-    """Join nothing."""
-    return ()
-
-
 ENTANGLERS: Choices[Callable[[int], Edges]] = Choices(
-    "entangler", {"ring": ring, "line": line, "brick": brick, "all": every_pair, "none": no_pair}
+    "entangler",
+    {
+        "ring": ring,
+        "line": line,
+        "brick": brick,
+        "all": lambda n_qubits: tuple(combinations(range(n_qubits), 2)),
+        "none": lambda n_qubits: (),
+    },
 )
 """n_qubits -> the ordered pairs (control, target) of one entangling layer, each pair of wires once."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from noise_models.choices import Choices
+from noise_models import Choices
 
 Initialiser = Callable[[tuple[int, int, int], torch.Generator], Tensor]
 TWO_PI = 2 * math.pi

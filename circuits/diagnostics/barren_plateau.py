@@ -17,7 +17,7 @@ from circuits.diagnostics.states import states
 from circuits.engines.lightcone import LightConeEngine
 from circuits.engines.lightcone.statevector import z_signs
 from circuits.reupload import DataReupload
-from noise_models.choices import Choices
+from noise_models import Choices
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +11,7 @@ from torch import Tensor
 
 from circuits.engines.lightcone import LightConeEngine
 from circuits.reupload import DataReupload
-from noise_models.choices import Choices
-
-if TYPE_CHECKING:
-    import pennylane as qml
+from noise_models import Choices
 
 Evaluate = Callable[[Tensor, Tensor], Tensor]
 Rule = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, int]]
@@ -39,37 +36,33 @@ def light_cone(circuit: DataReupload, seed: int) -> Rule:
     return lambda inputs, targets, weights: (differentiate(engine, inputs, targets, weights), len(inputs))
 
 
-def _counted(qnode: qml.QNode) -> Rule:
+def _pennylane(
+    circuit: DataReupload,
+    method: str,
+    device: str = "default.qubit",
+    *,
+    by_sample: bool = False,
+    options: dict[str, Any] | None = None,
+) -> Rule:
     import pennylane as qml
 
-    def evaluate(inputs: Tensor, weights: Tensor) -> Tensor:
-        return torch.stack(list(qnode(inputs, weights)), dim=-1)
+    from circuits.engines.pennylane import build_qnode
+
+    qnode = build_qnode(circuit, qml.device(device, wires=circuit.n_qubits), method, options)
+    if by_sample:
+        qnode = qml.transforms.broadcast_expand(qnode)
 
     def rule(inputs: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, int]:
         with qml.Tracker(qnode.device) as tracker:
-            gradient = differentiate(evaluate, inputs, targets, weights)
+            gradient = differentiate(lambda x, w: torch.stack(list(qnode(x, w)), dim=-1), inputs, targets, weights)
         return gradient, int(tracker.totals["executions"])
 
     return rule
 
 
-def _qnode(circuit: DataReupload, method: str, device: str = "default.qubit") -> qml.QNode:
-    import pennylane as qml
-
-    from circuits.engines.pennylane import build_qnode
-
-    return build_qnode(circuit, qml.device(device, wires=circuit.n_qubits), method)
-
-
-def _sample_by_sample(qnode: qml.QNode) -> qml.QNode:
-    import pennylane as qml
-
-    return qml.transforms.broadcast_expand(qnode)
-
-
 def backprop(circuit: DataReupload, seed: int) -> Rule:
     """Backpropagation through PennyLane's default.qubit, the batch as one broadcast execution."""
-    return _counted(_qnode(circuit, "backprop"))
+    return _pennylane(circuit, "backprop")
 
 
 def adjoint(circuit: DataReupload, seed: int) -> Rule:
@@ -77,7 +70,7 @@ def adjoint(circuit: DataReupload, seed: int) -> Rule:
 
     Source: Jones and Gacon, arXiv 2009.02823 (2020).
     """
-    return _counted(_sample_by_sample(_qnode(circuit, "adjoint", "lightning.qubit")))
+    return _pennylane(circuit, "adjoint", "lightning.qubit", by_sample=True)
 
 
 def parameter_shift(circuit: DataReupload, seed: int) -> Rule:
@@ -86,7 +79,7 @@ def parameter_shift(circuit: DataReupload, seed: int) -> Rule:
     Here only weights are differentiated, so the samples can be one broadcast; the tracker still counts each of them.
     Source: Schuld et al., Phys. Rev. A 99, 032331 (2019).
     """
-    return _counted(_qnode(circuit, "parameter-shift"))
+    return _pennylane(circuit, "parameter-shift")
 
 
 def spsa(circuit: DataReupload, seed: int) -> Rule:
@@ -96,7 +89,7 @@ def spsa(circuit: DataReupload, seed: int) -> Rule:
     """
     # Left to itself PennyLane draws the directions from fresh entropy, and no run could be repeated.
     directions = {"sampler_rng": np.random.default_rng(seed)}
-    return _counted(_sample_by_sample(_qnode(circuit, "spsa").update(gradient_kwargs=directions)))
+    return _pennylane(circuit, "spsa", by_sample=True, options=directions)
 
 
 ALGORITHMS: Choices[Callable[[DataReupload, int], Rule]] = Choices(

@@ -38,7 +38,8 @@ class Expressibility:
         """Draw the histogram of fidelities beside the Haar distribution, on `ax` or a new picture."""
         from circuits.plotting import panel
 
-        figure, axes = panel(ax, (6, 4))
+        stated = f"KL divergence {self.divergence:.4f} nats ({self.samples:,} pairs)"
+        figure, axes = panel(ax, (6, 4), stated if title is None else title)
         edges = torch.linspace(0, 1, len(self.haar) + 1)
         axes.stairs(self.histogram, edges, fill=True, alpha=0.45, label="circuit")
         axes.stairs(self.haar, edges, color="black", lw=1.2, label="Haar-random states")
@@ -46,8 +47,6 @@ class Expressibility:
         axes.set_ylim(0.3 / self.samples, 1.5)
         axes.set_xlabel("fidelity of a pair of states")
         axes.set_ylabel("probability of the bin")
-        stated = f"KL divergence {self.divergence:.4f} nats ({self.samples:,} pairs)"
-        axes.set_title(stated if title is None else title, fontsize=10)
         axes.legend(frameon=False)
         return figure
 

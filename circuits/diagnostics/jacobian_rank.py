@@ -36,7 +36,7 @@ class EffectiveParameters:
         """Draw the singular values with the tolerance, on `ax` or a new picture."""
         from circuits.plotting import panel
 
-        figure, axes = panel(ax, (6, 4))
+        figure, axes = panel(ax, (6, 4), title)
         values = self.singular_values.clamp(min=1e-18)
         axes.semilogy(range(1, len(values) + 1), values, "o", ms=4, label="singular values")
         axes.axhline(float(values[0]) * self.tolerance, color="black", ls="--", lw=1, label="tolerance")
@@ -45,8 +45,6 @@ class EffectiveParameters:
         axes.set_xlabel("index of the singular value")
         axes.set_ylabel("singular value (1/rad)")
         axes.legend(frameon=False)
-        if title is not None:
-            axes.set_title(title)
         return figure
 
     def __repr__(self) -> str:

@@ -40,15 +40,13 @@ class Entanglement:
         """Draw the histogram of the values, on `ax` or a new picture."""
         from circuits.plotting import panel
 
-        figure, axes = panel(ax, (6, 4))
+        figure, axes = panel(ax, (6, 4), title)
         axes.hist(self.values.numpy(), bins=40, range=(0, 1), alpha=0.6)
         axes.axvline(self.mean, color="C1", lw=2, label=f"mean {self.mean:.3f}")
         axes.axvline(self.haar_mean, color="black", ls="--", label=f"Haar-random states {self.haar_mean:.3f}")
         axes.set_xlabel("Meyer-Wallach Q (0 product state, 1 every wire maximally mixed)")
         axes.set_ylabel("states")
         axes.legend(frameon=False)
-        if title is not None:
-            axes.set_title(title)
         return figure
 
     def __repr__(self) -> str:

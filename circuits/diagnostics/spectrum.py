@@ -60,7 +60,10 @@ class FourierSpectrum:
 
         from circuits.plotting import panel
 
-        figure, axes = panel(ax, (6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5)))
+        wire, angle = divmod(self.input_index, 3)
+        stated = f"data angle {angle} of wire {wire}, {self.circuit.n_blocks} blocks"
+        size = (6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5))
+        figure, axes = panel(ax, size, stated if title is None else title)
         shown = self.magnitudes.clamp(min=FLOOR).t()
         image = axes.imshow(shown, norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")
         axes.axvline(self.circuit.n_blocks + 0.5, color="white", ls="--", lw=1.2)
@@ -69,9 +72,6 @@ class FourierSpectrum:
         axes.set_yticks(range(shown.shape[0]))
         axes.set_xlabel("frequency (1/rad)")
         axes.set_ylabel("wire that is read")
-        wire, angle = divmod(self.input_index, 3)
-        stated = f"data angle {angle} of wire {wire}, {self.circuit.n_blocks} blocks"
-        axes.set_title(stated if title is None else title, fontsize=10)
         figure.colorbar(image, ax=axes, label="rms of |coefficient|", extend="min")
         return figure
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from circuits.checks import whole
-from noise_models.choices import Choices
+from noise_models import Choices
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ class Engine(ABC):
     gives the same numbers, and no call keeps a generator that was passed to it.
 
     A subclass sets `name` and writes `__call__`; its constructor takes the circuit first and raises ValueError on
-    every request it cannot serve. `engine_class` and `ReuploadLayer(engine=...)` take the class itself; a line in
+    every request it cannot serve. `make_engine` and `ReuploadLayer(engine=...)` take the class itself; a line in
     `ENGINES` gives it a name.
     """
 

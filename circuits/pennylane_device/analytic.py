@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
-from pennylane.measurements import ExpectationMP, ProbabilityMP, StateMP, VarianceMP
+from pennylane.measurements import ExpectationMP, MeasurementProcess, ProbabilityMP, StateMP, VarianceMP
+from pennylane.operation import Operator
 from pennylane.ops import Identity
+from pennylane.pauli import PauliWord
+from pennylane.tape import QuantumScript
+from pennylane.typing import TensorLike
 from pennylane.wires import Wires
 from torch import Tensor
 
@@ -24,13 +27,6 @@ from circuits.pennylane_device.observables import (
 )
 from circuits.pennylane_device.preprocess import native_operations
 from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, ProbabilityRead, Read
-
-if TYPE_CHECKING:
-    from pennylane.measurements import MeasurementProcess
-    from pennylane.operation import Operator
-    from pennylane.pauli import PauliWord
-    from pennylane.tape import QuantumScript
-    from pennylane.typing import TensorLike
 
 Values = Sequence[Tensor]
 Finish = Callable[[Values], Tensor]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import torch
+from pennylane.operation import Operator
 from torch import Tensor
 
 from circuits.pennylane_device.gates import multiply, one_qubit_matrices, stack_angles
 from circuits.pennylane_device.graph import Graph
 from circuits.pennylane_device.numerics import Precision
-
-if TYPE_CHECKING:
-    from pennylane.operation import Operator
 
 
 class Bank:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from pennylane.tape import QuantumScript
+from pennylane.typing import Result
 from torch import Tensor
 
 from circuits.pennylane_device.execution import as_numpy, run_tape
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pennylane.tape import QuantumScript
-    from pennylane.typing import Result
 
 
 def _with_leaves(tape: QuantumScript) -> tuple[QuantumScript, list[Tensor]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from pennylane.tape import QuantumScript
+from pennylane.typing import Result, TensorLike
 from torch import Tensor
 
 from circuits.pennylane_device.analytic import analytic_results
@@ -14,11 +17,6 @@ from circuits.pennylane_device.evaluator import Evaluator
 from circuits.pennylane_device.graph import Graph
 from circuits.pennylane_device.numerics import common_precision
 from circuits.pennylane_device.sampling import sampled_results
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pennylane.tape import QuantumScript
-    from pennylane.typing import Result, TensorLike
 
 
 class _Unused(torch.autograd.Function):

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
+from pennylane.operation import Operator
+from pennylane.typing import TensorLike
 from torch import Tensor
 
 from circuits.pennylane_device.numerics import Precision
-
-if TYPE_CHECKING:
-    from pennylane.operation import Operator
-    from pennylane.typing import TensorLike
 
 X, Y, Z = 1, 2, 4
 """A set of Pauli operators on one wire is a bit mask; the identity is always understood."""

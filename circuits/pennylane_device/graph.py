@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pennylane as qml
+from pennylane.operation import Operator
 
 from circuits.pennylane_device.gates import DIAGONAL_GATES, TWO_QUBIT_GATES, Spread, compose_spreads, spread
-
-if TYPE_CHECKING:
-    from pennylane.operation import Operator
 
 _HADAMARD = qml.H(0)
 """A node knows its track, so the wire of its operation is never read."""

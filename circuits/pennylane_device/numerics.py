@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from pennylane.typing import TensorLike
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from pennylane.typing import TensorLike
 
 CPU = torch.device("cpu")
 

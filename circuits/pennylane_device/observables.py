@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pennylane as qml
+from pennylane.measurements import MeasurementProcess
+from pennylane.operation import Operator
 from pennylane.ops import Hadamard, Prod, SProd, Sum
 from pennylane.pauli import PauliSentence, PauliWord
-
-if TYPE_CHECKING:
-    from pennylane.measurements import MeasurementProcess
-    from pennylane.operation import Operator
-    from pennylane.typing import TensorLike
+from pennylane.typing import TensorLike
 
 MAX_DENSE_WIRES = 8
 """An observable that is no sum of Pauli words is read from a reduced state of at most this many wires."""

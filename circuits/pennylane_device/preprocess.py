@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import pennylane as qml
 from pennylane.devices.preprocess import decompose
@@ -12,20 +11,17 @@ from pennylane.measurements import (
     ClassicalShadowMP,
     CountsMP,
     ExpectationMP,
+    MeasurementProcess,
     ProbabilityMP,
     SampleMeasurement,
     StateMeasurement,
     VarianceMP,
 )
-from pennylane.operation import Operation
+from pennylane.operation import Operation, Operator
 from pennylane.ops import Adjoint, Pow, Projector, QubitUnitary
 
 from circuits.pennylane_device.gates import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from circuits.pennylane_device.observables import has_variance, is_supported
-
-if TYPE_CHECKING:
-    from pennylane.measurements import MeasurementProcess
-    from pennylane.operation import Operator
 
 NAME = "sqnn.lightcone"
 NATIVE_GATES = ONE_QUBIT_GATES | TWO_QUBIT_GATES | {"CNOT", "SWAP", "GlobalPhase", "QubitUnitary"}

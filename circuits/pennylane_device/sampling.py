@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pennylane as qml
 import torch
-from pennylane.measurements import ExpectationMP
+from numpy.typing import NDArray
+from pennylane.measurements import ExpectationMP, MeasurementProcess
+from pennylane.operation import Operator
 from pennylane.pauli import PauliWord
+from pennylane.tape import QuantumScript
+from pennylane.typing import Result
 from pennylane.wires import Wires
 
 from circuits.pennylane_device.cones import find_cone
@@ -24,13 +27,6 @@ from circuits.pennylane_device.graph import End
 from circuits.pennylane_device.observables import Term, WordTerm, diagonalizing_operations, sentence, terms
 from circuits.pennylane_device.preprocess import native_operations
 from circuits.pennylane_device.reads import ProbabilityRead
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pennylane.measurements import MeasurementProcess
-    from pennylane.operation import Operator
-    from pennylane.tape import QuantumScript
-    from pennylane.typing import Result
 
 Basis = dict[Hashable, Hashable]
 """For each measured wire, what distinguishes the basis it is measured in."""

@@ -48,7 +48,7 @@ def plot_circuit(
     rotations = 2 * ROTATION_STEP
     width = rotations + CZ_STEP * len(columns) + 2 * MARGIN
     total = width * shown if shown < circuit.n_blocks else width * (shown - 1) + rotations + MARGIN
-    figure, axes = panel(ax, (INCHES * (total + 2.4), INCHES * (n + 1.2)))
+    figure, axes = panel(ax, (INCHES * (total + 2.4), INCHES * (n + 1.2)), title)
     for wire in range(n):
         axes.plot([0, total], [wire, wire], color=LINE, lw=0.8, zorder=0)
         end = f"$\\langle Z_{{{wire}}}\\rangle$" if shown == circuit.n_blocks else "$\\cdots$"
@@ -84,8 +84,6 @@ def plot_circuit(
     axes.set_ylim(n - 0.4, -0.6)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, labelsize=8)
-    if title is not None:
-        axes.set_title(title, fontsize=10)
     return figure
 
 

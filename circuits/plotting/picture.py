@@ -28,10 +28,9 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-def panel(ax: Axes | None, figsize: tuple[float, float]) -> tuple[Figure, Axes]:
-    """Return `ax` and its figure, or those of a new picture of `figsize` inches where it is None."""
-    if ax is None:
-        figure = Picture(figsize=figsize, layout="constrained")
-        return figure, figure.subplots()
-    parent = ax.figure
-    return (parent if isinstance(parent, Figure) else parent.figure), ax
+def panel(ax: Axes | None, figsize: tuple[float, float], title: str | None = None) -> tuple[Figure, Axes]:
+    """Return the figure of `ax` and `ax`, titled, or those of a new picture of `figsize` inches where it is None."""
+    axes = Picture(figsize=figsize, layout="constrained").subplots() if ax is None else ax
+    if title is not None:
+        axes.set_title(title, fontsize=10)
+    return (axes.figure if isinstance(axes.figure, Figure) else axes.figure.figure), axes

@@ -31,8 +31,7 @@ def heavy_after(code: str) -> list[str]:
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_used(code: str) -> None:
-    """Of itself: what `noise_models` loads is that package's own promise."""
-    assert set(heavy_after(code)) <= set(heavy_after("import noise_models"))
+    assert heavy_after(code) == []
 
 
 @pytest.mark.parametrize(("engine", "package"), [("pennylane", "pennylane"), ("aer", "qiskit_aer")])

@@ -16,8 +16,7 @@ from circuits.engines.aer.cones import Cone, Turn, find_aliases, find_cone, read
 from circuits.engines.aer.run import Program, Rows, Runner, make_program
 from circuits.engines.base import Engine
 from circuits.reupload import DataReupload
-from noise_models import Noise
-from noise_models.choices import Choices
+from noise_models import Choices, Noise
 
 MEMORY_BUDGET = 2 * 2**30
 """Bytes that one quantum state may take: a density matrix of 13 wires."""

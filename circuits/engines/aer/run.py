@@ -43,7 +43,7 @@ class Program:
 def make_program(
     steps: Sequence[Step], included: Sequence[int], reads: Sequence[int], n_wires: int, measured: bool
 ) -> Program:
-    """Return the program of the instructions `included`; it measures the wires `reads`, or saves their probabilities."""
+    """Return the program of the instructions `included`, which measures the wires `reads` or saves probabilities."""
     circuit = QuantumCircuit(n_wires, len(reads) if measured else 0)
     turns: list[Turn] = []
     parameters: list[Parameter] = []

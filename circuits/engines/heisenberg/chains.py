@@ -24,7 +24,7 @@ Coefficients = list[Coefficient]
 
 
 @dataclass(frozen=True)
-class Turn:
+class ZTurn:
     """A turn about Z in every chain, by sum factor * slot + offset: `slots` and `factors` are [chains, terms]."""
 
     data: NDArray[np.int64]
@@ -41,7 +41,7 @@ class Constant:
     matrices: Transfer
 
 
-Link = Turn | Constant
+Link = ZTurn | Constant
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _side_by_side(chains: list[Chain], n_inputs: int, n_slots: int) -> ChainBatc
     return ChainBatch(tuple(out), len(chains))
 
 
-def _turn(angles: list[Angle], n_inputs: int, n_slots: int) -> Turn:
+def _turn(angles: list[Angle], n_inputs: int, n_slots: int) -> ZTurn:
     half = n_slots // 2
     data = [[(slot % n_inputs, factor) for slot, factor in angle.terms if slot < half] for angle in angles]
     weights = [[(slot - half, factor) for slot, factor in angle.terms if slot >= half] for angle in angles]
@@ -100,13 +100,13 @@ def _turn(angles: list[Angle], n_inputs: int, n_slots: int) -> Turn:
         slots = np.array([[slot for slot, _ in row] for row in rows], dtype=np.int64).reshape(shape)
         return slots, np.array([[factor for _, factor in row] for row in rows], dtype=float).reshape(shape)
 
-    return Turn(*parts(data), *parts(weights), np.array([angle.offset for angle in angles]))
+    return ZTurn(*parts(data), *parts(weights), np.array([angle.offset for angle in angles]))
 
 
 def run_forward(batch: ChainBatch, state: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
     """Push coefficients through the chains in order of time; `inputs` [3 n, batch], `weights` [3 n L]."""
     for link in batch.links:
-        if isinstance(link, Turn):
+        if isinstance(link, ZTurn):
             state = _turned(state, _angle(link, inputs, weights), 1.0)
         else:
             state = _multiplied(link.matrices, state, inputs)
@@ -116,7 +116,7 @@ def run_forward(batch: ChainBatch, state: Coefficients, inputs: Tensor, weights:
 def run_backward(batch: ChainBatch, row: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
     """Pull coefficients of an operator back through the chains, from the last link to the first."""
     for link in reversed(batch.links):
-        if isinstance(link, Turn):
+        if isinstance(link, ZTurn):
             row = _turned(row, _angle(link, inputs, weights), -1.0)
         else:
             row = _multiplied(link.matrices.transpose(0, 2, 1), row, inputs)
@@ -145,7 +145,7 @@ def stacked(
     return out if columns else out.squeeze(2)
 
 
-def _angle(turn: Turn, inputs: Tensor, weights: Tensor) -> Tensor:
+def _angle(turn: ZTurn, inputs: Tensor, weights: Tensor) -> Tensor:
     """Return the angles [chains, 1, batch or 1] of a turn."""
     total: Tensor | None = None
     for source, slots, factors in (

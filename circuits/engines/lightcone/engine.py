@@ -26,7 +26,7 @@ from circuits.engines.base import Engine
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
 from circuits.engines.lightcone.cone import register_expectations, state_wires, window_expectations
 from circuits.reupload import DataReupload
-from noise_models.choices import Choices
+from noise_models import Choices
 
 if TYPE_CHECKING:
     from circuits.engines.heisenberg import HeisenbergPicture
@@ -120,7 +120,7 @@ class LightConeEngine(Engine):
 
     def _exact(self, inputs: Tensor, weights: Tensor) -> Tensor:
         if self.method == "closed form":
-            if OBSERVABLES[self.observable] == 2:
+            if self.observable == "ZZ":
                 z = bloch.expectations(self.circuit, inputs, weights)
                 first, second = zip(*self.circuit.edges, strict=True)
                 return z[:, list(first)] * z[:, list(second)]

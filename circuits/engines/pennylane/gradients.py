@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from noise_models.choices import Choices
+from noise_models import Choices
 
 
 class GradientMethod(NamedTuple):
