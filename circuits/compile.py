@@ -1,4 +1,4 @@
-"""The circuit as a machine runs it: written in the instructions that a noise model sits on."""
+"""The circuit in a machine's instructions, those that a noise model sits on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pairs of wires a CZ layer joins, in the order in which the gates stand."""
+"""Pairs of wires that a CZ layer joins, in the order of its gates."""
 
 from __future__ import annotations
 

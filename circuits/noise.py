@@ -1,4 +1,4 @@
-"""What a user may call noise, as a `Noise` that fits the circuit."""
+"""The noise of a circuit from what a user may pass: an object, an Aer model or a text."""
 
 from __future__ import annotations
 

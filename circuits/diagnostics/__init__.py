@@ -1,4 +1,4 @@
-"""What a circuit can do and how well it trains, measured: each diagnostic returns its numbers and draws them."""
+"""Measures of what a circuit can do and how well it trains; each result holds its numbers and draws them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""How fast gradients vanish with the number of qubits and of blocks."""
+"""Variance of gradients against the number of qubits and of blocks: barren plateaus."""
 
 from __future__ import annotations
 

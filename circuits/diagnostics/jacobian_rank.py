@@ -1,4 +1,4 @@
-"""How many independent directions the weights of a circuit really have."""
+"""Effective parameters: the independent directions of a circuit's weights."""
 
 from __future__ import annotations
 

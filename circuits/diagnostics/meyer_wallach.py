@@ -1,4 +1,4 @@
-"""How entangled the states of a circuit are: the Meyer-Wallach measure."""
+"""Entanglement of a circuit's states by the Meyer-Wallach measure."""
 
 from __future__ import annotations
 

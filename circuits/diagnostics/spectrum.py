@@ -1,4 +1,4 @@
-"""Which frequencies of a data angle the circuit can express."""
+"""Fourier spectrum of a circuit in one data angle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can evaluate a `DataReupload` circuit: `engine(inputs, weights) -> <Z>`.
+"""Engines, which evaluate a `DataReupload` circuit: `engine(inputs, weights) -> <Z>`.
 
 `base.py` holds the contract and the names; each engine has a folder of its own.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import pennylane as qml
@@ -41,6 +42,7 @@ DEFAULT_MAX_WIRES = 20
 """A register of 20 wires is 16 MiB per sample in complex128."""
 
 _ON_DEVICE = ("device", "adjoint")
+Config: TypeAlias = ExecutionConfig | None
 
 
 @simulator_tracking
@@ -72,7 +74,7 @@ class LightConeDevice(Device):
         self.max_wires = max_wires
         self._rng = np.random.default_rng(seed)
 
-    def preprocess_transforms(self, execution_config: ExecutionConfig | None = None) -> CompilePipeline:
+    def preprocess_transforms(self, execution_config: Config = None) -> CompilePipeline:
         """Return the transforms that turn a circuit into one of native gates and checked measurements."""
         config = execution_config or ExecutionConfig()
         program = CompilePipeline()
@@ -100,9 +102,7 @@ class LightConeDevice(Device):
             program.add_transform(broadcast_expand)
         return program
 
-    def setup_execution_config(
-        self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
-    ) -> ExecutionConfig:
+    def setup_execution_config(self, config: Config = None, circuit: QuantumScript | None = None) -> ExecutionConfig:
         """Return the configuration with the gradient method chosen: backprop for torch, the device's own otherwise.
 
         Raises DeviceError on unknown device options and on mid-circuit measurements that are not deferred.
@@ -127,9 +127,7 @@ class LightConeDevice(Device):
             grad_on_execution=False,
         )
 
-    def supports_derivatives(
-        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
-    ) -> bool:
+    def supports_derivatives(self, execution_config: Config = None, circuit: QuantumScript | None = None) -> bool:
         """Say whether the device differentiates: exact expectations, variances and probabilities, in every interface.
 
         Backpropagation needs torch parameters, and then also covers states and functions of them.
@@ -145,13 +143,11 @@ class LightConeDevice(Device):
             return circuit is None and _interface(config, circuit) in (Interface.AUTO, Interface.NUMPY)
         return circuit is None or all(is_differentiable_on_device(m) for m in circuit.measurements)
 
-    def supports_vjp(
-        self, execution_config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
-    ) -> bool:
+    def supports_vjp(self, execution_config: Config = None, circuit: QuantumScript | None = None) -> bool:
         """Say whether the device provides vector-Jacobian products."""
         return self.supports_derivatives(execution_config, circuit)
 
-    def execute(self, circuits: QuantumScriptOrBatch, execution_config: ExecutionConfig | None = None) -> ResultBatch:
+    def execute(self, circuits: QuantumScriptOrBatch, execution_config: Config = None) -> ResultBatch:
         """Return the results of preprocessed circuits."""
         config = execution_config or ExecutionConfig()
         return tuple(self._execute_one(circuit, config) for circuit in circuits)
@@ -167,10 +163,7 @@ class LightConeDevice(Device):
         return _unpacked(tensors)
 
     def compute_vjp(
-        self,
-        circuits: QuantumScriptOrBatch,
-        cotangents: ResultBatch,
-        execution_config: ExecutionConfig | None = None,
+        self, circuits: QuantumScriptOrBatch, cotangents: ResultBatch, execution_config: Config = None
     ) -> ResultBatch:
         """Return the vector-Jacobian products of preprocessed circuits."""
         return tuple(
@@ -178,14 +171,12 @@ class LightConeDevice(Device):
             for circuit, weights in zip(circuits, cotangents, strict=True)
         )
 
-    def compute_derivatives(
-        self, circuits: QuantumScriptOrBatch, execution_config: ExecutionConfig | None = None
-    ) -> ResultBatch:
+    def compute_derivatives(self, circuits: QuantumScriptOrBatch, execution_config: Config = None) -> ResultBatch:
         """Return the Jacobians of preprocessed circuits."""
         return tuple(jacobian(circuit, self.max_wires, self._rng)[1] for circuit in circuits)
 
     def execute_and_compute_derivatives(
-        self, circuits: QuantumScriptOrBatch, execution_config: ExecutionConfig | None = None
+        self, circuits: QuantumScriptOrBatch, execution_config: Config = None
     ) -> tuple[ResultBatch, ResultBatch]:
         """Return results and Jacobians of preprocessed circuits."""
         pairs = [jacobian(circuit, self.max_wires, self._rng) for circuit in circuits]

@@ -1,4 +1,4 @@
-"""Answer many reads of one circuit: find their cones, sort these by shape, run each shape as one batch."""
+"""Evaluation of many reads of one circuit: their cones, sorted by shape, each shape run as one batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluate one preprocessed tape; results are torch tensors that carry gradients, or NumPy arrays."""
+"""Evaluation of one preprocessed tape, to torch tensors that carry gradients or to NumPy arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the device knows of each gate: its matrix, and which Pauli operators it can turn into which.
+"""The device's gates: their matrices, and which Pauli operators each can turn into which.
 
 One-qubit gates are evaluated many at a time: entries [2, 2, gates, batch]. Phases are built with `torch.complex` from
 cosine and sine.

@@ -1,4 +1,4 @@
-"""Which floating-point type and which torch device a circuit is evaluated in: those of its parameters."""
+"""Floating-point type and torch device of an evaluation: those of the circuit's parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PennyLane does to a circuit before the device sees it: which gates and measurements are native."""
+"""PennyLane's preprocessing of a circuit: the native gates and measurements, and decomposition into them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from the amplitudes [2^wires, columns] of a cone; the columns stay the last dimension."""
+"""Reads of a cone's amplitudes [2^wires, columns]; the columns stay the last dimension."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a program on a batch of registers, each a column of amplitudes [2^wires, columns]; wire 0 is the leading bit."""
+"""Simulation of a program on many registers, columns of amplitudes [2^wires, columns]; wire 0 is the leading bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Circuits with bare angles as parameters, run on Aer: many rows of angles in one job, <Z> of the read wires back."""
+"""Runs of circuits on Aer: many rows of angles in one job, <Z> of the read wires as the result."""
 
 from __future__ import annotations
 

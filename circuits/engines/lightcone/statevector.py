@@ -1,4 +1,4 @@
-"""Fused batched amplitudes: one 2x2 matrix a wire and block, one sign vector a CZ layer.
+"""Fused batched amplitudes: one 2x2 matrix per wire and block, one sign vector per CZ layer.
 
 A register of w wires is a complex tensor [2^w, columns]: wire 0 is the most significant bit, and the innermost
 dimension runs over independent columns (samples, or samples times windows), so every operation works on long
