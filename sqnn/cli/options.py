@@ -6,66 +6,106 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 
-from sqnn.core import ConfigError, read_yaml
-from sqnn.models import MODELS, ModelConfig
-from sqnn.training import TrainingConfig
+from noise_models.choices import did_you_mean
+from sqnn.core import Config, ConfigError, limits_of, meaning, read_yaml, shown
 
+Field = dataclasses.Field[Any]
 Parameters = list[inspect.Parameter]
+NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 MOST_NAMED = 4
 """Most networks in the title of a panel, which has one line."""
+EXPECTED = {str: "a name", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
 
 
-def option(name: str, kind: Any, help: str, panel: str = "Options", default: Any = None) -> inspect.Parameter:
-    """Return one keyword option `--name` that is `default` where the user says nothing."""
+def option(
+    name: str, kind: Any, help: str, panel: str = "Options", default: Any = None, also: Iterable[str] = ()
+) -> inspect.Parameter:
+    """Return one keyword option `--name` that is `default` where the user says nothing.
+
+    `kind` is a type, or a tuple of types, which is written as text and which `read_settings` parses: with commas where
+    it has any length (`tuple[int, ...]`: 2,4,8), else with x (`tuple[int, int]`: 28x28). `also` are further flags.
+    """
     flag = "--" + name.replace("_", "-")
-    declarations = [f"{flag}/--no-{flag[2:]}"] if kind is bool else [flag]
-    annotation = Annotated[kind | None, typer.Option(*declarations, help=help, rich_help_panel=panel)]
+    declarations = [f"{flag}/--no-{flag[2:]}" if kind is bool else flag, *also]
+    read_as: Any = str if typing.get_origin(kind) is tuple else kind
+    shape = typer.Option(*declarations, help=help, rich_help_panel=panel)
+    annotation = Annotated[read_as | None, shape, kind, tuple(also)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def model_options(models: Mapping[str, Any] = MODELS) -> Parameters:
+def config_options(
+    config: type[Config],
+    panel: str = "Options",
+    *,
+    leave_out: Collection[str] = (),
+    kinds: Mapping[str, Any] = NOTHING,
+    also: Mapping[str, Iterable[str]] = NOTHING,
+) -> Parameters:
+    """Return one option per field of a configuration, with the field's help, limits and default.
+
+    `leave_out` names fields without an option, `kinds` those that are read as another type than the field's (str: the
+    configuration parses the text itself; list[str]: the flag may be given again), `also` those with further flags.
+    """
+    hints = typing.get_type_hints(config)
+    return [
+        option(
+            field.name,
+            kinds.get(field.name, _kind(hints[field.name])),
+            _help({"": field}),
+            panel,
+            also=also.get(field.name, ()),
+        )
+        for field in dataclasses.fields(config)
+        if field.name not in leave_out
+    ]
+
+
+def model_options(models: Mapping[str, Any] | None = None) -> Parameters:
     """Return the options of every network, those of most networks first.
 
     One that several networks have appears once, in a panel that names them; its help tells where they differ.
     """
-    owners: dict[str, dict[str, Any]] = {}
+    models = _networks() if models is None else models
+    owners: dict[str, dict[str, Field]] = {}
     kinds: dict[str, Any] = {}
     for model, network in models.items():
         hints = typing.get_type_hints(network.config_class)
         for field in dataclasses.fields(network.config_class):
-            if field.name not in ModelConfig.data_fields:
+            if field.name not in network.config_class.data_fields:
                 owners.setdefault(field.name, {})[model] = field
-                kinds.setdefault(field.name, _scalar(hints[field.name]))
-    found = []
-    for name, fields in sorted(owners.items(), key=lambda item: -len(item[1])):
-        found.append(option(name, kinds[name], _help(fields), _panel(fields, models)))
-    return found
+                kinds.setdefault(field.name, _kind(hints[field.name]))
+    return [
+        option(name, kinds[name], _help(fields), _panel(fields, models))
+        for name, fields in sorted(owners.items(), key=lambda item: -len(item[1]))
+    ]
 
 
-def training_options(models: Mapping[str, Any] = MODELS) -> Parameters:
+def training_options(models: Mapping[str, Any] | None = None) -> Parameters:
     """Return the options of the training loop; the help tells where a network has a default of its own."""
+    from sqnn.training import TrainingConfig
+
+    models = _networks() if models is None else models
     hints = typing.get_type_hints(TrainingConfig)
-    found = []
+    options = []
     for field in dataclasses.fields(TrainingConfig):
         own = {
             model: network.training_defaults[field.name]
             for model, network in models.items()
             if field.name in getattr(network, "training_defaults", {})
         }
-        text = f"{field.metadata['help']}{_defaults(field.default, own)}"
-        found.append(option(field.name, _scalar(hints[field.name]), text, "Training"))
-    return found
+        options.append(option(field.name, _kind(hints[field.name]), _sentence(field, own), "Training"))
+    return options
 
 
 def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command that takes **values the listed options."""
+    """Give a command that takes **values the listed options; each is None where the user says nothing."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [
@@ -87,6 +127,24 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callabl
     return decorate
 
 
+def read_settings(config: Path | None, flags: Mapping[str, Any], *groups: Parameters) -> dict[str, Any]:
+    """Return what the user chose, by option: the YAML file `config`, and over it the flags that were given.
+
+    Texts of lists and sizes are parsed, paths are paths; what is None or an empty list was not given. ConfigError on a
+    name in the file that no option has, and on a value of another kind than the option's.
+    """
+    kinds = {parameter.name: _kind_of(parameter) for group in groups for parameter in group}
+    names = {name: parameter.name for group in groups for parameter in group for name in _names_of(parameter)}
+    settings: dict[str, Any] = {}
+    for name, value in read_config(config).items():
+        if name not in names:
+            near = did_you_mean(name, kinds) or f"; it has {', '.join(kinds)}"
+            raise ConfigError(f"{name}: no such option of this command{near}")
+        settings[names[name]] = value
+    settings |= {name: value for name, value in flags.items() if value not in (None, [])}
+    return {name: _parse(name, value, kinds[name]) for name, value in settings.items() if value is not None}
+
+
 def read_config(path: Path | None) -> dict[str, Any]:
     """Return the settings in a YAML file, their names spelled as in Python; ConfigError where it is not a mapping."""
     if path is None:
@@ -104,13 +162,9 @@ def read_config(path: Path | None) -> dict[str, Any]:
 
 def check_kinds(settings: dict[str, Any], options: Parameters) -> None:
     """Raise ConfigError where a configuration file gives one of these options a value of another kind."""
-    expected = {str: "a name", int: "a whole number", Path: "a path"}
     for parameter in options:
-        kind = _scalar(typing.get_args(parameter.annotation)[0])
-        kinds = (str, Path) if kind is Path else (kind,)
-        value = settings.get(parameter.name)
-        if value is not None and (not isinstance(value, kinds) or isinstance(value, bool)):
-            raise ConfigError(f"{parameter.name}: got {value!r}, expected {expected[kind]}")
+        if settings.get(parameter.name) is not None:
+            _parse(parameter.name, settings[parameter.name], _kind_of(parameter))
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
@@ -123,28 +177,20 @@ def given(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def list_names(models: Mapping[str, Any] = MODELS) -> frozenset[str]:
+def list_names(models: Mapping[str, Any] | None = None) -> frozenset[str]:
     """Return the names of the options that are lists of whole numbers, of any length, in some network."""
-    return frozenset(
-        name
-        for network in models.values()
-        for name, hint in typing.get_type_hints(network.config_class).items()
-        if _required(hint) == tuple[int, ...]
-    )
+    return frozenset(p.name for p in model_options(models) if _kind_of(p) == tuple[int, ...])
 
 
 def parse_widths(name: str, value: Any) -> Any:
     """Return a text such as "2,4,8" as whole numbers; what is no text stays as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return tuple(int(part) for part in value.split(",") if part.strip())
-    except ValueError as error:
-        raise ConfigError(f"{name}: got {value!r}, expected whole numbers with commas, such as 2,4,8") from error
+    return _parse(name, value, tuple[int, ...])
 
 
 def split_training(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Separate the settings of the training loop from those of the model."""
+    from sqnn.training import TrainingConfig
+
     names = {field.name for field in dataclasses.fields(TrainingConfig)}
     return (
         {name: value for name, value in values.items() if name in names},
@@ -152,17 +198,64 @@ def split_training(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     )
 
 
-def _scalar(hint: Any) -> Any:
-    """Return the type that the command line reads for a field; lists of numbers come as text."""
-    hint = _required(hint)
-    return hint if hint in (int, float, bool, str, Path) else str
+def _networks() -> Mapping[str, Any]:
+    from sqnn.models import MODELS
+
+    return MODELS
 
 
-def _required(hint: Any) -> Any:
-    """Return the type that a value has where there is one: int for int | None."""
+def _kind(hint: Any) -> Any:
+    """Return the type that a field's option has: int for int | None, and text for what the command line has no type."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return next(arg for arg in typing.get_args(hint) if arg is not type(None))
-    return hint
+        return _kind(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
+    values = set(typing.get_args(hint)) - {...} if typing.get_origin(hint) is tuple else {hint}
+    return hint if len(values) == 1 and values <= EXPECTED.keys() else str
+
+
+def _kind_of(parameter: inspect.Parameter) -> Any:
+    return typing.get_args(parameter.annotation)[2]
+
+
+def _names_of(parameter: inspect.Parameter) -> list[str]:
+    """Return the names that a file may give an option: its own, and those of its further flags."""
+    return [parameter.name, *(flag.lstrip("-").replace("-", "_") for flag in typing.get_args(parameter.annotation)[3])]
+
+
+def _parse(name: str, value: Any, kind: Any) -> Any:
+    """Return the value of an option of this type; ConfigError where it is of another, or where a text does not parse.
+
+    Lists in a file are left to the configuration that they are for.
+    """
+    if typing.get_origin(kind) is tuple:
+        first, second, *_ = kinds = typing.get_args(kind)
+        parse = _parse_list if second is ... else _parse_size
+        return parse(name, value, first, len(kinds)) if isinstance(value, str) else value
+    if kind not in EXPECTED:
+        return value
+    fits = {Path: (str, Path), float: (int, float)}.get(kind, kind)
+    if not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigError(f"{name}: got {value!r}, expected {EXPECTED[kind]}")
+    return Path(value) if kind is Path else value
+
+
+def _parse_list(name: str, text: str, kind: type, _: int = 0) -> tuple[Any, ...]:
+    try:
+        return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        expected = "whole numbers with commas, such as 2,4,8" if kind is int else "numbers with commas, such as 0.1,0.5"
+        raise ConfigError(f"{name}: got {text!r}, expected {expected}") from error
+
+
+def _parse_size(name: str, text: str, kind: type, length: int) -> tuple[Any, ...]:
+    """Return a text such as 1x28x28 as whole numbers; a height alone is the width too."""
+    parts = text.lower().split("x")
+    if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) not in (
+        length,
+        length - (length == 2),
+    ):
+        example = "height and width such as 28x28" if length == 2 else "channels, height and width such as 1x28x28"
+        raise ConfigError(f"{name}: got {text!r}, expected {example}")
+    return tuple(int(part) for part in (parts * 2 if len(parts) < length else parts))
 
 
 def _panel(owners: Iterable[str], models: Iterable[str]) -> str:
@@ -176,34 +269,31 @@ def _panel(owners: Iterable[str], models: Iterable[str]) -> str:
     return f"Model: {', '.join(owners)}"
 
 
-def _help(fields: Mapping[str, Any]) -> str:
+def _help(fields: Mapping[str, Field]) -> str:
     """Return the help of one option of several networks: one sentence, or one for each group that has its own."""
-    texts: dict[str, dict[str, Any]] = {}
+    groups: dict[tuple[str, str], dict[str, Field]] = {}
     for model, field in fields.items():
-        texts.setdefault(field.metadata["help"], {})[model] = field.default
-    told = {text: f"{text}{_defaults(next(iter(defaults.values())), defaults)}" for text, defaults in texts.items()}
-    if len(told) == 1:
-        return next(iter(told.values()))
-    return ". ".join(f"{', '.join(texts[text])}: {sentence}" for text, sentence in told.items())
+        groups.setdefault((meaning(field), limits_of(field)), {})[model] = field
+    sentences = {
+        ", ".join(group): _sentence(next(iter(group.values())), {model: f.default for model, f in group.items()})
+        for group in groups.values()
+    }
+    if len(sentences) == 1:
+        return next(iter(sentences.values()))
+    return ". ".join(f"{models}: {sentence}" for models, sentence in sentences.items())
 
 
-def _defaults(common: Any, own: Mapping[str, Any]) -> str:
-    """Return the default in words, and behind it those of the networks that have another: (default: 1; a, b: 2)."""
+def _sentence(field: Field, own: Mapping[str, Any]) -> str:
+    """Return a field's help, and after it limits and defaults: "qubits (1 to 30; default: 9; has8-vgg: 4)".
+
+    `own` are the defaults by network, where they differ from the field's.
+    """
     groups: dict[str, list[str]] = {}
     for model, value in own.items():
-        if value != common:
-            groups.setdefault(_shown(value), []).append(model)
-    if not groups and common in (None, ()):
-        return ""  # the sentence itself says what happens
-    others = [f"; {', '.join(models)}: {value}" for value, models in groups.items()]
-    return f" (default: {_shown(common)}{''.join(others)})"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value in (None, ()):
-        return "none"
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+        if value != field.default:
+            groups.setdefault(shown(field, value), []).append(model)
+    remarks = [limits_of(field)] if limits_of(field) else []
+    if groups or field.default not in (None, ()):  # else the sentence itself says what happens
+        remarks.append(f"default: {shown(field, field.default)}")
+    remarks += [f"{', '.join(models)}: {value}" for value, models in groups.items()]
+    return f"{meaning(field)} ({'; '.join(remarks)})" if remarks else meaning(field)

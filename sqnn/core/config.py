@@ -55,20 +55,17 @@ class Limits:
 
     def expected(self, whole: bool = False) -> str:
         """Return the limits in words: "a whole number from 1 to 30"."""
-        number = "a whole number" if whole else "a number"
+        number, span = "a whole number" if whole else "a number", self.span()
         if self.least is not None and self.most is not None:
-            return f"{number} from {_plain(self.least)} to {_plain(self.most)}"
-        parts = [
-            f"{word} {_plain(limit)}"
-            for word, limit in (
-                ("of at least", self.least),
-                ("above", self.above),
-                ("of at most" if self.above is None else "at most", self.most),
-                ("below", self.below),
-            )
-            if limit is not None
-        ]
-        return " ".join([number, " and ".join(parts)]) if parts else number
+            return f"{number} from {span}"
+        return f"{number} of {span}" if span.startswith("at") else f"{number} {span}".strip()
+
+    def span(self) -> str:
+        """Return the limits on a number in few words: "1 to 30", "at least 1", "above 0 and below 1"."""
+        if self.least is not None and self.most is not None:
+            return f"{_plain(self.least)} to {_plain(self.most)}"
+        limits = (("at least", self.least), ("above", self.above), ("at most", self.most), ("below", self.below))
+        return " and ".join(f"{word} {_plain(limit)}" for word, limit in limits if limit is not None)
 
 
 def option(

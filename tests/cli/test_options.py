@@ -5,14 +5,23 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import sqnn
 from sqnn.cli import main
-from sqnn.cli.options import list_names, model_options, parse_widths, training_options
-from sqnn.core import ConfigError, option
+from sqnn.cli.options import (
+    config_options,
+    list_names,
+    model_options,
+    parse_widths,
+    read_settings,
+    training_options,
+)
+from sqnn.cli.options import option as flag
+from sqnn.core import Config, ConfigError, option
 from sqnn.models import ModelConfig
 
 
@@ -57,6 +66,23 @@ class C:
 
 
 THREE = {"a": A, "b": B, "c": C}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fourth(Config):
+    n_qubits: int = option(4, "wires", least=1, most=30)
+    rate: float | None = option(None, "a rate", above=0)
+    starts: tuple[str, ...] = option(("a", "b"), "starts", among=("a", "b"))
+    steps: tuple[int, ...] = option((4, 8), "steps", least=1)
+    strength: tuple[float, ...] = option((0.0, 0.5), "strengths")
+    shape: tuple[int, int, int] = option((1, 28, 28), "shape")
+    size: tuple[int, int] = option((28, 14), "size")
+    fast: bool = option(False, "be quick")
+    inner: str = option("x", "none of the command line's business")
+
+
+FOURTH = config_options(Fourth, "P", leave_out=["inner"], kinds={"strength": str}, also={"n_qubits": ["--qubits"]})
+BESIDE = [flag("out", Path, "folder"), flag("noise", list[str], "noises")]
 
 
 def told(parameters: list) -> dict[str, tuple[str, str]]:
@@ -125,3 +151,64 @@ def test_every_panel_stands_once_in_the_help(command: str, capsys, monkeypatch) 
     panels = re.findall(r"╭─ (.*?) ─*╮", capsys.readouterr().out)
     assert len(panels) == len(set(panels))
     assert {panel for panel, _ in told(model_options()).values()} <= set(panels)
+
+
+def test_the_help_of_any_configuration_has_its_limits_and_names() -> None:
+    assert {name: text for name, (panel, text) in told(FOURTH).items() if panel == "P"} == {
+        "n_qubits": "wires (1 to 30; default: 4)",
+        "rate": "a rate (above 0)",
+        "starts": "starts: a, b (default: a,b)",
+        "steps": "steps (at least 1; default: 4,8)",
+        "strength": "strengths (default: 0,0.5)",
+        "shape": "shape (default: 1x28x28)",
+        "size": "size (default: 28x14)",
+        "fast": "be quick (default: no)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("steps", "1, 2,", (1, 2)),
+        ("starts", "a , b", ("a", "b")),
+        ("strength", "0:1:0.5", "0:1:0.5"),
+        ("shape", "3x4X5", (3, 4, 5)),
+        ("size", "7", (7, 7)),
+        ("size", "7x8", (7, 8)),
+        ("noise", ["a,b", "c"], ["a,b", "c"]),
+        ("fast", False, False),
+    ],
+)
+def test_a_flag_is_read_as_its_field_says(name: str, text: object, value: object) -> None:
+    assert read_settings(None, {"rate": None, "noise": [], name: text}, FOURTH, BESIDE) == {name: value}
+
+
+def test_flags_override_the_file_which_knows_every_flag_of_an_option(tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text("qubits: 7\nsteps: [1, 2]\nout: there\nsize: 3x4\nrate: null\n")
+    settings = read_settings(file, {"steps": "5", "n_qubits": None}, FOURTH, BESIDE)
+    assert settings == {"n_qubits": 7, "steps": (5,), "out": Path("there"), "size": (3, 4)}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("n_qbits: 3", "n_qbits: no such option of this command; did you mean 'n_qubits'?"),
+        ("zzz: 3", "zzz: no such option of this command; it has n_qubits, rate, starts, steps, strength, shape, size,"),
+        ("inner: y", "inner: no such option of this command"),
+        ("n_qubits: x", "n_qubits: got 'x', expected a whole number"),
+        ("n_qubits: true", "n_qubits: got True, expected a whole number"),
+        ("rate: x", "rate: got 'x', expected a number"),
+        ("fast: 1", "fast: got 1, expected true or false"),
+        ("out: 3", "out: got 3, expected a path"),
+        ("steps: 1;2", "steps: got '1;2', expected whole numbers with commas, such as 2,4,8"),
+        ("size: 1x2x3", "size: got '1x2x3', expected height and width such as 28x28"),
+        ("shape: '28'", "shape: got '28', expected channels, height and width such as 1x28x28"),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_option(line: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text(line)
+    with pytest.raises(ConfigError) as error:
+        read_settings(file, {}, FOURTH, BESIDE)
+    assert str(error.value).startswith(message)
