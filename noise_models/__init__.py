@@ -1,6 +1,6 @@
 """Noise: named kinds, calibrated chips and Qiskit Aer models, the channels they mean, and how to undo them."""
 
-from noise_models import noise
+from noise_models import moved, noise  # noqa: F401  (moved answers names of the last release)
 from noise_models.channels import (
     InstructionNoise,
     gate_channel,

@@ -5,36 +5,22 @@
 >>> model = sqnn.create_model("sqdr-cnn", data=data)
 >>> run = sqnn.fit(model, data, epochs=5)
 >>> run.test_accuracy, run.plot()
+
+Data:         load_data(name), read_images(path), DATASETS, ImageData
+Networks:     create_model(name, data), load_model(path), save_model(model, path), MODELS, count(model), ParameterCount
+Options:      options(name): fields, defaults, limits and meanings of a network, of a study or of "training"
+Training:     fit(model, data), resume(folder), evaluate(model, data), predict(model, images); TrainingConfig, Run,
+              Evaluation
+Noise:        noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
+
+`help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`, `sqnn.studies`, ...
 """
 
-from sqnn.data import DATASETS, ImageData, load_data, read_images
-from sqnn.metrics import ParameterCount, count
-from sqnn.models import MODELS, create_model, load_model, save_model
-from sqnn.studies import NoiseSweep, ResultsTable, SweepFrame, noise_sweep
-from sqnn.training import Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
+import lazy_loader
+
+import noise_models.moved  # noqa: F401  (answers names of the last release that have moved)
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DATASETS",
-    "MODELS",
-    "Evaluation",
-    "ImageData",
-    "NoiseSweep",
-    "ParameterCount",
-    "ResultsTable",
-    "Run",
-    "SweepFrame",
-    "TrainingConfig",
-    "count",
-    "create_model",
-    "evaluate",
-    "fit",
-    "load_data",
-    "load_model",
-    "noise_sweep",
-    "predict",
-    "read_images",
-    "resume",
-    "save_model",
-]
+# No __all__ at run time: with it help() would print every class in full.
+__getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)

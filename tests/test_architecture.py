@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
 )
 """Inside sqnn: a folder imports only itself, and folders of lower layers."""
 
-TOP = frozenset({"__init__", "__main__"})
+TOP = frozenset({"__init__", "__main__", "discovery"})
 """Files at the top of sqnn: they gather what lies below."""
 
 GLOBAL_RANDOM = ("torch.manual_seed", "torch.seed", "torch.set_rng_state", "np.random.seed", "numpy.random.seed")

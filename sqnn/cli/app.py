@@ -1,49 +1,69 @@
-"""`sqnn`: the commands, and the one line that a mistake gets."""
+"""`sqnn`: the table of commands, and the one line that a mistake gets."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
-import torch
 import typer
 
 import sqnn
-from sqnn.cli import bench
-from sqnn.cli.convert import convert
-from sqnn.cli.count import count
-from sqnn.cli.evaluate import evaluate
-from sqnn.cli.noise_sweep import noise_sweep
-from sqnn.cli.predict import predict
-from sqnn.cli.study import study
-from sqnn.cli.train import train
-from sqnn.conversion import ConversionError
-from sqnn.training import NotFiniteError
+from sqnn.cli.lazy import Command, lazy_app
 
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
-GOES_ON = {
-    ("train",): "a training run goes on with: sqnn train --resume FOLDER",
-    ("noise-sweep",): "the sweep goes on with the same command",
-    ("study", "encoders"): "the study goes on with the same command",
-    ("study", "conversion"): "the study goes on with the same command",
-}
 # Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
-app = typer.Typer(
+COMMANDS: Mapping[str, Command] = MappingProxyType(
+    {
+        "train": Command(
+            "sqnn.cli.train:train",
+            "Train a network, keep the epoch that does best on validation images, and measure it once on the test "
+            "images.",
+            interrupted="a training run goes on with: sqnn train --resume FOLDER",
+        ),
+        "evaluate": Command(
+            "sqnn.cli.evaluate:evaluate", "Measure a trained network: accuracy, cross-entropy and confusion counts."
+        ),
+        "predict": Command(
+            "sqnn.cli.predict:predict", "Tell the class probabilities of an image file or of an array of images."
+        ),
+        "count": Command(
+            "sqnn.cli.count:count",
+            "Count a network's trainable parameters: spiking, quantum (raw and effective) and classical.",
+        ),
+        "convert": Command(
+            "sqnn.cli.convert:convert",
+            "Convert a trained network into a spiking one and tell what that costs: accuracy, spikes, operations, "
+            "energy.",
+        ),
+        "noise-sweep": Command(
+            "sqnn.cli.noise_sweep:noise_sweep",
+            "Measure trained networks while the noise of their circuits grows: every noise, strength, engine and draw.",
+            interrupted="the sweep goes on with the same command",
+        ),
+        "bench": Command("sqnn.cli.bench:app", "Measure speed side by side with public peers."),
+        "study": Command(
+            "sqnn.cli.study:study",
+            "Compare choices on one small task.",
+            interrupted="the study goes on with the same command",
+        ),
+    }
+)
+"""Every command of `sqnn`; its file is imported when it is run, and not for the help of the others."""
+
+app = lazy_app(
+    COMMANDS,
     name="sqnn",
     help="Hybrid spiking-quantum machine learning: train, measure and count.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, count, convert):
-    app.command()(command)
-app.command("noise-sweep")(noise_sweep)
-app.add_typer(bench.app, name="bench")
-app.add_typer(study)
 
 
 def _version(wanted: bool) -> None:
@@ -73,24 +93,34 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(error.format_message())  # type: ignore[attr-defined]
     except (typer.Abort, KeyboardInterrupt):
         result = INTERRUPTED
-    except (ValueError, OSError, NotFiniteError) as error:
-        if os.environ.get(DEBUG):
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        messages = _messages(error)
+        if os.environ.get(DEBUG) or not messages:
             raise
-        return _complain(*(error.problems if isinstance(error, ConversionError) else [str(error)]))
-    except (MemoryError, RuntimeError) as error:
-        if os.environ.get(DEBUG) or not _out_of_memory(error):
-            raise
-        return _complain("out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size")
+        return _complain(*messages)
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
         words = sys.argv[1:] if arguments is None else arguments
-        goes_on = [f"; {told}" for start, told in GOES_ON.items() if tuple(words[: len(start)]) == start]
-        print("".join(["sqnn: interrupted", *goes_on]), file=sys.stderr)
+        remark = COMMANDS[words[0]].interrupted if words and words[0] in COMMANDS else ""
+        print("; ".join(["sqnn: interrupted", *([remark] if remark else [])]), file=sys.stderr)
     return result if isinstance(result, int) else 0
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def _messages(error: BaseException) -> tuple[str, ...]:
+    """Return what to tell the user, one message a line; nothing where the error is none that a user can fix."""
+    # Imported here, where a command has failed and has loaded most of it: no command waits for it.
+    import torch
+
+    from sqnn.conversion import ConversionError
+    from sqnn.training import NotFiniteError
+
+    if isinstance(error, ConversionError):
+        return error.problems
+    if isinstance(error, ValueError | OSError | NotFiniteError):
+        return (str(error),)
     # torch raises an error of its own where a GPU is full, and a plain RuntimeError where the main memory is.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return ("out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size",)
+    return ()
 
 
 def _complain(*messages: str) -> int:

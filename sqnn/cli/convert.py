@@ -2,56 +2,97 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sqnn.cli.conversion_report import operation_table, score_table, verification_table
-from sqnn.cli.mend import mending
-from sqnn.cli.output import check_file, check_json, console, write_json
-from sqnn.cli.source import model_file, open_data, open_model
-from sqnn.conversion import CALIBRATION_IMAGES, METHODS, ORDERS, SpikingNetwork, convert_by, save_spiking, verify
-from sqnn.core import ConfigError, require, require_one_of
+from sqnn.cli.options import config_options, read_settings, with_options
+from sqnn.cli.output import check_file, check_json, console, table, write_json
+from sqnn.cli.retraining import suggest_retraining
+from sqnn.cli.source import model_file, open_data, open_source
+from sqnn.conversion import (
+    CALIBRATION_IMAGES,
+    METHODS,
+    ORDERS,
+    SpikingNetwork,
+    Verification,
+    convert_by,
+    save_spiking,
+    verify,
+)
+from sqnn.core import Config, option, require
 from sqnn.data import DATASETS, ImageData, Split
-from sqnn.metrics import count_operations, score
+from sqnn.metrics import ENERGY_MODELS, OPERATIONS, OperationCount, Score, count_operations, score
 from sqnn.training import SPLITS, check_fit
 
-EXACT = METHODS[0]
+EXACT = next(iter(METHODS))
 SUFFIX = ".safetensors"
 PRECISIONS = ("single", "double")
 NOT_EXACT = 1
 """Exit code where a bit differs in double precision, or an output by more than rounding."""
 COUNTED = 200
 """Most images that operations are counted on; their means change little beyond."""
+PICOJOULES = 1000
+"""Picojoules in a nanojoule."""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options(Config):
+    """How to convert, and the images to measure on."""
+
+    method: str = option(EXACT, "conversion", among=METHODS)
+    timesteps: int | None = option(None, "time steps of a conversion by rate (exact has one per bit)")
+    planes: int | None = option(None, "exact: stop after so many of the most significant bits (default: all)")
+    fold_batch_norm: bool = option(False, "exact: merge batch norms into convolutions, instead of a bias")
+    precision: str = option("single", "of all numbers", among=PRECISIONS)
+    order: str = option("layer", "execute by", among=ORDERS)
+    data: str | None = option(None, "images, by default the run's", among=DATASETS)
+    data_dir: Path | None = option(None, "folder with the data files (default: $SQNN_DATA)")
+    split: str = option("test", "which images", among=SPLITS)
+    images: int | None = option(None, "only the first so many of them (default: all)")
+
+    def convert(self, model: Any, data: ImageData) -> SpikingNetwork:
+        """Return the network, converted."""
+        calibration = data.train.floats(slice(CALIBRATION_IMAGES)).to(next(model.parameters()).dtype)
+        spiking = convert_by(
+            self.method,
+            model,
+            timesteps=self.timesteps,
+            planes=self.planes,
+            fold_batch_norm=self.fold_batch_norm,
+            images=calibration,
+        )
+        return spiking.using(self.order)
+
+    def part(self, data: ImageData) -> Split:
+        """Return the images to measure on; ConfigError where the split has fewer than asked for, or none."""
+        split = data.splits[self.split]
+        require(len(split) > 0, "split", self.split, f"one that holds images; {self.split} of {data.name} holds none")
+        if self.images is None:
+            return split
+        expected = f"from 1 to the {len(split):,} of {data.name}, {self.split}"
+        require(1 <= self.images <= len(split), "images", self.images, expected)
+        return split.take(slice(self.images))
+
+
+OPTIONS = config_options(Options)
+
+
+@with_options(OPTIONS)
 def convert(
     path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file")],
-    method: Annotated[str, typer.Option(help=f"conversion: {', '.join(METHODS)}")] = EXACT,
-    timesteps: Annotated[
-        int | None, typer.Option(help="time steps of a conversion by rate (exact has one for each bit)")
-    ] = None,
-    planes: Annotated[
-        int | None, typer.Option(help="exact: stop behind so many of the most significant bits (default: all)")
-    ] = None,
-    fold_batch_norm: Annotated[
-        bool, typer.Option("--fold-batch-norm", help="exact: merge batch norms into convolutions, instead of a bias")
-    ] = False,
-    precision: Annotated[str, typer.Option(help=f"of all numbers: {', '.join(PRECISIONS)}")] = PRECISIONS[0],
-    order: Annotated[str, typer.Option(help=f"execute by: {', '.join(ORDERS)}")] = ORDERS[0],
     check: Annotated[
         bool, typer.Option("--verify", help="compare every spike with the bit that it stands for, layer by layer")
     ] = False,
-    data: Annotated[str | None, typer.Option(help=f"images: {', '.join(DATASETS)} (default: the run's)")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="folder with the data files (default: $SQNN_DATA)")] = None,
-    split: Annotated[str, typer.Option(help=f"which images: {', '.join(SPLITS)}")] = "test",
-    images: Annotated[int | None, typer.Option(help="only the first so many of them (default: all)")] = None,
     out: Annotated[
         Path | None, typer.Option(help="write the spiking network to this .safetensors file, which evaluate reads")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write all numbers to this JSON file")] = None,
     progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
+    **values: Any,
 ) -> None:
     """Convert a trained network into a spiking one and tell what that costs: accuracy, spikes, operations, energy.
 
@@ -77,71 +118,98 @@ def convert(
 
     sqnn evaluate two-planes.safetensors --data digits
     """
-    check_json(json)
-    check_file("out", out)
-    require(out is None or out != json, "json", str(json), "another file than --out")
-    for option, target in (("out", out), ("json", json)):
-        itself = target is not None and target.resolve() == model_file(path).resolve()
-        require(not itself, option, str(target), "another file than the network that is converted")
-    fits = out is None or out.suffix == SUFFIX
-    require(fits, "out", str(out), f"a name that ends on {SUFFIX}")
-    require_one_of("precision", precision, PRECISIONS)
-    require_one_of("split", split, SPLITS)
-    model, classes = open_model(path)
-    if isinstance(model, SpikingNetwork):
-        raise ConfigError(f"path: got {path}, a network that is converted already, expected the one it came from")
-    if precision == "double":
+    chosen = Options.from_dict(read_settings(None, values, OPTIONS))
+    _check_targets(path, out, json)
+    model, classes = open_source(path)
+    if chosen.precision == "double":
         model = model.double()
-    images_of = open_data(path, data, data_dir)
-    check_fit(model, images_of)
-    part = _first(images_of, split, images)
-    with mending(path, model, images_of.name):
-        spiking = convert_by(
-            method,
-            model,
-            timesteps=timesteps,
-            planes=planes,
-            fold_batch_norm=fold_batch_norm,
-            images=images_of.train.floats(slice(CALIBRATION_IMAGES)).to(next(model.parameters()).dtype),
-        ).using(order)
+    data = open_data(path, chosen.data, chosen.data_dir)
+    check_fit(model, data)
+    part = chosen.part(data)
+    with suggest_retraining(path, model, data.name):
+        spiking = chosen.convert(model, data)
     bits = "a conversion of method exact with all planes, whose spikes are bits"
-    require(spiking.how.exact or not check, "verify", f"{method}, {spiking.timesteps} time steps", bits)
+    require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
     shown = progress and console.is_terminal
-    source_score, spiking_score = (score(network, part, progress=shown) for network in (model, spiking))
+    scores = [score(network, part, progress=shown) for network in (model, spiking)]
     counts = count_operations(spiking, part.floats(slice(COUNTED)))
-    title = f"{path} on {images_of.name}, {split}: {method}, {spiking.timesteps} time steps"
-    score_table(title, source_score, spiking_score)
-    operation_table(*counts, images=min(COUNTED, len(part)))
     verification = verify(model, spiking, part, progress=shown) if check else None
+    name = f"{path} on {data.name}, {chosen.split}: {chosen.method}, {spiking.timesteps} time steps"
+    _score_table(name, *scores)
+    _operation_table(*counts, images=min(COUNTED, len(part)))
     if verification is not None:
-        verification_table(verification)
+        _verification_table(verification)
     if out is not None:
         save_spiking(spiking, out, classes)
         console.print(f"spiking network: {out}")
-    told: dict[str, Any] = {
+    source, converted = (
+        {**one.to_dict(), "operations": spent.to_dict()} for one, spent in zip(scores, counts, strict=True)
+    )
+    result = {
         "path": str(path),
-        "data": images_of.name,
-        "split": split,
+        "data": data.name,
+        "split": chosen.split,
         "images": len(part),
-        "method": method,
+        "method": chosen.method,
         "timesteps": spiking.timesteps,
-        "precision": precision,
-        "order": order,
+        "precision": chosen.precision,
+        "order": chosen.order,
         "conversion": spiking.how.to_dict(),
-        "source": {**source_score.to_dict(), "operations": counts[0].to_dict()},
-        "spiking": {**spiking_score.to_dict(), "operations": counts[1].to_dict()},
+        "source": source,
+        "spiking": converted,
         "verification": None if verification is None else verification.to_dict(),
     }
-    write_json(json, told)
-    if verification is not None and precision == "double" and not verification.exact:
+    write_json(json, result)
+    if verification is not None and chosen.precision == "double" and not verification.exact:
         raise typer.Exit(NOT_EXACT)
 
 
-def _first(data: ImageData, name: str, images: int | None) -> Split:
-    """Return the first so many images of a split; ConfigError where it has fewer, or none."""
-    split = data.splits[name]
-    require(len(split) > 0, "split", name, f"one that holds images; {name} of {data.name} holds none")
-    if images is None:
-        return split
-    require(1 <= images <= len(split), "images", images, f"from 1 to the {len(split):,} of {data.name}, {name}")
-    return split.take(slice(images))
+def _check_targets(path: Path, out: Path | None, json: Path | None) -> None:
+    """Raise ConfigError where a file to be written cannot be, is the other one or is the network itself."""
+    check_json(json)
+    check_file("out", out)
+    require(out is None or out != json, "json", str(json), "another file than --out")
+    network = model_file(path).resolve()
+    for name, target in (("out", out), ("json", json)):
+        other = target is None or target.resolve() != network
+        require(other, name, str(target), "another file than the network that is converted")
+    require(out is None or out.suffix == SUFFIX, "out", str(out), f"a name that ends on {SUFFIX}")
+
+
+def _score_table(title: str, source: Score, spiking: Score) -> None:
+    """Print accuracies and spikes of both networks."""
+    pair = (source, spiking)
+    rows = [
+        ("images", *(f"{one.images:,}" for one in pair)),
+        ("accuracy", *(f"{one.accuracy:.2%}" for one in pair)),
+        ("spikes per neuron", *("-" if math.isnan(one.spikes) else f"{one.spikes:.3f}" for one in pair)),
+    ]
+    table(title, ("", "source", "spiking"), rows)
+
+
+def _operation_table(source: OperationCount, spiking: OperationCount, images: int) -> None:
+    """Print operations per image and what they cost."""
+    rows = [
+        (name.replace("_", "-"), f"{source.total(name):,.0f}", f"{spiking.total(name):,.0f}", "") for name in OPERATIONS
+    ]
+    for name in ENERGY_MODELS:
+        ours, theirs = spiking.energy(name) / PICOJOULES, source.energy(name) / PICOJOULES
+        rows.append((f"energy, {name} (nJ)", f"{theirs:,.1f}", f"{ours:,.1f}", f"{theirs / ours:.2f}"))
+    columns = ("per image", "source", "spiking", "source / spiking")
+    table(f"operations and energy, means over {images:,} images", columns, rows)
+
+
+def _verification_table(verification: Verification) -> None:
+    """Print the bits of every layer, and in one line what they come to."""
+    rows = [
+        (layer.layer, f"{layer.neurons:,}", f"{layer.bits:,}", f"{layer.mismatches:,}", f"{layer.spikes:.3f}")
+        for layer in verification.layers
+    ]
+    columns = ("layer", "neurons", "bits", "differ", "spikes per neuron")
+    table(f"spikes beside bits, {verification.images:,} images", columns, rows)
+    console.print(str(verification))
+    if not verification.exact and verification.precision != "float64":
+        console.print(
+            f"bits that differ first lie within {verification.edge:.1g} levels of an edge, where rounding decides; "
+            "--precision double leaves none there"
+        )

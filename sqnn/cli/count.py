@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sqnn.cli.options import given, model_options, option, read_config, with_options
+from sqnn.cli.options import model_options, option, read_settings, with_options
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.source import open_model
 from sqnn.core import ConfigError
@@ -15,15 +15,16 @@ from sqnn.metrics import count as count_parameters
 from sqnn.models import MODELS, create_model, require_circuit
 
 PANEL = "Which network"
-SHAPE_OPTIONS = [
+OPTIONS = [
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
     option("in_channels", int, "channels of an input image (default: 1)", PANEL),
-    option("image_size", str, "height and width of an input image, such as 28x28 (default: 28x28)", PANEL),
+    option("image_size", tuple[int, int], "height and width of an input image, such as 28x28 (default: 28x28)", PANEL),
     option("num_classes", int, "number of classes (default: 10)", PANEL),
+    *model_options(),
 ]
 
 
-@with_options(SHAPE_OPTIONS, model_options())
+@with_options(OPTIONS)
 def count(
     path: Annotated[
         Path | None, typer.Argument(help="a run's folder or a network's file; else the options say")
@@ -46,7 +47,7 @@ def count(
     sqnn count runs/mnist-0
     """
     check_json(json)
-    settings = given({**read_config(config), **given(values)})
+    settings = read_settings(config, values, OPTIONS)
     model: Any
     if path is not None:
         if settings:
@@ -55,8 +56,6 @@ def count(
         title = str(path)
     else:
         title = settings.pop("model", "sqdr-cnn")
-        if "image_size" in settings:
-            settings["image_size"] = _size(settings["image_size"])
         model = create_model(title, **settings)
     if draw:
         require_circuit(model, "draw", draw)
@@ -65,12 +64,3 @@ def count(
     if draw:
         console.print(model.circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})
-
-
-def _size(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    parts = value.lower().split("x")
-    if not all(part.isascii() and part.isdigit() for part in parts) or len(parts) not in (1, 2):
-        raise ConfigError(f"image_size: got {value!r}, expected height and width such as 28x28")
-    return (int(parts[0]), int(parts[-1]))

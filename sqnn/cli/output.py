@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from sqnn.core import ConfigError, write_text
-from sqnn.metrics import ParameterCount
-from sqnn.training import RunFolder
+
+if TYPE_CHECKING:
+    from sqnn.metrics import ParameterCount
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -47,6 +48,8 @@ def check_file(option: str, path: Path | None) -> None:
     """Raise ConfigError naming the option where its file cannot be written; makes the folder."""
     if path is None:
         return
+    from sqnn.training import RunFolder
+
     if path.is_dir():
         raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
     if path.exists() and not path.is_file():
@@ -59,7 +62,7 @@ def check_file(option: str, path: Path | None) -> None:
         raise ConfigError(f"{option}: cannot write {path} ({error.strerror}); choose a writable folder") from error
 
 
-def write_json(path: Path | None, value: Any) -> None:
+def write_json(path: Path | None, value: object) -> None:
     """Write `value` to `path` where the user asked for it; the file appears whole or not at all."""
     if path is not None:
         write_text(path, json.dumps(value, indent=1) + "\n")

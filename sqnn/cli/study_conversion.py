@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from sqnn.cli.mend import mending
 from sqnn.cli.options import parse_widths
 from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import open_data, open_model
 from sqnn.cli.study_parts import records, save_figure, study_folder
 from sqnn.conversion import SpikingNetwork
@@ -65,7 +65,7 @@ def conversion(
     images_of = open_data(path, data, data_dir)
     description = chosen.describe(model, images_of)
     folder = study_folder(ConversionFolder, "conversion", out, description)
-    with mending(path, model, images_of.name):
+    with suggest_retraining(path, model, images_of.name):
         frame = conversion_study(chosen, model, images_of, folder, progress)
     save_figure(folder / "conversion.png", plot_conversion(frame))
     _report(frame)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import html
+import textwrap
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Field = dataclasses.Field[Any]
+WIDTH = 100
+"""Characters of a line of a table, about."""
 
 
 def meaning(field: Field) -> str:
@@ -28,3 +36,44 @@ def shown(field: Field, value: object) -> str:
     if isinstance(value, tuple):
         return ("," if "..." in str(field.type) else "x").join(shown(field, item) for item in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+class Option(NamedTuple):
+    """One field of a configuration, in words."""
+
+    name: str
+    default: str
+    limits: str
+    meaning: str
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class OptionTable:
+    """The options of a configuration: prints as a table, and as an html table in a notebook."""
+
+    title: str
+    options: tuple[Option, ...]
+
+    def __repr__(self) -> str:
+        rows = [Option._fields, *self.options]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        margin = sum(widths) + 2 * len(widths)
+        lines = []
+        for *short, sentence in rows:
+            start = "".join(f"{text:<{width}}  " for text, width in zip(short, widths, strict=True))
+            wrapped = textwrap.wrap(sentence, max(WIDTH - margin, WIDTH // 3), break_on_hyphens=False)
+            lines.append(textwrap.indent("\n".join(wrapped), " " * margin).replace(" " * margin, start, 1).rstrip())
+        return "\n".join([self.title, *lines])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in Option._fields)
+        rows = ("".join(f"<td>{html.escape(text)}</td>" for text in option) for option in self.options)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><caption>{html.escape(self.title)}</caption><tr>{head}</tr>{body}</table>"
+
+
+def describe(config: type[DataclassInstance], title: str, leave_out: Collection[str] = ()) -> OptionTable:
+    """Return the fields of a configuration as a table, but for those in `leave_out`."""
+    fields = [field for field in dataclasses.fields(config) if field.name not in leave_out]
+    rows = (Option(field.name, shown(field, field.default), limits_of(field), meaning(field)) for field in fields)
+    return OptionTable(title, tuple(rows))

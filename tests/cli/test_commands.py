@@ -21,6 +21,7 @@ from torch.testing import assert_close
 
 import sqnn
 from sqnn.cli import main
+from sqnn.cli.app import COMMANDS
 from sqnn.models import ModelConfig
 from sqnn.training import Classifier, TrainingConfig
 
@@ -197,6 +198,20 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     assert missing == []
     assert f"(default: {TrainingConfig().epochs})" in printed
     assert "(default: phase; has8-vgg, has8-resnet: bitplane)" in printed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_the_group_is_that_of_the_command(name: str) -> None:
+    first = COMMANDS[name].load(name).help.split("\n\n")[0]
+    assert " ".join(first.split()) == COMMANDS[name].help
+
+
+def test_every_command_is_listed_and_an_unknown_one_gets_the_nearest(capsys) -> None:
+    assert main(["--help"]) == 0
+    listed = re.findall(r"^│ ([a-z-]+)  ", capsys.readouterr().out.split("Commands")[1], re.MULTILINE)
+    assert listed == list(COMMANDS)
+    assert main(["trian"]) == 2
+    assert capsys.readouterr().err == "sqnn: No such command 'trian'. Did you mean 'train'?\n"
 
 
 def test_version(capsys) -> None:

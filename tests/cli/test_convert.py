@@ -108,18 +108,18 @@ def errors(line: str, capfd) -> list[str]:
     return [text.removeprefix("sqnn: ") for text in lines]
 
 
-def test_every_problem_has_its_line_and_the_last_is_the_mend(capfd) -> None:
-    *problems, mend = errors("convert relu.safetensors", capfd)
+def test_every_problem_has_its_line_and_the_last_is_the_fix(capfd) -> None:
+    *problems, fix = errors("convert relu.safetensors", capfd)
     model = sqnn.load_model("relu.safetensors")
     kinds = {name: type(part).__name__ for name, part in model.named_modules()}
     wrong = [f"{name}: {kind}" for name, kind in kinds.items() if kind in ("ReLU", "MaxPool2d")]
     assert [" ".join(problem.split()[:2]) for problem in problems] == wrong
-    assert mend.startswith("mend: sqnn train --init relu.safetensors --model vgg11 ")
-    words = mend.removeprefix("mend: sqnn ").split(" trains it on")[0]
+    assert fix.startswith("to fix it: sqnn train --init relu.safetensors --model vgg11 ")
+    words = fix.removeprefix("to fix it: sqnn ").split(" trains it on")[0]
     assert "--width-multiplier 0.125 --dropout 0.5" in words or "--dropout 0.5 --width-multiplier 0.125" in words
     assert words.endswith("--activation qcfs --timesteps 4 --data digits")
-    assert main([*words.split(), "--epochs", "1", "--no-progress", "--out", "mended"]) == 0
-    assert main(["convert", "mended", "--images", "5", "--no-progress"]) == 0
+    assert main([*words.split(), "--epochs", "1", "--no-progress", "--out", "fixed"]) == 0
+    assert main(["convert", "fixed", "--images", "5", "--no-progress"]) == 0
 
 
 def test_a_relu_network_converts_by_rate() -> None:
@@ -127,11 +127,11 @@ def test_a_relu_network_converts_by_rate() -> None:
     assert told(f"convert {relu} --method max --timesteps 4 --images 5 --no-progress")["timesteps"] == 4
 
 
-def test_pools_alone_are_mended_with_the_bits_that_there_are(capfd) -> None:
-    *problems, mend = errors("convert max.safetensors", capfd)
+def test_pools_alone_are_fixed_with_the_bits_that_there_are(capfd) -> None:
+    *problems, fix = errors("convert max.safetensors", capfd)
     assert problems
     assert all("MaxPool2d" in problem for problem in problems)
-    assert "--activation qcfs --timesteps 2 " in mend
+    assert "--activation qcfs --timesteps 2 " in fix
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ MISTAKES = [
     ("count --image-size abc", "image_size: got 'abc', expected height and width such as 28x28"),
     ("count --image-size ²x²", "image_size: got '²x²'"),
     ("count --image-size 1x1", "image_size: got (1, 1), expected at least 8 x 8 pixels"),
-    ("count --num-classes 1", "num_classes: got 1, expected at least 2"),
+    ("count --num-classes 1", "num_classes: got 1, expected a whole number of at least 2"),
     ("count --model bogus", "model: got 'bogus'"),
     ("count --epochs 3", "No such option: --epochs"),
     ("count missing", "path: no file missing"),

@@ -1,0 +1,44 @@
+from . import conversion, core, data, encoding, layers, metrics, models, neurons, studies, training
+from .data import DATASETS, ImageData, load_data, read_images
+from .discovery import options
+from .metrics import ParameterCount, count
+from .models import MODELS, create_model, load_model, save_model
+from .studies import NoiseSweep, ResultsTable, SweepFrame, noise_sweep
+from .training import Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
+
+__version__: str
+
+__all__ = [
+    "DATASETS",
+    "MODELS",
+    "Evaluation",
+    "ImageData",
+    "NoiseSweep",
+    "ParameterCount",
+    "ResultsTable",
+    "Run",
+    "SweepFrame",
+    "TrainingConfig",
+    "conversion",
+    "core",
+    "count",
+    "create_model",
+    "data",
+    "encoding",
+    "evaluate",
+    "fit",
+    "layers",
+    "load_data",
+    "load_model",
+    "metrics",
+    "models",
+    "neurons",
+    "noise_sweep",
+    "options",
+    "predict",
+    "read_images",
+    "resume",
+    "save_model",
+    "studies",
+    "training",
+]

@@ -1,0 +1,22 @@
+"""Tables of options: what networks, studies and the training loop can be told."""
+
+from __future__ import annotations
+
+from noise_models.choices import unknown
+from sqnn.core import ConfigError, OptionTable, describe
+
+
+def options(name: str) -> OptionTable:
+    """Return the options of a network, of a study or of `training`: field, default, limits and meaning.
+
+    They are the fields that `create_model`, `fit` and the studies take by name, in the words of the command line.
+    Raises ConfigError on an unknown name.
+    """
+    from sqnn.models import MODELS, ModelConfig
+    from sqnn.training import TrainingConfig
+
+    if name in MODELS:
+        return describe(MODELS[name].config_class, name, ModelConfig.data_fields)
+    if name == "training":
+        return describe(TrainingConfig, name)
+    raise ConfigError(unknown("name", name, (*MODELS, "training")))

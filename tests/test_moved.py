@@ -1,0 +1,146 @@
+"""Names of the last release: each still answers with what is at its new place, and says where that is."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from noise_models.moved import MODULES, NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+OLD = {
+    "circuits.benchmark": ["compare"],
+    "circuits.cone_figure": ["plot_cone"],
+    "circuits.device": ["LightConeDevice"],
+    "circuits.drawing": ["draw_text"],
+    "circuits.figure": ["Picture"],
+    "circuits.noisy_benchmark": ["compare_noisy"],
+    "circuits.resolve": ["CHIP_SHAPES", "resolve_noise"],
+    "noise_models.devices": ["CHIPS", "chip"],
+    "noise_models.library": ["Noise", "depolarizing", "from_aer", "paper", "readout"],
+    "noise_models.specification": ["KINDS", "at_strength", "parse_noise"],
+    "sqnn.experiments": [
+        "ALGORITHMS",
+        "COLUMNS",
+        "DEFAULT_STRENGTH",
+        "ENCODED",
+        "LAYERED",
+        "WITHOUT",
+        "Cell",
+        "ClusterError",
+        "ConversionFolder",
+        "ConversionSetting",
+        "ConversionStudy",
+        "ConversionTiming",
+        "EncoderCell",
+        "EncoderStudy",
+        "GradientStudy",
+        "HybridSetting",
+        "HybridTiming",
+        "LayerStudy",
+        "NoiseSweep",
+        "Peer",
+        "ResultsTable",
+        "RowsFolder",
+        "StudyFolder",
+        "Subject",
+        "SweepError",
+        "SweepFrame",
+        "TableError",
+        "Task",
+        "Training",
+        "Workload",
+        "cell_label",
+        "check_cluster",
+        "compare_conversion",
+        "compare_hybrid",
+        "conversion_study",
+        "encoder_study",
+        "forward_peaks",
+        "gradient_study",
+        "layer_study",
+        "line_names",
+        "make_task",
+        "measure",
+        "measure_layers",
+        "noise_sweep",
+        "open_subjects",
+        "parse_strengths",
+        "peak_mib",
+        "plot_conversion",
+        "plot_encoders",
+        "plot_gradients",
+        "plot_layers",
+        "plot_sweep",
+        "run_cells",
+        "run_tasks",
+        "split_names",
+        "strength_label",
+        "summarise",
+        "summarise_encoders",
+        "summarise_layers",
+        "summarise_sweep",
+        "t_interval",
+        "train_student",
+        "wilson_interval",
+    ],
+    "sqnn.files": ["whole_file", "write_text"],
+    "sqnn.frontends": ["READOUTS", "SpikingBlock", "SpikingCNN"],
+    "sqnn.hybrid": [
+        "AnalogConv",
+        "AnalogDense",
+        "AnalogResidual",
+        "EncodeDecode",
+        "FusionBlock",
+        "MakeNeuron",
+        "SpikingConv",
+        "SpikingDense",
+        "SpikingResidual",
+        "SpikingStack",
+    ],
+    "sqnn.memory_format": ["channels_last", "channels_last_is_safe"],
+    "sqnn.models.source": ["SourceConfig", "SourceNetwork", "VGG11", "ResNet20", "VisionTransformer"],
+}
+"""What each module of the last release had to offer."""
+
+ALL = [(module, name, homes) for module, homes in MODULES.items() for name in OLD[module]]
+ALL += [(module, name, (home,)) for module, names in NAMES.items() for name, home in names.items()]
+
+
+@pytest.mark.parametrize(("module", "name", "homes"), ALL, ids=[f"{module}.{name}" for module, name, _ in ALL])
+def test_a_moved_name_answers_and_says_where_it_is(module: str, name: str, homes: tuple[str, ...]) -> None:
+    with pytest.warns(DeprecationWarning, match=f"^{module}.{name} has moved: `from ") as caught:
+        value = getattr(importlib.import_module(module), name)
+    assert Path(caught[0].filename) == Path(__file__)
+    home = str(caught[0].message).split("`from ")[1].split(" import ")[0]
+    assert home in homes
+    assert value is getattr(importlib.import_module(home), name)
+
+
+@pytest.mark.parametrize("module", [*MODULES, *NAMES])
+def test_what_never_was_there_is_an_attribute_error(module: str) -> None:
+    with pytest.raises(AttributeError, match="never_was_there"):
+        _ = importlib.import_module(module).never_was_there
+
+
+def test_nothing_is_in_the_place_of_a_module_that_moved() -> None:
+    places = [ROOT.joinpath(*module.split(".")) for module in MODULES]
+    assert [place for place in places if place.with_suffix(".py").exists() or (place / "__init__.py").exists()] == []
+
+
+def test_the_documentation_has_the_whole_table() -> None:
+    table = (ROOT / "docs" / "reference" / "moved.md").read_text()
+    for module, name, _ in ALL:
+        assert f"`{module}`" in table
+        assert module in MODULES or f"`{name}`" in table
+
+
+@pytest.mark.parametrize("line", ["from circuits.device import LightConeDevice", "from sqnn.hybrid import FusionBlock"])
+def test_a_script_of_the_last_release_runs_and_is_warned(line: str) -> None:
+    run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "DeprecationWarning" in run.stderr
