@@ -40,6 +40,7 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

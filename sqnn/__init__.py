@@ -18,7 +18,7 @@ Noise:        noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
 
 import lazy_loader
 
-import noise_models.moved  # noqa: F401  (answers names of the last release that have moved)
+import noise_models  # noqa: F401  (its door has names of the last release answered, see noise_models.moved)
 
 __version__ = "0.1.0"
 
