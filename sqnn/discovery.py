@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from noise_models.choices import unknown
+from noise_models import unknown
 from sqnn.core import ConfigError, OptionTable, describe
 
 

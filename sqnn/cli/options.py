@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from noise_models.choices import did_you_mean
+from noise_models import did_you_mean
 from sqnn.core import Config, ConfigError, limits_of, meaning, read_yaml, shown
 
 Field = dataclasses.Field[Any]
@@ -25,7 +25,7 @@ EXPECTED = {str: "a name", int: "a whole number", float: "a number", bool: "true
 
 
 def option(
-    name: str, kind: Any, help: str, panel: str = "Options", default: Any = None, also: Iterable[str] = ()
+    name: str, kind: object, help: str, panel: str = "Options", default: object = None, also: Iterable[str] = ()
 ) -> inspect.Parameter:
     """Return one keyword option `--name` that is `default` where the user says nothing.
 
@@ -45,7 +45,7 @@ def config_options(
     panel: str = "Options",
     *,
     leave_out: Collection[str] = (),
-    kinds: Mapping[str, Any] = NOTHING,
+    kinds: Mapping[str, object] = NOTHING,
     also: Mapping[str, Iterable[str]] = NOTHING,
 ) -> Parameters:
     """Return one option per field of a configuration, with the field's help, limits and default.
@@ -74,7 +74,7 @@ def model_options(models: Mapping[str, Any] | None = None) -> Parameters:
     """
     models = _networks() if models is None else models
     owners: dict[str, dict[str, Field]] = {}
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, object] = {}
     for model, network in models.items():
         hints = typing.get_type_hints(network.config_class)
         for field in dataclasses.fields(network.config_class):
@@ -115,7 +115,7 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callabl
         ]
         added = [parameter for group in groups for parameter in group]
 
-        def run(**values: Any) -> None:
+        def run(**values: object) -> None:
             command(**values)
 
         run.__name__ = command.__name__
@@ -127,7 +127,7 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callabl
     return decorate
 
 
-def read_settings(config: Path | None, flags: Mapping[str, Any], *groups: Parameters) -> dict[str, Any]:
+def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Parameters) -> dict[str, Any]:
     """Return what the user chose, by option: the YAML file `config`, and over it the flags that were given.
 
     Texts of lists and sizes are parsed, paths are paths; what is None or an empty list was not given. ConfigError on a
@@ -160,7 +160,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in values.items()}
 
 
-def check_kinds(settings: dict[str, Any], options: Parameters) -> None:
+def check_kinds(settings: Mapping[str, object], options: Parameters) -> None:
     """Raise ConfigError where a configuration file gives one of these options a value of another kind."""
     for parameter in options:
         if settings.get(parameter.name) is not None:
@@ -182,7 +182,7 @@ def list_names(models: Mapping[str, Any] | None = None) -> frozenset[str]:
     return frozenset(p.name for p in model_options(models) if _kind_of(p) == tuple[int, ...])
 
 
-def parse_widths(name: str, value: Any) -> Any:
+def parse_widths(name: str, value: object) -> Any:
     """Return a text such as "2,4,8" as whole numbers; what is no text stays as it is."""
     return _parse(name, value, tuple[int, ...])
 
@@ -204,7 +204,7 @@ def _networks() -> Mapping[str, Any]:
     return MODELS
 
 
-def _kind(hint: Any) -> Any:
+def _kind(hint: object) -> object:
     """Return the type that a field's option has: int for int | None, and text for what the command line has no type."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         return _kind(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
@@ -212,8 +212,9 @@ def _kind(hint: Any) -> Any:
     return hint if len(values) == 1 and values <= EXPECTED.keys() else str
 
 
-def _kind_of(parameter: inspect.Parameter) -> Any:
-    return typing.get_args(parameter.annotation)[2]
+def _kind_of(parameter: inspect.Parameter) -> object:
+    kind: object = typing.get_args(parameter.annotation)[2]
+    return kind
 
 
 def _names_of(parameter: inspect.Parameter) -> list[str]:
@@ -221,7 +222,7 @@ def _names_of(parameter: inspect.Parameter) -> list[str]:
     return [parameter.name, *(flag.lstrip("-").replace("-", "_") for flag in typing.get_args(parameter.annotation)[3])]
 
 
-def _parse(name: str, value: Any, kind: Any) -> Any:
+def _parse(name: str, value: object, kind: object) -> object:
     """Return the value of an option of this type; ConfigError where it is of another, or where a text does not parse.
 
     Lists in a file are left to the configuration that they are for.
@@ -235,7 +236,7 @@ def _parse(name: str, value: Any, kind: Any) -> Any:
     fits = {Path: (str, Path), float: (int, float)}.get(kind, kind)
     if not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"{name}: got {value!r}, expected {EXPECTED[kind]}")
-    return Path(value) if kind is Path else value
+    return Path(value) if kind is Path and isinstance(value, str) else value
 
 
 def _parse_list(name: str, text: str, kind: type, _: int = 0) -> tuple[Any, ...]:
@@ -283,7 +284,7 @@ def _help(fields: Mapping[str, Field]) -> str:
     return ". ".join(f"{models}: {sentence}" for models, sentence in sentences.items())
 
 
-def _sentence(field: Field, own: Mapping[str, Any]) -> str:
+def _sentence(field: Field, own: Mapping[str, object]) -> str:
     """Return a field's help, and after it limits and defaults: "qubits (1 to 30; default: 9; has8-vgg: 4)".
 
     `own` are the defaults by network, where they differ from the field's.
