@@ -49,7 +49,7 @@ class Options(Config):
     fold_batch_norm: bool = option(False, "exact: merge batch norms into convolutions, instead of a bias")
     precision: str = option("single", "of all numbers", among=PRECISIONS)
     order: str = option("layer", "execute by", among=ORDERS)
-    data: str | None = option(None, "images, by default the run's", among=DATASETS)
+    data: str | None = option(None, f"images: {', '.join(DATASETS)} (default: the run's)")
     data_dir: Path | None = option(None, "folder with the data files (default: $SQNN_DATA)")
     split: str = option("test", "which images", among=SPLITS)
     images: int | None = option(None, "only the first so many of them (default: all)")

@@ -21,8 +21,9 @@ from sqnn.cli.options import (
     training_options,
 )
 from sqnn.cli.options import option as flag
-from sqnn.core import Config, ConfigError, option
+from sqnn.core import Config, ConfigError, limits_of, meaning, option
 from sqnn.models import ModelConfig
+from sqnn.training import TrainingConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,9 +120,13 @@ def test_a_panel_of_many_networks_names_those_that_are_left_out() -> None:
 
 def test_the_help_of_training_says_where_networks_have_defaults_of_their_own() -> None:
     found = {name: text for name, (_, text) in told(training_options(THREE)).items()}
-    assert found["learning_rate"] == "peak learning rate (default: 0.05; b, c: 0.005)"
-    assert found["epochs"] == "passes over the training images (default: 10; b: 3)"
+    fields = {field.name: field for field in dataclasses.fields(TrainingConfig)}
+    assert found["learning_rate"].startswith("peak learning rate (")
+    assert found["learning_rate"].endswith(f"default: {fields['learning_rate'].default}; b, c: 0.005)")
+    assert found["epochs"].endswith(f"default: {fields['epochs'].default}; b: 3)")
     assert found["optimizer"].endswith("(default: adam)")
+    for name, field in fields.items():
+        assert found[name].startswith(f"{meaning(field)} ({limits_of(field)}" if limits_of(field) else meaning(field))
 
 
 def test_lists_of_numbers_are_found_in_the_configurations() -> None:
