@@ -196,7 +196,7 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     names = {field.name for each in classes for field in dataclasses.fields(each)} - set(ModelConfig.data_fields)
     missing = [name for name in ("accelerator", *names) if f"--{name.replace('_', '-')} " not in f"{printed} "]
     assert missing == []
-    assert f"(default: {TrainingConfig().epochs})" in printed
+    assert f"default: {TrainingConfig().epochs})" in printed
     assert "(default: phase; has8-vgg, has8-resnet: bitplane)" in printed
 
 
