@@ -25,7 +25,7 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "noise_models.devices": ("noise_models",),
         "noise_models.library": ("noise_models",),
         "noise_models.specification": ("noise_models",),
-        "sqnn.experiments": ("sqnn.studies", "sqnn.bench", "circuits.diagnostics.gradient_rules"),
+        "sqnn.experiments": ("sqnn.studies", "sqnn.bench", "circuits.diagnostics"),
         "sqnn.files": ("sqnn.core",),
         "sqnn.frontends": ("sqnn.layers",),
         "sqnn.hybrid": ("sqnn.layers",),
