@@ -14,8 +14,7 @@ from torch import Tensor
 from circuits.checks import whole
 from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.diagnostics.states import states
-from circuits.engines.lightcone import LightConeEngine
-from circuits.engines.lightcone.statevector import z_signs
+from circuits.engines.lightcone import LightConeEngine, z_signs
 from circuits.reupload import DataReupload
 from noise_models import Choices
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from circuits.checks import whole
 from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.diagnostics.states import states
-from circuits.engines.lightcone.statevector import bloch_vector
+from circuits.engines.lightcone import bloch_vector
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from circuits.engines.lightcone import statevector
+from circuits.engines.lightcone import apply_gate, cz_signs, product_state
 from circuits.reupload import DataReupload
 from circuits.rotations import compose, rot_spinor
 
@@ -30,10 +30,10 @@ def states(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
     own = weights.ndim == 4
     a, b = rot_spinor(weights.permute(1, 2, 0, 3) if own else weights.unsqueeze(2))
     gates = [compose((a[block], b[block]), data) for block in range(circuit.n_blocks)]
-    state = statevector.product_state(zip(*gates[0], strict=True))
-    signs = statevector.cz_signs(n, circuit.edges, dtype=inputs.dtype, device=inputs.device).unsqueeze(-1)
+    state = product_state(zip(*gates[0], strict=True))
+    signs = cz_signs(n, circuit.edges, dtype=inputs.dtype, device=inputs.device).unsqueeze(-1)
     for a, b in gates[1:]:
         state = state * signs
         for wire in range(n):
-            state = statevector.apply_gate(state, wire, (a[wire], b[wire]))
+            state = apply_gate(state, wire, (a[wire], b[wire]))
     return state.t()
