@@ -17,7 +17,7 @@ from sqnn.data import DATASETS, ImageData, Split
 from sqnn.metrics import count_operations, score
 from sqnn.training import SPLITS, check_fit
 
-EXACT = METHODS[0]
+EXACT = next(iter(METHODS))
 SUFFIX = ".safetensors"
 PRECISIONS = ("single", "double")
 NOT_EXACT = 1
@@ -39,7 +39,7 @@ def convert(
         bool, typer.Option("--fold-batch-norm", help="exact: merge batch norms into convolutions, instead of a bias")
     ] = False,
     precision: Annotated[str, typer.Option(help=f"of all numbers: {', '.join(PRECISIONS)}")] = PRECISIONS[0],
-    order: Annotated[str, typer.Option(help=f"execute by: {', '.join(ORDERS)}")] = ORDERS[0],
+    order: Annotated[str, typer.Option(help=f"execute by: {', '.join(ORDERS)}")] = "layer",
     check: Annotated[
         bool, typer.Option("--verify", help="compare every spike with the bit that it stands for, layer by layer")
     ] = False,

@@ -1,17 +1,20 @@
 """What every other room stands on and no spike is known to: whole files, configurations, memory format, progress."""
 
-from sqnn.core.config import Config, ConfigError, Limits, option, require, require_one_of
+from noise_models.choices import Choices
+from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
 from sqnn.core.files import whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
 from sqnn.core.yaml import read_yaml
 
 __all__ = [
+    "Choices",
     "Config",
     "ConfigError",
     "Limits",
     "channels_last",
     "channels_last_is_safe",
+    "is_whole",
     "option",
     "read_yaml",
     "require",

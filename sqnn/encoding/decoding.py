@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from sqnn.encoding.base import Encoder, check_count, check_spikes
-from sqnn.encoding.weighting import weighted_mean
-
-DECODERS = ("weight", "rate")
+from sqnn.core import Choices
+from sqnn.encoding.base import Encoder, check_count, check_spikes, weighted_mean
 
 
 class Decoder(nn.Module, ABC):
@@ -68,11 +66,19 @@ class ByRate(Decoder):
         return spikes.mean(0)
 
 
+DECODERS: Choices[Callable[[Encoder], Decoder]] = Choices(
+    "decoder",
+    {
+        "weight": lambda encoder: ByWeight(encoder.weights, encoder.weight_total),
+        "rate": lambda encoder: ByRate(encoder.timesteps),
+    },
+)
+"""What makes a decoder for the trains of an encoder."""
+
+
 def make_decoder(name: str, encoder: Encoder) -> Decoder:
     """Build the decoder called `name` in `DECODERS` for the trains of `encoder`.
 
     Raises `ValueError` when the name is unknown.
     """
-    if name not in DECODERS:
-        raise ValueError(f"decoder: got {name!r}, expected one of {', '.join(DECODERS)}")
-    return ByWeight(encoder.weights, encoder.weight_total) if name == "weight" else ByRate(encoder.timesteps)
+    return DECODERS.pick(name)(encoder)

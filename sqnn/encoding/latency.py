@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_spikes
-from sqnn.encoding.emission import emit_spikes
-from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plain_surrogate
+from sqnn.encoding.base import Encoder, check_spikes, emit_spikes
+from sqnn.encoding.plane_surrogates import PLAIN_SURROGATES, PlaneSurrogate, make_plain_surrogate
 
 
 class Latency(Encoder):
@@ -28,7 +29,8 @@ class Latency(Encoder):
     a pixel that never spikes.
     """
 
-    min_timesteps = 2
+    surrogates: ClassVar[tuple[str, ...]] = PLAIN_SURROGATES
+    min_timesteps: ClassVar[int] = 2
 
     def __init__(self, timesteps: int, *, surrogate: str | PlaneSurrogate = "detached") -> None:
         super().__init__(timesteps)

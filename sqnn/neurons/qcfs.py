@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sqnn.core import Choices, is_whole
 from sqnn.neurons.thresholds import learned_threshold, raw_threshold
 
 MAX_PLANES = 16
 """Most bits of an activation: float32 keeps whole numbers of this many bits, and their sums, exactly."""
 INITIAL_THRESHOLD = 4.0
 """Where a learned threshold begins: normalised currents seldom exceed it, and training brings it down."""
-THRESHOLDS: tuple[str, ...] = ("layer", "channel")
+THRESHOLDS: Choices[str] = Choices("thresholds", {"layer": "one for a whole layer", "channel": "one for each channel"})
 """What has one learned threshold."""
 
 
@@ -68,13 +69,13 @@ class QCFS(nn.Module):
         channel_axis: int = 1,
     ) -> None:
         super().__init__()
-        if not isinstance(timesteps, int) or isinstance(timesteps, bool) or not 1 <= timesteps <= MAX_PLANES:
+        if not is_whole(timesteps) or not 1 <= timesteps <= MAX_PLANES:
             raise ValueError(f"timesteps: got {timesteps!r}, expected a whole number from 1 to {MAX_PLANES}")
         if not math.isfinite(threshold):
             raise ValueError(f"threshold: got {threshold}, expected a positive finite number")
         if channels is not None and channels < 1:
             raise ValueError(f"channels: got {channels}, expected at least 1, or None for one threshold per layer")
-        self.timesteps = timesteps
+        self.timesteps = int(timesteps)
         self.channels = channels
         self.channel_axis = channel_axis
         shape = () if channels is None else (channels,)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sqnn.core import Choices
 from sqnn.neurons.surrogates import Surrogate
 
-RESETS = ("subtract", "zero", "none")
-"""What a spike does to the membrane: lose one threshold, fall to zero, or nothing."""
+RESETS: Choices[str] = Choices(
+    "reset", {"subtract": "lose one threshold", "zero": "fall to zero", "none": "keep the charge"}
+)
+"""What a spike makes the membrane do."""
 
 
 def add_scaled(x: Tensor, y: Tensor, scale: float | Tensor, sign: int = 1, out: Tensor | None = None) -> Tensor:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from sqnn.core import channels_last
 from sqnn.encoding import check_images
-from sqnn.models.base import ModelConfig
+from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical.config import SourceConfig
-from sqnn.models.initial import kaiming_normal, reset_parameters
+from sqnn.models.initial import drawn_from, kaiming_normal, reset_parameters
 from sqnn.models.inputs import check_batch
 
 
-class SourceNetwork(nn.Module):
+class SourceNetwork(Network):
     """Ordinary network on images [batch, channels, height, width] in [0, 1], from which conversion starts.
 
     Every activation is a module of its own, and `forward` neither reads a shape nor branches on a value, so that
@@ -30,15 +30,16 @@ class SourceNetwork(nn.Module):
         {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4, "schedule": "one-cycle"}
     )
 
-    def __init__(self, config: SourceConfig) -> None:
-        super().__init__()
-        self.config = config
+    config: SourceConfig
+
+    def __init__(self, config: SourceConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__(config)
         # A tracer calls `forward` itself, and so leaves the checks out of its graph.
         self.register_forward_pre_hook(_admit, with_kwargs=True)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
         """Draw all weights from the generator, or from one of seed 0 where there is none."""
-        self._draw(torch.Generator().manual_seed(0) if generator is None else generator)
+        self._draw(drawn_from(generator))
 
     def _draw(self, generator: torch.Generator) -> None:
         reset_parameters(self, generator)
@@ -48,7 +49,7 @@ class SourceNetwork(nn.Module):
 class SourceClassifier(SourceNetwork):
     """Network whose `classifier` makes logits [batch, num_classes] of a vector of `features` for each image."""
 
-    parts: ClassVar[dict[str, str]] = {"features": "classical", "classifier": "classical"}
+    parts: ClassVar[Mapping[str, str]] = MappingProxyType({"features": "classical", "classifier": "classical"})
     features: nn.Module
     classifier: nn.Module
 

@@ -41,7 +41,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention of several heads, softmax(q k^T / sqrt d) v with d channels a head, on [batch, tokens, width].
+    """Self-attention of several heads, softmax(q k^T / sqrt d) v with d channels per head, on [batch, tokens, width].
 
     The input, the values v and the result of the heads pass an activation each.
     """
@@ -99,7 +99,7 @@ class VisionTransformer(SourceClassifier):
     """
 
     config_class: ClassVar[type[ModelConfig]] = VisionTransformerConfig
-    parts: ClassVar[dict[str, str]] = {**SourceClassifier.parts, "embedding": "classical"}
+    parts: ClassVar[Mapping[str, str]] = MappingProxyType({**SourceClassifier.parts, "embedding": "classical"})
     training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {**SourceClassifier.training_defaults, "optimizer": "adamw", "learning_rate": 1e-3}
     )
