@@ -50,14 +50,12 @@ class FrontEndConfig(ModelConfig):
         """Channels of each block."""
         return self.channels or tuple(self.in_channels * factor for factor in (2, 4, 8))
 
-    @property
-    def smallest_side(self) -> int:
-        """Fewest pixels that height and width of an image may have: every block halves them."""
-        return int(2 ** len(self.widths))
-
     def validate(self) -> None:
-        require(self.channels != (), "channels", self.channels, "one or more widths")
         super().validate()
+        require(self.channels != (), "channels", self.channels, "one or more widths")
+        least, blocks = 2 ** len(self.widths), len(self.widths)
+        wanted = f"at least {least} x {least} pixels for {blocks} pooling blocks"
+        require(min(self.image_size) >= least, "image_size", self.image_size, wanted)
         try:
             make_encoder(self.encoding, self.timesteps)
         except ValueError as error:

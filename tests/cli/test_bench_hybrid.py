@@ -20,7 +20,7 @@ MISTAKES = [
     ("--classes 1", "num_classes: got 1, expected at least 2"),
     ("--batch 1", "batch: got 1, expected at least 2"),
     ("--batch many", "Invalid value for '--batch'"),
-    ("--width 0", "width: got 0, expected at least 1"),
+    ("--width 0", "width: got 0, expected a whole number of at least 1"),
     ("--budget 0", "budget: got 0.0, expected a positive number of seconds"),
     ("--budget nan", "budget: got nan, expected a positive number of seconds"),
     ("--device bogus", "device: got 'bogus', expected cpu or a GPU of this machine"),

@@ -272,7 +272,7 @@ def test_channels_of_images_are_found_through_what_keeps_their_place(function) -
 def test_channels_that_were_moved_have_to_be_named() -> None:
     model = randomise(Gated(lambda y, gate: y.permute(0, 2, 3, 1)))
     images = draw_images(30, 1, 5, 5)
-    with pytest.raises(ConfigError, match=r"channel_axis: got None, expected the dimension .* behind permute"):
+    with pytest.raises(ConfigError, match=r"channel_axis: got None, expected the dimension .* after permute"):
         prepare(model, 3, thresholds="channel", images=images)
     (activation,) = activations(prepare(model, 3, thresholds="channel", images=images, channel_axis=-1))
     assert len(activation.threshold) == 4

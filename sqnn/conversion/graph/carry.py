@@ -8,9 +8,8 @@ from typing import Any
 
 from torch import fx
 
-from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.graph.roles import Role, call_name, role_of, scales, touches_batch
-from sqnn.conversion.graph.trace import describe, module_of
+from sqnn.conversion.graph.trace import ConversionError, describe, module_of
 
 
 class Kind(Enum):
@@ -30,7 +29,7 @@ class Kind(Enum):
 
     @property
     def is_train(self) -> bool:
-        """Whether time steps stand one behind the other."""
+        """Whether time steps stand one after the other."""
         return self in (Kind.SPIKES, Kind.CURRENT)
 
 
@@ -39,7 +38,7 @@ class Plan:
     """The kind of every node, and the nodes whose trains have to be summed before a call can use them.
 
     `decoded` has the callers whose trains are summed first: layer norms, products, softmax, and linear layers fed by
-    currents, which integrate them in one membrane instead of being computed once a step.
+    currents, which integrate them in one membrane instead of being computed once per step.
     """
 
     kinds: dict[fx.Node, Kind] = field(default_factory=dict)
