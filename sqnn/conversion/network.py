@@ -6,7 +6,6 @@ import copy
 import html
 import math
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -23,12 +22,7 @@ from sqnn.encoding import check_images
 from sqnn.models import ModelConfig, check_batch
 
 ORDERS: Choices[str] = Choices(
-    "order",
-    {
-        "layer": "all steps of a layer, then the next layer",
-        "step": "the whole network at one step, then at the next",
-        "fused": "every layer once, on summed planes",
-    },
+    "order", {"layer": "layer after layer", "step": "step after step", "fused": "each layer once, on summed planes"}
 )
 """Orders of execution."""
 
@@ -51,7 +45,7 @@ class SpikingNetwork(nn.Module):
     `sqnn.models.MODELS`, None where it is not one of these.
     """
 
-    parts: ClassVar[Mapping[str, str]] = MappingProxyType({"source": "spiking"})
+    parts: ClassVar[Mapping[str, str]] = {"source": "spiking"}
 
     def __init__(
         self,

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
-_BY_NAME: Mapping[str, type[nn.Module]] = MappingProxyType(
-    {
-        pool.__name__.lower(): pool
-        for pool in (
-            *_AVERAGES,
-            *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
-            *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
-            *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
-        )
-    }
-)
 
 
 def make_pool(node: fx.Node, name: str) -> nn.Module:
     """Return the module that does what a call of the function `name`, such as `avg_pool2d`, does."""
-    kind: Any = _BY_NAME[name.replace("_", "")]
+    kind: Any = getattr(nn, "".join(part.capitalize() for part in name.split("_")))
     return kind(*node.args[1:], **{key: value for key, value in node.kwargs.items() if key != "input"})  # type: ignore[no-any-return]
 
 

@@ -17,12 +17,7 @@ from sqnn.core import Choices, ConfigError, require
 from sqnn.models import config_of
 
 RATE_THRESHOLDS: Choices[str] = Choices(
-    "thresholds",
-    {
-        "learned": "the thresholds of QCFS activations",
-        "max": "the largest activation",
-        "percentile": "a percentile of the activations",
-    },
+    "thresholds", {"learned": "QCFS activations", "max": "largest activations", "percentile": "their percentiles"}
 )
 """Where the thresholds of a conversion by rate come from."""
 EXACT = "exact"

@@ -1,4 +1,4 @@
-"""What every other room stands on and no spike is known to: whole files, configurations, memory format, progress."""
+"""Configurations, whole files, memory format and progress, for all rooms and without a spike."""
 
 from noise_models.choices import Choices
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of

@@ -1,13 +1,10 @@
-"""How a sweep tells of itself: a bar where somebody watches, some lines where the output goes to a file."""
+"""Progress of a sweep: a bar in a terminal, some lines otherwise."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINES = 20
 """About how many lines a sweep prints where there is no terminal."""
@@ -17,10 +14,13 @@ Tick = Callable[[str], None]
 
 @contextlib.contextmanager
 def sweep_progress(total: int, shown: bool) -> Iterator[Tick]:
-    """Give a function that is told of each finished cell by its name."""
+    """Give a function to call with the name of each finished cell."""
     if not shown or not total:
         yield lambda name: None
     elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         # A notebook is no terminal and gets lines: rich's bar there needs a package that may be missing.
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(highlight=False, force_jupyter=False), transient=True) as bar:

@@ -1,6 +1,6 @@
 """Networks by name, their configurations, and their files."""
 
-from sqnn.models.base import PARTS, ModelConfig, Network, config_of
+from sqnn.models.base import PARTS, ModelConfig, Network, check_batch, config_of
 from sqnn.models.classical import (
     ACTIVATIONS,
     VGG11,
@@ -21,7 +21,6 @@ from sqnn.models.classical import (
 )
 from sqnn.models.create import MODELS, build, create_model, known_name, model_class, model_name, require_circuit
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
-from sqnn.models.inputs import check_batch
 from sqnn.models.saving import (
     FORMAT,
     ModelFileError,

@@ -18,18 +18,17 @@ PARTS: tuple[str, ...] = ("spiking", "quantum", "classical")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelConfig(Config):
-    """Base of the model configurations; `data_fields` are filled in from the data, not by hand."""
+    """Base of the model configurations; `data_fields` are filled in from the data, not by hand.
+
+    An image must have at least `smallest_side` pixels in height and width.
+    """
 
     data_fields: ClassVar[tuple[str, ...]] = ("in_channels", "image_size", "num_classes")
+    smallest_side: ClassVar[int] = 1
 
     in_channels: int = option(1, "channels of an input image", least=1)
     image_size: tuple[int, int] = option((28, 28), "height and width of an input image in pixels")
     num_classes: int = option(10, "number of classes", least=2)
-
-    @property
-    def smallest_side(self) -> int:
-        """Fewest pixels that height and width of an image may have."""
-        return 1
 
     def validate(self) -> None:
         super().validate()
@@ -86,3 +85,19 @@ def config_of(model: nn.Module) -> ModelConfig | None:
     """Return the configuration of one of the package's networks, or of what was made from one; None for others."""
     config = vars(model).get("config")
     return config if isinstance(config, ModelConfig) else None
+
+
+def check_batch(images: object, config: ModelConfig, dtype: torch.dtype, least: int = 0) -> None:
+    """Raise ValueError unless `images` is a [batch, channels, height, width] tensor as the configuration has them.
+
+    `least` is the smallest batch. The values themselves are the encoder's business.
+    """
+    if not isinstance(images, Tensor):
+        raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor")
+    expected = (config.in_channels, *config.image_size)
+    if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+        raise ValueError(f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]")
+    if len(images) < least:
+        raise ValueError(f"images: got {len(images)}, expected at least {least} (batch norms train on two or more)")
+    if images.dtype != dtype:
+        raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")

@@ -8,11 +8,6 @@ import torch
 from torch import nn
 
 
-def drawn_from(generator: torch.Generator | None) -> torch.Generator:
-    """Return the generator, or a fresh one of seed 0 where there is none."""
-    return torch.Generator().manual_seed(0) if generator is None else generator
-
-
 def reset_parameters(module: nn.Module, generator: torch.Generator) -> None:
     """Draw weights and biases of convolutions and linear layers from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), as PyTorch."""
     for layer in module.modules():

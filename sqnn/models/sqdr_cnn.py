@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -18,9 +17,8 @@ from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS
 from sqnn.core import ConfigError, option, require
 from sqnn.encoding import ENCODERS, make_encoder
 from sqnn.layers import READOUTS, SpikingCNN
-from sqnn.models.base import ModelConfig, Network
-from sqnn.models.initial import drawn_from, reset_parameters
-from sqnn.models.inputs import check_batch
+from sqnn.models.base import ModelConfig, Network, check_batch
+from sqnn.models.initial import reset_parameters
 from sqnn.neurons import NeuronConfig
 
 if TYPE_CHECKING:
@@ -127,9 +125,7 @@ class SQDRCNN(Network):
     """
 
     config_class: ClassVar[type[ModelConfig]] = SQDRCNNConfig
-    parts: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"frontend": "spiking", "circuit": "quantum", "head": "classical"}
-    )
+    parts: ClassVar[Mapping[str, str]] = {"frontend": "spiking", "circuit": "quantum", "head": "classical"}
     config: SQDRCNNConfig
     circuit: ReuploadLayer
 
@@ -137,7 +133,7 @@ class SQDRCNN(Network):
         from circuits import ReuploadLayer
 
         super().__init__(config)
-        generator = drawn_from(generator)
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
         self.encoder = make_encoder(config.encoding, config.timesteps)
         n_angles = 3 * config.n_qubits
         self.frontend = SpikingCNN(config.in_channels, config.widths, n_angles, config.make_neuron, config.readout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -50,6 +51,8 @@ POOLINGS: Choices[Callable[[int, int], nn.Module]] = Choices("pooling", {"averag
 class SourceConfig(ModelConfig):
     """What all source networks share. Raises ConfigError, naming the field, on a value that builds no network."""
 
+    smallest_side: ClassVar[int] = MIN_SIZE
+
     activation: str = option("relu", "activation, of which qcfs trains on the levels of spikes", among=ACTIVATIONS)
     timesteps: int = option(
         4, "bits of a qcfs activation, which are the steps of the spiking network made of it", least=1, most=MAX_PLANES
@@ -57,11 +60,6 @@ class SourceConfig(ModelConfig):
     thresholds: str = option("layer", "learned thresholds of qcfs, one for each", among=THRESHOLDS)
     initial_threshold: float = option(INITIAL_THRESHOLD, "threshold of qcfs before training", above=MIN_THRESHOLD)
     width_multiplier: float = option(1.0, "factor on all widths, such as 0.25", above=0, most=MAX_WIDTH_MULTIPLIER)
-
-    @property
-    def smallest_side(self) -> int:
-        """Fewest pixels that height and width of an image may have."""
-        return MIN_SIZE
 
     def make_activation(self, channels: int, channel_axis: int = 1) -> nn.Module:
         """Build one activation for values with so many channels along `channel_axis`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -83,8 +82,8 @@ class RetinaNet(SourceNetwork):
     """
 
     config_class: ClassVar[type[ModelConfig]] = RetinaNetConfig
-    parts: ClassVar[Mapping[str, str]] = MappingProxyType(
-        dict.fromkeys(("stem", "stages", "pyramid", "class_head", "box_head"), "classical")
+    parts: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("stem", "stages", "pyramid", "class_head", "box_head"), "classical"
     )
 
     def __init__(self, config: RetinaNetConfig, generator: torch.Generator | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -11,10 +10,9 @@ from torch import Tensor, nn
 
 from sqnn.core import channels_last
 from sqnn.encoding import check_images
-from sqnn.models.base import ModelConfig, Network
+from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.classical.config import SourceConfig
-from sqnn.models.initial import drawn_from, kaiming_normal, reset_parameters
-from sqnn.models.inputs import check_batch
+from sqnn.models.initial import kaiming_normal, reset_parameters
 
 
 class SourceNetwork(Network):
@@ -26,9 +24,12 @@ class SourceNetwork(Network):
     """
 
     config_class: ClassVar[type[ModelConfig]] = SourceConfig
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4, "schedule": "one-cycle"}
-    )
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "weight_decay": 5e-4,
+        "schedule": "one-cycle",
+    }
 
     config: SourceConfig
 
@@ -39,7 +40,7 @@ class SourceNetwork(Network):
 
     def draw_weights(self, generator: torch.Generator | None) -> None:
         """Draw all weights from the generator, or from one of seed 0 where there is none."""
-        self._draw(drawn_from(generator))
+        self._draw(torch.Generator().manual_seed(0) if generator is None else generator)
 
     def _draw(self, generator: torch.Generator) -> None:
         reset_parameters(self, generator)
@@ -49,7 +50,7 @@ class SourceNetwork(Network):
 class SourceClassifier(SourceNetwork):
     """Network whose `classifier` makes logits [batch, num_classes] of a vector of `features` for each image."""
 
-    parts: ClassVar[Mapping[str, str]] = MappingProxyType({"features": "classical", "classifier": "classical"})
+    parts: ClassVar[Mapping[str, str]] = {"features": "classical", "classifier": "classical"}
     features: nn.Module
     classifier: nn.Module
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -99,10 +98,12 @@ class VisionTransformer(SourceClassifier):
     """
 
     config_class: ClassVar[type[ModelConfig]] = VisionTransformerConfig
-    parts: ClassVar[Mapping[str, str]] = MappingProxyType({**SourceClassifier.parts, "embedding": "classical"})
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {**SourceClassifier.training_defaults, "optimizer": "adamw", "learning_rate": 1e-3}
-    )
+    parts: ClassVar[Mapping[str, str]] = {**SourceClassifier.parts, "embedding": "classical"}
+    training_defaults: ClassVar[Mapping[str, Any]] = {
+        **SourceClassifier.training_defaults,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+    }
 
     def __init__(self, config: VisionTransformerConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(config)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqnn.core import Choices, option, require
 from sqnn.encoding import (
@@ -59,6 +59,8 @@ TWINS: tuple[str, ...] = tuple(name for name, variant in VARIANTS.items() if var
 class EncodingConfig(ModelConfig):
     """What is built, and how values pass into spikes and back."""
 
+    smallest_side: ClassVar[int] = MIN_SIZE
+
     variant: str = option("hybrid", "what to build", among=VARIANTS)
     encoding: str = option("bitplane", "how pixels become spikes", among=ENCODERS)
     timesteps: int = option(8, "steps of the spiking branches: the bit planes of the bitplane encoding", least=1)
@@ -90,11 +92,6 @@ class EncodingConfig(ModelConfig):
             self.make_encoder()
         except ValueError as error:
             require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
-
-    @property
-    def smallest_side(self) -> int:
-        """Fewest pixels that height and width of an image may have."""
-        return MIN_SIZE
 
     @property
     def decoder(self) -> str:

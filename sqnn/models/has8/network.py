@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -23,12 +22,11 @@ from sqnn.layers import (
     SpikingResidual,
     SpikingStack,
 )
-from sqnn.models.base import ModelConfig, Network
+from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.has8.config import VARIANTS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig, Variant
 from sqnn.models.has8.plan import Layer, Stage, resnet, vgg
 from sqnn.models.has8.twins import matching_scale
-from sqnn.models.initial import drawn_from, reset_parameters
-from sqnn.models.inputs import check_batch
+from sqnn.models.initial import reset_parameters
 
 INNER_LOW, INNER_HIGH = -0.5, 3.5
 """Where a learned range of a stage's input begins: a leaky ReLU of normalised values, and decoded spikes, fill it."""
@@ -54,10 +52,8 @@ class HAS8(Network):
     """
 
     config_class: ClassVar[type[ModelConfig]] = HAS8Config
-    parts: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"ann": "classical", "snn": "spiking", "classifier": "classical"}
-    )
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"learning_rate": 0.005})
+    parts: ClassVar[Mapping[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
+    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.005}
     config: HAS8Config
 
     def __init__(self, config: HAS8Config, generator: torch.Generator | None = None) -> None:
@@ -65,7 +61,7 @@ class HAS8(Network):
         plan = self._matched_plan()
         self.stages, self.after = self._build(plan, VARIANTS[config.variant])
         self.classifier = nn.Linear(plan[-1].layers[-1].outputs, config.num_classes)
-        reset_parameters(self, drawn_from(generator))
+        reset_parameters(self, torch.Generator().manual_seed(0) if generator is None else generator)
 
     @abstractmethod
     def plan(self, scale: float = 1.0) -> list[Stage]:
