@@ -128,7 +128,7 @@ def _axis(graph: fx.GraphModule, site: fx.Node, wanted: int | None) -> int:
     if isinstance(module, QCFS):
         return module.channel_axis
     if wanted is not None:
-        return wanted
+        return int(wanted)
     moves: list[str] = []
     node = site
     while node.op != "placeholder" and node.all_input_nodes and not _gives_channels(graph, node):

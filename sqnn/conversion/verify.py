@@ -150,7 +150,7 @@ def verify(
     require(bits == held, "spiking", held, f"a conversion of the model's {bits} bits; convert the model")
     difference = scale = 0.0
     changed = 0
-    for part in track(images.split(batch_size), "comparing bits", disable=not progress, transient=True):
+    for part in track(images.split(int(batch_size)), "comparing bits", disable=not progress, transient=True):
         part = part.to(theirs.device, theirs.dtype)
         expected, seen = source.run(part)
         output, spikes = spiking.record(part)

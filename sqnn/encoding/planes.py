@@ -17,9 +17,10 @@ MAX_PLANES = 16
 
 def check_planes(name: str, value: int) -> int:
     """Return `value` if it is a whole number from 1 to `MAX_PLANES`, else raise `ValueError`."""
-    if check_count(name, value, 1) > MAX_PLANES:
+    planes = check_count(name, value, 1)
+    if planes > MAX_PLANES:
         raise ValueError(f"{name}: got {value}, expected at most {MAX_PLANES}")
-    return value
+    return planes
 
 
 def bits(unit: Tensor, planes: int) -> Tensor:
