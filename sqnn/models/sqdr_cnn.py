@@ -50,7 +50,7 @@ class FrontEndConfig(ModelConfig):
 
     def validate(self) -> None:
         super().validate()
-        require(self.channels != (), "channels", self.channels, "one or more widths")
+        require(self.channels != (), "channels", self.channels, "one or more positive widths")
         least, blocks = 2 ** len(self.widths), len(self.widths)
         wanted = f"at least {least} x {least} pixels for {blocks} pooling blocks"
         require(min(self.image_size) >= least, "image_size", self.image_size, wanted)

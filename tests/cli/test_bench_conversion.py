@@ -17,7 +17,7 @@ MISTAKES = [
     ("--model has8-vgg", "model: got 'has8-vgg', expected one of vgg11"),
     ("--data-shape 32x32", "data_shape: got '32x32', expected channels, height and width such as 1x28x28"),
     ("--data-shape 3x4x32", "image_size: got (4, 32), expected at least 8 x 8"),
-    ("--classes 1", "num_classes: got 1, expected at least 2"),
+    ("--classes 1", "num_classes: got 1, expected a whole number of at least 2"),
     ("--batch 1", "batch: got 1, expected at least 2"),
     ("--timesteps 17", "timesteps: got 17, expected a whole number from 1 to 16"),
     ("--width-multiplier 0", "width_multiplier: got 0.0, expected a number above 0"),
