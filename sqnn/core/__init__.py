@@ -5,6 +5,7 @@ from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, requ
 from sqnn.core.files import whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
+from sqnn.core.shapes import Trains, Values
 from sqnn.core.yaml import read_yaml
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Config",
     "ConfigError",
     "Limits",
+    "Trains",
+    "Values",
     "channels_last",
     "channels_last_is_safe",
     "is_whole",

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import is_whole
+from sqnn.core import Trains, Values, is_whole
 
 Pull = Callable[[Tensor, Tensor], Tensor]
 """Maps the gradients of spikes `[time, batch, *features]` and the values to the gradient `[batch, *features]`."""
@@ -55,7 +55,7 @@ class Encoder(nn.Module, ABC):
         """What the weighted steps of a white pixel add up to."""
         return float(self.timesteps)
 
-    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Trains:
         """Images `[batch, *features]` in [0, 1] to spikes `[time, batch, *features]`.
 
         `generator` is read by random encoders only. Raises `ValueError` on images outside [0, 1].
@@ -64,13 +64,13 @@ class Encoder(nn.Module, ABC):
         return self.emit(images, generator)
 
     @abstractmethod
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         """Same as `encode` for values `[batch, *features]` that are in [0, 1] already: nothing looks at them.
 
         Networks use it on what their own layers make.
         """
 
-    def decode(self, spikes: Tensor) -> Tensor:
+    def decode(self, spikes: Tensor) -> Values:
         """Spikes `[time, batch, *features]` back to images `[batch, *features]` in [0, 1].
 
         Raises `ValueError` when the first dimension is not `timesteps`.
@@ -78,7 +78,7 @@ class Encoder(nn.Module, ABC):
         check_spikes(spikes, self.timesteps)
         return weighted_mean(spikes, self.weights, self.weight_total)
 
-    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Trains:
         """Same as `encode`."""
         return self.encode(images, generator)
 
@@ -114,7 +114,7 @@ def check_spikes(spikes: Tensor, timesteps: int) -> None:
         )
 
 
-def weighted_mean(spikes: Tensor, weights: Sequence[float], total: float) -> Tensor:
+def weighted_mean(spikes: Trains, weights: Sequence[float], total: float) -> Values:
     """Return sum_t w_t s_t / total for spikes `[time, batch, *features]`, as `[batch, *features]`.
 
     One product of a vector and a matrix, in whatever memory format the spikes have, so that nothing of their size is
@@ -137,7 +137,7 @@ def _weighted_mean(spikes: Tensor, weights: Sequence[float], total: float) -> Te
     return means.view(rows.shape[1:]).permute(back).to(spikes.dtype)
 
 
-def emit_spikes(unit: Tensor, spikes: Callable[[Tensor], Tensor], pull: Pull | None) -> Tensor:
+def emit_spikes(unit: Values, spikes: Callable[[Tensor], Tensor], pull: Pull | None) -> Trains:
     """Return `spikes(unit)`; backward, the gradient that reaches `unit` is `pull(grads, unit)`, or none without it.
 
     Values `[batch, *features]` give `[time, batch, *features]`. Only `unit` is kept for the backward pass, and that

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sqnn.core import Trains, Values
 from sqnn.encoding.base import Encoder, emit_spikes
 from sqnn.encoding.plane_surrogates import PLANE_SURROGATES, PlaneSurrogate, make_plane_surrogate
 from sqnn.encoding.planes import bits, check_planes, plane_gradient, rescaling_factors
@@ -54,7 +55,7 @@ class BitPlane(Encoder):
     def weight_total(self) -> float:
         return 2.0**self.timesteps - 1
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         return emit_spikes(unit, self._bits, self._pull if self.surrogate.has_gradient else None)
 
     def extra_repr(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from sqnn.core import Choices
+from sqnn.core import Choices, Values
 from sqnn.encoding.base import Encoder, check_count, check_spikes, weighted_mean
 
 
@@ -25,7 +25,7 @@ class Decoder(nn.Module, ABC):
         self.timesteps = check_count("timesteps", timesteps, 1)
 
     @abstractmethod
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor) -> Values:
         """Trains `[time, batch, *features]` to values `[batch, *features]`."""
 
     def extra_repr(self) -> str:
@@ -50,7 +50,7 @@ class ByWeight(Decoder):
         self.weights = tuple(float(weight) for weight in weights)
         self.total = float(total)
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor) -> Values:
         check_spikes(spikes, self.timesteps)
         return weighted_mean(spikes, self.weights, self.total)
 
@@ -61,7 +61,7 @@ class ByWeight(Decoder):
 class ByRate(Decoder):
     """Count spikes, whatever the code: y = mean_t s_t. Shapes and errors are those of `Decoder`."""
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor) -> Values:
         check_spikes(spikes, self.timesteps)
         return spikes.mean(0)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from sqnn.core import Trains, Values
 from sqnn.encoding.base import Encoder, emit_spikes
 from sqnn.encoding.plane_surrogates import PLANE_SURROGATES, PlaneSurrogate, make_plane_surrogate
 from sqnn.encoding.planes import bits, check_planes, plane_gradient, rescaling_factors
@@ -80,7 +81,7 @@ class WeightedPhase(Encoder):
     def weight_total(self) -> float:
         return self.gain * self._top * self._periods
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         return emit_spikes(unit, self._spikes, self._pull if self.surrogate.has_gradient else None)
 
     def extra_repr(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices
+from sqnn.core import Choices, Trains, Values
 from sqnn.encoding.base import check_count
 from sqnn.encoding.plane_surrogates import PlaneSurrogate
 
@@ -23,7 +23,7 @@ def check_planes(name: str, value: int) -> int:
     return planes
 
 
-def bits(unit: Tensor, planes: int) -> Tensor:
+def bits(unit: Values, planes: int) -> Trains:
     """Return the binary digits of values `[batch, *features]` in [0, 1] as `[planes, batch, *features]`, 0.0 or 1.0.
 
     L = round((2^T - 1) u), halves to even, clamped; b_k = (L >> (T - k)) & 1 for k = 1 .. T, most significant first.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sqnn.core import Choices
+from sqnn.core import Choices, Values
 
 MIN_WIDTH = 1e-3
 """Narrowest range, in the unit of the values: what keeps a constant input from a division by zero."""
@@ -35,7 +35,7 @@ class Range(nn.Module, ABC):
     def width(self) -> Tensor:
         """Return the divisor, high - low, a tensor `[]`."""
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Values) -> Values:
         return ((values - self.low) / self.width).clamp(0, 1)
 
 
@@ -84,7 +84,7 @@ class RunningRange(Range):
     def width(self) -> Tensor:
         return (self.high - self.low).clamp_min(MIN_WIDTH)
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Values) -> Values:
         if not self.training:
             return super().forward(values)
         smallest, largest = torch.aminmax(values.detach())

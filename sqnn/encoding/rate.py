@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sqnn.core import Trains, Values
 from sqnn.encoding.base import Encoder, check_images, emit_spikes
 from sqnn.encoding.plane_surrogates import PLAIN_SURROGATES, PlaneSurrogate, make_plain_surrogate
 
@@ -30,7 +31,7 @@ class Rate(Encoder):
         super().__init__(timesteps)
         self.surrogate = make_plain_surrogate(surrogate)
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         if generator is None:
             raise ValueError(
                 "generator: got None, expected a torch.Generator, such as torch.Generator().manual_seed(0)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from beartype import beartype
 from jaxtyping import AbstractArray
@@ -17,4 +17,5 @@ def check_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _has_shape(hint: object) -> bool:
-    return isinstance(hint, type) and issubclass(hint, AbstractArray)
+    parts = get_args(hint) or (hint,)
+    return any(isinstance(part, type) and issubclass(part, AbstractArray) for part in parts)
