@@ -30,7 +30,7 @@ def observed_thresholds(
     percentile: float = 100.0,
     channel_axes: Mapping[fx.Node, int] | None = None,
 ) -> dict[fx.Node, Tensor]:
-    """Return, for each activation, the given percentile of max(0, input) over `images`: `[]` or `[channels]`.
+    """Return, for each activation, the percentile of max(0, input) over `images`: `[]` or `[channels]`.
 
     `channel_axes` says for each activation along which dimension its channels are, where each is to have its own.
     100 is the largest value. All images go through in one batch, so that a percentile is one of all their activations.
@@ -84,7 +84,7 @@ def check_calibration(images: Tensor | None, percentile: float, config: ModelCon
 
 
 def images_of(data: Tensor | Split, batch_size: int) -> Tensor:
-    """Return the images [batch, ...] of a part of a data set, or those that were given.
+    """Return the images [batch, ...] of a part of a data set, or the images themselves.
 
     ConfigError where there are none, or they cannot be taken `batch_size` at a time.
     """

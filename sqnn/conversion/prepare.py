@@ -20,7 +20,7 @@ from sqnn.models import config_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
 DROPPED = 0.5
-"""What F.dropout drops where it is not told."""
+"""Share that F.dropout drops by default."""
 CHANNELS, LAST = 1, -1
 """Dimension of the channels of images, and of the features that a linear layer gives."""
 
@@ -148,7 +148,7 @@ def _gives_channels(graph: fx.GraphModule, node: fx.Node) -> bool:
     return norm or call_name(node) in _FEATURES or role_of(graph, node) in (Role.WEIGHTS, Role.NORM)
 
 
-def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
+def _activation(old: nn.Module, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
     """Return the QCFS that takes the place of an activation."""
     if isinstance(old, QCFS):
         channels = old.channels if observed is None or observed.ndim == 0 else len(observed)

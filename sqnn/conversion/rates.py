@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
@@ -62,7 +60,7 @@ def convert_rate(
     if others:
         mend = "put a ReLU there, or a QCFS with prepare(model, timesteps), then fine-tune"
         raise ConversionError([f"{describe(graph, node)} is not what firing rates follow; {mend}" for node in others])
-    values: dict[Any, Tensor]
+    values: dict[fx.Node, Tensor]
     if learned:
         if plain:
             raise ConversionError(

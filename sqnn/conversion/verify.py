@@ -146,8 +146,8 @@ def verify(
     tallies = {path: _Tally() for path in source.sites.values()}
     if tallies.keys() != set(spiking.sites.values()):
         raise ConfigError("spiking: has other activations than model; convert the model that it is compared with")
-    bits, held = source.timesteps, spiking.how.code.steps.bit_length()
-    require(bits == held, "spiking", held, f"a conversion of the model's {bits} bits; convert the model")
+    bits, stored = source.timesteps, spiking.how.code.steps.bit_length()
+    require(bits == stored, "spiking", stored, f"a conversion of the model's {bits} bits; convert the model")
     difference = scale = 0.0
     changed = 0
     for part in track(images.split(int(batch_size)), "comparing bits", disable=not progress, transient=True):
@@ -208,12 +208,12 @@ class _Source:
         seen: dict[str, _Activation] = {}
         feeds = {name: node.all_input_nodes[0].name for name, node in self.calls.items()}
 
-        def see(name: str, given: Tensor) -> None:
-            received[name] = given
+        def see(name: str, output: Tensor) -> None:
+            received[name] = output
             if name in self.calls:
                 layer: Any = module_of(self.graph, self.calls[name])
-                threshold = layer.threshold_for(given)
-                bits = digits(levels_of(given, threshold, layer.steps), layer.timesteps)
+                threshold = layer.threshold_for(output)
+                bits = digits(levels_of(output, threshold, layer.steps), layer.timesteps)
                 membrane = to_levels(received[feeds[name]], threshold, layer.steps)
                 seen[self.sites[name]] = _Activation(membrane, bits)
 

@@ -17,7 +17,7 @@ from sqnn.core.yaml import read_yaml
 
 
 class ConfigError(ValueError):
-    """A setting that does not fit: one line saying which, what came and what was expected."""
+    """A setting that does not fit: one line with its name, its value and what was expected."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ class Encoder(nn.Module, ABC):
 
     digits: ClassVar[bool] = False
     surrogates: ClassVar[tuple[str, ...]] = ()
-    unit_height: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    unit_height: ClassVar[Mapping[str, bool | float]] = MappingProxyType({})
     min_timesteps: ClassVar[int] = 1
 
     def __init__(self, timesteps: int) -> None:

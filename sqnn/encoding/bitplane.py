@@ -1,4 +1,4 @@
-"""Bit-plane encoding: the binary digits of a value, one a step, with a gradient."""
+"""Bit-plane encoding: the binary digits of a value, one per step, with a gradient."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ class WeightedPhase(Encoder):
 
     digits: ClassVar[bool] = True
     surrogates: ClassVar[tuple[str, ...]] = tuple(PLANE_SURROGATES)
-    unit_height: ClassVar[Mapping[str, Any]] = MappingProxyType({"weighted": False})
+    unit_height: ClassVar[Mapping[str, bool | float]] = MappingProxyType({"weighted": False})
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class Network(nn.Module):
 
     config_class: ClassVar[type[ModelConfig]]
     parts: ClassVar[Mapping[str, str]]
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({})
     config: ModelConfig
 
     def __init_subclass__(cls, **options: Any) -> None:

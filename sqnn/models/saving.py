@@ -32,7 +32,7 @@ class ModelFileError(ValueError):
 
 
 def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) -> Path:
-    """Write the network, and the names of its classes where given, to `path`; the file appears whole or not at all.
+    """Write the network, and the names of its classes if any, to `path`; the file appears whole or not at all.
 
     Raises ConfigError where there are names, but not one for each class, and ModelFileError when the folder cannot be
     written or the disk is full.

@@ -138,7 +138,7 @@ class SQDRCNN(Network):
         n_angles = 3 * config.n_qubits
         self.frontend = SpikingCNN(config.in_channels, config.widths, n_angles, config.make_neuron, config.readout)
         noise = config.circuit_noise()
-        engine_options: dict[str, Any] = {} if config.shots is None else {"shots": config.shots}
+        engine_options: dict[str, int | str] = {} if config.shots is None else {"shots": config.shots}
         if config.engine == "pennylane":
             engine_options["diff_method"] = config.diff_method
             if noise is None or config.device != "default.qubit":

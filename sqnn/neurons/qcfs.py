@@ -101,12 +101,12 @@ class QCFS(nn.Module):
     @torch.no_grad()
     def set_threshold(self, threshold: Tensor | float) -> None:
         """Set lambda, a number or one per channel; ValueError where one is not above 0.001, or they are too many."""
-        given, shape = torch.as_tensor(threshold, dtype=torch.float64), self.raw_threshold.shape
-        if given.ndim and given.shape != shape:
-            raise ValueError(f"threshold: got shape {list(given.shape)}, expected a number or shape {list(shape)}")
-        if not torch.isfinite(given).all():
+        values, shape = torch.as_tensor(threshold, dtype=torch.float64), self.raw_threshold.shape
+        if values.ndim and values.shape != shape:
+            raise ValueError(f"threshold: got shape {list(values.shape)}, expected a number or shape {list(shape)}")
+        if not torch.isfinite(values).all():
             raise ValueError("threshold: got NaN or an infinite value, expected positive finite numbers")
-        wanted = given.expand(shape)
+        wanted = values.expand(shape)
         raw = [raw_threshold(float(value)) for value in wanted.flatten()]
         self.raw_threshold.copy_(torch.tensor(raw, dtype=torch.float64).reshape(wanted.shape))
 

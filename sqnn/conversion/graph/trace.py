@@ -56,19 +56,19 @@ def trace(model: nn.Module) -> fx.GraphModule:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ConversionError([f"{name}: has NaN or infinite values, expected finite ones"])
     model = copy.deepcopy(model).eval()
-    given = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
+    left_out = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
     try:
-        graph = _Tracer().trace(model, given)
+        graph = _Tracer().trace(model, left_out)
     except UNTRACEABLE as error:
         raise _untraceable(model, error) from error
     for node in reversed(list(graph.nodes)):
         absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
-        if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and given):
+        if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and left_out):
             graph.erase_node(node)
     inputs = [str(node.target) for node in graph.nodes if node.op == "placeholder" and not node.args]
     if len(inputs) != 1:
-        came = ", ".join(inputs) or "none"
-        raise ConversionError([f"model: {type(model).__name__} takes as inputs {came}; expected the images alone"])
+        names = ", ".join(inputs) or "none"
+        raise ConversionError([f"model: {type(model).__name__} takes as inputs {names}; expected the images alone"])
     traced = fx.GraphModule(model, graph, type(model).__name__)
     traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
     return traced

@@ -24,7 +24,7 @@ class SourceNetwork(Network):
     """
 
     config_class: ClassVar[type[ModelConfig]] = SourceConfig
-    training_defaults: ClassVar[Mapping[str, Any]] = {
+    training_defaults: ClassVar[Mapping[str, str | float]] = {
         "optimizer": "sgd",
         "learning_rate": 0.1,
         "weight_decay": 5e-4,

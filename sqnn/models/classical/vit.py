@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,7 @@ class VisionTransformer(SourceClassifier):
 
     config_class: ClassVar[type[ModelConfig]] = VisionTransformerConfig
     parts: ClassVar[Mapping[str, str]] = {**SourceClassifier.parts, "embedding": "classical"}
-    training_defaults: ClassVar[Mapping[str, Any]] = {
+    training_defaults: ClassVar[Mapping[str, str | float]] = {
         **SourceClassifier.training_defaults,
         "optimizer": "adamw",
         "learning_rate": 1e-3,

@@ -1,4 +1,4 @@
-"""Every choice of the layer-wise hybrid networks."""
+"""Every choice of the layer-wise networks."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class GlobalAverage(nn.Module):
 
 
 class HAS8(Network):
-    """Layer-wise hybrid network: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
+    """Layer-wise network: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
 
     Every stage computes ann(x) + decode(spiking(encode(x))), both branches on the same input and of the same widths;
     then comes an average pool, and at last one linear classifier. `stages` holds the fusion blocks in their order,
@@ -53,7 +53,7 @@ class HAS8(Network):
 
     config_class: ClassVar[type[ModelConfig]] = HAS8Config
     parts: ClassVar[Mapping[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
-    training_defaults: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.005}
+    training_defaults: ClassVar[Mapping[str, str | float]] = {"learning_rate": 0.005}
     config: HAS8Config
 
     def __init__(self, config: HAS8Config, generator: torch.Generator | None = None) -> None:
