@@ -33,7 +33,7 @@ MAX_INITIAL = 2**MAX_PLANES
 
 
 def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[str] = ()) -> Path:
-    """Write a converted network, and the names of its classes where there are any; the file appears whole or not at all.
+    """Write a converted network, and the names of its classes if any; the file appears whole or not at all.
 
     Only networks made from those in `sqnn.models.MODELS` can be rebuilt from a name: ConfigError on others, and where
     there are names, but not one for each class.

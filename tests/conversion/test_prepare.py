@@ -279,7 +279,7 @@ def test_channels_that_were_moved_have_to_be_named() -> None:
     with pytest.raises(ConfigError, match=r"channel_axis: got 5, expected a dimension of relu's input \[30, 5, 5, 4\]"):
         prepare(model, 3, thresholds="channel", images=images, channel_axis=5)
     for wrong in (0, 1.5):
-        with pytest.raises(ConfigError, match=f"channel_axis: got {wrong}, expected a dimension behind 0"):
+        with pytest.raises(ConfigError, match=f"channel_axis: got {wrong}, expected a dimension after 0"):
             prepare(model, 3, thresholds="channel", images=images, channel_axis=wrong)
 
 
