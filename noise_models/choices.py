@@ -15,7 +15,7 @@ class Choices(Mapping[str, T]):
     `argument` is the argument that takes such a name; error messages begin with it.
     """
 
-    def __init__(self, argument: str, members: Mapping[str, T] | Iterable[tuple[str, T]]) -> None:
+    def __init__(self, argument: str, members: Mapping[str, T]) -> None:
         self._argument = argument
         self._members = dict(members)
 

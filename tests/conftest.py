@@ -6,6 +6,7 @@ import os
 
 import torch
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
 # Laws are checked on drawn examples; how long one takes is not a law. The same examples every time.
 settings.register_profile("suite", deadline=None, derandomize=True)
@@ -14,3 +15,6 @@ settings.load_profile("suite")
 # One thread: the tensors are small, and results do not depend on how many cores a machine has.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Annotated shapes are checked wherever these rooms are imported from now on.
+install_import_hook(["sqnn.neurons", "sqnn.encoding"], "shapes.check_shapes")

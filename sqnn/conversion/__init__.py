@@ -1,21 +1,17 @@
 """Error-free conversion of ordinary networks into spiking ones, with a proof bit by bit."""
 
-from sqnn.conversion.calibration import observed_thresholds
-from sqnn.conversion.choices import Conversion
-from sqnn.conversion.codes import MAX_RATE_STEPS, SpikeCode, digits, levels_of, plane_code, rate_code
+from sqnn.conversion.calibration import images_of, observed_thresholds
+from sqnn.conversion.codes import MAX_RATE_STEPS, Conversion, SpikeCode, digits, levels_of, plane_code, rate_code
 from sqnn.conversion.convert import convert
-from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.graph.record import Watcher
 from sqnn.conversion.graph.roles import Role, call_name, role_of
-from sqnn.conversion.graph.trace import laid_out, module_of
-from sqnn.conversion.inputs import images_of
-from sqnn.conversion.methods import CALIBRATION_IMAGES, METHODS, convert_by
+from sqnn.conversion.graph.trace import ConversionError, laid_out, module_of
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
 from sqnn.conversion.pools import make_pool, windows_summed
 from sqnn.conversion.prepare import prepare
-from sqnn.conversion.rates import RATE_THRESHOLDS, convert_rate
+from sqnn.conversion.rates import CALIBRATION_IMAGES, METHODS, RATE_THRESHOLDS, convert_by, convert_rate
 from sqnn.conversion.verify import LayerReport, Verification, verify
 from sqnn.neurons import QCFS, THRESHOLDS, qcfs
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import operator
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sqnn.conversion.biases import spread_batch_norm, spread_linear
-from sqnn.conversion.choices import Conversion
-from sqnn.conversion.codes import plane_code, rate_code
-from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.graph.carry import Kind, Plan, plan
 from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import describe, module_of, site_name, trace
+from sqnn.conversion.graph.trace import ConversionError, describe, module_of, site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.core import require
-from sqnn.models import MODELS, model_name
+from sqnn.models import config_of, known_name
+from sqnn.neurons import QCFS
 
 
 def convert(
@@ -37,7 +38,7 @@ def convert(
     the first ones, which see the image itself, act once. What is not linear (softmax, layer norms, products) acts on
     sums over time. The model itself is left as it is.
 
-    - `planes`: stop behind so many of the T most significant planes, for fewer time steps than the network has bits.
+    - `planes`: stop after so many of the T most significant planes, for fewer time steps than the network has bits.
     - `fold_batch_norm`: merge each batch norm into the convolution before it, in place of a shifted bias.
     - `plane_weights`, `bias_shift`, `postponed`: the three parts of the method, each of which can be left out to see
       what it is worth (the paper's Table 4). Without `plane_weights` a spike is one of T levels, and biases average out
@@ -58,26 +59,26 @@ def convert(
         require(isinstance(value, bool), name, value, "True or False")
     require(not isinstance(planes, bool), "planes", planes, "a whole number, or none for all")
     graph = trace(model)
-    found = plan(graph, integrate=postponed)
-    timesteps = common_timesteps(graph, found)
+    layout = plan(graph, integrate=postponed)
+    timesteps = common_timesteps(graph, layout)
     require(bias_shift or plane_weights, "bias_shift", bias_shift, "true where plane_weights is off: rates need none")
     require(planes is None or plane_weights, "planes", planes, "none where plane_weights is off")
     code = plane_code(timesteps, planes) if plane_weights else rate_code(timesteps)
     if fold_batch_norm:
         fold(graph)
-        found = plan(graph, integrate=postponed)
+        layout = plan(graph, integrate=postponed)
     how = Conversion(code, postponed, bias_shift, fold_batch_norm)
-    return build(model, graph, found, learned_thresholds(graph, found), how)
+    return build(model, graph, layout, learned_thresholds(graph, layout), how)
 
 
-def learned_thresholds(graph: fx.GraphModule, found: Plan) -> dict[fx.Node, Tensor]:
+def learned_thresholds(graph: fx.GraphModule, layout: Plan) -> dict[fx.Node, Tensor]:
     """Return the thresholds of the QCFS activations."""
-    return {node: module_of(graph, node).threshold for node in found.neurons}
+    return {node: module_of(graph, node).threshold for node in layout.neurons}
 
 
-def common_timesteps(graph: fx.GraphModule, found: Plan) -> int:
+def common_timesteps(graph: fx.GraphModule, layout: Plan) -> int:
     """Return the bits that all QCFS activations have; ConversionError naming those that differ from the first."""
-    bits = {node: module_of(graph, node).timesteps for node in found.neurons}
+    bits = {node: module_of(graph, node).timesteps for node in layout.neurons}
     first = next(iter(bits.values()))
     wrong = [
         f"{describe(graph, node)} has {number} bits, expected {first} as the first one has; prepare(model, {first})"
@@ -92,7 +93,7 @@ def common_timesteps(graph: fx.GraphModule, found: Plan) -> int:
 def build(
     model: nn.Module,
     source: fx.GraphModule,
-    found: Plan,
+    layout: Plan,
     thresholds: Mapping[fx.Node, Tensor],
     how: Conversion,
 ) -> SpikingNetwork:
@@ -106,7 +107,7 @@ def build(
 
     def value_of(node: fx.Node) -> fx.Node:
         """Return the node's value, its train summed where it is one."""
-        if not found.kinds[node].is_train:
+        if not layout.kinds[node].is_train:
             return copies[node]
         if node not in sums:
             with graph.inserting_after(copies[node]):
@@ -117,13 +118,14 @@ def build(
         if node.op == "output":
             graph.output(fx.map_arg(node.args[0], value_of))
             continue
-        copied = graph.node_copy(node, value_of if node in found.decoded else copies.__getitem__)
+        copied = graph.node_copy(node, value_of if node in layout.decoded else copies.__getitem__)
         copies[node] = copied
         if node.op == "get_attr":
             copied.target = _add(root, f"constant_{node.name}", _attribute(source, str(node.target)))
-        if node in found.neurons:
-            takes_train = found.kinds[node.all_input_nodes[0]].is_train
-            axis = getattr(module_of(source, node), "channel_axis", 1)
+        if node in layout.neurons:
+            takes_train = layout.kinds[node.all_input_nodes[0]].is_train
+            activation = module_of(source, node)
+            axis = activation.channel_axis if isinstance(activation, QCFS) else 1
             neuron = SpikingNeuron(
                 how.code, thresholds[node], postponed=how.postponed, takes_train=takes_train, channel_axis=axis
             )
@@ -132,7 +134,7 @@ def build(
             copied.target = _add(root, f"neuron_{node.name}", neuron)
             sites[copied.name] = site_name(source, node)
         elif node.op == "call_module":
-            train = found.kinds[node] is Kind.CURRENT
+            train = layout.kinds[node] is Kind.CURRENT
             key = (str(node.target), train)
             if key not in made:
                 layer: Any = module_of(source, node)
@@ -146,8 +148,7 @@ def build(
             copied.target = made[key]
     graph.lint()
     spiking = fx.GraphModule(root, graph, "Spiking")
-    name = model_name(model) if type(model) in MODELS.values() else None
-    return SpikingNetwork(spiking, source, how, sites, getattr(model, "config", None), name)
+    return SpikingNetwork(spiking, source, how, sites, config_of(model), known_name(model))
 
 
 def fold(graph: fx.GraphModule) -> None:
@@ -167,9 +168,35 @@ def fold(graph: fx.GraphModule) -> None:
     graph.recompile()
 
 
+def spread_linear(layer: nn.Module, timesteps: int) -> nn.Module:
+    """Return a layer with the same weight tensor and a T-th of the bias: sum_t f_c(x_t) = f(sum_t x_t)."""
+    spread: Any = copy.copy(layer)
+    spread._parameters = dict(layer._parameters)
+    if spread.bias is not None:
+        spread.bias = nn.Parameter(spread.bias.detach() / timesteps, requires_grad=False)
+    return spread  # type: ignore[no-any-return]
+
+
+def spread_batch_norm(norm: nn.Module, timesteps: int) -> nn.Module:
+    """Return a batch norm with the shifted bias beta_c = beta / T + (1 - 1/T) gamma mu / sqrt(var + eps).
+
+    Then sum_t BN_c(z_t) = BN(sum_t z_t) with the running statistics mu and var.
+
+    Source: Datta et al., "When SNN meets ANN", Proposition I as its proof has it (the printed statement divides by
+    beta instead of the deviation).
+    """
+    spread: Any = copy.deepcopy(norm)
+    gamma = torch.ones_like(spread.running_mean) if spread.weight is None else spread.weight.detach()
+    beta = torch.zeros_like(spread.running_mean) if spread.bias is None else spread.bias.detach()
+    mean_share: Tensor = gamma * spread.running_mean / torch.sqrt(spread.running_var + spread.eps)
+    spread.affine = True
+    spread.weight = nn.Parameter(gamma.clone(), requires_grad=False)
+    spread.bias = nn.Parameter(beta / timesteps + (1 - 1 / timesteps) * mean_share, requires_grad=False)
+    return spread  # type: ignore[no-any-return]
+
+
 def _attribute(graph: fx.GraphModule, path: str) -> Any:
-    owner, _, name = path.rpartition(".")
-    return getattr(graph.get_submodule(owner), name)
+    return operator.attrgetter(path)(graph)
 
 
 def _add(root: nn.Module, name: str, item: Any) -> str:

@@ -13,28 +13,27 @@ import safetensors.torch
 import torch
 from torch import Tensor, fx
 
-from sqnn.conversion.choices import Conversion
-from sqnn.conversion.codes import plane_code, rate_code
+from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.convert import build, common_timesteps, fold, learned_thresholds
 from sqnn.conversion.graph.carry import Plan, plan
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.trace import site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import RATE_THRESHOLDS
-from sqnn.core import require, require_one_of
+from sqnn.core import ConfigError, require
 from sqnn.models import MODELS, ModelFileError, build_stored, class_names, load_weights, read_header, write_model_file
 from sqnn.neurons import MAX_PLANES
 
 SPIKING_FORMAT = "sqnn-spiking-1"
 SOURCE, THRESHOLD = "source.", "threshold."
-"""What the names of tensors begin with: weights of the source, thresholds that a calibration found."""
+"""What the names of tensors begin with: weights of the source, thresholds that a calibration layout."""
 LEARNED = "learned"
 MAX_INITIAL = 2**MAX_PLANES
 """No membrane begins above the highest level."""
 
 
 def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[str] = ()) -> Path:
-    """Write a converted network, and the names of its classes where given; the file appears whole or not at all.
+    """Write a converted network, and the names of its classes if any; the file appears whole or not at all.
 
     Only networks made from those in `sqnn.models.MODELS` can be rebuilt from a name: ConfigError on others, and where
     there are names, but not one for each class.
@@ -42,16 +41,18 @@ def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[st
     """
     require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "a network that convert made")
     known = f"a network converted from one of {', '.join(MODELS)}, which a file can name"
-    require(spiking.name is not None, "spiking", type(spiking.config).__name__, known)
+    config = spiking.config
+    if config is None or spiking.name is None:
+        raise ConfigError(f"spiking: got {spiking!r}, expected {known}")
     state = {SOURCE + key: tensor for key, tensor in spiking.source.state_dict().items()}
     if spiking.how.thresholds != LEARNED:
         state |= {THRESHOLD + key: tensor for key, tensor in spiking.thresholds.items()}
     header = {
-        "config": spiking.config.to_dict(),
-        "classes": class_names(classes, spiking.config.num_classes),
+        "config": config.to_dict(),
+        "classes": class_names(classes, config.num_classes),
         "conversion": spiking.how.to_dict(),
     }
-    return write_model_file(path, SPIKING_FORMAT, str(spiking.name), header, state)
+    return write_model_file(path, SPIKING_FORMAT, spiking.name, header, state)
 
 
 def load_spiking(path: str | Path) -> SpikingNetwork:
@@ -68,54 +69,54 @@ def load_spiking(path: str | Path) -> SpikingNetwork:
         graph = trace(model)
         if how.fold_batch_norm:
             fold(graph)
-        found = plan(graph, integrate=how.postponed, activations=how.code.name == "rate")
+        layout = plan(graph, integrate=how.postponed, activations=how.code.name == "rate")
         bits = how.code.steps.bit_length()
         if how.code.name == "planes":
-            require(common_timesteps(graph, found) == bits, "conversion", bits, "the bits of the network")
+            require(common_timesteps(graph, layout) == bits, "conversion", bits, "the bits of the network")
     except ValueError as error:
         raise ModelFileError(f"path: {path} has a network that cannot be converted ({_line(error)})") from error
     stored = {name.removeprefix(THRESHOLD): state.pop(name) for name in list(state) if name.startswith(THRESHOLD)}
     load_weights(graph, {name.removeprefix(SOURCE): tensor for name, tensor in state.items()}, str(path))
-    return build(model, graph, found, _thresholds(graph, found, how, stored, path), how)
+    return build(model, graph, layout, _thresholds(graph, layout, how, stored, path), how)
 
 
 def _read_conversion(text: str, path: str | Path) -> Conversion:
     """Return how the network was converted; ModelFileError where no conversion is like that."""
     try:
-        told = json.loads(text)
-        code, choices = told["code"], {name: value for name, value in told.items() if name != "code"}
+        stored = json.loads(text)
+        code, choices = stored["code"], {name: value for name, value in stored.items() if name != "code"}
         timesteps, initial = len(code["weights"]), code["initial"]
         require(isinstance(initial, int | float) and 0 <= initial < MAX_INITIAL, "initial", initial, "a membrane")
         if code["name"] == "planes":
             how = Conversion(plane_code(code["steps"].bit_length(), timesteps), **choices)
         else:
             how = Conversion(rate_code(timesteps, initial), **choices)
-        require_one_of("thresholds", how.thresholds, RATE_THRESHOLDS)
+        RATE_THRESHOLDS.pick(how.thresholds)
         for name in ("postponed", "bias_shift", "fold_batch_norm"):
-            require(isinstance(getattr(how, name), bool), name, getattr(how, name), "true or false")
-        require(json.loads(json.dumps(how.to_dict())) == told, "code", code, "one that a conversion makes")
+            require(isinstance(choices.get(name, True), bool), name, choices.get(name), "true or false")
+        require(json.loads(json.dumps(how.to_dict())) == stored, "code", code, "one that a conversion makes")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(f"path: {path} has a damaged header (conversion: {_line(error)})") from error
     return how
 
 
 def _thresholds(
-    graph: fx.GraphModule, found: Plan, how: Conversion, stored: Mapping[str, Tensor], path: str | Path
+    graph: fx.GraphModule, layout: Plan, how: Conversion, stored: Mapping[str, Tensor], path: str | Path
 ) -> dict[fx.Node, Tensor]:
     """Return the stored thresholds of a calibration, or those that the source has learned."""
     learned = how.thresholds == LEARNED
-    without = [node for node in found.neurons if learned and role_of(graph, node) is not Role.NEURON]
+    without = [node for node in layout.neurons if learned and role_of(graph, node) is not Role.NEURON]
     if without:
         name = site_name(graph, without[0])
         raise ModelFileError(f"path: {path} has a damaged header (conversion: {name} has no learned threshold)")
-    sites = {} if learned else {site_name(graph, node): node for node in found.neurons}
+    sites = {} if learned else {site_name(graph, node): node for node in layout.neurons}
     wrong = sorted(sites.keys() ^ stored.keys())
     if wrong:
         raise ModelFileError(f"path: {path} is of another architecture: {THRESHOLD}{wrong[0]} does not fit")
     for name, threshold in stored.items():
         if threshold.ndim or not (torch.isfinite(threshold) and threshold > 0):
             raise ModelFileError(f"path: {path} is damaged: {THRESHOLD}{name} is no positive number")
-    return learned_thresholds(graph, found) if learned else {node: stored[name] for name, node in sites.items()}
+    return learned_thresholds(graph, layout) if learned else {node: stored[name] for name, node in sites.items()}
 
 
 def _line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -11,17 +12,19 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_map
 
-from sqnn.conversion.choices import Conversion
-from sqnn.conversion.codes import digits
+from sqnn.conversion.codes import Conversion, digits
 from sqnn.conversion.graph.record import Watcher, source_levels
+from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.steps import require_steps, run_steps
 from sqnn.conversion.graph.trace import laid_out
-from sqnn.core import ConfigError, require_one_of
+from sqnn.core import Choices, ConfigError
 from sqnn.encoding import check_images
 from sqnn.models import ModelConfig, check_batch
 
-ORDERS: tuple[str, ...] = ("layer", "step", "fused")
-"""Layer by layer, step by step, and with the planes summed before every layer."""
+ORDERS: Choices[str] = Choices(
+    "order", {"layer": "layer after layer", "step": "step after step", "fused": "each layer once, on summed planes"}
+)
+"""Orders of execution."""
 
 
 class SpikingNetwork(nn.Module):
@@ -29,8 +32,8 @@ class SpikingNetwork(nn.Module):
 
     Three orders of execution give the same numbers but for rounding:
 
-    - `layer`: all T steps of a layer, then the next layer; the steps stand behind each other in one large batch, and a
-      T-th of the images goes through at a time.
+    - `layer`: all T steps of a layer, then the next layer; the steps stand one after the other in one large batch, and
+      a T-th of the images goes through at a time.
     - `step`: the whole network at step 1, then at step 2, ...; only for neurons that fire while they integrate, since a
       postponed neuron needs all its input first.
     - `fused`: every layer acts once, on summed planes, which is what the source network computes: its own layers run,
@@ -42,7 +45,7 @@ class SpikingNetwork(nn.Module):
     `sqnn.models.MODELS`, None where it is not one of these.
     """
 
-    parts: ClassVar[dict[str, str]] = {"source": "spiking"}
+    parts: ClassVar[Mapping[str, str]] = {"source": "spiking"}
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class SpikingNetwork(nn.Module):
         source: fx.GraphModule,
         how: Conversion,
         sites: Mapping[str, str],
-        config: Any = None,
+        config: ModelConfig | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
@@ -72,8 +75,27 @@ class SpikingNetwork(nn.Module):
     def thresholds(self) -> dict[str, Tensor]:
         """Thresholds of the neurons, `[]` or `[channels]`, by the paths of the activations that they stand for."""
         targets = {node.name: str(node.target) for node in self.spiking.graph.nodes}
-        neurons: dict[str, Any] = {path: self.spiking.get_submodule(targets[name]) for name, path in self.sites.items()}
-        return {path: neuron.threshold for path, neuron in neurons.items()}
+        return {path: self.spiking.get_buffer(f"{targets[name]}.threshold") for name, path in self.sites.items()}
+
+    @property
+    def layers(self) -> int:
+        """Number of linear layers, calls of one and the same counted each."""
+        return sum(role_of(self.source, node) is Role.WEIGHTS for node in self.source.graph.nodes)
+
+    def __repr__(self) -> str:
+        name = self.name or type(self.source).__name__
+        return (
+            f"SpikingNetwork({name}: {self.how.method}, {self.timesteps} time steps, {self.layers} linear layers, "
+            f"{len(self.sites)} layers of neurons, order {self.order})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{path}</td><td>{'one per channel' if threshold.ndim else f'{threshold.item():.4g}'}</td></tr>"
+            for path, threshold in self.thresholds.items()
+        )
+        title = html.escape(repr(self))
+        return f"<p>{title}</p><table><tr><th>neurons</th><th>threshold</th></tr>{rows}</table>"
 
     def learned_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Give the parameters of the source by name; frozen here, they are what `sqnn.metrics.count` counts."""
@@ -85,7 +107,7 @@ class SpikingNetwork(nn.Module):
 
     def using(self, order: str) -> SpikingNetwork:
         """Return the same network executed in another order; ConfigError where its neurons or sums do not allow it."""
-        require_one_of("order", order, ORDERS)
+        ORDERS.pick(order, error=ConfigError)
         if order == "step" and self.how.postponed:
             raise ConfigError(
                 "order: got 'step', but postponed neurons fire only when all their input is there; use 'layer', or "
@@ -134,11 +156,11 @@ class SpikingNetwork(nn.Module):
         Raises ValueError where they are not such as the source takes.
         """
         if not isinstance(images, Tensor) or not images.is_floating_point():
-            came = images.dtype if isinstance(images, Tensor) else type(images).__name__
-            raise ValueError(f"images: got {came}, expected a tensor of floating point numbers")
+            kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+            raise ValueError(f"images: got {kind}, expected a tensor of floating point numbers")
         if not torch.isfinite(images).all():
             raise ValueError("images: got NaN or infinite values, expected finite ones")
-        if isinstance(self.config, ModelConfig):
+        if self.config is not None:
             check_batch(images, self.config, images.dtype)
             check_images(images)
         return laid_out(self.source, images.to(next(self.parameters()).dtype))

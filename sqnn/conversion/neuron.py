@@ -1,6 +1,6 @@
 """The neurons of converted networks: they count their currents in levels and answer with weighted spikes.
 
-A train is [timesteps * batch, ...], the time steps one behind the other, so that layers without memory treat the steps
+A train is [timesteps * batch, ...], the time steps one after the other, so that layers without memory treat the steps
 of a train as they treat the images of a batch.
 """
 

@@ -11,17 +11,16 @@ from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
-from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.roles import Role, call_name, role_of
-from sqnn.conversion.graph.trace import describe, module_of, trace
+from sqnn.conversion.graph.trace import ConversionError, describe, module_of, trace
 from sqnn.conversion.pools import make_pool
-from sqnn.core import ConfigError, require, require_one_of
-from sqnn.models import ModelConfig
+from sqnn.core import ConfigError, is_whole, require
+from sqnn.models import config_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
 DROPPED = 0.5
-"""What F.dropout drops where it is not told."""
+"""Share that F.dropout drops by default."""
 CHANNELS, LAST = 1, -1
 """Dimension of the channels of images, and of the features that a linear layer gives."""
 
@@ -59,8 +58,8 @@ def prepare(
 
     `images` [batch, ...] calibrate: thresholds start at the percentile of what each activation receives instead of at
     4. `thresholds` is `layer` or `channel`, one threshold for each channel, which takes images. Channels are
-    counted along `channel_axis`; left out, along dimension 1 behind convolutions and batch norms, and along the last
-    one behind linear layers, layer norms and products.
+    counted along `channel_axis`; left out, along dimension 1 after convolutions and batch norms, and along the last
+    one after linear layers, layer norms and products.
 
     `F.dropout` becomes a module, so that the copy drops in training; other branches on `self.training` of a network
     that has to be traced stay as they are in evaluation.
@@ -70,11 +69,11 @@ def prepare(
     Source: Datta et al., "When SNN meets ANN", sections A.1 and A.10.
     """
     plane_code(timesteps)
-    fits = channel_axis is None or (isinstance(channel_axis, int) and channel_axis != 0)
-    require(fits, "channel_axis", channel_axis, "a dimension behind 0, that of the batch, or none")
-    require_one_of("thresholds", thresholds, THRESHOLDS)
+    fits = channel_axis is None or (is_whole(channel_axis) and channel_axis != 0)
+    require(fits, "channel_axis", channel_axis, "a dimension after 0, that of the batch, or none")
+    THRESHOLDS.pick(thresholds, error=ConfigError)
     if images is not None or thresholds == "channel":
-        check_calibration(images, percentile, getattr(model, "config", None))
+        check_calibration(images, percentile, config_of(model))
     graph = trace(model)
     calls = Counter(str(node.target) for node in graph.graph.nodes if node.op == "call_module")
     sites = _nodes(graph, Role.NEURON, Role.ACTIVATION)
@@ -129,7 +128,7 @@ def _axis(graph: fx.GraphModule, site: fx.Node, wanted: int | None) -> int:
     if isinstance(module, QCFS):
         return module.channel_axis
     if wanted is not None:
-        return wanted
+        return int(wanted)
     moves: list[str] = []
     node = site
     while node.op != "placeholder" and node.all_input_nodes and not _gives_channels(graph, node):
@@ -138,7 +137,7 @@ def _axis(graph: fx.GraphModule, site: fx.Node, wanted: int | None) -> int:
     of_images = node.op == "placeholder" or isinstance(module_of(graph, node), _OF_IMAGES)
     of_images |= call_name(node) == "group_norm"
     if of_images and moves:
-        where = f"the dimension of the channels at {describe(graph, site)}, behind {moves[-1]}"
+        where = f"the dimension of the channels at {describe(graph, site)}, after {moves[-1]}"
         raise ConfigError(f"channel_axis: got None, expected {where}")
     return CHANNELS if of_images else LAST
 
@@ -149,7 +148,7 @@ def _gives_channels(graph: fx.GraphModule, node: fx.Node) -> bool:
     return norm or call_name(node) in _FEATURES or role_of(graph, node) in (Role.WEIGHTS, Role.NORM)
 
 
-def _activation(old: Any, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
+def _activation(old: nn.Module, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
     """Return the QCFS that takes the place of an activation."""
     if isinstance(old, QCFS):
         channels = old.channels if observed is None or observed.ndim == 0 else len(observed)
@@ -195,17 +194,17 @@ def _rewritten(graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> fx.Graph
 
 def _follow(prepared: nn.Module, model: nn.Module, timesteps: int) -> None:
     """Let the configuration of one of the package's networks tell what became of it."""
-    config = getattr(model, "config", None)
-    if not isinstance(config, ModelConfig):
+    config = config_of(model)
+    if config is None:
         return
     each = any(isinstance(module, QCFS) and module.channels is not None for module in prepared.modules())
-    told: dict[str, Any] = {
+    consequences: dict[str, Any] = {
         "activation": "qcfs",
         "timesteps": timesteps,
         "pooling": "average",
         "thresholds": "channel" if each else "layer",
     }
     known = {field.name for field in dataclasses.fields(config)}
-    changed = {name: value for name, value in told.items() if name in known} if "activation" in known else {}
+    changed = {name: value for name, value in consequences.items() if name in known} if "activation" in known else {}
     followed: Any = dataclasses.replace(config, **changed)
     prepared.config = followed

@@ -1,23 +1,30 @@
-"""Conversion by firing rates: the baselines that the error-free conversion is compared with."""
+"""Conversion by firing rates, with which the error-free one is compared, and all conversions by name."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
-from sqnn.conversion.choices import Conversion
-from sqnn.conversion.codes import rate_code
-from sqnn.conversion.convert import build, learned_thresholds
-from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.codes import Conversion, rate_code
+from sqnn.conversion.convert import build, convert, learned_thresholds
 from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.roles import Role, call_name, role_of
-from sqnn.conversion.graph.trace import describe, module_of, trace
+from sqnn.conversion.graph.trace import ConversionError, describe, module_of, trace
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.core import require, require_one_of
+from sqnn.core import Choices, ConfigError, require
+from sqnn.models import config_of
 
-RATE_THRESHOLDS: tuple[str, ...] = ("learned", "max", "percentile")
+RATE_THRESHOLDS: Choices[str] = Choices(
+    "thresholds", {"learned": "QCFS activations", "max": "largest activations", "percentile": "their percentiles"}
+)
+"""Where the thresholds of a conversion by rate come from."""
+EXACT = "exact"
+METHODS: Choices[str | None] = Choices(
+    "method", {EXACT: None, "qcfs-rate": "learned", "max": "max", "percentile": "percentile"}
+)
+"""The conversions by name, and where those by rate have their thresholds from."""
+CALIBRATION_IMAGES = 500
+"""Training images, the first of them, that thresholds are read off by default."""
 
 
 def convert_rate(
@@ -42,30 +49,57 @@ def convert_rate(
     `layer` and `step`. Raises ConversionError with one line for every layer that cannot be converted, and ConfigError
     on other arguments.
     """
-    require_one_of("thresholds", thresholds, RATE_THRESHOLDS)
+    RATE_THRESHOLDS.pick(thresholds, error=ConfigError)
     learned = thresholds == "learned"
     require(initial is None or 0 <= initial < 1, "initial", initial, "a share of the threshold, at least 0 and below 1")
     code = rate_code(timesteps, initial if initial is not None else 0.5 if learned else 0.0)
     graph = trace(model)
-    found = plan(graph, integrate=False, activations=True)
-    plain = [node for node in found.neurons if role_of(graph, node) is not Role.NEURON]
+    layout = plan(graph, integrate=False, activations=True)
+    plain = [node for node in layout.neurons if role_of(graph, node) is not Role.NEURON]
     others = [node for node in plain if not _is_relu(graph, node)]
     if others:
         mend = "put a ReLU there, or a QCFS with prepare(model, timesteps), then fine-tune"
         raise ConversionError([f"{describe(graph, node)} is not what firing rates follow; {mend}" for node in others])
-    values: dict[Any, Tensor]
+    values: dict[fx.Node, Tensor]
     if learned:
         if plain:
             raise ConversionError(
                 [f"{describe(graph, node)} has no learned threshold; take max or percentile" for node in plain]
             )
-        values = learned_thresholds(graph, found)
+        values = learned_thresholds(graph, layout)
     else:
         share = 100.0 if thresholds == "max" else percentile
-        check_calibration(images, share, getattr(model, "config", None))
-        values = observed_thresholds(graph, found.neurons, images, share)
+        check_calibration(images, share, config_of(model))
+        values = observed_thresholds(graph, layout.neurons, images, share)
     how = Conversion(code, postponed=False, bias_shift=True, thresholds=thresholds)
-    return build(model, graph, found, values, how)
+    return build(model, graph, layout, values, how)
+
+
+def convert_by(
+    method: str,
+    model: nn.Module,
+    *,
+    timesteps: int | None = None,
+    planes: int | None = None,
+    fold_batch_norm: bool = False,
+    images: Tensor | None = None,
+) -> SpikingNetwork:
+    """Convert with one of METHODS: `exact` is `convert`, the others are `convert_rate` with their thresholds.
+
+    `timesteps` belongs to the rates, which need it, `planes` and `fold_batch_norm` to `exact`; `images`, in the
+    network's precision, calibrate `max` and `percentile`. Raises ConfigError on an option of another method, and
+    ConversionError with one line for every layer that cannot be converted.
+    """
+    thresholds = METHODS.pick(method, error=ConfigError)
+    if thresholds is None:
+        bits = "none with method exact, which takes a step for each bit (planes stops earlier)"
+        require(timesteps is None, "timesteps", timesteps, bits)
+        return convert(model, planes=planes, fold_batch_norm=fold_batch_norm)
+    require(planes is None, "planes", planes, f"none with method {method}, whose spikes are no bits")
+    require(not fold_batch_norm, "fold_batch_norm", fold_batch_norm, f"false with method {method}")
+    if timesteps is None:
+        raise ConfigError(f"timesteps: got none, expected a number of time steps with method {method}")
+    return convert_rate(model, timesteps, thresholds=thresholds, images=images)
 
 
 def _is_relu(graph: fx.GraphModule, node: fx.Node) -> bool:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import torch
-from rich.progress import track
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from sqnn.conversion.calibration import images_of
 from sqnn.conversion.codes import digits, levels_of
 from sqnn.conversion.convert import common_timesteps
 from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.record import Watcher
 from sqnn.conversion.graph.trace import laid_out, module_of, site_name, trace
-from sqnn.conversion.inputs import images_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.core import ConfigError, require
 from sqnn.data import Split
 from sqnn.neurons import to_levels
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH = 64
 TOLERANCE: Mapping[str, float] = MappingProxyType({"float64": 1e-9, "float32": 1e-3})
@@ -47,7 +48,7 @@ class LayerReport:
     spikes: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verification:
     """How a spiking network compares with its source on some images.
 
@@ -92,15 +93,18 @@ class Verification:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a layer."""
+        """One row per layer."""
+        import pandas as pd
+
         return pd.DataFrame([asdict(layer) for layer in self.layers])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        sums = {name: getattr(self, name) for name in ("bits", "mismatches", "exact", "edge", "spikes")}
-        return {**asdict(self), "layers": [asdict(layer) for layer in self.layers], **sums}
+        sums = {"bits": self.bits, "mismatches": self.mismatches}
+        verdict = {"exact": self.exact, "edge": self.edge, "spikes": self.spikes}
+        return {**asdict(self), "layers": [asdict(layer) for layer in self.layers], **sums, **verdict}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         verdict = "exact" if self.exact else "not exact"
         return (
             f"{verdict}: {self.mismatches:,} of {self.bits:,} bits differ, {self.changed:,} of {self.images:,} "
@@ -126,6 +130,8 @@ def verify(
     """
     require(isinstance(model, nn.Module), "model", type(model).__name__, "the source network")
     require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "what convert made of the model")
+    from rich.progress import track
+
     images = images_of(data, batch_size)
     parameter = next(spiking.parameters())
     theirs = next(model.parameters())
@@ -140,11 +146,11 @@ def verify(
     tallies = {path: _Tally() for path in source.sites.values()}
     if tallies.keys() != set(spiking.sites.values()):
         raise ConfigError("spiking: has other activations than model; convert the model that it is compared with")
-    bits, held = source.timesteps, spiking.how.code.steps.bit_length()
-    require(bits == held, "spiking", held, f"a conversion of the model's {bits} bits; convert the model")
+    bits, stored = source.timesteps, spiking.how.code.steps.bit_length()
+    require(bits == stored, "spiking", stored, f"a conversion of the model's {bits} bits; convert the model")
     difference = scale = 0.0
     changed = 0
-    for part in track(images.split(batch_size), "comparing bits", disable=not progress, transient=True):
+    for part in track(images.split(int(batch_size)), "comparing bits", disable=not progress, transient=True):
         part = part.to(theirs.device, theirs.dtype)
         expected, seen = source.run(part)
         output, spikes = spiking.record(part)
@@ -174,7 +180,7 @@ def _largest(*numbers: float) -> float:
 
 
 def _choice(output: Tensor) -> Tensor:
-    """Return the places of the largest outputs; a network with one number an image has but one."""
+    """Return the places of the largest outputs; a network with one number per image has but one."""
     return output.reshape(len(output), -1).argmax(-1) if output.ndim < 3 else output.argmax(-1)
 
 
@@ -191,10 +197,10 @@ class _Source:
 
     def __init__(self, model: nn.Module) -> None:
         self.graph = trace(model)
-        found = plan(self.graph, integrate=True)
-        self.calls = {node.name: node for node in found.neurons}
+        layout = plan(self.graph, integrate=True)
+        self.calls = {node.name: node for node in layout.neurons}
         self.sites = {name: site_name(self.graph, node) for name, node in self.calls.items()}
-        self.timesteps = common_timesteps(self.graph, found)
+        self.timesteps = common_timesteps(self.graph, layout)
 
     def run(self, images: Tensor) -> tuple[Any, dict[str, _Activation]]:
         """Return the output and, by path and in the order of the layers, what the activations received and gave."""
@@ -202,12 +208,12 @@ class _Source:
         seen: dict[str, _Activation] = {}
         feeds = {name: node.all_input_nodes[0].name for name, node in self.calls.items()}
 
-        def see(name: str, given: Tensor) -> None:
-            received[name] = given
+        def see(name: str, output: Tensor) -> None:
+            received[name] = output
             if name in self.calls:
                 layer: Any = module_of(self.graph, self.calls[name])
-                threshold = layer.threshold_for(given)
-                bits = digits(levels_of(given, threshold, layer.steps), layer.timesteps)
+                threshold = layer.threshold_for(output)
+                bits = digits(levels_of(output, threshold, layer.steps), layer.timesteps)
                 membrane = to_levels(received[feeds[name]], threshold, layer.steps)
                 seen[self.sites[name]] = _Activation(membrane, bits)
 

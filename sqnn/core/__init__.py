@@ -1,21 +1,27 @@
-"""What every other room stands on and no spike is known to: whole files, configurations, memory format, progress."""
+"""Configurations, whole files, memory format and progress, for all rooms and without a spike."""
 
-from sqnn.core.config import Config, ConfigError, Limits, option, require, require_one_of
+from noise_models import Choices
+from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
 from sqnn.core.files import whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
+from sqnn.core.shapes import Trains, Values
 from sqnn.core.yaml import read_yaml
 
 __all__ = [
+    "Choices",
     "Config",
     "ConfigError",
     "Limits",
     "Option",
     "OptionTable",
+    "Trains",
+    "Values",
     "channels_last",
     "channels_last_is_safe",
     "describe",
+    "is_whole",
     "limits_of",
     "meaning",
     "option",

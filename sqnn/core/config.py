@@ -8,7 +8,7 @@ import types
 import typing
 from collections.abc import Collection, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import yaml
 
@@ -17,7 +17,7 @@ from sqnn.core.yaml import read_yaml
 
 
 class ConfigError(ValueError):
-    """A setting that does not fit: one line saying which, what came and what was expected."""
+    """A setting that does not fit: one line with its name, its value and what was expected."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,6 +138,11 @@ class Config:
         return cls.from_dict(values)
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Say whether a value is a whole number, NumPy's among them; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def require(holds: bool, name: str, value: object, expected: str) -> None:
     """Raise ConfigError in the house's one form unless the condition holds."""
     if not holds:
@@ -171,7 +176,7 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
         require(math.isfinite(value), name, value, "a finite number")
         return float(value)
     if hint is int:
-        require(isinstance(value, Integral) and not isinstance(value, bool), name, value, "a whole number")
+        require(is_whole(value), name, value, "a whole number")
         return int(value)
     require(isinstance(value, hint), name, value, {bool: "true or false", str: "a name"}.get(hint, hint.__name__))
     return value

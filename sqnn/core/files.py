@@ -1,4 +1,4 @@
-"""Write beside the place, then move there: a reader sees the old file or the new one, never half of either."""
+"""Files that appear whole or not at all: written beside their place, then moved there."""
 
 from __future__ import annotations
 

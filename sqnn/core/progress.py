@@ -14,7 +14,7 @@ Tick = Callable[[str], None]
 
 @contextlib.contextmanager
 def sweep_progress(total: int, shown: bool) -> Iterator[Tick]:
-    """Give a function that is told of each finished cell by its name."""
+    """Give a function to call with the name of each finished cell."""
     if not shown or not total:
         yield lambda name: None
     elif sys.stdout.isatty():

@@ -3,12 +3,6 @@
 Beside the codes: the gradients of those made of binary digits, ranges that bring values into [0, 1], and decoders.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
-
 from sqnn.encoding.base import Encoder, check_images
 from sqnn.encoding.bitplane import BitPlane
 from sqnn.encoding.decoding import DECODERS, ByRate, ByWeight, Decoder, make_decoder
@@ -26,25 +20,10 @@ from sqnn.encoding.plane_surrogates import (
     TanhSine,
     make_plane_surrogate,
 )
-from sqnn.encoding.planes import MAX_PLANES, bits
+from sqnn.encoding.planes import MAX_PLANES, RESCALINGS, bits, level_bits, rescaling_factors
 from sqnn.encoding.ranges import MIN_WIDTH, RANGES, FixedRange, LearnedRange, Range, RunningRange, make_range
 from sqnn.encoding.rate import Rate
-from sqnn.encoding.rescaling import RESCALINGS, rescaling_factors
-
-ENCODERS: Mapping[str, type[Encoder]] = MappingProxyType(
-    {"direct": Direct, "rate": Rate, "latency": Latency, "phase": WeightedPhase, "bitplane": BitPlane}
-)
-
-
-def make_encoder(name: str, timesteps: int, **options: Any) -> Encoder:
-    """Build the encoder called `name`; `options` go to its constructor.
-
-    Raises `ValueError` when the name is unknown or the encoder refuses its arguments.
-    """
-    if name not in ENCODERS:
-        raise ValueError(f"encoder: got {name!r}, expected one of {', '.join(ENCODERS)}")
-    return ENCODERS[name](timesteps, **options)
-
+from sqnn.encoding.table import ENCODERS, make_encoder
 
 __all__ = [
     "DECODERS",
@@ -76,6 +55,7 @@ __all__ = [
     "WeightedPhase",
     "bits",
     "check_images",
+    "level_bits",
     "make_decoder",
     "make_encoder",
     "make_plane_surrogate",

@@ -1,25 +1,40 @@
-"""What every encoder shares: the verbs `encode`, `emit` and `decode`, and the checks where data enters."""
+"""What every encoder shares: the verbs `encode`, `emit` and `decode`, its gradient, and checks where data enters."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from sqnn.encoding.weighting import weighted_mean
+from sqnn.core import Trains, Values, is_whole
+
+Pull = Callable[[Tensor, Tensor], Tensor]
+"""Maps the gradients of spikes `[time, batch, *features]` and the values to the gradient `[batch, *features]`."""
 
 
 class Encoder(nn.Module, ABC):
     """Turn images into spike trains over `timesteps` steps.
 
     Shapes: images `[batch, *features]` in [0, 1], spikes `[time, batch, *features]`.
-    An encoder holds neither parameters nor state.
+    An encoder holds neither parameters nor state. Subclass it to add a code, and name it in `ENCODERS`; the class says
+
+    - `digits`: whether the steps are binary digits, so that gradients take the smooth surrogates and `rescaling`;
+    - `surrogates`: names of the gradients that its option `surrogate` takes, the one that suits a network first; none
+      where there is no such option;
+    - `unit_height`: options with which every spike has the height 1, as those that neurons send;
+    - `min_timesteps`: fewest steps.
 
     Raises `ValueError` when `timesteps` is not a whole number of at least `min_timesteps`.
     """
 
-    min_timesteps = 1
+    digits: ClassVar[bool] = False
+    surrogates: ClassVar[tuple[str, ...]] = ()
+    unit_height: ClassVar[Mapping[str, bool | float]] = MappingProxyType({})
+    min_timesteps: ClassVar[int] = 1
 
     def __init__(self, timesteps: int) -> None:
         super().__init__()
@@ -40,7 +55,7 @@ class Encoder(nn.Module, ABC):
         """What the weighted steps of a white pixel add up to."""
         return float(self.timesteps)
 
-    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Trains:
         """Images `[batch, *features]` in [0, 1] to spikes `[time, batch, *features]`.
 
         `generator` is read by random encoders only. Raises `ValueError` on images outside [0, 1].
@@ -49,13 +64,13 @@ class Encoder(nn.Module, ABC):
         return self.emit(images, generator)
 
     @abstractmethod
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         """Same as `encode` for values `[batch, *features]` that are in [0, 1] already: nothing looks at them.
 
         Networks use it on what their own layers make.
         """
 
-    def decode(self, spikes: Tensor) -> Tensor:
+    def decode(self, spikes: Tensor) -> Values:
         """Spikes `[time, batch, *features]` back to images `[batch, *features]` in [0, 1].
 
         Raises `ValueError` when the first dimension is not `timesteps`.
@@ -63,7 +78,7 @@ class Encoder(nn.Module, ABC):
         check_spikes(spikes, self.timesteps)
         return weighted_mean(spikes, self.weights, self.weight_total)
 
-    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Trains:
         """Same as `encode`."""
         return self.encode(images, generator)
 
@@ -73,9 +88,9 @@ class Encoder(nn.Module, ABC):
 
 def check_count(name: str, value: int, minimum: int) -> int:
     """Return `value` if it is a whole number of at least `minimum`, else raise `ValueError`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+    if not is_whole(value) or value < minimum:
         raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {minimum}")
-    return value
+    return int(value)
 
 
 def check_images(images: Tensor) -> None:
@@ -97,3 +112,51 @@ def check_spikes(spikes: Tensor, timesteps: int) -> None:
             f"spikes: got {spikes.dtype} of shape {list(spikes.shape)}, "
             f"expected floating point of shape [{timesteps}, batch, *features]"
         )
+
+
+def weighted_mean(spikes: Trains, weights: Sequence[float], total: float) -> Values:
+    """Return sum_t w_t s_t / total for spikes `[time, batch, *features]`, as `[batch, *features]`.
+
+    One product of a vector and a matrix, in whatever memory format the spikes have, so that nothing of their size is
+    made. Where weights and spikes are whole numbers the sum is exact (below 2^24 in float32), and the quotient is the
+    only rounding. Half-precision spikes are summed in float32.
+    """
+    with torch.autocast(spikes.device.type, enabled=False):  # which would round the sums to half precision
+        return _weighted_mean(spikes, weights, total)
+
+
+def _weighted_mean(spikes: Tensor, weights: Sequence[float], total: float) -> Tensor:
+    exact = torch.promote_types(spikes.dtype, torch.float32)
+    # With dimensions in their order in memory, flattening makes no copy.
+    order = sorted(range(1, spikes.ndim), key=spikes.stride, reverse=True)
+    rows = spikes.permute(0, *order)
+    sums = torch.tensor(weights, dtype=exact, device=spikes.device) @ rows.flatten(1).to(exact)
+    # Divided by a tensor: CUDA multiplies by the reciprocal of a Python number, which is not correctly rounded.
+    means = sums / torch.tensor(total, dtype=exact, device=spikes.device)
+    back = [order.index(dim) for dim in range(1, spikes.ndim)]
+    return means.view(rows.shape[1:]).permute(back).to(spikes.dtype)
+
+
+def emit_spikes(unit: Values, spikes: Callable[[Tensor], Tensor], pull: Pull | None) -> Trains:
+    """Return `spikes(unit)`; backward, the gradient that reaches `unit` is `pull(grads, unit)`, or none without it.
+
+    Values `[batch, *features]` give `[time, batch, *features]`. Only `unit` is kept for the backward pass, and that
+    is differentiable again where `pull` is.
+    """
+    if pull is None:
+        return spikes(unit.detach())
+    emitted: Tensor = _Emit.apply(unit, spikes, pull)
+    return emitted
+
+
+class _Emit(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, unit: Tensor, spikes: Callable[[Tensor], Tensor], pull: Pull) -> Tensor:
+        ctx.save_for_backward(unit)
+        ctx.pull = pull
+        return spikes(unit)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (unit,) = ctx.saved_tensors
+        return ctx.pull(grads[0], unit), None, None

@@ -1,15 +1,16 @@
-"""Bit-plane encoding: the binary digits of a value, one a step, with a gradient."""
+"""Bit-plane encoding: the binary digits of a value, one per step, with a gradient."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder
-from sqnn.encoding.emission import emit_spikes
-from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plane_surrogate
-from sqnn.encoding.planes import bits, check_planes, plane_gradient
-from sqnn.encoding.rescaling import rescaling_factors
+from sqnn.core import Trains, Values
+from sqnn.encoding.base import Encoder, emit_spikes
+from sqnn.encoding.plane_surrogates import PLANE_SURROGATES, PlaneSurrogate, make_plane_surrogate
+from sqnn.encoding.planes import bits, check_planes, plane_gradient, rescaling_factors
 
 
 class BitPlane(Encoder):
@@ -29,6 +30,9 @@ class BitPlane(Encoder):
     Source: HAS-8, arXiv 2509.24411. The authors' code does not round (0.5 gives a "spike" of 1.5), encodes the least
     significant plane first but decodes the most significant first, and is written for five dimensions only.
     """
+
+    digits: ClassVar[bool] = True
+    surrogates: ClassVar[tuple[str, ...]] = tuple(PLANE_SURROGATES)
 
     def __init__(
         self, timesteps: int = 8, *, surrogate: str | PlaneSurrogate = "sigmoid-sine", rescaling: str = "order"
@@ -51,7 +55,7 @@ class BitPlane(Encoder):
     def weight_total(self) -> float:
         return 2.0**self.timesteps - 1
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         return emit_spikes(unit, self._bits, self._pull if self.surrogate.has_gradient else None)
 
     def extra_repr(self) -> str:

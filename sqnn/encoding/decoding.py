@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from sqnn.encoding.base import Encoder, check_count, check_spikes
-from sqnn.encoding.weighting import weighted_mean
-
-DECODERS = ("weight", "rate")
+from sqnn.core import Choices, Values
+from sqnn.encoding.base import Encoder, check_count, check_spikes, weighted_mean
 
 
 class Decoder(nn.Module, ABC):
@@ -27,7 +25,7 @@ class Decoder(nn.Module, ABC):
         self.timesteps = check_count("timesteps", timesteps, 1)
 
     @abstractmethod
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor) -> Values:
         """Trains `[time, batch, *features]` to values `[batch, *features]`."""
 
     def extra_repr(self) -> str:
@@ -52,7 +50,7 @@ class ByWeight(Decoder):
         self.weights = tuple(float(weight) for weight in weights)
         self.total = float(total)
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor) -> Values:
         check_spikes(spikes, self.timesteps)
         return weighted_mean(spikes, self.weights, self.total)
 
@@ -63,9 +61,19 @@ class ByWeight(Decoder):
 class ByRate(Decoder):
     """Count spikes, whatever the code: y = mean_t s_t. Shapes and errors are those of `Decoder`."""
 
-    def forward(self, spikes: Tensor) -> Tensor:
+    def forward(self, spikes: Tensor) -> Values:
         check_spikes(spikes, self.timesteps)
         return spikes.mean(0)
+
+
+DECODERS: Choices[Callable[[Encoder], Decoder]] = Choices(
+    "decoder",
+    {
+        "weight": lambda encoder: ByWeight(encoder.weights, encoder.weight_total),
+        "rate": lambda encoder: ByRate(encoder.timesteps),
+    },
+)
+"""What makes a decoder for the trains of an encoder."""
 
 
 def make_decoder(name: str, encoder: Encoder) -> Decoder:
@@ -73,6 +81,4 @@ def make_decoder(name: str, encoder: Encoder) -> Decoder:
 
     Raises `ValueError` when the name is unknown.
     """
-    if name not in DECODERS:
-        raise ValueError(f"decoder: got {name!r}, expected one of {', '.join(DECODERS)}")
-    return ByWeight(encoder.weights, encoder.weight_total) if name == "weight" else ByRate(encoder.timesteps)
+    return DECODERS.pick(name)(encoder)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
+from sqnn.core import Trains, Values
 from sqnn.encoding.base import Encoder
 
 
@@ -23,5 +23,5 @@ class Direct(Encoder):
     def step(self) -> float:
         return 0.0
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         return unit.expand(self.timesteps, *unit.shape)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_spikes
-from sqnn.encoding.emission import emit_spikes
-from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plain_surrogate
+from sqnn.core import Trains, Values
+from sqnn.encoding.base import Encoder, check_spikes, emit_spikes
+from sqnn.encoding.plane_surrogates import PLAIN_SURROGATES, PlaneSurrogate, make_plain_surrogate
 
 
 class Latency(Encoder):
@@ -28,7 +30,8 @@ class Latency(Encoder):
     a pixel that never spikes.
     """
 
-    min_timesteps = 2
+    surrogates: ClassVar[tuple[str, ...]] = PLAIN_SURROGATES
+    min_timesteps: ClassVar[int] = 2
 
     def __init__(self, timesteps: int, *, surrogate: str | PlaneSurrogate = "detached") -> None:
         super().__init__(timesteps)
@@ -46,10 +49,10 @@ class Latency(Encoder):
     def weight_total(self) -> float:
         return float(self.timesteps - 1)
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         return emit_spikes(unit, self._spikes, self._pull if self.surrogate.has_gradient else None)
 
-    def decode(self, spikes: Tensor) -> Tensor:
+    def decode(self, spikes: Tensor) -> Values:
         check_spikes(spikes, self.timesteps)
         fired = spikes > 0
         if not fired.any(0).all():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder
-from sqnn.encoding.emission import emit_spikes
-from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plane_surrogate
-from sqnn.encoding.planes import bits, check_planes, plane_gradient
-from sqnn.encoding.rescaling import rescaling_factors
+from sqnn.core import Trains, Values
+from sqnn.encoding.base import Encoder, emit_spikes
+from sqnn.encoding.plane_surrogates import PLANE_SURROGATES, PlaneSurrogate, make_plane_surrogate
+from sqnn.encoding.planes import bits, check_planes, plane_gradient, rescaling_factors
 
 
 class WeightedPhase(Encoder):
@@ -34,6 +36,10 @@ class WeightedPhase(Encoder):
     Source: the spiking encoder of SQDR-CNN (arXiv 2512.03895). There 10 steps replay planes 1 and 2 of 8
     and a mean over time drops the weights; here periods are whole and decoding keeps the weights.
     """
+
+    digits: ClassVar[bool] = True
+    surrogates: ClassVar[tuple[str, ...]] = tuple(PLANE_SURROGATES)
+    unit_height: ClassVar[Mapping[str, bool | float]] = MappingProxyType({"weighted": False})
 
     def __init__(
         self,
@@ -75,7 +81,7 @@ class WeightedPhase(Encoder):
     def weight_total(self) -> float:
         return self.gain * self._top * self._periods
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         return emit_spikes(unit, self._spikes, self._pull if self.surrogate.has_gradient else None)
 
     def extra_repr(self) -> str:

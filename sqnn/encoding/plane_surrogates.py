@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+
+from sqnn.core import Choices, is_whole
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class PlaneSurrogate(ABC):
 
     name: ClassVar[str]
     has_gradient: ClassVar[bool] = True
+
+    @classmethod
+    def of_steepness(cls, alpha: float) -> PlaneSurrogate:
+        """Build the surrogate, as steep at an edge as `alpha` says where its steepness can be chosen."""
+        return cls()
 
     @abstractmethod
     def smooth(self, unit: Tensor, plane: int, planes: int) -> Tensor:
@@ -104,18 +110,29 @@ class SineWave(PlaneSurrogate):
 
 
 @dataclass(frozen=True)
-class SigmoidSine(SineWave):
+class SteepWave(SineWave):
+    """A wave whose steepness at an edge is chosen; ValueError unless `alpha` is a positive finite number."""
+
+    alpha: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.alpha) and self.alpha > 0):
+            raise ValueError(f"alpha: got {self.alpha}, expected a positive finite number")
+
+    @classmethod
+    def of_steepness(cls, alpha: float) -> PlaneSurrogate:
+        return cls(alpha)
+
+
+@dataclass(frozen=True)
+class SigmoidSine(SteepWave):
     """S_k = sigmoid(-alpha sin theta_k), dS_k/du = -alpha (pi Q / c_k) cos theta_k sigmoid'(alpha sin theta_k).
 
     Its peak is alpha pi Q / (4 c_k). Raises `ValueError` unless `alpha` is a positive finite number.
     Source: arXiv 2509.24411.
     """
 
-    alpha: float = 10.0
     name: ClassVar[str] = "sigmoid-sine"
-
-    def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
 
     @property
     def wave_peak(self) -> float:
@@ -129,18 +146,14 @@ class SigmoidSine(SineWave):
 
 
 @dataclass(frozen=True)
-class TanhSine(SineWave):
+class TanhSine(SteepWave):
     """S_k = (1 - tanh(alpha sin theta_k)) / 2, which is `SigmoidSine` with 2 alpha.
 
     dS_k/du = -(alpha / 2) (pi Q / c_k) cos theta_k (1 - tanh^2(alpha sin theta_k)), with the peak alpha pi Q / (2 c_k).
     Raises `ValueError` unless `alpha` is a positive finite number. Source: arXiv 2509.24411.
     """
 
-    alpha: float = 10.0
     name: ClassVar[str] = "tanh-sine"
-
-    def __post_init__(self) -> None:
-        _check_alpha(self.alpha)
 
     @property
     def wave_peak(self) -> float:
@@ -168,7 +181,7 @@ class FourierSine(SineWave):
     name: ClassVar[str] = "fourier-sine"
 
     def __post_init__(self) -> None:
-        if isinstance(self.terms, bool) or not isinstance(self.terms, int) or self.terms < 1:
+        if not is_whole(self.terms) or self.terms < 1:
             raise ValueError(f"terms: got {self.terms!r}, expected a whole number of at least 1")
 
     @property
@@ -229,8 +242,8 @@ class Detached(PlaneSurrogate):
         return 0.0
 
 
-PLANE_SURROGATES: Mapping[str, type[PlaneSurrogate]] = MappingProxyType(
-    {kind.name: kind for kind in (SigmoidSine, TanhSine, FourierSine, StraightThrough, Detached)}
+PLANE_SURROGATES: Choices[type[PlaneSurrogate]] = Choices(
+    "surrogate", {kind.name: kind for kind in (SigmoidSine, TanhSine, FourierSine, StraightThrough, Detached)}
 )
 PLAIN_SURROGATES = (StraightThrough.name, Detached.name)
 """Names of those that do not speak of binary digits: codes of other kinds take only these."""
@@ -243,9 +256,7 @@ def make_plane_surrogate(surrogate: str | PlaneSurrogate) -> PlaneSurrogate:
     """
     if isinstance(surrogate, PlaneSurrogate):
         return surrogate
-    if surrogate not in PLANE_SURROGATES:
-        raise ValueError(f"surrogate: got {surrogate!r}, expected one of {', '.join(PLANE_SURROGATES)}")
-    return PLANE_SURROGATES[surrogate]()
+    return PLANE_SURROGATES.pick(surrogate)()
 
 
 def make_plain_surrogate(surrogate: str | PlaneSurrogate) -> PlaneSurrogate:
@@ -254,11 +265,6 @@ def make_plain_surrogate(surrogate: str | PlaneSurrogate) -> PlaneSurrogate:
     if name not in PLAIN_SURROGATES:
         raise ValueError(f"surrogate: got {surrogate!r}, expected one of {', '.join(PLAIN_SURROGATES)}")
     return make_plane_surrogate(surrogate)
-
-
-def _check_alpha(alpha: float) -> None:
-    if not (math.isfinite(alpha) and alpha > 0):
-        raise ValueError(f"alpha: got {alpha}, expected a positive finite number")
 
 
 def _sigmoid_slope(alpha: float, sine: Tensor, cosine: Tensor) -> Tensor:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from sqnn.core import Choices, Values
 
 MIN_WIDTH = 1e-3
 """Narrowest range, in the unit of the values: what keeps a constant input from a division by zero."""
@@ -35,7 +35,7 @@ class Range(nn.Module, ABC):
     def width(self) -> Tensor:
         """Return the divisor, high - low, a tensor `[]`."""
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Values) -> Values:
         return ((values - self.low) / self.width).clamp(0, 1)
 
 
@@ -84,7 +84,7 @@ class RunningRange(Range):
     def width(self) -> Tensor:
         return (self.high - self.low).clamp_min(MIN_WIDTH)
 
-    def forward(self, values: Tensor) -> Tensor:
+    def forward(self, values: Values) -> Values:
         if not self.training:
             return super().forward(values)
         smallest, largest = torch.aminmax(values.detach())
@@ -131,9 +131,7 @@ class LearnedRange(Range):
         return MIN_WIDTH + functional.softplus(self.raw_width)
 
 
-RANGES: Mapping[str, type[Range]] = MappingProxyType(
-    {"running": RunningRange, "learned": LearnedRange, "fixed": FixedRange}
-)
+RANGES: Choices[type[Range]] = Choices("range", {"running": RunningRange, "learned": LearnedRange, "fixed": FixedRange})
 
 
 def make_range(name: str, **options: Any) -> Range:
@@ -141,9 +139,7 @@ def make_range(name: str, **options: Any) -> Range:
 
     Raises `ValueError` when the name is unknown or the range refuses its arguments.
     """
-    if name not in RANGES:
-        raise ValueError(f"range: got {name!r}, expected one of {', '.join(RANGES)}")
-    return RANGES[name](**options)
+    return RANGES.pick(name)(**options)
 
 
 def _check_ends(low: float, high: float) -> None:

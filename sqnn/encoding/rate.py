@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
-from sqnn.encoding.base import Encoder, check_images
-from sqnn.encoding.emission import emit_spikes
-from sqnn.encoding.plane_surrogates import PlaneSurrogate, make_plain_surrogate
+from sqnn.core import Trains, Values
+from sqnn.encoding.base import Encoder, check_images, emit_spikes
+from sqnn.encoding.plane_surrogates import PLAIN_SURROGATES, PlaneSurrogate, make_plain_surrogate
 
 
 class Rate(Encoder):
@@ -23,11 +25,13 @@ class Rate(Encoder):
     Raises `ValueError` without a generator, on `timesteps` below 1, on another surrogate and on images outside [0, 1].
     """
 
+    surrogates: ClassVar[tuple[str, ...]] = PLAIN_SURROGATES
+
     def __init__(self, timesteps: int, *, surrogate: str | PlaneSurrogate = "detached") -> None:
         super().__init__(timesteps)
         self.surrogate = make_plain_surrogate(surrogate)
 
-    def emit(self, unit: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
         if generator is None:
             raise ValueError(
                 "generator: got None, expected a torch.Generator, such as torch.Generator().manual_seed(0)"

@@ -1,10 +1,11 @@
-"""Layers and blocks: the spiking front-end of a circuit, and spiking blocks beside and added to ordinary ones."""
+"""Layers and blocks: the spiking front-end of a circuit, and layer-wise blocks of an ordinary and a spiking branch."""
 
 from sqnn.layers.analog import AnalogConv, AnalogDense, AnalogResidual
 from sqnn.layers.encode_decode import EncodeDecode
 from sqnn.layers.fusion import FusionBlock
-from sqnn.layers.spiking import MakeNeuron, SpikingConv, SpikingDense, SpikingResidual, SpikingStack
+from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
 from sqnn.layers.spiking_cnn import READOUTS, SpikingBlock, SpikingCNN
+from sqnn.neurons import MakeNeuron
 
 __all__ = [
     "READOUTS",

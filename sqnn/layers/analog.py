@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 KERNEL = 3
+"""Side in pixels of the kernel of a convolution."""
 
 
 class AnalogConv(nn.Module):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from sqnn.core import channels_last
-from sqnn.neurons import LIF
-
-KERNEL = 3
-
-MakeNeuron = Callable[[int], LIF]
-"""Given the number of channels it serves, makes one layer of neurons."""
+from sqnn.layers.analog import KERNEL
+from sqnn.neurons import MakeNeuron
 
 
 def stepwise(layer: nn.Module, trains: Tensor) -> Tensor:
@@ -60,7 +56,7 @@ class SpikingDense(nn.Module):
 class SpikingResidual(nn.Module):
     """A spiking residual block that adds spikes to spikes: y = fire(norm(conv(fire(norm(conv(x)))))) + shortcut(x).
 
-    The shortcut is the identity, or neurons behind a normalised 1x1 convolution where stride or width change. The sum
+    The shortcut is the identity, or neurons after a normalised 1x1 convolution where stride or width change. The sum
     takes values 0, 1, 2, ... Source: SEW-ResNet with ADD, Fang et al., NeurIPS 2021.
     """
 

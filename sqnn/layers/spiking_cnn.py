@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.neurons import LIF
+from sqnn.core import Choices
+from sqnn.layers.spiking import SpikingConv
+from sqnn.neurons import MakeNeuron
 
-READOUTS: tuple[str, ...] = ("spike", "membrane")
-KERNEL = 3
+READOUTS: Choices[str] = Choices(
+    "readout", {"spike": "rate of the spikes of a last neuron", "membrane": "mean current, without a last neuron"}
+)
+"""What the front-end is read by."""
 POOL = 2
-
-MakeNeuron = Callable[[int], LIF]
-"""Given the number of channels it serves, makes one layer of neurons."""
+"""Side in pixels of the window of a max pool, and its stride."""
 
 
-class SpikingBlock(nn.Module):
+class SpikingBlock(SpikingConv):
     """Convolution 3x3, batch norm, integrate-and-fire, max pool 2x2, on [time, batch, channels, height, width].
 
     Convolution, norm and pooling see the steps as one large batch; the batch norm therefore averages over time and
     batch. The convolution has no bias, which the norm's shift would cancel.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, make_neuron: MakeNeuron) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, KERNEL, padding=KERNEL // 2, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
-        self.neuron = make_neuron(out_channels)
-
-    def forward(self, spikes: Tensor) -> Tensor:
-        timesteps = spikes.shape[0]
+    def forward(self, trains: Tensor) -> Tensor:
+        timesteps = trains.shape[0]
         # With a handful of channels, convolutions run several times faster on channels-last memory.
-        images = spikes.flatten(0, 1).to(memory_format=torch.channels_last)
+        images = trains.flatten(0, 1).to(memory_format=torch.channels_last)
         currents = self.norm(self.conv(images).contiguous())
         fired = self.neuron(currents.unflatten(0, (timesteps, -1)))
         return F.max_pool2d(fired.flatten(0, 1), POOL).unflatten(0, (timesteps, -1))
@@ -59,8 +55,7 @@ class SpikingCNN(nn.Module):
         readout: str = "spike",
     ) -> None:
         super().__init__()
-        if readout not in READOUTS:
-            raise ValueError(f"readout: got {readout!r}, expected one of {', '.join(READOUTS)}")
+        READOUTS.pick(readout)
         widths = [in_channels, *channels]
         self.blocks = nn.ModuleList(SpikingBlock(before, after, make_neuron) for before, after in pairwise(widths))
         self.linear = nn.Linear(widths[-1], n_features)

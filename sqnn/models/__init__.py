@@ -1,6 +1,6 @@
 """Networks by name, their configurations, and their files."""
 
-from sqnn.models.base import ModelConfig
+from sqnn.models.base import PARTS, ModelConfig, Network, check_batch, config_of
 from sqnn.models.classical import (
     ACTIVATIONS,
     VGG11,
@@ -19,9 +19,8 @@ from sqnn.models.classical import (
     VisionTransformer,
     VisionTransformerConfig,
 )
-from sqnn.models.create import MODELS, build, create_model, model_class, model_name, require_circuit
+from sqnn.models.create import MODELS, build, create_model, known_name, model_class, model_name, require_circuit
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
-from sqnn.models.inputs import check_batch
 from sqnn.models.saving import (
     FORMAT,
     ModelFileError,
@@ -41,6 +40,7 @@ __all__ = [
     "FORMAT",
     "HAS8VGG",
     "MODELS",
+    "PARTS",
     "SQDRCNN",
     "VARIANTS",
     "VGG11",
@@ -53,6 +53,7 @@ __all__ = [
     "MobileNetV2Config",
     "ModelConfig",
     "ModelFileError",
+    "Network",
     "ResNet18",
     "ResNet20",
     "ResNet34",
@@ -69,8 +70,10 @@ __all__ = [
     "build_stored",
     "check_batch",
     "class_names",
+    "config_of",
     "create_model",
     "init_weights",
+    "known_name",
     "load_model",
     "load_weights",
     "model_class",

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
-from circuits import ReuploadLayer
-from sqnn.core import ConfigError
-from sqnn.models.base import ModelConfig
+from sqnn.core import Choices, ConfigError
+from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
 from sqnn.models.sqdr_cnn import SQDRCNN
 
-MODELS: Mapping[str, Any] = MappingProxyType(
+MODELS: Choices[type[Network]] = Choices(
+    "model",
     {
         "sqdr-cnn": SQDRCNN,
         "has8-vgg": HAS8VGG,
@@ -29,10 +28,11 @@ MODELS: Mapping[str, Any] = MappingProxyType(
         "resnet34": ResNet34,
         "mobilenetv2": MobileNetV2,
         "vit": VisionTransformer,
-    }
+    },
 )
 
 
+@runtime_checkable
 class DataShape(Protocol):
     """What a model needs to know of the data; `sqnn.data.ImageData` has it."""
 
@@ -44,34 +44,35 @@ class DataShape(Protocol):
     def num_classes(self) -> int: ...
 
 
-def model_class(name: str) -> Any:
+def model_class(name: str) -> type[Network]:
     """Return the class of the named network; ConfigError lists the known names."""
-    if not isinstance(name, str) or name not in MODELS:
-        raise ConfigError(f"model: got {name!r}, expected one of {', '.join(MODELS)}")
-    return MODELS[name]
+    return MODELS.pick(name, error=ConfigError)
+
+
+def known_name(model: nn.Module) -> str | None:
+    """Return the name under which `create_model` builds networks of this class; None for a class of no name."""
+    return next((name for name, known in MODELS.items() if type(model) is known), None)
 
 
 def model_name(model: nn.Module) -> str:
-    """Return the name under which `create_model` builds networks of this class."""
-    for name, known in MODELS.items():
-        if type(model) is known:
-            return str(name)
-    raise ConfigError(f"model: {type(model).__name__} is not one of {', '.join(MODELS)}")
+    """Return the name under which `create_model` builds networks of this class; ConfigError where it has none."""
+    name = known_name(model)
+    if name is None:
+        raise ConfigError(f"model: {type(model).__name__} is not one of {', '.join(MODELS)}")
+    return name
 
 
-def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **options: Any) -> nn.Module:
+def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **options: Any) -> Network:
     """Build the network called `name`, its input and output sized by `data`, its weights drawn from `seed`.
 
     `options` are fields of the network's configuration. Raises ConfigError on an unknown name, an unknown option or a
     value that builds no network.
     """
-    network = model_class(name)
-    config_class: type[ModelConfig] = network.config_class
+    config_class = model_class(name).config_class
     if data is not None:
-        missing = [field for field in ModelConfig.data_fields if not hasattr(data, field)]
-        if missing:
+        if not isinstance(data, DataShape):
             raise ConfigError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
-        shape = {field: getattr(data, field) for field in ModelConfig.data_fields}
+        shape = {"in_channels": data.in_channels, "image_size": data.image_size, "num_classes": data.num_classes}
         for field in shape.keys() & options.keys():
             raise ConfigError(f"{field}: is taken from the data ({shape[field]}), got {options[field]!r} beside it")
         options = {**shape, **options}
@@ -93,14 +94,13 @@ def _check_owner(name: str, options: Iterable[str]) -> None:
 
 def require_circuit(model: nn.Module, name: str, value: object) -> None:
     """Raise ConfigError unless the network has a quantum circuit, which alone the argument called `name` is about."""
-    if not isinstance(getattr(model, "circuit", None), ReuploadLayer):
-        called = model_name(model) if type(model) in MODELS.values() else type(model).__name__
+    if not isinstance(model, Network) or "quantum" not in model.parts.values():
+        called = known_name(model) or type(model).__name__
         raise ConfigError(f"{name}: got {value!r}, expected a network with a quantum circuit; {called} has none")
 
 
-def build(name: str, config: ModelConfig, *, seed: int = 0) -> nn.Module:
+def build(name: str, config: ModelConfig, *, seed: int = 0) -> Network:
     """Build the network called `name` from its configuration, weights drawn from `seed`."""
     # PyTorch's layers draw weights as they are made, which ours replace: the global generator is put back.
     with torch.random.fork_rng(devices=[]):
-        network: nn.Module = model_class(name)(config, torch.Generator().manual_seed(seed))
-    return network
+        return model_class(name)(config, torch.Generator().manual_seed(seed))

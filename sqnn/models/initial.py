@@ -22,7 +22,7 @@ def reset_parameters(module: nn.Module, generator: torch.Generator) -> None:
 def kaiming_normal(module: nn.Module, generator: torch.Generator) -> None:
     """Draw every convolution's weights from N(0, 2 / fan_out) and set its biases to 0.
 
-    fan_out is the number of outputs that one input enters, kernel area x outputs / groups: behind a ReLU, gradients
+    fan_out is the number of outputs that one input enters, kernel area x outputs / groups: after a ReLU, gradients
     then keep their variance through any number of layers.
 
     Source: He et al., "Delving deep into rectifiers", ICCV 2015, section 2.2, equation 14.

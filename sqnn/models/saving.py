@@ -15,7 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import require, whole_file
+from sqnn.core import ConfigError, require, whole_file
+from sqnn.models.base import Network, config_of
 from sqnn.models.create import build, model_class, model_name
 from sqnn.neurons import QCFS
 
@@ -31,14 +32,16 @@ class ModelFileError(ValueError):
 
 
 def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) -> Path:
-    """Write the network, and the names of its classes where given, to `path`; the file appears whole or not at all.
+    """Write the network, and the names of its classes if any, to `path`; the file appears whole or not at all.
 
     Raises ConfigError where there are names, but not one for each class, and ModelFileError when the folder cannot be
     written or the disk is full.
     """
-    config: Any = model.config
+    name, config = model_name(model), config_of(model)
+    if config is None:
+        raise ConfigError(f"model: {type(model).__name__} has no configuration, expected a sqnn.models.Network")
     header = {"config": config.to_dict(), "classes": class_names(classes, config.num_classes)}
-    return write_model_file(path, FORMAT, model_name(model), header, model.state_dict())
+    return write_model_file(path, FORMAT, name, header, model.state_dict())
 
 
 def class_names(classes: Sequence[str], num_classes: int) -> list[str]:
@@ -54,11 +57,11 @@ def write_model_file(
 ) -> Path:
     """Write tensors, the name of a network and what else `header` says in plain values; ModelFileError as above."""
     path = Path(path)
-    told = {"format": form, "model": name, **{key: json.dumps(value) for key, value in header.items()}}
-    kept = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
+    metadata = {"format": form, "model": name, **{key: json.dumps(value) for key, value in header.items()}}
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(safetensors.torch.save(kept, told))
+            partial.write_bytes(safetensors.torch.save(tensors, metadata))
     except OSError as error:
         raise ModelFileError(f"path: cannot write {path} ({error.strerror}); choose a writable folder") from error
     return path
@@ -79,21 +82,21 @@ def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[st
         raise ModelFileError(f"path: {path} is not a whole safetensors file ({error})") from error
     form = header.get("format")
     if form not in formats:
-        came = f"; it is of format {form}" if form else ""
+        other = f"; it is of format {form}" if form else ""
         raise ModelFileError(
-            f"path: {path} is a safetensors file, but not a network of sqnn (format {' or '.join(formats)}){came}"
+            f"path: {path} is a safetensors file, but not a network of sqnn (format {' or '.join(formats)}){other}"
         )
     try:
         classes = json.loads(header.get("classes", "[]"))
-        found = {**header, "model": header["model"], "config": json.loads(header["config"]), "classes": classes}
+        contents = {**header, "model": header["model"], "config": json.loads(header["config"]), "classes": classes}
     except (KeyError, json.JSONDecodeError) as error:
         raise ModelFileError(f"path: {path} has a damaged header ({error})") from error
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ModelFileError(f"path: {path} has a damaged header (classes are no list of names)")
-    return found
+    return contents
 
 
-def load_model(path: str | Path) -> nn.Module:
+def load_model(path: str | Path) -> Network:
     """Read a network written by `save_model`, in evaluation mode.
 
     Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
@@ -105,7 +108,7 @@ def load_model(path: str | Path) -> nn.Module:
     return model.eval()
 
 
-def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> nn.Module:
+def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> Network:
     """Build the network that a header describes, in the precision of the stored tensors but without their values."""
     try:
         config = model_class(header["model"]).config_class.from_dict(header["config"])
@@ -122,8 +125,8 @@ def _precisions(state: Mapping[str, Tensor], path: str | Path) -> set[torch.dtyp
     """Return the precision of the stored numbers; ModelFileError where they have several, or another."""
     precisions = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
     if len(precisions) > 1 or not precisions <= PRECISIONS:
-        came = ", ".join(sorted(map(str, precisions)))
-        raise ModelFileError(f"path: {path} is damaged: its numbers are {came}, expected all float32 or all float64")
+        names = ", ".join(sorted(map(str, precisions)))
+        raise ModelFileError(f"path: {path} is damaged: its numbers are {names}, expected all float32 or all float64")
     return precisions
 
 
@@ -143,7 +146,7 @@ def init_weights(model: nn.Module, path: str | Path) -> None:
     load_weights(model, state, str(path), optional=thresholds)
 
 
-def load_weights(model: nn.Module, state: dict[str, Any], source: str, optional: Collection[str] = ()) -> None:
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, optional: Collection[str] = ()) -> None:
     """Fill the network's weights, of which those in `optional` may be missing and stay as they are.
 
     ModelFileError names the first tensor that is missing, superfluous, misshapen, not finite, of another kind of

@@ -25,9 +25,9 @@ def strides(side: int, wanted: Iterable[int]) -> list[int]:
 
     A stride of 2 that would leave fewer than 2 pixels becomes 1: on a map of one pixel a kernel sees only padding.
     """
-    found = []
+    fitting = []
     for stride in wanted:
         halves = stride == 2 and half(side) >= 2
         side = half(side) if halves else side
-        found.append(2 if halves else 1)
-    return found
+        fitting.append(2 if halves else 1)
+    return fitting

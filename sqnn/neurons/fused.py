@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sqnn.core import Trains
 from sqnn.neurons.step import add_scaled
 from sqnn.neurons.surrogates import Surrogate
 
@@ -35,7 +36,7 @@ class Rule:
 
 
 def lif_fused(
-    currents: Tensor,
+    currents: Trains,
     *,
     decay: float | Tensor,
     threshold: float | Tensor,
@@ -43,7 +44,7 @@ def lif_fused(
     surrogate: Surrogate,
     detach_reset: bool = False,
     initial_membrane: float = 0.0,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Trains, Trains]:
     """Same as `lif_sequence`, differentiable once."""
     rule = Rule(reset, surrogate, detach_reset, initial_membrane)
     spikes, membranes = _FusedLIF.apply(currents, decay, threshold, rule)

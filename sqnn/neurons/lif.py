@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, overload
+from typing import ClassVar, Literal, overload
 
 import torch
 from torch import Tensor, nn
 
+from sqnn.neurons.base import Neuron
 from sqnn.neurons.fused import lif_fused
 from sqnn.neurons.step import RESETS, lif_sequence
 from sqnn.neurons.surrogates import Surrogate, make_surrogate
@@ -17,7 +18,7 @@ BETA_MARGIN = 1e-6
 """A learned beta stays at least this far inside (0, 1), where float32 alone would round to the ends."""
 
 
-class LIF(nn.Module):
+class LIF(Neuron):
     """Run leaky integrate-and-fire neurons over a sequence of currents.
 
     u_t = beta v_(t-1) + I_t; s_t = 1 if u_t > threshold else 0; then v_t = u_t - threshold s_t
@@ -38,6 +39,11 @@ class LIF(nn.Module):
     Source: Eshraghian et al., Proc. IEEE 111 (2023), with the reset inside the step.
     """
 
+    options: ClassVar[tuple[str, ...]] = (
+        *("beta", "learn_beta", "threshold", "learn_threshold"),
+        *("reset", "detach_reset", "initial_membrane", "surrogate"),
+    )
+
     def __init__(
         self,
         beta: float = 0.9,
@@ -57,8 +63,7 @@ class LIF(nn.Module):
             raise ValueError(f"beta: got {beta}, expected a number in (0, 1]")
         if not (math.isfinite(threshold) and threshold > 0):
             raise ValueError(f"threshold: got {threshold}, expected a positive finite number")
-        if reset not in RESETS:
-            raise ValueError(f"reset: got {reset!r}, expected one of {', '.join(RESETS)}")
+        RESETS.pick(reset)
         if channels is not None and channels < 1:
             raise ValueError(f"channels: got {channels}, expected at least 1, or None for one value per layer")
         if not math.isfinite(initial_membrane):
@@ -110,7 +115,8 @@ class LIF(nn.Module):
         return (spikes, membranes) if return_membrane else spikes
 
     def extra_repr(self) -> str:
-        learned = [name for name in ("beta", "threshold") if getattr(self, f"raw_{name}") is not None]
+        raw = {"beta": self.raw_beta, "threshold": self.raw_threshold}
+        learned = [name for name, parameter in raw.items() if parameter is not None]
         return (
             f"beta={self._beta:g}, threshold={self._threshold:g}, reset={self.reset!r}, "
             f"surrogate={self.surrogate!r}, learned={learned}, channels={self.channels}"
@@ -144,6 +150,8 @@ class IF(LIF):
     u_t = v_(t-1) + I_t, then as `LIF`. With reset "subtract" charge is conserved:
     v_T = v_0 + sum_t I_t - threshold sum_t s_t. Shapes, units and errors are those of `LIF`.
     """
+
+    options: ClassVar[tuple[str, ...]] = tuple(name for name in LIF.options if not name.endswith("beta"))
 
     def __init__(
         self,

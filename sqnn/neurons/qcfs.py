@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sqnn.core import Choices, is_whole
 from sqnn.neurons.thresholds import learned_threshold, raw_threshold
 
 MAX_PLANES = 16
 """Most bits of an activation: float32 keeps whole numbers of this many bits, and their sums, exactly."""
 INITIAL_THRESHOLD = 4.0
 """Where a learned threshold begins: normalised currents seldom exceed it, and training brings it down."""
-THRESHOLDS: tuple[str, ...] = ("layer", "channel")
+THRESHOLDS: Choices[str] = Choices("thresholds", {"layer": "one for a whole layer", "channel": "one for each channel"})
 """What has one learned threshold."""
 
 
@@ -68,13 +69,13 @@ class QCFS(nn.Module):
         channel_axis: int = 1,
     ) -> None:
         super().__init__()
-        if not isinstance(timesteps, int) or isinstance(timesteps, bool) or not 1 <= timesteps <= MAX_PLANES:
+        if not is_whole(timesteps) or not 1 <= timesteps <= MAX_PLANES:
             raise ValueError(f"timesteps: got {timesteps!r}, expected a whole number from 1 to {MAX_PLANES}")
         if not math.isfinite(threshold):
             raise ValueError(f"threshold: got {threshold}, expected a positive finite number")
         if channels is not None and channels < 1:
             raise ValueError(f"channels: got {channels}, expected at least 1, or None for one threshold per layer")
-        self.timesteps = timesteps
+        self.timesteps = int(timesteps)
         self.channels = channels
         self.channel_axis = channel_axis
         shape = () if channels is None else (channels,)
@@ -100,12 +101,12 @@ class QCFS(nn.Module):
     @torch.no_grad()
     def set_threshold(self, threshold: Tensor | float) -> None:
         """Set lambda, a number or one per channel; ValueError where one is not above 0.001, or they are too many."""
-        given, shape = torch.as_tensor(threshold, dtype=torch.float64), self.raw_threshold.shape
-        if given.ndim and given.shape != shape:
-            raise ValueError(f"threshold: got shape {list(given.shape)}, expected a number or shape {list(shape)}")
-        if not torch.isfinite(given).all():
+        values, shape = torch.as_tensor(threshold, dtype=torch.float64), self.raw_threshold.shape
+        if values.ndim and values.shape != shape:
+            raise ValueError(f"threshold: got shape {list(values.shape)}, expected a number or shape {list(shape)}")
+        if not torch.isfinite(values).all():
             raise ValueError("threshold: got NaN or an infinite value, expected positive finite numbers")
-        wanted = given.expand(shape)
+        wanted = values.expand(shape)
         raw = [raw_threshold(float(value)) for value in wanted.flatten()]
         self.raw_threshold.copy_(torch.tensor(raw, dtype=torch.float64).reshape(wanted.shape))
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sqnn.core import Choices, Trains, Values
 from sqnn.neurons.surrogates import Surrogate
 
-RESETS = ("subtract", "zero", "none")
-"""What a spike does to the membrane: lose one threshold, fall to zero, or nothing."""
+RESETS: Choices[str] = Choices(
+    "reset", {"subtract": "lose one threshold", "zero": "fall to zero", "none": "keep the charge"}
+)
+"""What a spike makes the membrane do."""
 
 
 def add_scaled(x: Tensor, y: Tensor, scale: float | Tensor, sign: int = 1, out: Tensor | None = None) -> Tensor:
@@ -19,8 +22,8 @@ def add_scaled(x: Tensor, y: Tensor, scale: float | Tensor, sign: int = 1, out: 
 
 
 def fire_and_reset(
-    membrane: Tensor, *, threshold: float | Tensor, reset: str, surrogate: Surrogate, detach_reset: bool
-) -> tuple[Tensor, Tensor]:
+    membrane: Values, *, threshold: float | Tensor, reset: str, surrogate: Surrogate, detach_reset: bool
+) -> tuple[Values, Values]:
     """Compare the charged `membrane` with the threshold: `(spikes, membrane after the reset)`."""
     spikes = surrogate.fire(membrane - threshold)
     cause = spikes.detach() if detach_reset else spikes
@@ -32,15 +35,15 @@ def fire_and_reset(
 
 
 def lif_step(
-    current: Tensor,
-    v: Tensor,
+    current: Values,
+    v: Values,
     *,
     decay: float | Tensor,
     threshold: float | Tensor,
     reset: str,
     surrogate: Surrogate,
     detach_reset: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Values, Values]:
     """Advance leaky integrate-and-fire neurons by one step: `(spikes, next v)`.
 
     u = decay v + current; s = 1 if u > threshold else 0; then v = u - threshold s ("subtract"),
@@ -55,7 +58,7 @@ def lif_step(
 
 
 def lif_sequence(
-    currents: Tensor,
+    currents: Trains,
     *,
     decay: float | Tensor,
     threshold: float | Tensor,
@@ -63,7 +66,7 @@ def lif_sequence(
     surrogate: Surrogate,
     detach_reset: bool = False,
     initial_membrane: float = 0.0,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Trains, Trains]:
     """Run `lif_step` over time: `(spikes, membranes)`, both `[time, batch, *features]`.
 
     `membranes` are the charged values that were compared with the threshold, before the reset.

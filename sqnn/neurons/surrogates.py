@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+
+from sqnn.core import Choices
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Surrogate(ABC):
         """The spike function of snnTorch with this name and slope."""
         from snntorch import surrogate  # snnTorch is slow to import and only needed here.
 
-        factory: Callable[..., Callable[[Tensor], Tensor]] = getattr(surrogate, self.name)
+        factory: Callable[..., Callable[[Tensor], Tensor]] = vars(surrogate)[self.name]
         return factory(self.slope)
 
 
@@ -112,7 +113,7 @@ class Sigmoid(Surrogate):
 
 
 @dataclass(frozen=True)
-class StraightThrough(Surrogate):
+class StraightThroughSpike(Surrogate):
     """smooth(u) = u + 1/2, derivative 1 everywhere; `slope` is 1 and cannot be changed.
 
     Source: Bengio, Leonard and Courville, 2013.
@@ -138,8 +139,8 @@ class StraightThrough(Surrogate):
         return spike
 
 
-SURROGATES: Mapping[str, type[Surrogate]] = MappingProxyType(
-    {kind.name: kind for kind in (ATan, FastSigmoid, Sigmoid, StraightThrough)}
+SURROGATES: Choices[type[Surrogate]] = Choices(
+    "surrogate", {kind.name: kind for kind in (ATan, FastSigmoid, Sigmoid, StraightThroughSpike)}
 )
 
 
@@ -152,9 +153,7 @@ def make_surrogate(surrogate: str | Surrogate, slope: float | None = None) -> Su
         if slope is not None:
             raise ValueError(f"slope: got {slope} beside a ready {surrogate!r}, expected a name with a slope")
         return surrogate
-    if surrogate not in SURROGATES:
-        raise ValueError(f"surrogate: got {surrogate!r}, expected one of {', '.join(SURROGATES)}")
-    kind: Callable[..., Surrogate] = SURROGATES[surrogate]
+    kind: Callable[..., Surrogate] = SURROGATES.pick(surrogate)
     return kind() if slope is None else kind(slope)
 
 

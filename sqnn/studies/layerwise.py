@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from torch import nn
 
@@ -49,13 +49,12 @@ class LayeredStudy:
 
     def config(self, **options: Any) -> HAS8Config:
         """Return the configuration of a network of the study; `options` are more of its fields."""
-        config: HAS8Config = MODELS[self.model].config_class.from_dict({**self.network, **options})
-        return config
+        return cast(HAS8Config, MODELS[self.model].config_class.from_dict({**self.network, **options}))
 
     @classmethod
     def known(cls, field: str) -> tuple[str, ...]:
         """Return the names among which those of a field are chosen."""
-        return {"variants": ENCODED, "surrogates": tuple(PLANE_SURROGATES), "rescalings": RESCALINGS}[field]
+        return {"variants": ENCODED, "surrogates": tuple(PLANE_SURROGATES), "rescalings": tuple(RESCALINGS)}[field]
 
     @property
     def network(self) -> dict[str, Any]:

@@ -272,14 +272,14 @@ def test_channels_of_images_are_found_through_what_keeps_their_place(function) -
 def test_channels_that_were_moved_have_to_be_named() -> None:
     model = randomise(Gated(lambda y, gate: y.permute(0, 2, 3, 1)))
     images = draw_images(30, 1, 5, 5)
-    with pytest.raises(ConfigError, match=r"channel_axis: got None, expected the dimension .* behind permute"):
+    with pytest.raises(ConfigError, match=r"channel_axis: got None, expected the dimension .* after permute"):
         prepare(model, 3, thresholds="channel", images=images)
     (activation,) = activations(prepare(model, 3, thresholds="channel", images=images, channel_axis=-1))
     assert len(activation.threshold) == 4
     with pytest.raises(ConfigError, match=r"channel_axis: got 5, expected a dimension of relu's input \[30, 5, 5, 4\]"):
         prepare(model, 3, thresholds="channel", images=images, channel_axis=5)
     for wrong in (0, 1.5):
-        with pytest.raises(ConfigError, match=f"channel_axis: got {wrong}, expected a dimension behind 0"):
+        with pytest.raises(ConfigError, match=f"channel_axis: got {wrong}, expected a dimension after 0"):
             prepare(model, 3, thresholds="channel", images=images, channel_axis=wrong)
 
 

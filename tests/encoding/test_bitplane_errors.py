@@ -24,7 +24,9 @@ from sqnn.encoding import (
     make_range,
 )
 
-ALL_NAMES = "expected one of sigmoid-sine, tanh-sine, fourier-sine, straight-through, detached$"
+ALL_NAMES = (
+    "expected one of sigmoid-sine, tanh-sine, fourier-sine, straight-through, detached(; did you mean 'tanh-sine'.)?$"
+)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from sqnn.encoding import (
     make_decoder,
     rescaling_factors,
 )
-from sqnn.encoding.emission import emit_spikes
+from sqnn.encoding.base import emit_spikes
 from sqnn.encoding.planes import plane_gradient
 
 SURROGATES: list[PlaneSurrogate] = [

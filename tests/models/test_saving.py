@@ -129,7 +129,7 @@ def test_headers_that_name_no_network_of_ours_are_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"n_qubits": 0}, "builds no network .n_qubits: got 0, expected at least 1"),
+        ({"n_qubits": 0}, "builds no network .n_qubits: got 0, expected a whole number of at least 1"),
         ({"neuron": "hodgkin-huxley"}, "builds no network .neuron: got 'hodgkin-huxley'"),
         ({"threshold": 1e-4, "learn_threshold": True}, "builds no network .threshold"),
         ({"engine": "pennylane", "device": "no.device"}, "builds no network .device"),

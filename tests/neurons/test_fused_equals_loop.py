@@ -16,7 +16,7 @@ OPTIONS = st.fixed_dictionaries(
     {
         "beta": st.floats(0.05, 0.99),
         "threshold": st.floats(0.2, 2.0),
-        "reset": st.sampled_from(RESETS),
+        "reset": st.sampled_from(list(RESETS)),
         "surrogate": st.sampled_from(sorted(SURROGATES)),
         "detach_reset": st.booleans(),
         "learn_beta": st.booleans(),

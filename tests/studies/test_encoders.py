@@ -243,7 +243,7 @@ def test_picture_has_a_dot_a_seed_and_a_bar_at_the_mean(rows: pd.DataFrame) -> N
         ({"epochs": 0}, "epochs: got 0, expected a whole number of at least 1"),
         ({"train_images": 1}, "train_images: got 1, expected a whole number of at least 2"),
         ({"learning_rate": math.nan}, "learning_rate: got nan"),
-        ({"hidden": (8, 0)}, "hidden: got (8, 0), expected positive widths"),
+        ({"hidden": (8, 0)}, "hidden: got 0, expected a whole number of at least 1"),
         ({"width": 1.5}, "width: got 1.5, expected a whole number"),
     ],
 )

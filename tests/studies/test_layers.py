@@ -184,7 +184,7 @@ def test_picture_without_zeros_has_no_line_for_them(rows: pd.DataFrame) -> None:
         ({"seeds": True}, "seeds: got True"),
         ({"images": 1}, "images: got 1, expected a whole number of at least 2"),
         ({"model": "sqdr-cnn"}, "model: got 'sqdr-cnn', expected one of has8-vgg, has8-resnet"),
-        ({"width": 0}, "width: got 0, expected at least 1"),
+        ({"width": 0}, "width: got 0, expected a whole number of at least 1"),
         ({"encoding_alpha": -1.0}, "encoding_alpha: got -1.0"),
         ({"model": "has8-resnet", "hidden": (8,)}, "hidden: HAS8ResNetConfig has no such field"),
     ],

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import option
-from sqnn.models import ModelConfig
+from sqnn.core import Choices, option
+from sqnn.models import ModelConfig, Network
 from sqnn.models.initial import reset_parameters
 from sqnn.neurons import QCFS
 
@@ -21,15 +21,14 @@ class ToyConfig(ModelConfig):
     width: int = option(6, "hidden width")
 
 
-class Toy(nn.Module):
+class Toy(Network):
     """Linear, activation, batch norm, activation, linear."""
 
     config_class = ToyConfig
     parts: ClassVar[dict[str, str]] = {"layers": "classical"}
 
     def __init__(self, config: ToyConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         height, width = config.image_size
         self.layers = nn.Sequential(
             nn.Flatten(),
@@ -53,4 +52,4 @@ def register(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the package build Toy as `toy` and OtherToy as `other-toy` until the test ends."""
     from sqnn.models import MODELS
 
-    monkeypatch.setattr("sqnn.models.create.MODELS", {**MODELS, "toy": Toy, "other-toy": OtherToy})
+    monkeypatch.setattr("sqnn.models.create.MODELS", Choices("model", {**MODELS, "toy": Toy, "other-toy": OtherToy}))

@@ -8,9 +8,8 @@ from typing import Any
 
 from torch import fx
 
-from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.graph.roles import Role, call_name, role_of, scales, touches_batch
-from sqnn.conversion.graph.trace import describe, module_of
+from sqnn.conversion.graph.trace import ConversionError, describe, module_of
 
 
 class Kind(Enum):
@@ -30,7 +29,7 @@ class Kind(Enum):
 
     @property
     def is_train(self) -> bool:
-        """Whether time steps stand one behind the other."""
+        """Whether time steps stand one after the other."""
         return self in (Kind.SPIKES, Kind.CURRENT)
 
 
@@ -39,7 +38,7 @@ class Plan:
     """The kind of every node, and the nodes whose trains have to be summed before a call can use them.
 
     `decoded` has the callers whose trains are summed first: layer norms, products, softmax, and linear layers fed by
-    currents, which integrate them in one membrane instead of being computed once a step.
+    currents, which integrate them in one membrane instead of being computed once per step.
     """
 
     kinds: dict[fx.Node, Kind] = field(default_factory=dict)
@@ -53,64 +52,66 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, p
     `integrate`: currents that reach a linear layer are summed before it. `activations`: ReLUs become neurons too, as
     the conversions by rate have it. `pools`: max pools are taken for the average pools that they are to become.
     """
-    found, problems = Plan(), []
+    layout, problems = Plan(), []
     neurons = (Role.NEURON, Role.ACTIVATION) if activations else (Role.NEURON,)
     for node in graph.graph.nodes:
         if node.op == "output":
             continue
         if node.op in ("placeholder", "get_attr"):
-            found.kinds[node] = Kind.VALUE if node.op == "placeholder" else Kind.CONSTANT
+            layout.kinds[node] = Kind.VALUE if node.op == "placeholder" else Kind.CONSTANT
             continue
         role = role_of(graph, node)
         role = Role.ROUTE if pools and role is Role.MAX_POOL else role
-        came = [found.kinds[source] for source in node.all_input_nodes]
-        problem = _problem(graph, node, role, came, role in neurons)
+        incoming = [layout.kinds[source] for source in node.all_input_nodes]
+        problem = _problem(graph, node, role, incoming, role in neurons)
         if problem:
             problems.append(f"{describe(graph, node)} {problem}")
         if role in neurons:
-            found.neurons.append(node)
+            layout.neurons.append(node)
         if role in (Role.NEURON, Role.ACTIVATION):
-            found.kinds[node] = Kind.SPIKES
+            layout.kinds[node] = Kind.SPIKES
         else:
-            found.kinds[node] = _kind(node, role, came, integrate, found)
-    if not found.neurons and not problems:
+            layout.kinds[node] = _kind(node, role, incoming, integrate, layout)
+    if not layout.neurons and not problems:
         lacks = "activation" if activations else "qcfs activation"
         mend = "put a ReLU between its layers" if activations else "prepare(model, timesteps)"
         problems.append(f"model: has no {lacks}, so it has nothing that could spike; {mend}")
     if problems:
         raise ConversionError(list(dict.fromkeys(problems)))
-    return found
+    return layout
 
 
-def _kind(node: fx.Node, role: Role, came: list[Kind], integrate: bool, found: Plan) -> Kind:
-    """Return what a node gives, given what comes in; notes in `found` where trains must be summed first."""
-    trains = any(kind.is_train for kind in came)
+def _kind(node: fx.Node, role: Role, incoming: list[Kind], integrate: bool, layout: Plan) -> Kind:
+    """Return what a node gives, from what comes in; notes in `layout` where trains must be summed first."""
+    trains = any(kind.is_train for kind in incoming)
     if role is Role.SHAPE:
         return Kind.TRAIN_SIZE if trains else Kind.VALUE_SIZE
     if role is Role.PICK:
-        return came[0]
-    if came and all(kind in (Kind.TRAIN_SIZE, Kind.VALUE_SIZE) for kind in came):
-        return Kind.TRAIN_SIZE if Kind.TRAIN_SIZE in came else Kind.VALUE_SIZE
+        return incoming[0]
+    if incoming and all(kind in (Kind.TRAIN_SIZE, Kind.VALUE_SIZE) for kind in incoming):
+        return Kind.TRAIN_SIZE if Kind.TRAIN_SIZE in incoming else Kind.VALUE_SIZE
     if not trains:
-        constant = bool(came) and all(kind is Kind.CONSTANT for kind in came)
+        constant = bool(incoming) and all(kind is Kind.CONSTANT for kind in incoming)
         return Kind.CONSTANT if constant else Kind.VALUE
     if role in (Role.WEIGHTS, Role.NORM, Role.SCALE):
-        if (role is Role.SCALE and not scales(node)) or (role is Role.WEIGHTS and integrate and Kind.CURRENT in came):
-            found.decoded.add(node)
+        if (role is Role.SCALE and not scales(node)) or (
+            role is Role.WEIGHTS and integrate and Kind.CURRENT in incoming
+        ):
+            layout.decoded.add(node)
             return Kind.VALUE
         return Kind.CURRENT
     if role is Role.ROUTE:
-        return next(kind for kind in came if kind.is_train)
-    if role is Role.JOIN and all(kind.is_train for kind in came) and len(came) > 1:
-        signed = call_name(node).startswith("sub") or any(kind is Kind.CURRENT for kind in came)
+        return next(kind for kind in incoming if kind.is_train)
+    if role is Role.JOIN and all(kind.is_train for kind in incoming) and len(incoming) > 1:
+        signed = call_name(node).startswith("sub") or any(kind is Kind.CURRENT for kind in incoming)
         return Kind.CURRENT if signed else Kind.SPIKES
-    found.decoded.add(node)
+    layout.decoded.add(node)
     return Kind.VALUE
 
 
-def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind], spikes: bool) -> str | None:
+def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Kind], spikes: bool) -> str | None:
     """Say why a call cannot be converted and how to mend it; None where it can."""
-    trains = any(kind.is_train for kind in came)
+    trains = any(kind.is_train for kind in incoming)
     module: Any = module_of(graph, node)
     if call_name(node) == "dropout" and module is None and _always_drops(node):
         return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
@@ -124,19 +125,19 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, came: list[Kind],
         return "has no running statistics to convert; train it with track_running_stats=True"
     if role is Role.SHAPE and call_name(node) == "getattr" and node.args[1] != "shape":
         return f"asks for {node.args[1]}, which the conversion does not know; use permute or flatten"
-    if role is Role.ROUTE and (Kind.VALUE_SIZE if trains else Kind.TRAIN_SIZE) in came:
+    if role is Role.ROUTE and (Kind.VALUE_SIZE if trains else Kind.TRAIN_SIZE) in incoming:
         return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
-    if role is Role.ISLAND and Kind.TRAIN_SIZE in came:
+    if role is Role.ISLAND and Kind.TRAIN_SIZE in incoming:
         return "takes a size that has the time steps in it; use a number, or the size of what comes before all spikes"
-    sized = [source for source, kind in zip(node.all_input_nodes, came, strict=True) if kind is Kind.TRAIN_SIZE]
-    if role in (Role.SCALE, Role.JOIN) and len(sized) < len(came) and not all(map(_is_of_one_image, sized)):
+    sized = [source for source, kind in zip(node.all_input_nodes, incoming, strict=True) if kind is Kind.TRAIN_SIZE]
+    if role in (Role.SCALE, Role.JOIN) and len(sized) < len(incoming) and not all(map(_is_of_one_image, sized)):
         return "computes with a size that has the time steps in it; use a number, or mean over the dimensions"
-    constant = all(kind is Kind.CONSTANT for kind in came)
+    constant = all(kind is Kind.CONSTANT for kind in incoming)
     if role in (Role.ROUTE, Role.JOIN, Role.ISLAND) and not constant and touches_batch(graph, node):
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if not trains:
         return None
-    if role is Role.PICK and Kind.TRAIN_SIZE not in came and not _keeps_batch(node):
+    if role is Role.PICK and Kind.TRAIN_SIZE not in incoming and not _keeps_batch(node):
         return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
     return None
 

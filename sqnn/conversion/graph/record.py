@@ -1,4 +1,4 @@
-"""Run a graph and keep what passes through some of its nodes."""
+"""A run of a graph that records what passes through some of its nodes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sqnn.neurons import QCFS
 
 
 class Watcher(fx.Interpreter):
-    """Run a graph; hand the output of each node of the given names to `see(name, output)`. No hooks are set."""
+    """Run a graph; hand the output of each node with one of the names to `see(name, output)`. No hooks are set."""
 
     def __init__(self, graph: fx.GraphModule, names: Iterable[str], see: Callable[[str, Any], None]) -> None:
         super().__init__(graph, garbage_collect_values=True)
         self.names, self.see = frozenset(names), see
 
     def run_node(self, n: fx.Node) -> Any:
-        given = super().run_node(n)
+        output = super().run_node(n)
         if n.name in self.names:
-            self.see(n.name, given)
-        return given
+            self.see(n.name, output)
+        return output
 
 
 def activation_sites(source: fx.GraphModule) -> dict[str, str]:
@@ -39,9 +39,9 @@ def source_levels(source: fx.GraphModule, images: Tensor) -> tuple[Any, dict[str
     calls = {n.name: module_of(source, n) for n in source.graph.nodes if n.name in sites}
     levels: dict[str, Tensor] = {}
 
-    def see(name: str, given: Tensor) -> None:
+    def see(name: str, activation: Tensor) -> None:
         layer: Any = calls[name]
-        levels[sites[name]] = levels_of(given, layer.threshold_for(given), layer.steps)
+        levels[sites[name]] = levels_of(activation, layer.threshold_for(activation), layer.steps)
 
     output = Watcher(source, sites, see).run(images)
     return output, levels

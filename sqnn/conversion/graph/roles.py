@@ -128,7 +128,7 @@ def scales(node: fx.Node) -> bool:
 
 
 def _rest(node: fx.Node, keyword: str) -> Any:
-    """Return the sizes or dimensions that a call gives behind the tensor, one by one, as a list or by keyword."""
+    """Return the sizes or dimensions that a call gives after the tensor, one by one, as a list or by keyword."""
     rest = node.args[1:] or (node.kwargs[keyword],)
     return rest[0] if isinstance(rest[0], list | tuple) else rest
 
@@ -147,8 +147,8 @@ def touches_batch(graph: fx.GraphModule, node: fx.Node) -> bool:
         sizes: Any = _rest(node, "shape")
         return not (isinstance(sizes[0], fx.Node) or sizes[0] == -1)
     for place, keyword, default in _DIMENSIONS.get(name, ()):
-        given = node.args[place] if len(node.args) > place else node.kwargs.get(keyword, default)
-        dimensions = given if isinstance(given, list | tuple) else (given,)
+        value = node.args[place] if len(node.args) > place else node.kwargs.get(keyword, default)
+        dimensions = value if isinstance(value, list | tuple) else (value,)
         if None in dimensions or 0 in dimensions:
             return True
     return False

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from sqnn.conversion.errors import ConversionError
-from sqnn.core import channels_last_is_safe
-from sqnn.models import MODELS, ModelConfig, SourceNetwork
+from sqnn.core import ConfigError, channels_last_is_safe
+from sqnn.models import MODELS, VARIANTS, HAS8Config, SourceNetwork, config_of
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"
@@ -21,13 +21,19 @@ CHANNELS_LAST = "channels_last"
 NONE_CHECK = "_assert_is_none"
 """Name of the call that tracing leaves where an argument was left out."""
 
-TWIN = "ann"
-"""The variant of a hybrid network that has no spikes."""
 UNTRACEABLE = (
     *(fx.proxy.TraceError, ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
     *(RuntimeError, TypeError, ValueError),
 )
 """What a forward pass raises that needs to know the numbers of the images."""
+
+
+class ConversionError(ConfigError):
+    """A network that cannot be converted: `problems` has one line for each layer, naming it and the mend."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
 
 
 class _Tracer(fx.Tracer):
@@ -39,10 +45,10 @@ def trace(model: nn.Module) -> fx.GraphModule:
     """Return a copy of `model` in evaluation mode as a graph module; ConversionError where it cannot be traced."""
     if not isinstance(model, nn.Module):
         raise ConversionError([f"model: got {type(model).__name__}, expected a torch module"])
-    ours, ordinary = isinstance(getattr(model, "config", None), ModelConfig), SourceNetwork | fx.GraphModule
-    if ours and not isinstance(model, ordinary):
+    config = config_of(model)
+    if config is not None and not isinstance(model, SourceNetwork | fx.GraphModule):
         names = ", ".join(name for name, known in MODELS.items() if issubclass(known, SourceNetwork))
-        plain = getattr(model.config, "variant", None) == TWIN
+        plain = isinstance(config, HAS8Config) and not VARIANTS[config.variant].snn
         spikes = "which spikes already; take an ordinary network"
         why = f"which is no source network; take one of {names}" if plain else spikes
         raise ConversionError([f"model: got {type(model).__name__}, {why}"])
@@ -50,19 +56,19 @@ def trace(model: nn.Module) -> fx.GraphModule:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ConversionError([f"{name}: has NaN or infinite values, expected finite ones"])
     model = copy.deepcopy(model).eval()
-    given = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
+    left_out = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
     try:
-        graph = _Tracer().trace(model, given)
+        graph = _Tracer().trace(model, left_out)
     except UNTRACEABLE as error:
         raise _untraceable(model, error) from error
     for node in reversed(list(graph.nodes)):
         absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
-        if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and given):
+        if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and left_out):
             graph.erase_node(node)
     inputs = [str(node.target) for node in graph.nodes if node.op == "placeholder" and not node.args]
     if len(inputs) != 1:
-        came = ", ".join(inputs) or "none"
-        raise ConversionError([f"model: {type(model).__name__} takes as inputs {came}; expected the images alone"])
+        names = ", ".join(inputs) or "none"
+        raise ConversionError([f"model: {type(model).__name__} takes as inputs {names}; expected the images alone"])
     traced = fx.GraphModule(model, graph, type(model).__name__)
     traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
     return traced
@@ -94,7 +100,7 @@ def describe(graph: fx.GraphModule, node: fx.Node) -> str:
 
 
 def site_name(source: fx.GraphModule, node: fx.Node) -> str:
-    """Return the path of the activation that a node calls; behind a second call of it, its number, `act#2`."""
+    """Return the path of the activation that a node calls; from the second call of it on with its number, `act#2`."""
     if node.op != "call_module":
         return node.name
     calls = [other for other in source.graph.nodes if other.op == "call_module" and other.target == node.target]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -76,18 +77,14 @@ class RetinaNet(SourceNetwork):
     over levels from large to small, then rows, columns and anchors; `map_sizes` are height and width of each level in
     pixels. What the numbers of a box mean is up to whoever trains it.
 
-    Source: Lin et al., "Focal loss for dense object detection", ICCV 2017, section 4; here two hidden convolutions a
+    Source: Lin et al., "Focal loss for dense object detection", ICCV 2017, section 4; here two hidden convolutions per
     head instead of four, and no levels beyond the last stage.
     """
 
     config_class: ClassVar[type[ModelConfig]] = RetinaNetConfig
-    parts: ClassVar[dict[str, str]] = {
-        "stem": "classical",
-        "stages": "classical",
-        "pyramid": "classical",
-        "class_head": "classical",
-        "box_head": "classical",
-    }
+    parts: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("stem", "stages", "pyramid", "class_head", "box_head"), "classical"
+    )
 
     def __init__(self, config: RetinaNetConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(config)
@@ -102,7 +99,9 @@ class RetinaNet(SourceNetwork):
         self.box_head = Head(config, channels, BOX)
         self.draw_weights(generator)
 
-    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def forward(  # type: ignore[override]  # classes and boxes of every position, instead of the logits of the image
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
         values = self.stem(images)
         maps = []
         for stage in self.stages:
@@ -123,7 +122,7 @@ class RetinaNet(SourceNetwork):
 
 
 def _stage_sizes(config: RetinaNetConfig) -> list[tuple[int, int]]:
-    """Return height and width in pixels behind every stage."""
+    """Return height and width in pixels after every stage."""
     height, width = stem_size(config)
     sizes = []
     for stride in stage_strides(min(height, width), len(WIDTHS)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -11,13 +10,12 @@ from torch import Tensor, nn
 
 from sqnn.core import channels_last
 from sqnn.encoding import check_images
-from sqnn.models.base import ModelConfig
+from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.classical.config import SourceConfig
 from sqnn.models.initial import kaiming_normal, reset_parameters
-from sqnn.models.inputs import check_batch
 
 
-class SourceNetwork(nn.Module):
+class SourceNetwork(Network):
     """Ordinary network on images [batch, channels, height, width] in [0, 1], from which conversion starts.
 
     Every activation is a module of its own, and `forward` neither reads a shape nor branches on a value, so that
@@ -26,13 +24,17 @@ class SourceNetwork(nn.Module):
     """
 
     config_class: ClassVar[type[ModelConfig]] = SourceConfig
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 5e-4, "schedule": "one-cycle"}
-    )
+    training_defaults: ClassVar[Mapping[str, str | float]] = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "weight_decay": 5e-4,
+        "schedule": "one-cycle",
+    }
 
-    def __init__(self, config: SourceConfig) -> None:
-        super().__init__()
-        self.config = config
+    config: SourceConfig
+
+    def __init__(self, config: SourceConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__(config)
         # A tracer calls `forward` itself, and so leaves the checks out of its graph.
         self.register_forward_pre_hook(_admit, with_kwargs=True)
 
@@ -48,7 +50,7 @@ class SourceNetwork(nn.Module):
 class SourceClassifier(SourceNetwork):
     """Network whose `classifier` makes logits [batch, num_classes] of a vector of `features` for each image."""
 
-    parts: ClassVar[dict[str, str]] = {"features": "classical", "classifier": "classical"}
+    parts: ClassVar[Mapping[str, str]] = {"features": "classical", "classifier": "classical"}
     features: nn.Module
     classifier: nn.Module
 

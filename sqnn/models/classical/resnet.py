@@ -51,7 +51,7 @@ def fitting_stem(config: PoolingConfig, width: int) -> nn.Sequential:
 
 
 def stem_size(config: PoolingConfig) -> tuple[int, int]:
-    """Return height and width in pixels behind `fitting_stem`."""
+    """Return height and width in pixels after `fitting_stem`."""
     height, width = config.image_size
     if min(height, width) < LARGE_IMAGE:
         return height, width
@@ -64,7 +64,7 @@ def stage_strides(side: int, stages: int) -> list[int]:
 
 
 def residual_stages(config: SourceConfig, widths: Sequence[int], blocks: Sequence[int], side: int) -> list[nn.Module]:
-    """Build the stages behind a stem of the first width: so many blocks of each width, the first of them strided."""
+    """Build the stages after a stem of the first width: so many blocks of each width, the first of them strided."""
     stages: list[nn.Module] = []
     before = widths[0]
     for width, count, stride in zip(widths, blocks, stage_strides(side, len(widths)), strict=True):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -41,7 +40,7 @@ class PatchEmbedding(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention of several heads, softmax(q k^T / sqrt d) v with d channels a head, on [batch, tokens, width].
+    """Self-attention of several heads, softmax(q k^T / sqrt d) v with d channels per head, on [batch, tokens, width].
 
     The input, the values v and the result of the heads pass an activation each.
     """
@@ -99,10 +98,12 @@ class VisionTransformer(SourceClassifier):
     """
 
     config_class: ClassVar[type[ModelConfig]] = VisionTransformerConfig
-    parts: ClassVar[dict[str, str]] = {**SourceClassifier.parts, "embedding": "classical"}
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {**SourceClassifier.training_defaults, "optimizer": "adamw", "learning_rate": 1e-3}
-    )
+    parts: ClassVar[Mapping[str, str]] = {**SourceClassifier.parts, "embedding": "classical"}
+    training_defaults: ClassVar[Mapping[str, str | float]] = {
+        **SourceClassifier.training_defaults,
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+    }
 
     def __init__(self, config: VisionTransformerConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(config)

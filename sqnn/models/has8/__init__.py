@@ -1,4 +1,4 @@
-"""Layer-wise hybrid networks (HAS-8): every stage has an ordinary and a spiking branch, added."""
+"""Layer-wise networks (HAS-8): every stage has an ordinary and a spiking branch, added."""
 
 from sqnn.models.has8.config import TWINS, VARIANTS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.has8.network import HAS8, HAS8VGG, HAS8ResNet

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from sqnn.core import channels_last
-from sqnn.encoding import FixedRange, LearnedRange, check_images, make_decoder, make_range
+from sqnn.encoding import RANGES, FixedRange, LearnedRange, check_images, make_decoder
 from sqnn.layers import (
     AnalogConv,
     AnalogDense,
@@ -22,13 +22,11 @@ from sqnn.layers import (
     SpikingResidual,
     SpikingStack,
 )
-from sqnn.models.base import ModelConfig
-from sqnn.models.has8.config import TWINS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.base import ModelConfig, Network, check_batch
+from sqnn.models.has8.config import VARIANTS, HAS8Config, HAS8ResNetConfig, HAS8VGGConfig, Variant
 from sqnn.models.has8.plan import Layer, Stage, resnet, vgg
 from sqnn.models.has8.twins import matching_scale
 from sqnn.models.initial import reset_parameters
-from sqnn.models.inputs import check_batch
-from sqnn.neurons import LIF, make_neuron
 
 INNER_LOW, INNER_HIGH = -0.5, 3.5
 """Where a learned range of a stage's input begins: a leaky ReLU of normalised values, and decoded spikes, fill it."""
@@ -41,8 +39,8 @@ class GlobalAverage(nn.Module):
         return values.mean((-2, -1))
 
 
-class HAS8(nn.Module):
-    """Layer-wise hybrid network: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
+class HAS8(Network):
+    """Layer-wise network: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
 
     Every stage computes ann(x) + decode(spiking(encode(x))), both branches on the same input and of the same widths;
     then comes an average pool, and at last one linear classifier. `stages` holds the fusion blocks in their order,
@@ -54,21 +52,20 @@ class HAS8(nn.Module):
     """
 
     config_class: ClassVar[type[ModelConfig]] = HAS8Config
-    parts: ClassVar[dict[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
-    training_defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({"learning_rate": 0.005})
+    parts: ClassVar[Mapping[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
+    training_defaults: ClassVar[Mapping[str, str | float]] = {"learning_rate": 0.005}
+    config: HAS8Config
 
     def __init__(self, config: HAS8Config, generator: torch.Generator | None = None) -> None:
-        super().__init__()
-        self.config = config
-        plan = self._plan()
-        self.stages, self.after = self._build(plan, config.variant)
+        super().__init__(config)
+        plan = self._matched_plan()
+        self.stages, self.after = self._build(plan, VARIANTS[config.variant])
         self.classifier = nn.Linear(plan[-1].layers[-1].outputs, config.num_classes)
         reset_parameters(self, torch.Generator().manual_seed(0) if generator is None else generator)
 
-    @staticmethod
-    def plan(config: Any, scale: float = 1.0) -> list[Stage]:
-        """Return the stages for a configuration, all widths times `scale`."""
-        raise NotImplementedError
+    @abstractmethod
+    def plan(self, scale: float = 1.0) -> list[Stage]:
+        """Return the stages, all widths times `scale`."""
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_batch(images, self.config, self.classifier.weight.dtype, least=2 if self.training else 1)
@@ -79,26 +76,24 @@ class HAS8(nn.Module):
         logits: Tensor = self.classifier(values)
         return logits
 
-    def _plan(self) -> list[Stage]:
+    def _matched_plan(self) -> list[Stage]:
         """Return the stages, widened where the network is a twin of the hybrid."""
-        plan = self.plan(self.config)
-        if self.config.variant not in TWINS:
+        plan, variant = self.plan(), VARIANTS[self.config.variant]
+        if not variant.twin:
             return plan
-        scale = matching_scale(
-            self._count(plan, "hybrid"), lambda scale: self._count(self.plan(self.config, scale), self.config.variant)
-        )
-        return self.plan(self.config, scale)
+        hybrid = self._count(plan, VARIANTS["hybrid"])
+        return self.plan(matching_scale(hybrid, lambda scale: self._count(self.plan(scale), variant)))
 
-    def _count(self, plan: list[Stage], variant: str) -> int:
+    def _count(self, plan: list[Stage], variant: Variant) -> int:
         """Return the number of parameters that a plan would come to."""
         with torch.device("meta"):
             stages, _ = self._build(plan, variant)
             classifier = nn.Linear(plan[-1].layers[-1].outputs, self.config.num_classes)
         return sum(p.numel() for part in (stages, classifier) for p in part.parameters())
 
-    def _build(self, plan: list[Stage], variant: str) -> tuple[nn.ModuleList, nn.ModuleList]:
+    def _build(self, plan: list[Stage], variant: Variant) -> tuple[nn.ModuleList, nn.ModuleList]:
         """Return the fusion blocks of a plan and what follows each."""
-        if variant != "snn":
+        if not variant.one_train:
             blocks = [self._stage(stage, variant, first=number == 0) for number, stage in enumerate(plan)]
             return nn.ModuleList(blocks), nn.ModuleList(_pool(stage.after) for stage in plan)
         # One encoder and one decoder: spikes travel from stage to stage.
@@ -107,67 +102,48 @@ class HAS8(nn.Module):
         for stage in plan:
             layers += stage.layers
             after += [*(nn.Identity() for _ in stage.layers[1:]), _pool(stage.after)]
-        return nn.ModuleList([FusionBlock(None, self._spiking(layers, after, first=True))]), nn.ModuleList(
-            [nn.Identity()]
-        )
+        block = FusionBlock(None, self._spiking(layers, after, first=True))
+        return nn.ModuleList([block]), nn.ModuleList([nn.Identity()])
 
-    def _stage(self, stage: Stage, variant: str, first: bool) -> FusionBlock:
-        ann = None if variant == "no-ann" else nn.Sequential(*(_analog(layer) for layer in stage.layers))
-        if variant not in ("hybrid", "no-ann"):
+    def _stage(self, stage: Stage, variant: Variant, first: bool) -> FusionBlock:
+        ann = nn.Sequential(*(_analog(layer) for layer in stage.layers)) if variant.ann else None
+        if not variant.snn:
             return FusionBlock(ann, None)
         return FusionBlock(ann, self._spiking(stage.layers, [nn.Identity() for _ in stage.layers], first))
 
     def _spiking(self, layers: Sequence[Layer], after: list[nn.Module], first: bool) -> EncodeDecode:
-        name = self.config.encoding_range
-        if first:
-            values_range: nn.Module = FixedRange()  # images are in [0, 1]
-        else:
-            values_range = LearnedRange(INNER_LOW, INNER_HIGH) if name == "learned" else make_range(name)
+        kind = FixedRange if first else RANGES[self.config.encoding_range]  # images are in [0, 1]
+        values_range = LearnedRange(INNER_LOW, INNER_HIGH) if kind is LearnedRange else kind()
         encoder = self.config.make_encoder()
         block = SpikingStack([self._spiking_layer(layer) for layer in layers], after)
         return EncodeDecode(block, encoder, make_decoder(self.config.decoder, encoder), values_range)
 
     def _spiking_layer(self, layer: Layer) -> nn.Module:
         if layer.kind == "dense":
-            return SpikingDense(layer.inputs, layer.outputs, self._make_neuron)
+            return SpikingDense(layer.inputs, layer.outputs, self.config.make_neuron)
         if layer.kind == "residual":
-            return SpikingResidual(layer.inputs, layer.outputs, self._make_neuron, layer.stride)
-        return SpikingConv(layer.inputs, layer.outputs, self._make_neuron, layer.stride, layer.kernel)
-
-    def _make_neuron(self, channels: int) -> LIF:
-        c = self.config
-        leak = {"beta": c.beta, "learn_beta": c.learn_beta} if c.neuron == "lif" else {}
-        return make_neuron(
-            c.neuron,
-            **leak,
-            threshold=c.threshold,
-            reset=c.reset,
-            surrogate=c.surrogate,
-            detach_reset=c.detach_reset,
-            learn_threshold=c.learn_threshold,
-            channels=channels if c.learn_beta or c.learn_threshold else None,
-            initial_membrane=c.initial_membrane,
-        )
+            return SpikingResidual(layer.inputs, layer.outputs, self.config.make_neuron, layer.stride)
+        return SpikingConv(layer.inputs, layer.outputs, self.config.make_neuron, layer.stride, layer.kernel)
 
 
 class HAS8VGG(HAS8):
     """The VGG form: 1 + `depth` convolutions of growing width, dense layers `hidden`, a classifier."""
 
     config_class: ClassVar[type[ModelConfig]] = HAS8VGGConfig
+    config: HAS8VGGConfig
 
-    @staticmethod
-    def plan(config: Any, scale: float = 1.0) -> list[Stage]:
-        return vgg(config, scale)
+    def plan(self, scale: float = 1.0) -> list[Stage]:
+        return vgg(self.config, scale)
 
 
 class HAS8ResNet(HAS8):
     """The ResNet form: a stem, `depth` stages of `stage_blocks` residual blocks, a classifier."""
 
     config_class: ClassVar[type[ModelConfig]] = HAS8ResNetConfig
+    config: HAS8ResNetConfig
 
-    @staticmethod
-    def plan(config: Any, scale: float = 1.0) -> list[Stage]:
-        return resnet(config, scale)
+    def plan(self, scale: float = 1.0) -> list[Stage]:
+        return resnet(self.config, scale)
 
 
 def _analog(layer: Layer) -> nn.Module:

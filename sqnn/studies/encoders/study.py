@@ -51,7 +51,7 @@ class EncoderStudy(LayeredStudy):
     sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({"width": 4, "hidden": (64,)})
 
     variants: tuple[str, ...] = (*ENCODED, WITHOUT)
-    rescalings: tuple[str, ...] = RESCALINGS
+    rescalings: tuple[str, ...] = tuple(RESCALINGS)
     seeds: int = 3
     train_images: int | None = None
     epochs: int = 10
