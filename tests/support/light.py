@@ -1,0 +1,28 @@
+"""Run lines of Python with the packages' own tops left out, and list the heavy packages that they load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = (
+    "lightning torchmetrics pandas matplotlib sklearn pooch scipy rich PIL pennylane qiskit qiskit_aer dask snntorch "
+    "tensorboard"
+)
+SCRIPT = """
+import sys, types
+for name in ("sqnn", "noise_models"):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [sys.argv[1] + "/" + name]
+{line}
+print(*sorted(set(sys.argv[2].split()) & set(sys.modules)))
+"""
+
+
+def heavy_after(line: str) -> list[str]:
+    """Return the heavy packages that are loaded after `line`; of other rooms only the doors that it opens count."""
+    command = [sys.executable, "-c", SCRIPT.format(line=line), str(ROOT), HEAVY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return done.stdout.split()
