@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,9 +54,11 @@ def evaluate(
             require_circuit(network, name, value)
     images = open_data(path, data, data_dir)
     if (noise, engine, shots) != (None, None, None):
-        kept = getattr(network.circuit.engine, "shots", None)
-        spoiled = network.circuit.noise if noise is None else noise
-        network = network.with_noise(spoiled, engine, kept if shots is None else shots)
+        own_shots = getattr(network.circuit.engine, "shots", None)
+        own_noise = network.circuit.noise
+        network = network.with_noise(
+            own_noise if noise is None else noise, engine, own_shots if shots is None else shots
+        )
     score = measure(network, images, split, progress=progress)
     circuit = _circuit(getattr(network, "circuit", None))
     table(
@@ -72,11 +73,11 @@ def evaluate(
     )
     rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
     table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
-    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **asdict(score)})
+    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict()})
 
 
 def _circuit(layer: Any) -> str | None:
-    """Say who evaluates the circuit and under which noise; None where there is no circuit."""
+    """Return the engine and the noise of the circuit in words; None where there is no circuit."""
     if layer is None:
         return None
     shots = getattr(layer.engine, "shots", None)

@@ -6,9 +6,6 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 LINES = 20
 """About how many lines a sweep prints where there is no terminal."""
 
@@ -21,6 +18,9 @@ def sweep_progress(total: int, shown: bool) -> Iterator[Tick]:
     if not shown or not total:
         yield lambda name: None
     elif sys.stdout.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
         # A notebook is no terminal and gets lines: rich's bar there needs a package that may be missing.
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(highlight=False, force_jupyter=False), transient=True) as bar:
