@@ -75,6 +75,30 @@ def test_a_resumed_run_takes_its_callbacks_again(digits, tmp_path) -> None:
     assert lost.result["epochs"] == 3
 
 
+class PowerCut(pl.Callback):
+    """Fail as the third epoch begins."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 2:
+            raise RuntimeError("power cut")
+
+
+def test_a_callback_goes_on_with_what_it_had_seen(digits, tmp_path) -> None:
+    """The run stops after its third epoch; a callback that began anew in it would wait two epochs more."""
+    options = {**SHORT, "epochs": 6, "out": tmp_path / "whole"}
+
+    def patient() -> EarlyStopping:
+        return EarlyStopping("validation_loss", min_delta=1e9, patience=2)
+
+    whole = sqnn.fit(toy(digits), digits, callbacks=[patient()], **options)
+    assert whole.result["epochs"] == 3
+    folder = tmp_path / "cut"
+    with pytest.raises(RuntimeError, match="power cut"):
+        sqnn.fit(toy(digits), digits, callbacks=[patient(), PowerCut()], **{**options, "out": folder})
+    with pytest.warns(UserWarning, match="began with PowerCut"):
+        assert_same(sqnn.resume(folder, digits, callbacks=[patient()], progress=False), whole)
+
+
 def test_a_users_logger_and_plugin_leave_ours_in_place(digits, tmp_path, monkeypatch) -> None:
     written = []
     save = SafeCheckpointIO.save_checkpoint
