@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from noise_models.choices import unknown
+from noise_models import unknown
 from sqnn.data.errors import DataError
 
 AUGMENTATIONS: tuple[str, ...] = ("none", "shift", "shift-flip")

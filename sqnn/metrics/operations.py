@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, fx
 
-from noise_models.choices import Choices
+from noise_models import Choices
 from sqnn.conversion import (
     Decode,
     Role,

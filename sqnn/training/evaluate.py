@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from noise_models.choices import unknown
+from noise_models import unknown
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, require_image_data
 from sqnn.metrics import Evaluation, predict_logits, score_logits

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
-from noise_models.choices import Choices
+from noise_models import Choices
 
 if TYPE_CHECKING:
     from sqnn.training.settings import TrainingConfig

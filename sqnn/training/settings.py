@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Self
 
-from noise_models.choices import did_you_mean
+from noise_models import did_you_mean
 from sqnn.core import Config, ConfigError, option
 from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from noise_models.choices import Choices
+from noise_models import Choices
 from sqnn.conversion import digits, levels_of
 from sqnn.core import Config, ConfigError, option
 from sqnn.neurons import QCFS

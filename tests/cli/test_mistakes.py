@@ -49,7 +49,7 @@ MISTAKES = [
     (f"{T} --epochs -1", "epochs: got -1"),
     (f"{T} --epochs abc", "Invalid value for '--epochs'"),
     (f"{T} --learning-rate nan", "learning_rate: got nan"),
-    (f"{T} --learning-rate 0", "learning_rate: got 0.0, expected above 0"),
+    (f"{T} --learning-rate 0", "learning_rate: got 0.0, expected a number above 0"),
     (f"{T} --learning-rate 1e38", "learning_rate: got 1e+38"),
     (f"{T} --gradient-clip -1", "gradient_clip: got -1.0"),
     (f"{T} --weight-decay inf", "weight_decay: got inf"),

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from noise_models.choices import Choices
+from noise_models import Choices
 from sqnn.data import DATASETS, DataError, ImageData, Split, load_data
 from sqnn.data.sources.idx import FILES as IDX_FILES
 from sqnn.data.splitting import quotas, stratified_draw

@@ -1,4 +1,4 @@
-"""Run lines of Python with the packages' own tops left out, and list the heavy packages that they load."""
+"""Run a line of Python with the top of sqnn left out, and list the heavy packages that it loads."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ HEAVY = (
 )
 SCRIPT = """
 import sys, types
-for name in ("sqnn", "noise_models"):
-    package = sys.modules[name] = types.ModuleType(name)
-    package.__path__ = [sys.argv[1] + "/" + name]
+package = sys.modules["sqnn"] = types.ModuleType("sqnn")
+package.__path__ = [sys.argv[1] + "/sqnn"]
+sys.path.insert(0, sys.argv[1])
 {line}
 print(*sorted(set(sys.argv[2].split()) & set(sys.modules)))
 """
 
 
 def heavy_after(line: str) -> list[str]:
-    """Return the heavy packages that are loaded after `line`; of other rooms only the doors that it opens count."""
+    """Return the heavy packages that are loaded after `line`; of rooms only those count that it enters."""
     command = [sys.executable, "-c", SCRIPT.format(line=line), str(ROOT), HEAVY]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     return done.stdout.split()

@@ -1,6 +1,6 @@
 """Published data sets, one file per family: what they are, where their files are, how they are read."""
 
-from noise_models.choices import Choices
+from noise_models import Choices
 from sqnn.data.sources.base import Source
 from sqnn.data.sources.cifar import CIFAR10
 from sqnn.data.sources.digits import DIGITS
