@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from circuits import ENGINES
+from circuits import ENGINES, ReuploadLayer
 from sqnn.cli.output import check_json, table, write_json
 from sqnn.cli.source import open_data, open_model
 from sqnn.data import DATASETS
@@ -54,10 +54,9 @@ def evaluate(
             require_circuit(network, name, value)
     images = open_data(path, data, data_dir)
     if (noise, engine, shots) != (None, None, None):
-        own_shots = getattr(network.circuit.engine, "shots", None)
-        own_noise = network.circuit.noise
+        own: ReuploadLayer = network.circuit
         network = network.with_noise(
-            own_noise if noise is None else noise, engine, own_shots if shots is None else shots
+            own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
         )
     score = measure(network, images, split, progress=progress)
     circuit = _circuit(getattr(network, "circuit", None))
@@ -76,10 +75,10 @@ def evaluate(
     write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict()})
 
 
-def _circuit(layer: Any) -> str | None:
+def _circuit(layer: ReuploadLayer | None) -> str | None:
     """Return the engine and the noise of the circuit in words; None where there is no circuit."""
     if layer is None:
         return None
-    shots = getattr(layer.engine, "shots", None)
+    shots = layer.engine.shots
     noise = "without noise" if layer.noise is None else f"under {layer.noise}"
     return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"
