@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from circuits import ENGINES
+from circuits import ENGINES, ReuploadLayer
 from sqnn.cli.output import check_json, table, write_json
 from sqnn.cli.source import open_data, open_model
 from sqnn.data import DATASETS
@@ -55,9 +54,10 @@ def evaluate(
             require_circuit(network, name, value)
     images = open_data(path, data, data_dir)
     if (noise, engine, shots) != (None, None, None):
-        kept = getattr(network.circuit.engine, "shots", None)
-        spoiled = network.circuit.noise if noise is None else noise
-        network = network.with_noise(spoiled, engine, kept if shots is None else shots)
+        own: ReuploadLayer = network.circuit
+        network = network.with_noise(
+            own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
+        )
     score = measure(network, images, split, progress=progress)
     circuit = _circuit(getattr(network, "circuit", None))
     table(
@@ -72,13 +72,13 @@ def evaluate(
     )
     rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
     table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
-    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **asdict(score)})
+    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict()})
 
 
-def _circuit(layer: Any) -> str | None:
-    """Say who evaluates the circuit and under which noise; None where there is no circuit."""
+def _circuit(layer: ReuploadLayer | None) -> str | None:
+    """Return the engine and the noise of the circuit in words; None where there is no circuit."""
     if layer is None:
         return None
-    shots = getattr(layer.engine, "shots", None)
+    shots = layer.engine.shots
     noise = "without noise" if layer.noise is None else f"under {layer.noise}"
     return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"

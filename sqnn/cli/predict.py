@@ -20,7 +20,7 @@ def predict(
     images: Annotated[Path, typer.Argument(help="an image file, or an array (.npy) of images with values in [0, 1]")],
     json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
 ) -> None:
-    """Tell the class probabilities of an image file or of an array of images.
+    """Print the class probabilities of an image file or of an array of images.
 
     Examples:
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +28,7 @@ from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import Run, TrainingConfig, fit, resume
+from sqnn.training import TERMS, CheckpointError, Run, RunError, TrainingConfig, fit, resume
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
@@ -37,9 +41,15 @@ SOURCE_OPTIONS = [
     option("accelerator", str, "Lightning accelerator: auto, cpu, gpu, ... (default: auto)", PANEL),
     option("devices", int, "how many of them (default: 1)", PANEL),
 ]
+TERM_OPTIONS = [
+    option(name.replace("-", "_"), float, f"{field.metadata['help']} (default: 0)", "Training")
+    for name, term in TERMS.items()
+    for field in fields(term)
+    if field.name == "weight"
+]
 
 
-@with_options(SOURCE_OPTIONS, training_options(), model_options())
+@with_options(SOURCE_OPTIONS, training_options(), TERM_OPTIONS, model_options())
 def train(
     config: Annotated[Path | None, typer.Option(help="YAML file of options; flags override it")] = None,
     resume_from: Annotated[
@@ -74,13 +84,16 @@ def train(
     check_kinds(settings, SOURCE_OPTIONS)
     check_json(json)
     trainer: dict[str, Any] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
-    if resume_from is not None:
-        source: dict[str, Any] = {"data_dir": settings.pop("data_dir", None)}
-        if settings:
-            raise ConfigError(f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out")
-        run = resume(resume_from, **source, progress=progress, trainer=trainer)
-    else:
-        run = _fresh(settings, progress, trainer)
+    with _in_words_of_the_command():
+        if resume_from is not None:
+            data_dir = settings.pop("data_dir", None)
+            if settings:
+                raise ConfigError(
+                    f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out"
+                )
+            run = resume(resume_from, data_dir=data_dir, progress=progress, trainer=trainer)
+        else:
+            run = _fresh(settings, progress, trainer)
     report(run)
     write_json(json, {**run.result, "folder": str(run.folder)})
 
@@ -88,6 +101,7 @@ def train(
 def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) -> Run:
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
+    weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
     training, model_settings = split_training(
         {key: value for key, value in settings.items() if key not in ("data_dir", "validation")}
     )
@@ -98,10 +112,17 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) ->
     if begin_with is not None:
         _begin_with(model, model_file(Path(begin_with)))
     parameter_table(f"{name}", count(model))
-    stored: dict[str, Any] = {
-        key: str(Path(value).resolve()) if key == "data_dir" else value for key, value in source.items()
-    }
-    return fit(model, data, out=out, progress=progress, trainer=trainer, data_source=stored, **training)
+    return fit(model, data, out=out, progress=progress, trainer=trainer, **training, **weights)
+
+
+@contextlib.contextmanager
+def _in_words_of_the_command() -> Iterator[None]:
+    """Name the option where an error names the Python call that resumes a run."""
+    try:
+        yield
+    except (RunError, CheckpointError) as error:
+        call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
+        raise type(error)(re.sub(call, lambda m: f"sqnn train --resume {m[1] or 'FOLDER'}", str(error))) from error
 
 
 def _begin_with(model: nn.Module, file: Path) -> None:
@@ -117,7 +138,7 @@ def _begin_with(model: nn.Module, file: Path) -> None:
 
 
 def report(run: Run) -> None:
-    """Print what a run came to and where its files are."""
+    """Print the result of a run and where its files are."""
     rows = [
         ("best validation accuracy", f"{run.validation_accuracy:.2%}"),
         ("test accuracy", f"{run.test_accuracy:.2%}"),

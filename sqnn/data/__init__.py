@@ -1,27 +1,6 @@
 """Images to learn from: named data sets, fixed splits, batches that resume exactly, and files to predict."""
 
-from __future__ import annotations
+import lazy_loader
 
-from sqnn.data.augmentation import AUGMENTATIONS, augment
-from sqnn.data.batches import Batch
-from sqnn.data.errors import SEED_LIMIT, DataError
-from sqnn.data.files import read_images
-from sqnn.data.images import ImageData, Split
-from sqnn.data.load import load_data
-from sqnn.data.module import MAX_BATCH, ImageDataModule
-from sqnn.data.sources.catalogue import DATASETS
-
-__all__ = [
-    "AUGMENTATIONS",
-    "DATASETS",
-    "MAX_BATCH",
-    "SEED_LIMIT",
-    "Batch",
-    "DataError",
-    "ImageData",
-    "ImageDataModule",
-    "Split",
-    "augment",
-    "load_data",
-    "read_images",
-]
+# Lightning is loaded by the first training, Pillow by the first picture, not by the first data set.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

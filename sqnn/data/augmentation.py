@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from noise_models import unknown
 from sqnn.data.errors import DataError
 
 AUGMENTATIONS: tuple[str, ...] = ("none", "shift", "shift-flip")
@@ -53,7 +54,7 @@ def augment(images: Tensor, kind: str, generator: torch.Generator) -> Tensor:
 def known_augmentation(kind: str) -> str:
     """Return `kind` if it is one of AUGMENTATIONS; otherwise raise a `DataError`."""
     if kind not in AUGMENTATIONS:
-        raise DataError(f"augmentation: got {kind!r}, expected one of {', '.join(AUGMENTATIONS)}")
+        raise DataError(unknown("augmentation", kind, AUGMENTATIONS))
     return kind
 
 

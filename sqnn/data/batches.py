@@ -1,4 +1,4 @@
-"""Batches cut from memory by position, in an order that an epoch's number alone decides."""
+"""Batches by position in memory, in an order that depends on the seed and the number of the epoch alone."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqnn.data.augmentation import augment, batch_generator
 from sqnn.data.images import Split
 
 Batch = tuple[Tensor, Tensor]
+MAX_BATCH = 1_000_000
 
 
 def epoch_order(size: int, seed: int, epoch: int) -> Tensor:
@@ -88,7 +89,7 @@ class ResumableLoader(DataLoader[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # torch names its own private iterator class
         # A generator starts at its first `next`: Lightning may create it before it sets the epoch.
-        epoch = int(getattr(self.sampler, "epoch", 0))
+        epoch = self.sampler.epoch if isinstance(self.sampler, EpochBatches) else 0
         resume, self._resume = self._resume, None
         skip = resume["batches"] if resume is not None and resume["epoch"] == epoch else 0
         for at, (images, labels) in enumerate(super().__iter__()):

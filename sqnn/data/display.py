@@ -1,4 +1,4 @@
-"""How an image set shows itself in a notebook."""
+"""Pictures and tables of an image set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def class_grid(images: Tensor, labels: Tensor, classes: Sequence[str], max_level: int, n: int) -> Figure:
     """Draw the first `n` of `images` [N, C, H, W] of each class, one row per class with its name."""
-    from circuits.plotting import Picture  # heavy, and needed by nobody who only trains
+    from circuits.plotting import Picture
 
     figure = Picture(figsize=(0.8 * n + 1.2, 0.8 * len(classes)), layout="constrained")
     axes = figure.subplots(len(classes), n, squeeze=False)

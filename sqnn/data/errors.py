@@ -1,24 +1,26 @@
-"""The one exception of the data layer, and the checks that raise it."""
+"""The exception of the data layer, and the checks that raise it."""
 
 from __future__ import annotations
 
+from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 
-SEED_LIMIT = 2**32  # torch's CPU generator (a 32-bit Mersenne twister) keeps only this much of a seed
-
-REASON_LENGTH = 160  # characters of a library's own message that are worth passing on
+SEED_LIMIT = 2**32
+"""Seeds are below this: torch's CPU generator, a 32-bit Mersenne twister, keeps no more of a seed."""
+REASON_LENGTH = 160
+"""Characters of a library's own message that are worth passing on."""
 
 
 class DataError(ValueError):
-    """A mistake in what the user asked for or supplied, told in one line."""
+    """A mistake in what the user asked for or supplied: one line."""
 
 
 def whole_number(name: str, value: object, least: int, most: int) -> int:
-    """Return `value` if it is an int in [least, most]; otherwise raise a `DataError` naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    """Return `value` if it is a whole number in [least, most]; otherwise raise a DataError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
         raise DataError(f"{name}: got {value!r}, expected a whole number from {least:,} to {most:,}")
-    return value
+    return int(value)
 
 
 def seed_number(name: str, value: object) -> int:

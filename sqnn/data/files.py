@@ -1,4 +1,4 @@
-"""Reading the user's own images, to predict on."""
+"""A user's own images, to predict on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from sqnn.data.errors import DataError, reason, user_path
 MODES = MappingProxyType({1: "L", 3: "RGB"})
 """Pillow's name of a picture with so many channels."""
 BYTE_LEVEL = 255
-WORD_LEVEL = 65535  # full intensity of a 16-bit picture
+WORD_LEVEL = 65535
+"""Full intensity of a 16-bit picture."""
 # What Pillow's decoders raise on damaged files.
 UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 
@@ -31,14 +32,9 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
     made grey or RGB, and resized. An array (`.npy`) must fit already: [H, W] or [N, H, W] for one channel,
     [C, H, W] or [N, C, H, W]; uint8 levels are divided by 255, floats must lie in [0, 1].
 
-    Args:
-        path: the file.
-        in_channels: 1 for grey, 3 for red, green, blue.
-        image_size: (height, width) in pixels.
-
-    Raises:
-        DataError: the file is missing, unreadable, of another shape or range, or an array of Python objects
-            (which is never loaded).
+    `in_channels` is 1 for grey, 3 for red, green, blue; `image_size` is (height, width) in pixels. Raises DataError
+    where the file is missing, unreadable, of another shape or range, or an array of Python objects, which is never
+    loaded.
     """
     file = user_path("path", path)
     if in_channels not in MODES:
@@ -100,8 +96,7 @@ def _four_dimensional(array: NDArray[Any], file: Path, channels: int, size: tupl
     if channels == 1 and array.ndim in (2, 3) and array.shape[-2:] == tuple(size) and array.size:
         return array.reshape(-1, *expected)
     grey = f"{tuple(size)}, (N, {size[0]}, {size[1]}), " if channels == 1 else ""
-    wanted = f"{grey}{expected} or (N, {str(expected)[1:]}"
-    raise DataError(f"{file}: array of shape {array.shape}, expected {wanted}")
+    raise DataError(f"{file}: array of shape {array.shape}, expected {grey}{expected} or (N, {str(expected)[1:]}")
 
 
 def _unit_levels(array: NDArray[Any], file: Path) -> NDArray[np.float32]:

@@ -1,9 +1,10 @@
-"""A labelled image set held in memory, and the three parts that an experiment uses."""
+"""Labelled images in memory, and the three parts that an experiment uses."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,15 +21,11 @@ Positions = Tensor | list[int] | slice
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images as they were stored, with their labels.
+    """Images as stored, with their labels.
 
-    Attributes:
-        images: levels, uint8 [N, C, H, W].
-        labels: class numbers, int64 [N].
-        max_level: the level that means full intensity (255; 16 for scikit-learn's digits).
-
-    Raises:
-        DataError: a tensor has another type or shape, the two differ in length, or a level is too high.
+    `images` are levels, uint8 [N, C, H, W]; `labels` class numbers, int64 [N]; `max_level` is the level of full
+    intensity: 255, or 16 for scikit-learn's digits. Raises DataError where a tensor has another type or shape, the two
+    differ in length, or a level is too high.
     """
 
     images: Tensor
@@ -70,8 +67,10 @@ class Split:
 class ImageData:
     """A named image set in its three parts: to learn from, to choose by, to report on.
 
-    Raises:
-        DataError: the parts differ in image shape or level, or a label has no class.
+    `source` is the name and the options with which `load_data` gives these very images, None where it cannot: of
+    images of your own, of a subset, of a copy in which a part was replaced.
+
+    Raises DataError where a part is no Split, the parts differ in image shape or level, or a label has no class.
     """
 
     name: str
@@ -79,8 +78,15 @@ class ImageData:
     validation: Split
     test: Split
     classes: tuple[str, ...]
+    # Not an argument, so that dataclasses.replace never carries it over to other images.
+    source: Mapping[str, str | int] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        for part, split in self.splits.items():
+            if not isinstance(split, Split):
+                raise DataError(f"{part}: got {type(split).__name__}, expected a Split(images, labels)")
+        if not all(isinstance(name, str) for name in self.classes):
+            raise DataError(f"classes: got {self.classes!r}, expected the name of each class, as text")
         if not len(self.train):
             raise DataError("train: got no image, expected at least one")
         for part, split in self.splits.items():
@@ -121,7 +127,7 @@ class ImageData:
         return len(self.classes)
 
     def subset(self, train: int | None = None, validation: int | None = None, test: int | None = None) -> ImageData:
-        """Keep only the first so many images of each part (all where None): a fixed set to explore with."""
+        """Return the first so many images of each part (all where None), without `source`: a set to explore with."""
         return replace(
             self,
             train=_first("train", self.train, train),
@@ -159,3 +165,21 @@ def _first(part: str, split: Split, count: int | None) -> Split:
     if count is None:
         return split
     return split.take(slice(whole_number(part, count, 1 if part == "train" else 0, len(split))))
+
+
+def with_source(data: ImageData, source: Mapping[str, str | int]) -> ImageData:
+    """Mark images that `load_data(**source)` gives, and return them."""
+    object.__setattr__(data, "source", dict(source))
+    return data
+
+
+def require_image_data(data: object) -> ImageData:
+    """Return `data` if it is an ImageData; DataError says how to make one."""
+    if isinstance(data, ImageData):
+        return data
+    if isinstance(data, str):
+        raise DataError(f"data: got {data!r}, expected an ImageData; load_data({data!r}) gives one")
+    raise DataError(
+        f"data: got {type(data).__name__}, expected an ImageData: load_data(name), or "
+        "ImageData(name, train, validation, test, classes) of three Split(images, labels)"
+    )

@@ -5,11 +5,9 @@ from __future__ import annotations
 import lightning.pytorch as pl
 
 from sqnn.data.augmentation import known_augmentation
-from sqnn.data.batches import ResumableLoader, batch_loader
+from sqnn.data.batches import MAX_BATCH, ResumableLoader, batch_loader
 from sqnn.data.errors import DataError, seed_number, whole_number
-from sqnn.data.images import ImageData
-
-MAX_BATCH = 1_000_000
+from sqnn.data.images import ImageData, require_image_data
 
 
 class ImageDataModule(pl.LightningDataModule):
@@ -19,12 +17,11 @@ class ImageDataModule(pl.LightningDataModule):
 
     The order of training epoch `e` depends on `(seed, e)` alone: it uses no global generator, and a run
     resumed from a checkpoint, at an epoch's end or within it, sees what it would have seen uninterrupted.
-    Every training image comes exactly once an epoch; a last batch of one image joins the one before it.
+    Every training image comes exactly once per epoch; a last batch of one image joins the one before it.
     `augmentation` shifts and mirrors them (see `augment`), by `(seed, e, batch)` alone.
-    Validation, test and prediction (over the test part) go through their images in order, as they are.
+    Validation, test and prediction (over the test part) go through their images in order, unchanged.
 
-    Raises:
-        DataError: `data` is no `ImageData`, a number is out of range, or the augmentation is unknown.
+    Raises DataError where `data` is no `ImageData`, a number is out of range, or the augmentation is unknown.
     """
 
     def __init__(
@@ -36,9 +33,7 @@ class ImageDataModule(pl.LightningDataModule):
         augmentation: str = "none",
     ) -> None:
         super().__init__()
-        if not isinstance(data, ImageData):
-            raise DataError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
-        self.data = data
+        self.data = require_image_data(data)
         self.batch_size = whole_number("batch_size", batch_size, 1, MAX_BATCH)
         self.eval_batch_size = whole_number("eval_batch_size", eval_batch_size, 1, MAX_BATCH)
         self.seed = seed_number("seed", seed)

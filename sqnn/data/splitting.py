@@ -1,4 +1,4 @@
-"""Drawing a fixed, stratified part out of a labelled set."""
+"""Fixed, stratified parts of a labelled set."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ def quotas(sizes: list[int], count: int) -> list[int]:
 def stratified_draw(labels: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw `count` positions out of `labels` [N], keeping the classes' proportions.
 
-    Returns:
-        The drawn positions and the remaining ones, each in increasing order.
+    Returns the drawn positions and the remaining ones, each in increasing order.
     """
     members = [torch.nonzero(labels == label).flatten() for label in range(int(labels.max()) + 1)]
     shares = quotas([len(member) for member in members], count)

@@ -1,16 +1,6 @@
-"""What a network costs and what it is worth."""
+"""What a network costs and what it is worth: parameters, accuracy, spikes, operations, energy."""
 
-from sqnn.metrics.operations import ENERGY_MODELS, OPERATIONS, OperationCount, count_operations
-from sqnn.metrics.parameters import ParameterCount, count
-from sqnn.metrics.score import Score, score
+import lazy_loader
 
-__all__ = [
-    "ENERGY_MODELS",
-    "OPERATIONS",
-    "OperationCount",
-    "ParameterCount",
-    "Score",
-    "count",
-    "count_operations",
-    "score",
-]
+# pandas, scipy and matplotlib are loaded by the first table, interval or picture, not by the first count.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,18 +1,16 @@
-"""How many operations a spiking network takes beside its source, and what they cost."""
+"""Operations per image of a spiking network and of its source, and their energy."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor, fx
 
+from noise_models import Choices
 from sqnn.conversion import (
     Decode,
     Role,
@@ -25,8 +23,11 @@ from sqnn.conversion import (
     role_of,
     windows_summed,
 )
-from sqnn.core import require, require_one_of
+from sqnn.core import ConfigError, require, require_one_of
 from sqnn.data import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OPERATIONS: tuple[str, ...] = ("multiply_accumulates", "accumulates", "shifts", "comparisons")
 
@@ -42,12 +43,13 @@ class EnergyModel:
     source: str
 
 
-ENERGY_MODELS: Mapping[str, EnergyModel] = MappingProxyType(
+ENERGY_MODELS: Choices[EnergyModel] = Choices(
+    "model",
     {
         "mac-ac": EnergyModel(4.6, 0.9, 0.0, 0.0, "Horowitz, ISSCC 2014: 32-bit floating point, 45 nm"),
         "int32": EnergyModel(3.1 + 0.1, 0.1, 0.13, 0.08, "Datta et al., Table 6: 32-bit integers, 45 nm"),
         "int8": EnergyModel(0.2 + 0.03, 0.03, 0.024, 0.03, "Datta et al., Table 6: 8-bit integers, 45 nm"),
-    }
+    },
 )
 
 
@@ -66,7 +68,7 @@ class LayerOperations:
     comparisons: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class OperationCount:
     """Mean operations per image of a network, by layer; `spikes` is the mean number of spikes per neuron and image."""
 
@@ -76,35 +78,58 @@ class OperationCount:
     def total(self, operation: str) -> float:
         """Return the number of one kind of operation per image."""
         require_one_of("operation", operation, OPERATIONS)
-        return math.fsum(getattr(layer, operation) for layer in self.layers)
+        return math.fsum(asdict(layer)[operation] for layer in self.layers)
 
     def energy(self, model: str = "mac-ac") -> float:
         """Return the energy of the operations in pJ per image; ConfigError lists the models."""
-        require_one_of("model", model, ENERGY_MODELS)
-        return math.fsum(self.total(name) * getattr(ENERGY_MODELS[model], name) for name in OPERATIONS)
+        costs = asdict(ENERGY_MODELS.pick(model, error=ConfigError))
+        return math.fsum(self.total(name) * costs[name] for name in OPERATIONS)
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a layer."""
+        """One row per layer."""
+        import pandas as pd
+
         return pd.DataFrame([asdict(layer) for layer in self.layers])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float]:
         """Return the sums and the energies as plain values."""
         energies = {f"energy_{name}": self.energy(name) for name in ENERGY_MODELS}
         return {**{name: self.total(name) for name in OPERATIONS}, **energies, "spikes": self.spikes}
 
     def __str__(self) -> str:
         counted = ", ".join(f"{self.total(name):,.0f} {name.replace('_', '-')}" for name in OPERATIONS)
-        return f"an image: {counted}, {self.energy() / 1e3:,.1f} nJ (mac-ac), {self.spikes:.3f} spikes per neuron"
+        return f"per image: {counted}, {self.energy() / 1e3:,.1f} nJ (mac-ac), {self.spikes:.3f} spikes per neuron"
+
+    def __repr__(self) -> str:
+        return f"OperationCount({self})"
 
     def _repr_html_(self) -> str:
         return f"<p>{self}</p>{self.frame.to_html(index=False)}"
 
 
+class OperationCounts(NamedTuple):
+    """The operations of a source network and of the spiking one that it became."""
+
+    source: OperationCount
+    spiking: OperationCount
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Operations per image, energies in pJ per image and spikes per neuron, one column per network."""
+        import pandas as pd
+
+        return pd.DataFrame({name: count.to_dict() for name, count in self._asdict().items()})
+
+    def __repr__(self) -> str:
+        return f"OperationCounts(source {self.source}; spiking {self.spiking})"
+
+    def _repr_html_(self) -> str:
+        return self.frame.to_html(float_format="{:,.3f}".format)
+
+
 @torch.no_grad()
-def count_operations(
-    spiking: SpikingNetwork, data: Tensor | Split, *, batch_size: int = 64
-) -> tuple[OperationCount, OperationCount]:
+def count_operations(spiking: SpikingNetwork, data: Tensor | Split, *, batch_size: int = 64) -> OperationCounts:
     """Count the operations per image of the source network and of the spiking one, in this order.
 
     `data` are images [batch, ...] or a part of a data set.
@@ -129,10 +154,10 @@ def count_operations(
         part = spiking.fitted(part.to(parameter.device))
         spent.add(part)
         ordinary.add(part)
-    return ordinary.count(len(images)), spent.count(len(images))
+    return OperationCounts(ordinary.count(len(images)), spent.count(len(images)))
 
 
-def _is_size(value: Any) -> bool:
+def _is_size(value: object) -> bool:
     return isinstance(value, int | torch.Size)
 
 
@@ -163,38 +188,38 @@ class _Counter(fx.Interpreter):
         return OperationCount(layers, self.fired / (self.cells * images) if self.cells else 0.0)
 
     def run_node(self, n: fx.Node) -> Any:
-        given = super().run_node(n)
+        output = super().run_node(n)
         if n.op in ("placeholder", "get_attr", "output"):
-            return given
+            return output
         module = module_of(self.graph_module, n)
-        came = [self.spikes[source] for source in n.all_input_nodes if source in self.spikes]
+        arriving = [self.spikes[source] for source in n.all_input_nodes if source in self.spikes]
         if isinstance(module, SpikingNeuron):
-            self._neuron(n, module, given)
-            return given
+            self._neuron(n, module, output)
+            return output
         if isinstance(module, Decode):
-            self._sum(n, module, given)
-            return given
+            self._sum(n, module, output)
+            return output
         role = role_of(self.graph_module, n)
         if role is Role.WEIGHTS:
-            self._linear(n, module, came)
-        elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and came:
+            self._linear(n, module, arriving)
+        elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and arriving:
             # Sizes are no spikes, but belong to the call; a neuron's spikes beside values do not come here.
             if all(source in self.spikes or _is_size(self.env[source]) for source in n.all_input_nodes):
                 self.spikes[n] = self._routed(n, module, role)
         elif role is Role.ISLAND and call_name(n) in ("matmul", "bmm"):
             inner = self.env[n.all_input_nodes[0]].shape[-1]
-            self._tell(n.name, multiply_accumulates=given.numel() * inner)
+            self._add(n.name, multiply_accumulates=output.numel() * inner)
         elif call_name(n) == "scaled_dot_product_attention":
             queries, keys = (self.env[source] for source in n.all_input_nodes[:2])
-            products = queries.numel() * keys.shape[-2] + given.numel() * keys.shape[-2]
-            self._tell(n.name, multiply_accumulates=products)
-        return given
+            products = queries.numel() * keys.shape[-2] + output.numel() * keys.shape[-2]
+            self._add(n.name, multiply_accumulates=products)
+        return output
 
-    def _sum(self, node: fx.Node, layer: Decode, given: Tensor) -> None:
+    def _sum(self, node: fx.Node, layer: Decode, output: Tensor) -> None:
         T = layer.timesteps
         currents = node.all_input_nodes[0] not in self.spikes
-        shifted = given.numel() * T if currents and self.network.how.code.name == "planes" else 0
-        self._tell(node.name, accumulates=given.numel() * (T - 1), shifts=shifted)
+        shifted = output.numel() * T if currents and self.network.how.code.name == "planes" else 0
+        self._add(node.name, accumulates=output.numel() * (T - 1), shifts=shifted)
 
     def _neuron(self, node: fx.Node, neuron: SpikingNeuron, train: Tensor) -> None:
         T = neuron.code.timesteps
@@ -205,19 +230,19 @@ class _Counter(fx.Interpreter):
         # A postponed neuron takes a whole current at once; one that fires as it integrates a share at every step.
         steps = 1 if neuron.postponed and not neuron.takes_train else T
         shifted = cells * T if neuron.takes_train and neuron.code.name == "planes" else 0.0
-        self._tell(
+        self._add(
             self.network.sites[node.name], accumulates=cells * steps + ones, comparisons=cells * T, shifts=shifted
         )
         self.fired += ones
         self.cells += train[0].numel()
 
-    def _linear(self, node: fx.Node, layer: Any, came: list[Tensor]) -> None:
-        arriving: Tensor = self.env[node.all_input_nodes[0]]
-        fan = self._fan_out(node, layer, arriving)
-        if came:
-            self._tell(node.name, accumulates=float((came[0] * fan).sum()))
+    def _linear(self, node: fx.Node, layer: Any, spikes: list[Tensor]) -> None:
+        values: Tensor = self.env[node.all_input_nodes[0]]
+        fan = self._fan_out(node, layer, values)
+        if spikes:
+            self._add(node.name, accumulates=float((spikes[0] * fan).sum()))
         else:
-            self._tell(node.name, multiply_accumulates=float(fan.sum()) * len(arriving))
+            self._add(node.name, multiply_accumulates=float(fan.sum()) * len(values))
 
     def _fan_out(self, node: fx.Node, layer: Any, arriving: Tensor) -> Tensor:
         """Return, for every place of one image, how many outputs read it: [1, ...]."""
@@ -234,8 +259,10 @@ class _Counter(fx.Interpreter):
 
     def _routed(self, node: fx.Node, module: Any, role: Role) -> Tensor:
         """Return how many spikes a routing node hands on to each place: it sums where it averages or subtracts."""
-        given: Any = fx.map_arg((node.args, node.kwargs), lambda n: self.spikes[n] if n in self.spikes else self.env[n])
-        args, kwargs = given
+        inputs: Any = fx.map_arg(
+            (node.args, node.kwargs), lambda n: self.spikes[n] if n in self.spikes else self.env[n]
+        )
+        args, kwargs = inputs
         name = call_name(node) if module is None else type(module).__name__.lower()
         if role is Role.JOIN and "cat" not in name:
             added: Tensor = sum(self.spikes[source] for source in node.all_input_nodes)  # type: ignore[assignment]
@@ -251,7 +278,7 @@ class _Counter(fx.Interpreter):
         )
         return routed
 
-    def _tell(self, name: str, **counts: float) -> None:
+    def _add(self, name: str, **counts: float) -> None:
         totals = self.totals.setdefault(name, {})
         for kind, number in counts.items():
             totals[kind] = totals.get(kind, 0.0) + number

@@ -1,4 +1,4 @@
-"""What a network is made of, by part."""
+"""Trainable parameters of a network, by part."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ class ParameterCount:
         """All trainable parameters that can change the output."""
         return self.spiking + self.quantum_effective + self.classical
 
+    def __str__(self) -> str:
+        dead = f" (of which {self.quantum_effective:,} can change the output)" if self.effective < self.total else ""
+        return f"{self.total:,}: {self.spiking:,} spiking, {self.quantum:,} quantum{dead}, {self.classical:,} classical"
+
     def to_dict(self) -> dict[str, int]:
         """Return the counts, sums included, as a mapping."""
         return {**asdict(self), "total": self.total, "effective": self.effective}
@@ -58,7 +62,10 @@ def count(model: nn.Module) -> ParameterCount:
     for name, parameter in _learned(model):
         declared = [parts[component] for component in name.split(".") if component in parts]
         if not declared:
-            raise ValueError(f"model: {type(model).__name__} declares no part for its parameter {name}")
+            raise ValueError(
+                f"model: {type(model).__name__} declares no part for its parameter {name}; "
+                f'say in the class: parts = {{"{name.split(".")[0]}": "classical"}}, or "spiking" or "quantum"'
+            )
         numbers[declared[0]] += parameter.numel()
     dead = sum(
         layer.circuit.n_weights - layer.n_effective_weights

@@ -12,31 +12,30 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from sqnn.core import whole_file
+from sqnn.training.errors import CheckpointError
 
 KEYS = frozenset({"state_dict", "epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers"})
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be read: one line saying which and why."""
-
-
 class SafeCheckpointIO(TorchCheckpointIO):
     """Lightning's checkpoint files, written beside their place and moved there, and read as plain data only."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write `checkpoint`; a process killed meanwhile leaves the previous file in place."""
         try:
             with whole_file(Path(path)) as partial:
                 torch.save(checkpoint, partial)
         except (OSError, RuntimeError) as error:
-            # torch tells of a full disk by a RuntimeError of its archive writer.
-            reason = getattr(error, "strerror", None) or "is the disk full?"
+            # On a full disk torch raises a RuntimeError of its archive writer.
+            reason = (error.strerror if isinstance(error, OSError) else None) or "is the disk full?"
             raise CheckpointError(
-                f"checkpoint: cannot write {path} ({reason}); make room, then go on with --resume"
+                f"checkpoint: cannot write {path} ({reason}); make room, then go on with sqnn.resume(folder)"
             ) from error
 
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
         """Read a checkpoint as tensors and plain values; CheckpointError on anything else."""
         try:
             _check_sums(path)
@@ -60,8 +59,8 @@ class EpochCheckpoint(ModelCheckpoint):
         """Take over the best score so far; its file is looked for in this folder, not in the one of old."""
         here = Path(str(self.dirpath))
         moved = {name: self._moved(here, state_dict[name]) for name in PATHS}
-        kept = {self._moved(here, path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict({**state_dict, **moved, "best_k_models": kept, "dirpath": self.dirpath})
+        scores = {self._moved(here, path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **moved, "best_k_models": scores, "dirpath": self.dirpath})
 
     @property
     def best_score(self) -> float:
@@ -73,7 +72,7 @@ class EpochCheckpoint(ModelCheckpoint):
         return str(here / Path(path).name) if path else path
 
 
-def _check_sums(path: Any) -> None:
+def _check_sums(path: str | Path) -> None:
     """Raise ValueError where a part of the file has changed since it was written; torch itself does not look."""
     with zipfile.ZipFile(path) as file:
         damaged = file.testzip()

@@ -1,34 +1,27 @@
-"""Measure a network on a split; ask it for class probabilities."""
+"""Measurements of a network on a split, and class probabilities for images."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from sqnn.data import ImageData, ImageDataModule
-from sqnn.training.module import EVALUATION_SEED, Classifier
-from sqnn.training.quiet import quiet
-from sqnn.training.settings import TrainingConfig
-from sqnn.training.trainer import make_trainer
+from noise_models import unknown
+from sqnn.core import ConfigError
+from sqnn.data import ImageData, require_image_data
+from sqnn.metrics import Evaluation, predict_logits, score_logits
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+    from sqnn.models import ModelConfig
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
-PREDICT_BATCH = 512
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Accuracy (a fraction), mean cross-entropy (nats) and confusion counts (true class in rows) on one split."""
-
-    split: str
-    images: int
-    accuracy: float
-    loss: float
-    confusion: list[list[int]]
+PLACE: tuple[str, ...] = ("accelerator", "devices", "num_nodes", "strategy", "precision")
+"""Options of Lightning's trainer that say where and how precisely a network is evaluated."""
 
 
 def evaluate(
@@ -37,34 +30,76 @@ def evaluate(
     split: str = "test",
     *,
     progress: bool = True,
-    trainer: dict[str, Any] | None = None,
+    trainer: Mapping[str, object] | None = None,
 ) -> Evaluation:
     """Measure `model` on one split of `data`, without changing it.
 
+    `trainer` says where, in the words of `lightning.Trainer` (accelerator, devices, precision); by default on the
+    accelerator, if there is one. `progress` shows a bar in a terminal.
+
     Raises ValueError when the split is unknown or empty, or when the data do not fit the network's input.
     """
-    if split not in SPLITS:
-        raise ValueError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
-    images = data.splits[split]
-    if not len(images):
-        raise ValueError(f"split: {split} of {data.name} holds no images")
     check_fit(model, data)
-    module = Classifier(model, TrainingConfig(), data.num_classes)
-    with quiet(), evaluating(model):
-        loop = make_trainer(trainer, progress, logger=False, enable_checkpointing=False)
-        (scores,) = loop.test(module, ImageDataModule(data).loader(split), verbose=False)
-    return Evaluation(
-        split, len(images), scores["test_accuracy"], scores["test_loss"], module.confusion.compute().int().tolist()
-    )
+    if split not in SPLITS:
+        raise ValueError(unknown("split", split, SPLITS))
+    if not len(data.splits[split]):
+        raise ValueError(f"split: {split} of {data.name} holds no images")
+    return measure(model, data, split, _place_of(trainer) if trainer else None, progress)
+
+
+def _place_of(options: Mapping[str, object]) -> pl.Trainer:
+    from sqnn.training.quiet import quiet
+    from sqnn.training.trainer import make_trainer
+
+    for name, value in options.items():
+        if name not in PLACE:
+            raise ConfigError(f"trainer: got {name}={value!r}, expected only {', '.join(PLACE)} in evaluation")
+    with quiet():
+        return make_trainer(options, progress=False, logger=False, enable_checkpointing=False)
+
+
+def measure(
+    model: nn.Module, data: ImageData, split: str, loop: pl.Trainer | None = None, progress: bool = False
+) -> Evaluation:
+    """Measure on the device and in the precision of a Lightning trainer, by default on the accelerator, if any."""
+    images = data.splits[split]
+    if loop is not None:
+        device, precision = loop.strategy.root_device, loop.precision_plugin.forward_context()
+    else:
+        device = torch.device("cpu")
+        if torch.accelerator.is_available():
+            device = torch.accelerator.current_accelerator() or device
+        precision = contextlib.nullcontext()
+    with precision:
+        logits = predict_logits(model, images, device=device, progress=progress)
+    return score_logits(logits, images.labels, split, data.classes)
 
 
 def check_fit(model: nn.Module, data: ImageData) -> None:
-    """Raise ValueError naming the first of the data's sizes that is not the network's."""
-    config: Any = model.config
+    """Raise ValueError where `model` is no network, `data` no images, or naming the first size in which they differ."""
+    require_image_data(data)
+    config = require_network(model)
+    sizes = {"in_channels": data.in_channels, "image_size": data.image_size, "num_classes": data.num_classes}
     for field in config.data_fields:
-        theirs, ours = getattr(data, field), getattr(config, field)
-        if theirs != ours:
-            raise ValueError(f"data: {data.name} has {field} {theirs}, but the network was built for {ours}")
+        built_for = vars(config)[field]
+        if sizes[field] != built_for:
+            raise ValueError(f"data: {data.name} has {field} {sizes[field]}, but the network was built for {built_for}")
+
+
+def require_network(model: nn.Module) -> ModelConfig:
+    """Return the configuration of a network; ConfigError where `model` is none, or has no configuration."""
+    from sqnn.models import ModelConfig
+
+    if not isinstance(model, nn.Module):
+        hint = f"create_model({model!r}, data) gives one" if isinstance(model, str) else "such as create_model gives"
+        raise ConfigError(f"model: got {type(model).__name__}, expected a network; {hint}")
+    config = getattr(model, "config", None)
+    if not isinstance(config, ModelConfig):
+        raise ConfigError(
+            f"model: got {type(model).__name__}, which has no `config`, expected a network of create_model: its "
+            "configuration (a ModelConfig) says which images it takes"
+        )
+    return config
 
 
 @torch.no_grad()
@@ -75,22 +110,4 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
-    images = images.to(next(model.parameters()).dtype)
-    generator = torch.Generator().manual_seed(EVALUATION_SEED)
-    with evaluating(model) as device:
-        parts = [model(part.to(device), generator).softmax(-1) for part in images.split(PREDICT_BATCH)]
-    return torch.cat(parts).to(images.device)
-
-
-@contextlib.contextmanager
-def evaluating(model: nn.Module) -> Iterator[torch.device]:
-    """Within the block, `model` is in evaluation mode; behind it, every part has its mode and its device again."""
-    modes = {part: part.training for part in model.modules()}
-    device = next(model.parameters()).device
-    model.eval()
-    try:
-        yield device
-    finally:
-        model.to(device)
-        for part, mode in modes.items():
-            part.training = mode
+    return predict_logits(model, images).softmax(-1)

@@ -1,9 +1,12 @@
-"""Train a network, or go on where a killed run stopped."""
+"""Training of a network, and the continuation of a run that was killed."""
 
 from __future__ import annotations
 
 import json
 import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +15,22 @@ import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
-from sqnn.core import ConfigError, write_text
+from sqnn.core import ConfigError, require, write_text
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import build, init_weights, load_weights, model_class, model_name, save_model
+from sqnn.models import init_weights, load_weights, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
-from sqnn.training.evaluate import check_fit, evaluate
-from sqnn.training.folder import RunError, RunFolder
+from sqnn.training.errors import RunError
+from sqnn.training.evaluate import check_fit, measure, require_network
+from sqnn.training.folder import RunFolder
 from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
+from sqnn.training.run_settings import RunSettings
 from sqnn.training.settings import TrainingConfig
-from sqnn.training.trainer import make_trainer
+from sqnn.training.terms import LossTerm, split_terms
+from sqnn.training.trainer import make_trainer, user_callbacks
 from sqnn.training.versions import versions
 
 RUNS = Path("runs")
@@ -34,87 +40,102 @@ def fit(
     model: nn.Module,
     data: ImageData,
     *,
+    terms: Sequence[LossTerm] = (),
+    callbacks: Sequence[pl.Callback] = (),
     out: str | Path | None = None,
     progress: bool = True,
-    trainer: dict[str, Any] | None = None,
-    data_source: dict[str, Any] | None = None,
+    trainer: Mapping[str, object] | None = None,
+    data_source: Mapping[str, str | int] | None = None,
     **training: Any,
 ) -> Run:
     """Train `model` on `data.train`, choose the epoch by `data.validation`, read `data.test` once; return the Run.
 
     `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
-    the network's class states in `training_defaults`, or else TrainingConfig's default. `out` is the run's folder, by
-    default the first free of runs/<model>-<data>-<n>. `trainer` goes to `lightning.Trainer` (accelerator, devices,
-    strategy, ...). `model`, in training mode throughout, ends with the weights of its best epoch. Weights that the seed
-    does not draw are stored with the run, to resume from. From then on the process keeps memory that it frees (see
-    `keep_freed_memory`).
+    the network's class states in `training_defaults`, or else TrainingConfig's default. `terms` are losses added to
+    cross-entropy, such as BitPenalty(0.2). `callbacks` are Lightning's, such as EarlyStopping("validation_loss"), and
+    work beside the run's own. `trainer` goes to `lightning.Trainer` (accelerator, devices, strategy, logger, ...).
+
+    `out` is the run's folder, by default the first free of runs/<model>-<data>-<n>. `model`, in training mode
+    throughout, ends with the weights of its best epoch. Weights that the seed does not draw are stored with the run, to
+    resume from. From then on the process keeps memory that it frees (see `keep_freed_memory`).
 
     Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run, NotFiniteError where the
     loss or the weights become infinite or NaN.
     """
-    config = TrainingConfig.for_model(model, training)
     check_fit(model, data)
+    if data_source is not None:
+        message = "data_source: is no longer needed; load_data notes it in ImageData.source"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+    weights, training = split_terms(training)
+    config = TrainingConfig.for_model(model, training)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
         raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
+    settings = RunSettings(
+        model=model_name(model),
+        config=require_network(model),
+        training=config,
+        data={**(data.source or {"name": data.name}), **(data_source or {})},
+        data_sha256=data.fingerprint,
+        terms=_checked_terms((*terms, *weights)),
+        callbacks=_names(callbacks, trainer),
+    )
     place = RunFolder(Path(out) if out is not None else free_folder(model, data))
-    model_config: Any = model.config
-    settings: dict[str, Any] = {
-        "model": model_name(model),
-        "config": model_config.to_dict(),
-        "training": config.to_dict(),
-        "data": {"name": data.name, **(data_source or {})},
-        "data_sha256": data.fingerprint,
-    }
-    # Trainer and loss come first: options that they refuse leave no folder behind.
-    loop = _trainer(config, place, progress, trainer)
-    module = Classifier(model, config, data.num_classes)
-    if not _same_weights(model, build(settings["model"], model_config, seed=config.seed)):
-        settings["initial"] = place.initial.name
+    # Trainer and loss come first: options that they refuse leave no folder.
+    loop = _trainer(config, place, progress, trainer, callbacks)
+    module = Classifier(model, config, data.num_classes, settings.terms)
+    begun_with = None
+    if not _same_weights(model, settings.build()):
+        settings, begun_with = replace(settings, initial=place.initial.name), model
     if loop.is_global_zero:
-        place.create(settings, model if "initial" in settings else None)
-    return _run(loop, module, data, place, trainer, checkpoint=None)
+        place.create(settings, begun_with)
+    return _run(loop, module, data, place, checkpoint=None)
 
 
 def resume(
     folder: str | Path,
     data: ImageData | None = None,
     *,
+    terms: Sequence[LossTerm] = (),
+    callbacks: Sequence[pl.Callback] = (),
     data_dir: str | Path | None = None,
     progress: bool = True,
-    trainer: dict[str, Any] | None = None,
+    trainer: Mapping[str, object] | None = None,
 ) -> Run:
-    """Continue the run in `folder` behind its last finished epoch; the weights end as if nothing had happened.
+    """Continue the run in `folder` after its last finished epoch; the weights end as if nothing had happened.
 
-    `data` must be what the run began with; left out, it is loaded by the name and options stored with the run.
-    Raises RunError where the folder holds no run.
+    `data` must be the images that the run began with; left out, they are loaded by the name and options stored with the
+    run. Callbacks are not stored: pass those of the run again, and so loss terms of your own. Raises RunError where the
+    folder holds no run.
     """
     place = RunFolder(Path(folder))
-    settings = place.read_settings()
+    values = place.read_settings()
     if place.result.is_file():
         raise RunError(f"run: {place.path} has finished; there is nothing to resume")
-    try:
-        config = TrainingConfig.from_dict(settings["training"])
-        model_config = model_class(settings["model"]).config_class.from_dict(settings["config"])
-        model = build(settings["model"], model_config, seed=config.seed)
-    except (ConfigError, TypeError) as error:
-        raise RunError(f"run: {place.settings} describes no run ({error})") from error
+    settings = place.run_settings(values, terms)
+    model = settings.build()
     if data is None:
         data = place.load_data(data_dir)
     check_fit(model, data)
-    if settings.get("data_sha256") != data.fingerprint:
+    if settings.data_sha256 != data.fingerprint:
         raise RunError(
             f"data: got {data!r}, expected the images that {place.path} began with; pass them as data (a subset, or "
             f"another validation part, cannot be loaded by its name)"
         )
+    missing = [name for name in settings.callbacks if name not in _names(callbacks, trainer)]
+    if missing:
+        warnings.warn(
+            f"callbacks: {place.path} began with {', '.join(missing)}, which is not stored; pass it again to end as "
+            "the undisturbed run would: resume(folder, callbacks=[...])",
+            stacklevel=2,
+        )
     if place.last.is_file():
         load_weights(model, _weights(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
-    elif "initial" in settings:
+    elif settings.initial is not None:
         init_weights(model, place.initial)
-    loop = _trainer(config, place, progress, trainer)
-    module = Classifier(model, config, data.num_classes)
+    loop = _trainer(settings.training, place, progress, trainer, callbacks)
+    module = Classifier(model, settings.training, data.num_classes, settings.terms)
     place.remove_partials()
-    checkpoint = str(place.last) if place.last.is_file() else None
-    return _run(loop, module, data, place, trainer, checkpoint)
+    return _run(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)
 
 
 def free_folder(model: nn.Module, data: ImageData) -> Path:
@@ -125,7 +146,27 @@ def free_folder(model: nn.Module, data: ImageData) -> Path:
     return RUNS / f"{model_name(model)}-{data.name}-{number}"
 
 
-def _trainer(config: TrainingConfig, place: RunFolder, progress: bool, options: dict[str, Any] | None) -> pl.Trainer:
+def _checked_terms(terms: tuple[LossTerm, ...]) -> tuple[LossTerm, ...]:
+    for term in terms:
+        require(isinstance(term, LossTerm), "terms", term, "loss terms, such as BitPenalty(0.2)")
+    names = [term.name for term in terms]
+    require(len(set(names)) == len(names), "terms", names, "each term once")
+    return terms
+
+
+def _names(callbacks: object, trainer: Mapping[str, object] | None) -> tuple[str, ...]:
+    """Return the class names of a user's callbacks."""
+    both = [*user_callbacks(callbacks), *user_callbacks((trainer or {}).get("callbacks"))]
+    return tuple(type(callback).__name__ for callback in both)
+
+
+def _trainer(
+    config: TrainingConfig,
+    place: RunFolder,
+    progress: bool,
+    options: Mapping[str, object] | None,
+    callbacks: Sequence[pl.Callback],
+) -> pl.Trainer:
     best = EpochCheckpoint(
         place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
     )
@@ -134,9 +175,9 @@ def _trainer(config: TrainingConfig, place: RunFolder, progress: bool, options: 
         return make_trainer(
             options,
             progress,
+            [best, last, *user_callbacks(callbacks, [best])],
             max_epochs=config.epochs,
             logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
-            callbacks=[best, last],
             plugins=[SafeCheckpointIO()],
             gradient_clip_val=config.gradient_clip or None,
             num_sanity_val_steps=0,
@@ -156,14 +197,7 @@ def _same_weights(one: nn.Module, other: nn.Module) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name].cpu(), theirs[name]) for name in ours)
 
 
-def _run(
-    loop: pl.Trainer,
-    module: Classifier,
-    data: ImageData,
-    place: RunFolder,
-    options: dict[str, Any] | None,
-    checkpoint: str | None,
-) -> Run:
+def _run(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolder, checkpoint: str | None) -> Run:
     model, config = module.model, module.training_config
     started = time.perf_counter()
     keep_freed_memory()
@@ -179,13 +213,13 @@ def _run(
     load_weights(model.cpu(), _weights(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
-    score = evaluate(model, data, "test", progress=False, trainer=options)
+    score = measure(model, data, "test", loop)
     result = {
         "model": model_name(model),
         "data": data.name,
         "classes": list(data.classes),
         "parameters": count(model).to_dict(),
-        "epochs": config.epochs,
+        "epochs": loop.current_epoch,
         "seed": config.seed,
         "best_epoch": int(chosen["epoch"]) + 1,
         "validation_accuracy": best.best_score,

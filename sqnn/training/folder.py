@@ -1,27 +1,29 @@
-"""Where the files of one training run lie, and how they are written and read."""
+"""The files of one training run, and how they are written and read."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import yaml
-from torch import nn
 
-from sqnn.core import write_text
-from sqnn.data import ImageData, load_data
-from sqnn.models import save_model
+from sqnn.core import ConfigError, write_text
+from sqnn.data import DATASETS, ImageData, load_data
+from sqnn.training.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from sqnn.training.run_settings import RunSettings
+    from sqnn.training.terms import LossTerm
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
-SPIKES = "train_spikes"
-"""Curve of the runs that are trained with a bit penalty: mean spikes per neuron."""
-
-
-class RunError(ValueError):
-    """A folder that is not a run, or not in the state asked for: one line saying which and how to mend it."""
+NOT_CURVES = ("epoch", "step")
+"""Columns of the log that are no curves."""
 
 
 @dataclass(frozen=True)
@@ -80,28 +82,46 @@ class RunFolder:
         files = (self.settings, self.last, self.best, self.initial, self.model, self.result, self.picture)
         return self.settings.exists() and file.resolve() in {own.resolve() for own in files}
 
-    def create(self, settings: dict[str, Any], initial: nn.Module | None = None) -> None:
+    def create(self, settings: RunSettings, initial: nn.Module | None = None) -> None:
         """Make the folder, write the network to begin with where one is given, and the settings.
 
         RunError where a run is there already or nothing can be written.
         """
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise RunError(f"out: {self.path} is not empty; choose another folder, or continue it with --resume")
+            raise RunError(
+                f"out: {self.path} is not empty; choose another folder, or continue it with "
+                f"sqnn.resume({str(self.path)!r})"
+            )
+        from sqnn.models import save_model
+
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if initial is not None:
                 save_model(initial, self.initial)
-            write_text(self.settings, yaml.safe_dump(settings, sort_keys=False))
+            write_text(self.settings, settings.to_yaml())
         except OSError as error:
             raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
 
     def remove_partials(self) -> None:
-        """Remove what a killed process left half written."""
+        """Remove the unfinished files of a killed process."""
         for partial in self.path.rglob(".*.partial"):
             partial.unlink(missing_ok=True)
 
+    def run_settings(self, values: Mapping[str, Any] | None = None, terms: Sequence[LossTerm] = ()) -> RunSettings:
+        """Return the settings, from `values` that were read before where given; RunError where they describe no run.
+
+        `terms` are the user's own loss terms of the run.
+        """
+        from sqnn.training.run_settings import RunSettings
+
+        values = self.read_settings() if values is None else values
+        try:
+            return RunSettings.from_dict(values, terms)
+        except (ConfigError, TypeError, KeyError) as error:
+            raise RunError(f"run: {self.settings} describes no run ({error})") from error
+
     def read_settings(self) -> dict[str, Any]:
-        """Return the settings; RunError where the folder holds no run."""
+        """Return the settings as plain values; RunError where the folder holds no run."""
         if not self.settings.is_file():
             raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
         try:
@@ -116,35 +136,42 @@ class RunFolder:
         return settings
 
     def load_data(self, data_dir: str | Path | None = None) -> ImageData:
-        """Load the data that the run began with, from `data_dir` where one is given."""
+        """Load the data that the run began with, from `data_dir` where one is given; RunError where that cannot be."""
         source = {**self.read_settings()["data"], **({"data_dir": data_dir} if data_dir else {})}
+        if source.get("name", "digits") not in DATASETS:
+            raise RunError(
+                f"data: {self.path} was trained on {source['name']!r}, which is no named data set; pass the images "
+                "as data"
+            )
         try:
             return load_data(**source)
         except TypeError as error:
-            raise RunError(f"run: {self.settings} tells of no data that can be loaded ({error})") from error
+            raise RunError(f"run: {self.settings} names no data that can be loaded ({error})") from error
 
     def read_result(self) -> dict[str, Any]:
         """Return the final numbers; RunError where the run has not finished."""
         if not self.result.is_file():
-            raise RunError(f"run: {self.path} has no finished run; continue it with --resume {self.path}")
+            raise RunError(f"run: {self.path} has no finished run; continue it with sqnn.resume({str(self.path)!r})")
         try:
             return dict(json.loads(self.result.read_text()))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"run: {self.result} is damaged ({error})") from error
 
     def read_history(self) -> pd.DataFrame:
-        """Return one row an epoch, gathered from the CSV logs of all the sessions of this run."""
+        """Return one row per epoch, gathered from the CSV logs of all sessions of this run."""
+        import pandas as pd
+
         tables = []
         for log in sorted(self.logs.glob("csv/version_*/metrics.csv"), key=lambda p: int(p.parent.name.split("_")[1])):
             if not log.stat().st_size:  # a session that was killed before its first line
                 continue
             table = pd.read_csv(log)
-            present = [name for name in (*CURVES, SPIKES) if name in table]
-            if "epoch" in table and present:
-                tables.append(table.groupby("epoch")[present].last())
+            curves = [name for name in table if name not in NOT_CURVES]
+            if "epoch" in table and curves:
+                tables.append(table.groupby("epoch")[curves].last())
         if not tables:
             return pd.DataFrame(columns=list(CURVES))
         merged = pd.concat(tables)
-        merged = merged.reindex(columns=[*CURVES, *([SPIKES] if SPIKES in merged else [])])
+        merged = merged.reindex(columns=[*CURVES, *(name for name in merged if name not in CURVES)])
         merged = merged[~merged.index.duplicated(keep="last")].sort_index().dropna(how="all")
         return merged.set_axis(pd.Index(merged.index.astype(int) + 1, name="epoch"))

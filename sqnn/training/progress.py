@@ -1,4 +1,4 @@
-"""How a long run tells of itself: a bar where somebody watches, a line an epoch where the output goes to a file."""
+"""Progress output: a bar in a terminal or notebook, one line per epoch otherwise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 
 
 class EpochLines(pl.Callback):
-    """Print one line behind every validation; its seconds are those of the epoch's training and validation."""
+    """Print one line after every validation; its seconds are those of the epoch's training and validation."""
 
     def __init__(self) -> None:
         self.started = time.perf_counter()

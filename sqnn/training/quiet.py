@@ -1,4 +1,4 @@
-"""Keep Lightning's advertising and hints out of a user's sight, and nothing else."""
+"""Silence for Lightning's advertising and hints, and for nothing else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ HINTS = (
     ".*number of training batches.*",
     r".*isinstance\(treespec, LeafSpec\).*",
     ".*Checkpoint directory .* exists and is not empty.*",
+    ".*callbacks used to create the checkpoint need to be provided.*",
 )
 
 

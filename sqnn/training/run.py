@@ -1,31 +1,35 @@
-"""A finished training run: its numbers, its network, its picture."""
+"""A finished training run with its numbers, network and picture."""
 
 from __future__ import annotations
 
 import html
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from torch import nn
 
-from sqnn.models import load_model
-from sqnn.training.figure import plot_run
+from sqnn.metrics import ParameterCount
+from sqnn.training.figure import plot_curves, plot_run
 from sqnn.training.folder import RunFolder
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+PARTS = ("spiking", "quantum", "quantum_effective", "classical")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one training run left behind, in memory and in its folder.
+    """The outcome of one training run, in memory and in its folder.
 
-    `history` has one row an epoch: train and validation loss and accuracy, with a bit penalty also `train_spikes`, mean
-    spikes per neuron. The test split was read once, after training, with the weights of the epoch that did best on
-    validation images; `confusion` counts its images, true classes in rows and predicted ones in columns.
+    `history` has one row per epoch: train and validation loss and accuracy, the quantity of each loss term (with a bit
+    penalty `train_spikes`, mean spikes per neuron), and what callbacks logged. The test split was read once, after
+    training, with the weights of the epoch that did best on validation images; `confusion` counts its images, true
+    classes in rows and predicted ones in columns.
     """
 
     folder: Path
@@ -36,6 +40,8 @@ class Run:
     @classmethod
     def load(cls, folder: str | Path) -> Run:
         """Read a finished run from its folder; RunError where it is not one."""
+        from sqnn.models import load_model
+
         place = RunFolder(Path(folder))
         result = place.read_result()
         return cls(place.path, load_model(place.model), result, place.read_history())
@@ -58,6 +64,8 @@ class Run:
     @property
     def confusion(self) -> pd.DataFrame:
         """Test images by true class (rows) and predicted class (columns)."""
+        import pandas as pd
+
         classes = self.result["classes"]
         return pd.DataFrame(
             self.result["confusion"],
@@ -65,10 +73,21 @@ class Run:
             columns=pd.Index(classes, name="predicted"),
         )
 
-    def plot(self, path: str | Path | None = None) -> Figure:
-        """Return the learning curves and the confusion matrix as a figure; write it to `path` where one is given."""
-        figure = plot_run(self.result, self.history)
+    def plot(
+        self, path: str | Path | None = None, *, ax: Axes | None = None, title: str | None = None
+    ) -> Figure | Axes:
+        """Return the learning curves and the confusion matrix as a figure; write it to `path` where one is given.
+
+        With `ax`, draw the accuracies there alone, as a part of another figure, and return `ax`. By default the title
+        is the network, the data and the parameters; on `ax` none.
+        """
+        if ax is not None:
+            plot_curves(ax, self.result, self.history, "accuracy")
+            ax.set_title(title or "")
+            return ax
+        figure = plot_run(self.result, self.history, title)
         if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(path, dpi=150)
         return figure
 
@@ -88,7 +107,7 @@ class Run:
             "epochs": len(self.history),
             "validation accuracy": f"{self.validation_accuracy:.2%}",
             "test accuracy": f"{self.test_accuracy:.2%}",
-            "parameters": json.dumps(r["parameters"])[1:-1].replace('"', ""),
+            "parameters": str(ParameterCount(**{part: r["parameters"][part] for part in PARTS})),
             "training time": f"{r['seconds']:.1f} s",
             "folder": str(self.folder),
         }

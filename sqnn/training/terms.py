@@ -1,78 +1,121 @@
-"""The bit-level penalty: what a spike of the converted network costs its source network in training."""
+"""Loss terms beside cross-entropy: their contract, and the penalty on spikes."""
 
 from __future__ import annotations
 
+import abc
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from noise_models import Choices
 from sqnn.conversion import digits, levels_of
-from sqnn.core import ConfigError
+from sqnn.core import Config, ConfigError, option
 from sqnn.neurons import QCFS
 
 
-class BitPenalty:
-    """Measure the spikes that a network's QCFS activations will become, with a gradient that lowers them.
+@dataclass(frozen=True)
+class LossTerm(Config, abc.ABC):
+    """A loss that training adds to cross-entropy: `weight` times a quantity of each forward pass, in nats.
 
-    The value is the mean number of ones among the T bits of an activation, averaged over all activations of the batch:
-    spikes per neuron and image, between 0 and T. A bit has no gradient; it gets the slope of the straight line from
-    level 0, which has no ones, to level Q, which has T: each bit 1 / lambda where 0 < a < lambda and 0 elsewhere. The
-    gradient goes straight to what the activations receive, and so to no threshold of theirs.
+    A subclass is a frozen dataclass whose fields are its options, plain values with which a run stores it under `name`.
+    `curve` is the column of the run's history that holds the quantity, without the weight, as a mean over each epoch.
+    """
 
-    Raises ConfigError where the model has no QCFS.
+    name: ClassVar[str]
+    curve: ClassVar[str]
+
+    weight: float = option(1.0, "weight of the term, in nats per unit of its quantity", least=0)
+
+    @abc.abstractmethod
+    def check(self, model: nn.Module) -> None:
+        """Raise ConfigError where the network has nothing that the term measures."""
+
+    @abc.abstractmethod
+    def attach(self, model: nn.Module) -> AbstractContextManager[Callable[[], Tensor]]:
+        """Measure the forward passes of `model` within a block.
+
+        The function that the block is given returns the quantity of all of them, a scalar tensor with its gradient,
+        within the block and after it. No hook outlives the block, not even after an error.
+        """
+
+
+@dataclass(frozen=True)
+class BitPenalty(LossTerm):
+    """A price on the spikes that a network's QCFS activations will become, with a gradient that lowers them.
+
+    The quantity is the mean number of ones among the T bits of an activation, averaged over all activations of the
+    batch: spikes per neuron and image, between 0 and T. A bit has no gradient; it gets the slope of the straight line
+    from level 0, which has no ones, to level Q, which has T: each bit 1 / lambda where 0 < a < lambda and 0 elsewhere.
+    The gradient goes straight to what the activations receive, and so to no threshold of theirs.
 
     Source: Datta et al., "When SNN meets ANN", section 5.2, equations 11 and 12, whose slope is 1 instead of 1 / lambda
     and whose sum is not divided by the number of activations.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        self.layers = [module for module in model.modules() if isinstance(module, QCFS)]
-        if not self.layers:
+    name: ClassVar[str] = "bit-penalty"
+    curve: ClassVar[str] = "train_spikes"
+
+    weight: float = option(
+        1.0, "weight of the penalty on spikes of qcfs activations, in nats per spike and neuron", least=0
+    )
+
+    def check(self, model: nn.Module) -> None:
+        """Raise ConfigError where the network has no QCFS."""
+        if not any(isinstance(module, QCFS) for module in model.modules()):
             raise ConfigError(
                 "bit_penalty: got a network without qcfs activations, expected some whose bits can be penalised; take "
                 "activation qcfs"
             )
 
     @contextlib.contextmanager
-    def collect(self) -> Iterator[Bits]:
-        """Give, for the block, what gathers the bits of every forward pass in it.
+    def attach(self, model: nn.Module) -> Iterator[Callable[[], Tensor]]:
+        """Within the block, count the spikes of every forward pass; ConfigError where there was none."""
+        counted: list[tuple[Tensor, int]] = []
 
-        No hook outlives the block, not even behind an error.
-        """
-        bits = Bits()
-        hooks = [layer.register_forward_hook(bits.gather) for layer in self.layers]
+        def count(layer: QCFS, inputs: tuple[Tensor, ...], activation: Tensor) -> None:
+            threshold = layer.threshold_for(activation).detach()
+            ones: Tensor = _Ones.apply(inputs[0], activation.detach(), threshold, layer.timesteps)
+            counted.append((ones, activation.numel()))
+
+        def spikes() -> Tensor:
+            if not counted:
+                raise ConfigError("bit_penalty: got no activations, expected a call of the network within attach()")
+            return torch.stack([ones for ones, _ in counted]).sum() / sum(neurons for _, neurons in counted)
+
+        hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, QCFS)]
         try:
-            yield bits
+            yield spikes
         finally:
             for hook in hooks:
                 hook.remove()
 
 
-class Bits:
-    """The spikes of some forward passes."""
+TERMS: Choices[type[LossTerm]] = Choices("terms", {term.name: term for term in (BitPenalty,)})
+"""Loss terms that a run rebuilds by name. The weight of each is also an option of `fit` and of `sqnn train`."""
 
-    def __init__(self) -> None:
-        self._gathered: list[tuple[Tensor, int]] = []
 
-    def value(self) -> Tensor:
-        """Return the mean number of spikes per neuron of what was gathered, a scalar; ConfigError where nothing was."""
-        if not self._gathered:
-            raise ConfigError("bit_penalty: got no activations, expected a call of the network within collect()")
-        total = torch.stack([ones for ones, _ in self._gathered]).sum()
-        return total / sum(neurons for _, neurons in self._gathered)
-
-    def gather(self, layer: Any, inputs: tuple[Tensor, ...], activation: Tensor) -> None:
-        """Add what one activation gave; a forward hook."""
-        threshold = layer.threshold_for(activation).detach()
-        ones: Tensor = _Ones.apply(inputs[0], activation.detach(), threshold, layer.timesteps)
-        self._gathered.append((ones, activation.numel()))
+def split_terms(values: Mapping[str, Any]) -> tuple[tuple[LossTerm, ...], dict[str, Any]]:
+    """Separate weights of loss terms, given by name as in `bit_penalty=0.2`, from other settings; 0 is no term."""
+    others, terms = dict(values), []
+    for name, kind in TERMS.items():
+        keyword = name.replace("-", "_")
+        if keyword not in others:
+            continue
+        try:
+            term = kind(others.pop(keyword))
+        except ConfigError as error:
+            raise ConfigError(f"{keyword}{str(error).removeprefix('weight')}") from error
+        terms += [term] if term.weight else []
+    return tuple(terms), others
 
 
 class _Ones(torch.autograd.Function):
-    """The number of ones in the digits of activations, as a function of what these received."""
+    """The number of ones in the digits of activations, as a function of what the activations received."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, activation: Tensor, threshold: Tensor, timesteps: int) -> Tensor:

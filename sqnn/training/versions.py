@@ -1,4 +1,4 @@
-"""Which versions a number was measured with."""
+"""The versions that a number was measured with."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ import sqnn
 from sqnn.cli import main
 from sqnn.cli.app import COMMANDS
 from sqnn.models import ModelConfig
-from sqnn.training import Classifier, TrainingConfig
+from sqnn.training import TERMS, Classifier, TrainingConfig
 
 SMALL = ("--channels", "2,3", "--n-qubits", "3", "--epochs", "1", "--no-progress")
 
@@ -194,6 +194,7 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     printed = " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
     classes = [TrainingConfig, *(network.config_class for network in sqnn.MODELS.values())]
     names = {field.name for each in classes for field in dataclasses.fields(each)} - set(ModelConfig.data_fields)
+    names |= {name.replace("-", "_") for name in TERMS}
     missing = [name for name in ("accelerator", *names) if f"--{name.replace('_', '-')} " not in f"{printed} "]
     assert missing == []
     assert f"default: {TrainingConfig().epochs})" in printed

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sqnn.data.sources.catalogue import IDX_FILES
+from sqnn.data.sources.idx import FILES as IDX_FILES
 
 
 def encode_idx(array: NDArray[np.uint8]) -> bytes:

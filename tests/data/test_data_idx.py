@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from sqnn.data import DataError, load_data
-from sqnn.data.sources.catalogue import IDX_FILES
+from sqnn.data.sources.idx import FILES as IDX_FILES
 from sqnn.data.sources.idx import read_idx
 
 Writer = Callable[[np.ndarray], bytes]

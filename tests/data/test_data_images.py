@@ -83,8 +83,19 @@ def test_parts_must_agree() -> None:
         ImageData("toy", good, _split(max_level=16), good, ("a", "b", "c"))
     with pytest.raises(DataError, match="test: got label 3, expected 0 to 2"):
         ImageData("toy", good, good, _split(classes=4), ("a", "b", "c"))
+    with pytest.raises(DataError, match=r"validation: got Tensor, expected a Split\(images, labels\)"):
+        ImageData("toy", good, LEVELS, good, ("a", "b", "c"))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"classes: got \(0, 1, 2\), expected the name of each class"):
+        ImageData("toy", good, good, good, (0, 1, 2))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="train: got no image"):
         ImageData("toy", good.take(slice(0)), good, good, ("a", "b", "c"))
+
+
+def test_numpy_numbers_are_whole_numbers() -> None:
+    data = load_data("digits", validation=np.int64(9), split_seed=np.uint8(1))
+    assert len(data.subset(train=np.int32(5)).train) == 5
+    assert data.source == {"name": "digits", "validation": 9, "split_seed": 1}
+    assert {type(value) for value in data.source.values()} == {str, int}
 
 
 def test_repr_and_html_tell_name_counts_and_shape() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
+from noise_models import Choices
 from sqnn.data import DATASETS, DataError, ImageData, Split, load_data
-from sqnn.data.sources.catalogue import IDX_FILES
+from sqnn.data.sources.idx import FILES as IDX_FILES
 from sqnn.data.splitting import quotas, stratified_draw
 
 
@@ -61,6 +64,40 @@ def test_official_split_is_disjoint_covering_and_stable(tmp_path: Path, write_mn
     other = _parts(load_data("mnist", tmp_path, validation=50, split_seed=1))
     assert other[1] != validation
     assert other[2] == test
+
+
+def test_a_source_gives_the_same_images_again(tmp_path: Path, write_mnist: Callable[..., Path], monkeypatch) -> None:
+    write_mnist(tmp_path / "mnist")
+    monkeypatch.chdir(tmp_path)
+    for arguments in ({}, {"validation": 7}, {"split_seed": 3, "validation": 5}):
+        data = load_data("mnist", ".", **{"validation": 20, **arguments})
+        assert data.source == {"name": "mnist", "data_dir": str(tmp_path), "validation": 20} | arguments
+        monkeypatch.chdir("/")
+        assert load_data(**data.source).fingerprint == data.fingerprint
+        monkeypatch.chdir(tmp_path)
+    assert load_data("digits").source == {"name": "digits"}
+
+
+def test_other_images_do_not_claim_the_source() -> None:
+    data = load_data("digits")
+    assert data.subset(train=5).source is None
+    assert dataclasses.replace(data, test=data.test.take([0])).source is None
+    assert ImageData("digits", data.train, data.validation, data.test, data.classes).source is None
+    assert pickle.loads(pickle.dumps(data)).source == data.source
+
+
+def test_a_new_data_set_of_the_family_is_one_line(
+    tmp_path: Path, write_mnist: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a source says of itself is all that loading it needs to know."""
+    letters = dataclasses.replace(DATASETS["mnist"], name="letters", folders=("letters",), classes=tuple("abcdefghij"))
+    choices = Choices("name", {**DATASETS, "letters": letters})
+    monkeypatch.setattr("sqnn.data.load.DATASETS", choices)
+    write_mnist(tmp_path / "letters")
+    data = load_data("letters", tmp_path, validation=0, download=False)
+    assert (data.classes[2], len(data.train), data.source["name"]) == ("c", 300, "letters")
+    with pytest.raises(DataError, match=r"mnist.*not found"):
+        load_data("mnist", tmp_path / "letters", download=False)
 
 
 def test_splitting_leaves_the_global_generator_alone() -> None:

@@ -276,6 +276,18 @@ def test_rates_shift_nothing() -> None:
     assert sum(row["accumulates"] for row in rows) == pytest.approx(3 * 48 * 5 + spent.spikes * 3 * 48)
 
 
+def test_two_counts_are_short_to_read() -> None:
+    model = plain(3)
+    counts = count_operations(convert(model), draw_images(IMAGES, 1, 4, 4))
+    source, spiking = counts
+    assert (counts.source, counts.spiking, counts[0]) == (source, spiking, source)
+    assert len(repr(counts).splitlines()) == len(repr(source).splitlines()) == 1
+    assert str(spiking) in repr(counts)
+    assert len(repr(counts)) < 500
+    assert counts.frame["spiking"].to_dict() == spiking.to_dict()
+    assert "accumulates" in counts._repr_html_()
+
+
 def test_energies_by_hand() -> None:
     model = plain(3)
     source, spent = count_operations(convert(model), draw_images(IMAGES, 1, 4, 4))
@@ -289,7 +301,7 @@ def test_energies_by_hand() -> None:
     assert source.energy() == pytest.approx(4.6 * source.total("multiply_accumulates"))
     told = spent.to_dict()
     assert {name: told[f"energy_{name}"] for name in ENERGY_MODELS} == {n: spent.energy(n) for n in ENERGY_MODELS}
-    assert str(spent).startswith(f"an image: {told['multiply_accumulates']:,.0f} multiply-accumulates, ")
+    assert str(spent).startswith(f"per image: {told['multiply_accumulates']:,.0f} multiply-accumulates, ")
     assert f", {spent.energy() / 1e3:,.1f} nJ (mac-ac), " in str(spent)
     assert all(layer.layer in spent._repr_html_() for layer in spent.layers)
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from scipy.stats import norm
 from torch.nn import functional as F
 from torch.testing import assert_close
+from toys import register
 
 import sqnn
+from sqnn.metrics import predict_logits
 
 
 def by_hand(model, split, classes: int) -> tuple[float, float, list[list[int]]]:
@@ -86,6 +92,49 @@ def test_many_images_are_predicted_in_parts(make_model) -> None:
     model = make_model()
     together = sqnn.predict(model, images)
     assert_close(together[550:], sqnn.predict(model, images[550:]), atol=1e-5, rtol=0)
+
+
+def test_a_measurement_says_how_sure_it_is(digits, make_model) -> None:
+    score = sqnn.evaluate(make_model(), digits, progress=False)
+    right, n, z = np.trace(score.confusion), score.images, norm.ppf(0.975)
+    share = right / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    assert score.interval == pytest.approx((middle - half, middle + half), abs=1e-12)
+    assert repr(score) == (
+        f"Evaluation(test, 70 images: accuracy {share:.2%} (95 % interval {middle - half:.2%} to {middle + half:.2%}), "
+        f"cross-entropy {score.loss:.4f} nats)"
+    )
+    page = score._repr_html_()
+    row = score.confusion[3]
+    assert f"<tr><th>class 3</th><td>{row[3] / sum(row):.2%} of {sum(row)}</td></tr>" in page
+
+
+def test_the_confusion_is_drawn_on_the_axes_that_are_given(digits, make_model) -> None:
+    score = sqnn.evaluate(make_model(), digits, progress=False)
+    axes, other = Figure().subplots(1, 2)
+    assert score.plot(ax=other) is other
+    assert (len(axes.images), len(other.images)) == (0, 1)
+    drawn = score.plot().axes[0].images[0].get_array()
+    counts = np.array(score.confusion)
+    assert_close(torch.as_tensor(drawn), torch.as_tensor(100 * counts / counts.sum(1, keepdims=True).clip(1)))
+
+
+def test_a_trainers_device_and_precision_count(digits, monkeypatch) -> None:
+    register(monkeypatch)
+    model = sqnn.create_model("toy", digits)
+    on_cpu = sqnn.evaluate(model, digits, progress=False, trainer={"accelerator": "cpu", "devices": 1})
+    assert on_cpu == sqnn.evaluate(model, digits, progress=False)
+    halved = sqnn.evaluate(model, digits, progress=False, trainer={"accelerator": "cpu", "precision": "bf16-mixed"})
+    assert halved.loss != on_cpu.loss
+
+
+def test_logits_come_in_the_order_of_the_images_whatever_the_batch(digits, make_model) -> None:
+    model = make_model().double()
+    whole = predict_logits(model, digits.train)
+    assert whole.dtype == torch.float64
+    for size in (1, 7, 159, 160):
+        assert_close(predict_logits(model, digits.train.floats(), size), whole)
 
 
 def test_what_cannot_be_measured_is_refused(digits, make_model) -> None:

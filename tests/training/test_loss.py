@@ -17,7 +17,7 @@ import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import ImageDataModule
 from sqnn.neurons import QCFS
-from sqnn.training import BitPenalty, Classifier
+from sqnn.training import BitPenalty
 from sqnn.training.progress import EpochLines
 
 ONE_STEP = {"epochs": 1, "batch_size": 1000, "progress": False, "seed": 2, "gradient_clip": 0.0}
@@ -46,10 +46,9 @@ def test_a_step_follows_the_gradient_of_the_stated_loss(digits, tmp_path, weight
     model = sqnn.create_model("toy", digits, seed=2, activation="qcfs")
     hand = copy.deepcopy(model)
     images, labels = next(iter(ImageDataModule(digits, 1000, 2).train_dataloader()))
-    penalty = BitPenalty(hand)
-    with penalty.collect() as bits:
+    with BitPenalty().attach(hand) as spikes_of_hand:
         cross_entropy = F.cross_entropy(hand(images), labels)
-    (cross_entropy + weight * bits.value()).backward()
+    (cross_entropy + weight * spikes_of_hand()).backward()
     with torch.no_grad():
         for parameter in hand.parameters():
             parameter -= 0.1 * parameter.grad
@@ -86,28 +85,20 @@ def test_a_penalty_on_a_network_without_bits_leaves_no_folder(digits, tmp_path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_training_sees_changed_images_and_validation_does_not(digits, tmp_path, monkeypatch) -> None:
-    seen: dict[str, list[torch.Tensor]] = {"training_step": [], "validation_step": [], "test_step": []}
-    for name, images in seen.items():
-        monkeypatch.setattr(Classifier, name, recording(getattr(Classifier, name), images))
+def test_training_sees_changed_images_and_evaluation_does_not(digits, tmp_path) -> None:
+    seen: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+    model = sqnn.create_model("toy", digits)
+    model.register_forward_pre_hook(lambda module, args: seen[module.training].append(args[0].clone()))
     shared = {"epochs": 2, "batch_size": 50, "seed": 4, "progress": False}
-    sqnn.fit(sqnn.create_model("toy", digits), digits, out=tmp_path / "run", augmentation="shift-flip", **shared)
+    sqnn.fit(model, digits, out=tmp_path / "run", augmentation="shift-flip", **shared)
     expected = []
     for epoch in range(2):
         loader = ImageDataModule(digits, 50, 4, augmentation="shift-flip").train_dataloader()
         loader.sampler.set_epoch(epoch)
         expected += [images for images, _ in loader]
-    assert all(torch.equal(one, other) for one, other in zip(seen["training_step"], expected, strict=True))
-    assert torch.equal(torch.cat(seen["validation_step"]), digits.validation.floats().repeat(2, 1, 1, 1))
-    assert torch.equal(torch.cat(seen["test_step"]), digits.test.floats())
-
-
-def recording(step, images: list[torch.Tensor]):
-    def recorded(self: Classifier, batch: tuple[torch.Tensor, torch.Tensor], index: int):
-        images.append(batch[0].clone())
-        return step(self, batch, index)
-
-    return recorded
+    assert all(torch.equal(one, other) for one, other in zip(seen[True], expected, strict=True))
+    unchanged = [*digits.validation.floats().repeat(2, 1, 1, 1), *digits.test.floats()]
+    assert torch.equal(torch.cat(seen[False]), torch.stack(unchanged))
 
 
 def test_a_line_tells_the_seconds_of_training_and_validation(monkeypatch, capsys) -> None:

@@ -19,10 +19,9 @@ def hooks(model: nn.Module) -> int:
 
 
 def penalty_of(model: nn.Module, images: Tensor) -> Tensor:
-    penalty = BitPenalty(model)
-    with penalty.collect() as bits:
+    with BitPenalty().attach(model) as spikes:
         model(images)
-    return bits.value()
+    return spikes()
 
 
 def ones_by_hand(model: nn.Sequential, images: Tensor) -> float:
@@ -59,15 +58,15 @@ def test_the_value_is_the_spikes_per_neuron(timesteps: int, channels: int | None
 
 def test_an_activation_called_twice_counts_twice() -> None:
     layer = QCFS(3, 1.0).double()
-    penalty = BitPenalty(layer)
+    penalty = BitPenalty()
     values = torch.tensor([1.0, 3.0, 7.0], dtype=torch.float64) * layer.threshold / 7
-    with penalty.collect() as bits:
+    with penalty.attach(layer) as spikes:
         layer(values)
         layer(values[:1])
-    assert bits.value().item() == (1 + 2 + 3 + 1) / 4
-    with penalty.collect() as others:
+    assert spikes().item() == (1 + 2 + 3 + 1) / 4
+    with penalty.attach(layer) as others:
         layer(values[2:])
-    assert (bits.value().item(), others.value().item()) == (7 / 4, 3)
+    assert (spikes().item(), others().item()) == (7 / 4, 3)
 
 
 @pytest.mark.parametrize("channels", [None, 5])
@@ -108,30 +107,30 @@ def test_no_activation_pays_with_its_own_threshold() -> None:
 
 def test_no_hook_survives() -> None:
     model = plain(3)
-    penalty = BitPenalty(model)
-    with penalty.collect():
+    penalty = BitPenalty()
+    with penalty.attach(model):
         assert hooks(model) == 3
         model(draw_images(2, 1, 4, 4))
     assert hooks(model) == 0
-    with pytest.raises(RuntimeError, match="channels"), penalty.collect():
+    with pytest.raises(RuntimeError, match="channels"), penalty.attach(model):
         model(draw_images(2, 5, 4, 4))
     assert hooks(model) == 0
-    with pytest.raises(KeyboardInterrupt), penalty.collect():
+    with pytest.raises(KeyboardInterrupt), penalty.attach(model):
         raise KeyboardInterrupt
     assert hooks(model) == 0
     model(draw_images(2, 1, 4, 4))
     with (
-        penalty.collect() as bits,
+        penalty.attach(model) as spikes,
         pytest.raises(ConfigError, match="bit_penalty: got no activations, expected a call"),
     ):
-        bits.value()
+        spikes()
 
 
 def test_it_does_not_change_the_output() -> None:
     model = plain(3)
     images = draw_images(4, 1, 4, 4)
     expected = model(images)
-    with BitPenalty(model).collect():
+    with BitPenalty().attach(model):
         assert torch.equal(model(images), expected)
 
 
@@ -153,4 +152,4 @@ def test_steps_against_it_make_spikes_rare() -> None:
 
 def test_a_network_without_levels_has_no_bits() -> None:
     with pytest.raises(ConfigError, match="bit_penalty: got a network without qcfs activations, expected some"):
-        BitPenalty(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))
+        BitPenalty().check(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))

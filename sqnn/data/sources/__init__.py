@@ -1,5 +1,12 @@
-"""Published data sets: what they are, where their files lie, and how each is read."""
+"""Published data sets, one file per family: what they are, where their files are, how they are read."""
 
-from sqnn.data.sources.catalogue import DATASETS, Source
+from noise_models import Choices
+from sqnn.data.sources.base import Source
+from sqnn.data.sources.cifar import CIFAR10
+from sqnn.data.sources.digits import DIGITS
+from sqnn.data.sources.idx import IDX_SETS
+
+DATASETS: Choices[Source] = Choices("name", {source.name: source for source in (DIGITS, *IDX_SETS, CIFAR10)})
+"""The data sets of `load_data` by name, each with its `summary` and `classes`."""
 
 __all__ = ["DATASETS", "Source"]

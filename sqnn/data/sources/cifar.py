@@ -1,25 +1,29 @@
-"""The binary format of CIFAR-10: records of one label byte and three 32x32 colour planes."""
+"""CIFAR-10 in its binary format: records of one label byte and three 32x32 colour planes."""
 
 from __future__ import annotations
 
 import gzip
 import tarfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sqnn.data.errors import DataError, reason
-from sqnn.data.sources.catalogue import CIFAR_FILES, CIFAR_FOLDER
+from sqnn.data.sources.base import PublishedSource, Records
+
+FOLDER = "cifar-10-batches-bin"
+FILES = (*(f"data_batch_{part}.bin" for part in range(1, 6)), "test_batch.bin")
+ARCHIVE = "cifar-10-binary.tar.gz"
+PICKLES = "cifar-10-batches-py"
 
 IMAGE_SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32
 NUM_CLASSES = 10
 MAX_MEMBER = 60_000 * RECORD  # the whole data set in one member; more is no CIFAR-10 batch
 CHUNK = 2**20
-
-Records = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def parse_records(data: bytes, origin: str) -> Records:
@@ -37,7 +41,7 @@ def parse_records(data: bytes, origin: str) -> Records:
 def read_batches(folder: Path) -> tuple[Records, Records]:
     """Read the five training batches, joined in order, and the test batch from `folder`."""
     parts = []
-    for name in CIFAR_FILES:
+    for name in FILES:
         path = folder / name
         try:
             data = path.read_bytes()
@@ -49,28 +53,62 @@ def read_batches(folder: Path) -> tuple[Records, Records]:
 
 def read_archive(path: Path) -> tuple[Records, Records]:
     """Read the same six batches from the official archive in memory; nothing is written to disk."""
-    found: dict[str, Records] = {}
-    wanted = {f"{CIFAR_FOLDER}/{name}": name for name in CIFAR_FILES}
+    batches: dict[str, Records] = {}
+    members = {f"{FOLDER}/{name}": name for name in FILES}
     try:
         with gzip.open(path) as unzipped, tarfile.open(fileobj=unzipped) as archive:
             for member in archive:
-                name = wanted.get(member.name.removeprefix("./"))
+                name = members.get(member.name.removeprefix("./"))
                 if name is None:
                     continue
                 stream = archive.extractfile(member) if member.isreg() and member.size <= MAX_MEMBER else None
                 if stream is None:
                     raise DataError(f"{path}: its member {member.name} is not a plain file of a batch's size")
-                found[name] = parse_records(stream.read(), f"{path}: {member.name}")
+                batches[name] = parse_records(stream.read(), f"{path}: {member.name}")
             while unzipped.read(CHUNK):  # gzip checks its checksum only at its very end
                 pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(f"{path}: cannot be read to its end ({reason(error)}); fetch the file again") from error
-    missing = [name for name in CIFAR_FILES if name not in found]
+    missing = [name for name in FILES if name not in batches]
     if missing:
         raise DataError(f"{path}: lacks {', '.join(missing)}; expected the binary version of CIFAR-10")
-    return _train_and_test([found[name] for name in CIFAR_FILES])
+    return _train_and_test([batches[name] for name in FILES])
 
 
 def _train_and_test(parts: list[Records]) -> tuple[Records, Records]:
     train = parts[:-1]
     return (np.concatenate([p[0] for p in train]), np.concatenate([p[1] for p in train])), parts[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CIFARSource(PublishedSource):
+    """A data set in six binary batches, unpacked or in the official archive."""
+
+    @property
+    def expected(self) -> str:
+        return f"{FOLDER}/ ({', '.join(FILES)}) or {ARCHIVE}"
+
+    def find(self, folder: Path) -> tuple[Path, ...] | None:
+        for batches in (folder / FOLDER, folder):
+            if all((batches / name).is_file() for name in FILES):
+                return (batches,)
+        return (folder / ARCHIVE,) if (folder / ARCHIVE).is_file() else None
+
+    def hint(self, folder: Path) -> str:
+        if not (folder / PICKLES).is_dir():
+            return ""
+        return f" ({folder} has CIFAR-10 as pickles, which are not read: the binary version is needed)"
+
+    def parse(self, paths: tuple[Path, ...]) -> tuple[Records, Records]:
+        (place,) = paths
+        return read_batches(place) if place.is_dir() else read_archive(place)
+
+
+CIFAR10 = CIFARSource(
+    name="cifar10",
+    summary="60,000 colour photographs of ten kinds of thing, 32x32, 10,000 of them the official test set",
+    classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    folders=("cifar10", "CIFAR10"),
+    url="https://www.cs.toronto.edu/~kriz/",
+    downloads=MappingProxyType({ARCHIVE: "c32a1d4ab5d03f1284b67883e8d87530"}),
+)

@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST family: a big-endian header, then the raw bytes of one array."""
+"""The MNIST family: data sets in the IDX format, a big-endian header and then the raw bytes of one array."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import io
 import math
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqnn.data.errors import DataError, reason
+from sqnn.data.sources.base import PublishedSource, Records
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+"""Training images and labels, test images and labels: the order of every tuple of four files here."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08  # the IDX element code of uint8
@@ -24,10 +29,8 @@ def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzipped or not, as an array of `ndim` dimensions.
 
     The file is `00 00 08 ndim`, then `ndim` big-endian 32-bit sizes, then exactly their product of bytes.
-    Compression is recognised by content, so a file that lost or kept its `.gz` wrongly still reads.
-
-    Raises:
-        DataError: the file cannot be read, is truncated, has bytes left over, or is not of this kind.
+    Compression is recognised by content, so a file that lost or kept its `.gz` wrongly still reads. Raises DataError
+    where the file cannot be read, is truncated, has bytes left over, or is not of this kind.
     """
     try:
         with path.open("rb") as raw:
@@ -45,13 +48,13 @@ def _parse(stream: io.BufferedIOBase, path: Path, ndim: int) -> NDArray[np.uint8
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataError(f"{path}: not an IDX file; it starts with {start.hex(' ') or 'nothing'}, expected 00 00 08 ..")
-    code, found = start[2], start[3]
+    code, dimensions = start[2], start[3]
     if code != UNSIGNED_BYTE:
         raise DataError(f"{path}: holds IDX elements of type 0x{code:02x}, expected 0x08 (unsigned bytes)")
-    if found != ndim:
-        came = KINDS.get(found, "neither images nor labels")
+    if dimensions != ndim:
+        kind = KINDS.get(dimensions, "neither images nor labels")
         raise DataError(
-            f"{path}: holds {found} dimensions ({came}), expected {ndim} ({KINDS.get(ndim, 'data')})"
+            f"{path}: holds {dimensions} dimensions ({kind}), expected {ndim} ({KINDS.get(ndim, 'data')})"
             "; check that the files' names were not exchanged"
         )
     sizes = stream.read(4 * ndim)
@@ -63,6 +66,104 @@ def _parse(stream: io.BufferedIOBase, path: Path, ndim: int) -> NDArray[np.uint8
         raise DataError(f"{path}: its header announces an array of shape {shape}, which is no data set's")
     data = stream.read(expected + 1)  # one more than announced: finds leftovers, and makes gzip check its checksum
     if len(data) != expected:
-        came = "more" if len(data) > expected else f"only {len(data):,}"
-        raise DataError(f"{path}: announces {expected:,} bytes of data but holds {came}; fetch the file again")
+        amount = "more" if len(data) > expected else f"only {len(data):,}"
+        raise DataError(f"{path}: announces {expected:,} bytes of data but holds {amount}; fetch the file again")
     return np.frombuffer(bytearray(data), dtype=np.uint8).reshape(shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IDXSource(PublishedSource):
+    """A data set of four IDX files, each gzipped or not."""
+
+    @property
+    def expected(self) -> str:
+        return ", ".join(f"{name}[.gz]" for name in FILES)
+
+    def find(self, folder: Path) -> tuple[Path, ...] | None:
+        paths = tuple(path for name in FILES if (path := _plain_or_zipped(folder, name)) is not None)
+        return paths if len(paths) == len(FILES) else None
+
+    def has(self, folder: Path, file: str) -> bool:
+        return _plain_or_zipped(folder, file.removesuffix(".gz")) is not None
+
+    def hint(self, folder: Path) -> str:
+        lacking = [name for name in FILES if _plain_or_zipped(folder, name) is None]
+        return f" ({folder} lacks only {', '.join(lacking)})" if 0 < len(lacking) < len(FILES) else ""
+
+    def parse(self, paths: tuple[Path, ...]) -> tuple[Records, Records]:
+        train, test = self._pair(*paths[:2]), self._pair(*paths[2:])
+        size, expected = test[0].shape[2:], train[0].shape[2:]
+        if size != expected:
+            raise DataError(f"{paths[2]}: images of {size} pixels, expected {expected} as in {paths[0]}")
+        return train, test
+
+    def _pair(self, image_file: Path, label_file: Path) -> Records:
+        images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+        if len(images) != len(labels):
+            raise DataError(f"{label_file}: {len(labels):,} labels, expected {len(images):,} as in {image_file}")
+        if int(labels.max()) >= len(self.classes):
+            raise DataError(f"{label_file}: has label {labels.max()}, expected 0 to {len(self.classes) - 1}")
+        return images[:, np.newaxis], labels
+
+
+def _plain_or_zipped(folder: Path, name: str) -> Path | None:
+    """Return the file `name`, or else `name`.gz, of `folder` if there is one."""
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def _mnist_like(
+    name: str, folder: str, summary: str, classes: tuple[str, ...], url: str, md5: tuple[str, str, str, str]
+) -> IDXSource:
+    """Return a data set whose files have MNIST's names; `folder` is what torchvision calls its folder."""
+    downloads = MappingProxyType({f"{file}.gz": digest for file, digest in zip(FILES, md5, strict=True)})
+    return IDXSource(
+        name=name,
+        summary=f"70,000 {summary}, 28x28 grey, 10,000 of them the official test set",
+        classes=classes,
+        folders=(name, folder),
+        url=url,
+        downloads=downloads,
+    )
+
+
+IDX_SETS: tuple[IDXSource, ...] = (
+    _mnist_like(
+        "mnist",
+        "MNIST",
+        "handwritten digits",
+        tuple("0123456789"),
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        (
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
+    ),
+    _mnist_like(
+        "fashion-mnist",
+        "FashionMNIST",
+        "pictures of clothing",
+        ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        (
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ),
+    ),
+    _mnist_like(
+        "kmnist",
+        "KMNIST",
+        "cursive Japanese characters",
+        ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        (
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ),
+    ),
+)

@@ -1,0 +1,26 @@
+from .augmentation import AUGMENTATIONS, augment
+from .batches import MAX_BATCH, Batch, cut
+from .errors import SEED_LIMIT, DataError
+from .files import read_images
+from .images import ImageData, Split, require_image_data
+from .load import load_data
+from .module import ImageDataModule
+from .sources import DATASETS, Source
+
+__all__ = [
+    "AUGMENTATIONS",
+    "DATASETS",
+    "MAX_BATCH",
+    "SEED_LIMIT",
+    "Batch",
+    "DataError",
+    "ImageData",
+    "ImageDataModule",
+    "Source",
+    "Split",
+    "augment",
+    "cut",
+    "load_data",
+    "read_images",
+    "require_image_data",
+]

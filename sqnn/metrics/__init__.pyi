@@ -1,0 +1,33 @@
+from .accuracy import (
+    EVALUATION_BATCH,
+    EVALUATION_SEED,
+    Evaluation,
+    evaluating,
+    predict_logits,
+    run_batches,
+    score_logits,
+)
+from .confusion import draw_confusion
+from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
+from .parameters import ParameterCount, count
+from .score import Score, score
+
+__all__ = [
+    "ENERGY_MODELS",
+    "EVALUATION_BATCH",
+    "EVALUATION_SEED",
+    "OPERATIONS",
+    "Evaluation",
+    "OperationCount",
+    "OperationCounts",
+    "ParameterCount",
+    "Score",
+    "count",
+    "count_operations",
+    "draw_confusion",
+    "evaluating",
+    "predict_logits",
+    "run_batches",
+    "score",
+    "score_logits",
+]

@@ -1,0 +1,39 @@
+from .allocator import keep_freed_memory
+from .checkpoints import SafeCheckpointIO
+from .errors import CheckpointError, NotFiniteError, RunError
+from .evaluate import SPLITS, Evaluation, check_fit, evaluate, predict
+from .fit import fit, resume
+from .folder import RunFolder
+from .module import Classifier
+from .optimization import OPTIMIZERS, SCHEDULES
+from .run import Run
+from .run_settings import RunSettings
+from .settings import TrainingConfig
+from .terms import TERMS, BitPenalty, LossTerm
+from .versions import versions
+
+__all__ = [
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "SPLITS",
+    "TERMS",
+    "BitPenalty",
+    "CheckpointError",
+    "Classifier",
+    "Evaluation",
+    "LossTerm",
+    "NotFiniteError",
+    "Run",
+    "RunError",
+    "RunFolder",
+    "RunSettings",
+    "SafeCheckpointIO",
+    "TrainingConfig",
+    "check_fit",
+    "evaluate",
+    "fit",
+    "keep_freed_memory",
+    "predict",
+    "resume",
+    "versions",
+]

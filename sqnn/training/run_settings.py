@@ -1,0 +1,96 @@
+"""A training to be done: everything that a run's folder stores to begin it or to resume it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import yaml
+from torch import nn
+
+from sqnn.core import ConfigError
+from sqnn.models import ModelConfig, build, model_class
+from sqnn.training.settings import TrainingConfig
+from sqnn.training.terms import TERMS, LossTerm, split_terms
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """Network, training and images of a run.
+
+    `data` are the arguments of `load_data`, or a name alone for other images, and `data_sha256` is their fingerprint.
+    `callbacks` are the class names of the user's Lightning callbacks. `initial` is the file of the weights that the run
+    began with, None where the seed drew them.
+    """
+
+    model: str
+    config: ModelConfig
+    training: TrainingConfig
+    data: Mapping[str, str | int]
+    data_sha256: str | None = None
+    terms: tuple[LossTerm, ...] = ()
+    callbacks: tuple[str, ...] = ()
+    initial: str | None = None
+
+    def build(self) -> nn.Module:
+        """Build the network with the weights that the seed draws."""
+        return build(self.model, self.config, seed=self.training.seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values; what is empty is left out."""
+        values = {
+            "model": self.model,
+            "config": self.config.to_dict(),
+            "training": self.training.to_dict(),
+            "terms": [{"name": term.name, **term.to_dict()} for term in self.terms],
+            "callbacks": list(self.callbacks),
+            "data": dict(self.data),
+            "data_sha256": self.data_sha256,
+            "initial": self.initial,
+        }
+        return {name: value for name, value in values.items() if value not in (None, [])}
+
+    def to_yaml(self) -> str:
+        """Return the settings as YAML text that `from_yaml` reads back."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], terms: Sequence[LossTerm] = ()) -> Self:
+        """Build from what `to_dict` returned; `terms` are objects for the stored ones that TERMS does not list.
+
+        In runs of version 0.1 the weight of a term is one of the training settings. Raises ConfigError where the values
+        describe no run.
+        """
+        weights, training = split_terms(values["training"])
+        return cls(
+            model=values["model"],
+            config=model_class(values["model"]).config_class.from_dict(values["config"]),
+            training=TrainingConfig.from_dict(training),
+            data=values["data"],
+            data_sha256=values.get("data_sha256"),
+            terms=(*weights, *(_stored_term(term, terms) for term in values.get("terms", []))),
+            callbacks=tuple(values.get("callbacks", ())),
+            initial=values.get("initial"),
+        )
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Self:
+        """Build from YAML text; ConfigError where it describes no run."""
+        try:
+            return cls.from_dict(yaml.safe_load(text))
+        except (yaml.YAMLError, TypeError, KeyError) as error:
+            raise ConfigError(f"settings: describe no run ({str(error).splitlines()[0]})") from error
+
+
+def _stored_term(stored: Mapping[str, Any], own: Sequence[LossTerm]) -> LossTerm:
+    """Return the term that a run was begun with: one of the user's own, or one from TERMS."""
+    name, options = stored["name"], {key: value for key, value in stored.items() if key != "name"}
+    for term in own:
+        if term.name == name:
+            if term.to_dict() != options:
+                raise ConfigError(f"terms: got {term!r}, expected {name} with the options of the run, {options}")
+            return term
+    if name not in TERMS:
+        raise ConfigError(f"terms: got none called {name!r}, expected the one of the run; pass it as terms=[...]")
+    return TERMS[name].from_dict(options)
