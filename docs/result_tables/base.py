@@ -69,8 +69,8 @@ def markdown(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 
 
 def percent(value: float, digits: int = 2) -> str:
-    """Return a fraction as a percentage, and a dash where nothing was measured."""
-    return "-" if pd.isna(value) else f"{100 * value:.{digits}f} %"
+    """Return a fraction as a percentage that no line break divides, and a dash where nothing was measured."""
+    return "-" if pd.isna(value) else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def bold(text: str) -> str:
