@@ -1,10 +1,17 @@
-"""Files of the site from outside `docs/`: the notebooks, and the rows of results that pages link to."""
+"""Files of the site from outside `docs/`, and expectation values such as <Z> in its text.
+
+The files are the notebooks and the rows of results that pages link to.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.inlinepatterns import InlineProcessor
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
@@ -17,6 +24,30 @@ ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = {"benchmarks/results": "*.csv", "notebooks": "*.ipynb"}
 FIRST = 100
 """Before the plug-in that turns notebooks into pages."""
+BEFORE_HTML = 95
+"""Above the priority of the pattern that takes <Z> for a tag."""
+
+
+class InBrackets(InlineProcessor):
+    """A word in angle brackets, which is text here and never a tag."""
+
+    def handleMatch(  # type: ignore[override]  # noqa: N802
+        self, match: re.Match[str], data: str
+    ) -> tuple[str, int, int]:
+        return match[0], match.start(), match.end()
+
+
+class Expectations(Extension):
+    """Keep <Z> and its like as they are written."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        md.inlinePatterns.register(InBrackets(r"<[A-Za-z]\w*>", md), "expectations", BEFORE_HTML)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Let pages and docstrings keep their expectation values."""
+    config.markdown_extensions.append(Expectations())  # type: ignore[arg-type]
+    return config
 
 
 @event_priority(FIRST)
