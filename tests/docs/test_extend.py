@@ -42,7 +42,7 @@ def fenced_headings_hidden() -> str:
 
 def touched(blocks: list[Block]) -> dict[str, Block]:
     """The files that a section makes or changes."""
-    return {block.title: block for block in blocks if block.title not in (None, "try")}
+    return {block.title: block for block in blocks if block.title not in (None, "try", "printed")}
 
 
 def change(text: str, diff: str) -> str:
@@ -77,7 +77,7 @@ def test_all_examples_work_together_in_a_copy_of_the_package(tmp_path: Path) -> 
         blocks = section(anchor)
         extended(tmp_path, blocks)
         tries += [block.content for block in blocks if block.title == "try"]
-        outputs += [block.content for block in blocks if block.language == "text"]
+        outputs += [block.content for block in blocks if block.title == "printed"]
     assert len(tries) == len(outputs) == len(COUNTS) > 0
     done = run(tmp_path, "".join(tries))
     assert done.returncode == 0, done.stderr
