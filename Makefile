@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -qq --upgrade pip
 	# PyTorch first and pinned: a looser request can bring in another build.
 	$(BIN)/python -m pip install -qq $$(grep '^torch==' constraints.txt)
-	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev,docs]'
 	touch $(STAMP)
 
 # Real digits that ship with scikit-learn: no network connection and no data folder needed.
@@ -62,6 +62,21 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/generate_results.py --check
+	$(MAKE) docs
+
+.PHONY: docs results coverage
+
+# The site, in build/site; a broken link or a page outside the navigation is an error.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Tables and numbers of the pages, from benchmarks/results/*.csv.
+results: $(STAMP)
+	$(BIN)/python docs/generate_results.py
+
+coverage: $(STAMP)
+	$(PYTEST) tests --cov --cov-report=term:skip-covered
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-peers-jax runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-peers .venv-peers-jax runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .cache .coverage*

@@ -1,0 +1,10 @@
+"""The tables and numbers of the documentation, made from `benchmarks/results/*.csv`.
+
+`generate_results.py` writes them into the pages. In the files of this folder a function is one table or one number,
+under the name that a page gives.
+"""
+
+from result_tables import circuits, conversion, networks
+from result_tables.base import ROOT, numbers, tables
+
+__all__ = ["ROOT", "circuits", "conversion", "networks", "numbers", "tables"]
