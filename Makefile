@@ -1,13 +1,16 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+# Where `make peers` clones the code published with HAS-8 from, and its commit; it is used in place.
+HAS8 ?= https://github.com/luutn2002/has-8
+HAS8_COMMIT := faa28fc85be1db7951b133300102274814b72e90
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Processes that share the tests; each takes about 1.5 GiB.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test test-all lint clean install
+.PHONY: demo test test-all lint peers clean install
 
 install: $(STAMP)
 
@@ -36,6 +39,23 @@ test: $(STAMP)
 test-all: $(STAMP)
 	$(PYTEST) -m 'slow or not slow'
 
+# Environments of their own for what `sqnn bench` measures beside sqnn; each ends in a check of versions and values.
+peers: .venv-peers/.installed .venv-peers-jax/.installed
+
+.venv-peers/.installed: PEERS := -r benchmarks/requirements.txt
+.venv-peers-jax/.installed: PEERS := -r benchmarks/requirements-jax.txt
+.venv-peers/.installed .venv-peers-jax/.installed: pyproject.toml constraints.txt $(wildcard benchmarks/requirements*.txt)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install -qq --upgrade pip
+	# PyTorch first and pinned, as in `install`; what asks for another build comes without its requirements.
+	$(@D)/bin/python -m pip install -qq $$(grep '^torch==' constraints.txt)
+	$(@D)/bin/python -m pip install -qq -c constraints.txt -e '.[dev]' $(PEERS)
+	$(@D)/bin/python -m pip install -qq --no-deps -r benchmarks/requirements-no-deps.txt
+	rm -rf $(@D)/has-8 && git clone -q $(HAS8) $(@D)/has-8 && git -C $(@D)/has-8 checkout -q $(HAS8_COMMIT)
+	cd $(@D) && echo "$$PWD/has-8" > "$$(bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/has_8.pth"
+	$(@D)/bin/sqnn bench peers --pinned constraints.txt $(subst -r ,--pinned ,$(PEERS))
+	touch $@
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,4 +63,8 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 clean:
+<<<<<<< HEAD
 	rm -rf $(VENV) runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+=======
+	rm -rf $(VENV) .venv-peers .venv-peers-jax runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+>>>>>>> 9ebea98 (Declare benchmarks in one class each, time all in turns, give each peer a file; peers on JAX; make peers)

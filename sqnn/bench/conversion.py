@@ -1,146 +1,204 @@
-"""Time and memory of spiking networks beside those of the network they were converted from."""
+"""Forward passes of spiking networks beside those of the network they were converted from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sqnn.bench.conversion_workloads import (
-    OURS,
-    SOURCE,
-    TWIN,
-    ConversionSetting,
-    call,
-    forward_of,
-    from_plain,
-    largest_layer_mib,
-    plain,
-)
-from sqnn.bench.layerwise import alternating_medians
-from sqnn.bench.memory import Question, peaks_mib
-from sqnn.bench.peers.conversion import Converter, installed_converters
-from sqnn.core import ConfigError
-from sqnn.training import keep_freed_memory
+from sqnn.bench.benchmark import Cell, ImageBenchmark, Row
+from sqnn.bench.peers import PEERS, Run
+from sqnn.bench.timing import TIMING, take_turns
+from sqnn.core import ConfigError, option, require_one_of
 
-Measure = Callable[[Sequence[str], ConversionSetting, str], Sequence[float | None]]
-"""Peak memory of the named networks' forward passes in MiB, as `forward_peaks` gives it."""
+SOURCE, TWIN = "source", "relu twin"
+FUSED = "fused"
+LAYERS = "layer by layer"
+FOLDED = "layer by layer, folded norms"
+RATE_LAYERS = "rates, layer by layer"
+RATE_STEPS = "rates, step by step"
+OURS: tuple[str, ...] = (SOURCE, TWIN, FUSED, LAYERS, FOLDED, RATE_LAYERS, RATE_STEPS)
+"""The source network of QCFS activations, its twin of ReLUs, and the spiking networks made of the source."""
+EXACT = frozenset({FUSED, LAYERS, FOLDED})
+"""Those that give the source's outputs but for rounding."""
+SETTLING_PASSES = 3
+"""Batches, in training mode, that give the batch norms statistics of their own."""
+FLOAT_BYTES = 4
+
+Converter = Callable[[nn.Module, Tensor, int], Run]
+"""Convert a ReLU network, calibrated on some images, and return how to run it for so many time steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionBenchmark(ImageBenchmark):
+    """Time forward passes of a source network beside the spiking networks that conversion makes of it.
+
+    The source network (QCFS activations), its ReLU twin, the exact conversion fused and layer by layer, the conversion
+    by rates, and SpikingJelly's converter where it is installed (benchmarks/README.md), all in float32 without
+    gradients, all taking turns in one process. "changed" counts images classified otherwise than by the source, by
+    SpikingJelly otherwise than by the ReLU twin that it converts. Peak memory is what a forward pass needs above
+    weights and images; the bound beside it is the source's peak plus the spikes of the largest layer: of all time steps
+    of a T-th of the batch, or of one step of all of it.
+
+    Examples:
+
+    sqnn bench conversion
+
+    sqnn bench conversion --model vgg11 --width-multiplier 0.25 --timesteps 8 --out table.csv
+    """
+
+    name: ClassVar[str] = "conversion"
+    key: ClassVar[tuple[str, ...]] = ("model", "width_multiplier", "inputs", "timesteps")
+    columns: ClassVar[tuple[str, ...]] = (
+        *("name", *key, "milliseconds", "against", "ratio", "changed", "peak_mib", "spikes_mib", "bound_mib"),
+        *("device", "note", *TIMING),
+    )
+    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("", "name", ""),
+        ("median ms", "milliseconds", ",.2f"),
+        ("ratio", "ratio", ".2f"),
+        ("changed", "changed", ",d"),
+        ("peak", "peak_mib", ",.1f"),
+        ("spikes", "spikes_mib", ",.1f"),
+        ("bound", "bound_mib", ",.1f"),
+    )
+    quick: ClassVar[dict[str, Any]] = {"width_multiplier": 0.25, "batch": 8, "budget": 0.2}
+
+    model: str = option("resnet20", "source network")
+    data_shape: str = option("3x32x32", "channels x height x width of an image")
+    batch: int = option(64, "images of a forward pass", least=2)
+    timesteps: int = option(4, "time steps of every spiking network")
+    width_multiplier: float = option(1.0, "factor on all widths")
+
+    def validate(self) -> None:
+        super().validate()
+        from sqnn.models import MODELS, SourceConfig
+
+        require_one_of("model", self.model, [n for n, m in MODELS.items() if issubclass(m.config_class, SourceConfig)])
+
+    def title(self, row: Row) -> str:
+        return f"{self.model}, forward pass of {row['inputs']}, {self.timesteps} time steps, memory in MiB"
+
+    def sources(self) -> tuple[nn.Module, nn.Module]:
+        """Build the source network and its ReLU twin, of the same weights, in evaluation mode, their norms settled."""
+        from sqnn.models import create_model
+
+        width = self.width_multiplier
+        source = create_model(self.model, self, width_multiplier=width, activation="qcfs", timesteps=self.timesteps)
+        source.train()
+        with torch.no_grad():
+            for number in range(SETTLING_PASSES):
+                source(self.images(number))
+        twin = create_model(self.model, self, width_multiplier=width)
+        twin.load_state_dict({name: value for name, value in source.state_dict().items() if name in twin.state_dict()})
+        return source.eval().to(self.device), twin.eval().to(self.device)
+
+    def cells(self, converters: Mapping[str, Converter] | None = None) -> Iterator[Cell]:
+        """Yield the one comparison, beside the converters that are installed."""
+        converters = installed_converters() if converters is None else converters
+        inputs = f"{self.batch}x{self.data_shape}"
+        values = (self.model, self.width_multiplier, inputs, self.timesteps)
+        yield Cell(dict(zip(self.key, values, strict=True)), partial(self.compare, converters))
+
+    def compare(self, converters: Mapping[str, Converter]) -> list[Row]:
+        """Measure all networks in turns; `note` says why one could not be made."""
+        source, twin = self.sources()
+        images = self.images().to(self.device)
+        forwards: dict[str, Forward] = {}
+        notes: dict[str, str] = {}
+        classes: dict[str, Tensor] = {}
+        for name in (*OURS, *converters):
+            try:
+                forward = forward_of(name, self, source, twin, converters)
+                classes[name] = call(forward, images)().argmax(1)
+            except ConfigError as error:  # not every network has every order of execution
+                notes[name] = str(error)
+                continue
+            forwards[name] = forward
+        calls = [call(forward, images) for forward in forwards.values()]
+        timings = dict(zip(forwards, take_turns(calls, self.budget, device=self.device), strict=True))
+        peaks = dict(zip(forwards, self.peaks(list(forwards)), strict=True))
+        layer, held = largest_layer_mib(source, self), peaks[SOURCE]
+        rows: list[Row] = []
+        for name in (*OURS, *converters):
+            row: Row = {"name": name, "against": SOURCE, "device": self.device, "note": notes.get(name, "")}
+            if name in forwards:
+                timing, spikes = timings[name], layer * forwards[name].trains
+                origin = TWIN if name in converters else SOURCE
+                row |= {"milliseconds": timing.median * 1e3, **timing.columns(1e3)}
+                row |= {"ratio": timing.median / timings[SOURCE].median, "peak_mib": peaks[name], "spikes_mib": spikes}
+                row |= {"changed": int((classes[name] != classes[origin]).sum())}
+                row |= {"bound_mib": None if held is None else held + spikes}
+            rows.append(row)
+        return rows
+
+    def step(self, question: str) -> Callable[[], object] | None:
+        """Build the forward pass of the network of this name; None for a peer that is not installed."""
+        converters = installed_converters()
+        if question not in (*OURS, *converters):
+            return None
+        source, twin = self.sources()
+        return call(forward_of(question, self, source, twin, converters), self.images().to(self.device))
+
+
+def installed_converters() -> dict[str, Converter]:
+    """Return the conversions of the peers that are installed, by name."""
+    return {peer.title: peer.convert for peer in PEERS.values() if peer.convert and peer.installed()}
 
 
 @dataclass(frozen=True)
-class ConversionTiming:
-    """One network: median milliseconds of a forward pass, and its peak memory; or, in `note`, why there are none.
+class Forward:
+    """A network ready to run: `run(images)` is its forward pass, without gradients.
 
-    `ratio` is its median over the source's, out of the same alternating repetitions. `changed` counts the images of the
-    batch that it classifies otherwise than the source, a peer's otherwise than the ReLU twin it is made of.
-    `spikes_mib` is the memory of the largest layer's spikes that are held at once, of all time steps of a T-th of the
-    batch or of one step of all of it; `bound_mib` is the source's peak plus that.
+    `trains` is how much of a layer's spikes is in memory at once, in time steps of the whole batch, 0 where none are: a
+    T-th of the batch with all its steps is as much as one step of all of it.
     """
 
-    name: str
-    model: str
-    width_multiplier: float
-    inputs: str
-    timesteps: int
-    milliseconds: float | None
-    against: str
-    ratio: float | None
-    changed: int | None
-    peak_mib: float | None
-    spikes_mib: float | None
-    bound_mib: float | None
-    device: str
-    threads: int
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a mapping."""
-        return asdict(self)
+    run: Callable[[Tensor], Tensor]
+    trains: int = 0
 
 
-def forward_peaks(names: Sequence[str], setting: ConversionSetting, device: str = "cpu") -> list[float | None]:
-    """Return the peak memory of one forward pass of each network in MiB, without weights and images; see `peaks_mib`.
+def forward_of(
+    name: str, benchmark: ConversionBenchmark, source: nn.Module, twin: nn.Module, converters: Mapping[str, Converter]
+) -> Forward:
+    """Return the forward pass of the named network: one of `OURS`, or a peer's conversion of the twin."""
+    from sqnn.conversion import convert, convert_rate
 
-    None stands for what cannot be measured. Raises RuntimeError where the process that measures fails.
-    """
-    questions = [{"name": name, "setting": plain(setting)} for name in names]
-    return peaks_mib(make_forward, questions, device)
+    made: dict[str, Callable[[], Forward]] = {
+        SOURCE: lambda: Forward(source),
+        TWIN: lambda: Forward(twin),
+        FUSED: lambda: Forward(convert(source).using("fused")),
+        LAYERS: lambda: Forward(convert(source), 1),
+        FOLDED: lambda: Forward(convert(source, fold_batch_norm=True), 1),
+        RATE_LAYERS: lambda: Forward(convert_rate(source, benchmark.timesteps), 1),
+        RATE_STEPS: lambda: Forward(convert_rate(source, benchmark.timesteps).using("step"), 1),
+    }
+    if name in made:
+        return made[name]()
+    device = next(twin.parameters()).device
+    return Forward(converters[name](twin, benchmark.images().to(device), benchmark.timesteps), 1)
 
 
-def make_forward(question: Question, device: str) -> Callable[[], object] | None:
-    """Build the forward pass that a question of `forward_peaks` asks for, run once."""
-    name, setting, converters = question["name"], from_plain(question["setting"]), installed_converters()
-    if name not in (*OURS, *converters):
-        return None
-    source, twin = (network.to(device) for network in setting.sources())
-    run = call(forward_of(name, setting, source, twin, converters), setting.images().to(device))
-    run()
+def call(forward: Forward, images: Tensor) -> Callable[[], Tensor]:
+    """Return the forward pass of one batch as a call without arguments."""
+
+    @torch.no_grad()
+    def run() -> Tensor:
+        return forward.run(images)
+
     return run
 
 
-def compare_conversion(
-    setting: ConversionSetting,
-    *,
-    budget: float = 2.0,
-    device: str = "cpu",
-    converters: Mapping[str, Converter] | None = None,
-    measure: Measure | None = forward_peaks,
-) -> list[ConversionTiming]:
-    """Measure forward passes of a source network, of its ReLU twin, of the spiking networks made of it, and of peers.
+def largest_layer_mib(source: nn.Module, benchmark: ConversionBenchmark) -> float:
+    """Return the memory of the spikes of one time step of the largest layer, as float32 numbers, in MiB."""
+    from sqnn.conversion import convert
 
-    Float32, no gradients, random images, all for the same number of time steps. The networks take turns, so that
-    whatever else the machine does hits all alike, for about `budget` seconds each and at least five turns. `measure`
-    (None: no memory) comes afterwards. On the CPU the process keeps memory that is freed, as it does in training.
-    """
-    converters = installed_converters() if converters is None else converters
-    keep_freed_memory()
-    source, twin = (network.to(device) for network in setting.sources())
-    images = setting.images().to(device)
-    calls: dict[str, Callable[[], Tensor]] = {}
-    trains: dict[str, int] = {}
-    notes: dict[str, str] = {}
-    said: dict[str, Tensor] = {}
-    for name in (*OURS, *converters):
-        try:
-            forward = forward_of(name, setting, source, twin, converters)
-            said[name] = call(forward, images)().argmax(1)
-        except ConfigError as error:  # not every network has every order of execution
-            notes[name] = str(error)
-            continue
-        calls[name], trains[name] = call(forward, images), forward.trains
-    wait = partial(torch.cuda.synchronize, device) if device.startswith("cuda") else _nothing
-    seconds = dict(zip(calls, alternating_medians(list(calls.values()), budget, wait=wait), strict=True))
-    peaks = dict(zip(calls, measure(list(calls), setting, device), strict=True)) if measure else {}
-    layer, held = largest_layer_mib(source, setting), peaks.get(SOURCE)
-    rows = []
-    for name in (*OURS, *converters):
-        took, spikes = seconds.get(name), layer * trains.get(name, 0)
-        origin = TWIN if name in converters else SOURCE
-        rows.append(
-            ConversionTiming(
-                name=name,
-                model=setting.model,
-                width_multiplier=setting.width_multiplier,
-                inputs="x".join(map(str, images.shape)),
-                timesteps=setting.timesteps,
-                milliseconds=took * 1e3 if took else None,
-                against=SOURCE,
-                ratio=took / seconds[SOURCE] if took else None,
-                changed=int((said[name] != said[origin]).sum()) if name in said else None,
-                peak_mib=peaks.get(name),
-                spikes_mib=spikes if name in calls else None,
-                bound_mib=held + spikes if held is not None and name in calls else None,
-                device=device,
-                threads=torch.get_num_threads(),
-                note=notes.get(name, ""),
-            )
-        )
-    return rows
-
-
-def _nothing() -> None:
-    pass
+    spiking = convert(source)
+    device = next(source.parameters()).device
+    _, spikes = spiking.record(benchmark.images()[:1].to(device))
+    neurons = max(layer[0].numel() for layer in spikes.values())
+    return float(benchmark.batch * neurons * FLOAT_BYTES / 2**20)

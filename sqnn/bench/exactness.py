@@ -1,41 +1,26 @@
-"""The proof that conversion is free of error: every spike of converted networks beside the bit that it stands for.
-
-    python sqnn/bench/exactness.py --data-dir DATA       # into results/conversion-exactness.csv
-    python sqnn/bench/exactness.py --models resnet20,vit --images 100 --out some.csv
-    python sqnn/bench/exactness.py --pixels 32,224 --timesteps 4
-
-Every source network, with random and with trained weights, at 2, 3, 4, 6 and 8 time steps, in double precision, on
-images of 28, 32 and 224 pixels; and one row a network in single precision, where the order of a sum can decide an
-activation that lies on the edge between two levels (`edge` is the largest distance from it, in levels).
-
-Images are test images: of 28 pixels MNIST, of 32 pixels CIFAR-10, else MNIST with a margin, of 224 pixels a few of
-those of 32 enlarged. Where the folder `--data-dir` has neither, scikit-learn's digits are enlarged. Networks are narrow
-(`width_multiplier`), so that everything takes about an hour on one core. A row is written when its cell is done;
-after a kill the same command goes on. Exit code 1 says that a bit differed in double precision.
-"""
+"""The proof that conversion is free of error: every spike of converted networks beside the bit that it stands for."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import pandas as pd
 import torch
-import typer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.conversion import convert, prepare, verify
-from sqnn.core import write_text
-from sqnn.data import DataError, ImageData, Split, load_data
-from sqnn.models import RetinaNet, RetinaNetConfig, create_model
+from sqnn.bench.benchmark import Benchmark, Cell, Row, names_of, numbers
+from sqnn.core import ConfigError, option, require_one_of
 
-RESULTS = Path(__file__).parent / "results" / "conversion-exactness.csv"
+if TYPE_CHECKING:
+    from sqnn.data import ImageData, Split
+    from sqnn.models import RetinaNet
+
 WIDTHS: Mapping[str, float] = {
     "vgg11": 1 / 16,
     "vgg16": 1 / 16,
@@ -53,8 +38,6 @@ BITS = 4
 PIXELS = (28, 32, 224)
 LARGE, LARGE_IMAGES, LARGE_PATCH = 224, 64, 16
 """Side of the large images in pixels, how many of them there are, and the side of the vision transformer's patches."""
-KEY = ("model", "width_multiplier", "data", "pixels", "images", "timesteps", "weights", "precision")
-"""What a row is a measurement of."""
 SETTLING_PASSES = 10
 """Forward passes in training mode that give batch norms their statistics where weights stay random."""
 TRAINING_STEPS = {28: 200, 32: 200, LARGE: 20}
@@ -63,61 +46,126 @@ DETECTOR_SHARE = 4
 LEARNING_RATE = 2e-3
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One row: a network with some weights, converted, and the images that its spikes are compared on."""
+@dataclass(frozen=True, kw_only=True)
+class ExactnessBenchmark(Benchmark):
+    """Compare every spike of converted networks with the bit that it stands for.
 
-    model: str
-    pixels: int
-    weights: str
-    timesteps: int
-    precision: str = "float64"
+    Every source network, with random and with trained weights, at 2, 3, 4, 6 and 8 time steps, in double precision, on
+    images of 28, 32 and 224 pixels; and one row per network in single precision, where the order of a sum can decide an
+    activation that lies on the edge between two levels ("edge" is the largest distance from it, in levels).
+
+    Images are test images: of 28 pixels MNIST, of 32 pixels CIFAR-10, else MNIST with a margin, of 224 pixels a few of
+    those of 32 enlarged. Where the folder --data-dir has neither, scikit-learn's digits are enlarged. Networks are
+    narrow, so that everything takes about an hour on one core. A row is written when its cell is done; after a kill the
+    same command goes on. Exit code 1 says that a bit differed in double precision.
+
+    Examples:
+
+    sqnn bench exactness --data-dir DATA --out exactness.csv
+
+    sqnn bench exactness --models resnet20,vit --images 100 --pixels 32,224 --timesteps 4
+    """
+
+    name: ClassVar[str] = "exactness"
+    key: ClassVar[tuple[str, ...]] = (
+        *("model", "width_multiplier", "data", "pixels", "images", "timesteps", "weights", "precision"),
+    )
+    columns: ClassVar[tuple[str, ...]] = (
+        *(*key, "bits", "mismatches", "first", "edge", "output_difference", "output_scale"),
+        *("changed", "spikes", "accuracy", "seconds"),
+    )
+    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("weights", "weights", ""),
+        ("precision", "precision", ""),
+        ("bits", "bits", ",d"),
+        ("differ", "mismatches", ",d"),
+        ("edge", "edge", ".1e"),
+        ("changed", "changed", ",d"),
+        ("seconds", "seconds", ".1f"),
+    )
+    quick: ClassVar[dict[str, Any]] = {"models": "resnet20", "images": 50, "pixels": "28", "timesteps": "2"}
+    resumes: ClassVar[bool] = True
+
+    data_dir: str | None = option(None, "folder with MNIST and CIFAR-10; else SQNN_DATA")
+    models: str = option(",".join(WIDTHS), "networks, with commas")
+    images: int = option(1000, "test images of 28 and 32 pixels", least=1)
+    pixels: str = option(",".join(map(str, PIXELS)), "sides of the images, with commas")
+    timesteps: str = option(",".join(map(str, TIMESTEPS)), "time steps, with commas")
+    threads: int | None = option(1, "threads to compute with", least=1)
+
+    def validate(self) -> None:
+        if not names_of(self.models):
+            raise ConfigError(f"models: got {self.models!r}, expected some of {', '.join(WIDTHS)} with commas")
+        for model in names_of(self.models):
+            require_one_of("models", model, WIDTHS)
+        for name, text, valid in (("pixels", self.pixels, PIXELS), ("timesteps", self.timesteps, TIMESTEPS)):
+            if not set(numbers(name, text)) <= set(valid):
+                expected = ", ".join(map(str, valid))
+                raise ConfigError(f"{name}: got {text!r}, expected some of {expected} with commas")
+
+    def title(self, row: Row) -> str:
+        return f"{row['model']}, {row['data']}, {row['pixels']} pixels, {row['timesteps']} time steps"
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield every cell, those that share weights one after the other."""
+        sets = find_data(None if self.data_dir is None else Path(self.data_dir))
+        steps, sides = numbers("timesteps", self.timesteps), numbers("pixels", self.pixels)
+        for model, side, weights in product(names_of(self.models), PIXELS, ("random", "trained")):
+            precisions = [(number, "float64") for number in TIMESTEPS]
+            if (side, weights) == (32, "trained"):
+                precisions.append((BITS, "float32"))
+            for timesteps, precision in precisions:
+                if side not in sides or timesteps not in steps:
+                    continue
+                data = sets[side]
+                count = min(self.images, len(data.test), LARGE_IMAGES if side == LARGE else self.images)
+                values = (model, WIDTHS[model], data.name, side, count, timesteps, weights, precision)
+                key: Row = dict(zip(self.key, values, strict=True))
+                yield Cell(key, partial(measure, model, side, weights, timesteps, precision, data, count))
+
+    def verdict(self, rows: Sequence[Row]) -> tuple[str, int]:
+        double = [row for row in rows if row["precision"] == "float64"]
+        bits, mismatches, changed = (
+            [int(row[name] or 0) for row in double] for name in ("bits", "mismatches", "changed")
+        )
+        wrong = sum(a > 0 or b > 0 for a, b in zip(mismatches, changed, strict=True))
+        sentence = f"double precision: {sum(mismatches):,} of {sum(bits):,} bits differ; "
+        return f"{sentence}{wrong} of {len(double)} rows are not exact", 1 if wrong or not double else 0
 
 
-def cells(models: list[str]) -> Iterator[Cell]:
-    """Yield every cell, those that share weights one behind the other."""
-    for model in models:
-        for pixels in PIXELS:
-            for weights in ("random", "trained"):
-                yield from (Cell(model, pixels, weights, timesteps) for timesteps in TIMESTEPS)
-                if (pixels, weights) == (32, "trained"):
-                    yield Cell(model, pixels, weights, BITS, "float32")
+def measure(
+    name: str, pixels: int, weights: str, timesteps: int, precision: str, data: ImageData, images: int
+) -> list[Row]:
+    """Compare all bits of one network, converted for so many time steps, on the first images."""
+    from sqnn.conversion import convert, prepare, verify
 
-
-def measure(cell: Cell, data: ImageData, images: int) -> dict[str, Any]:
-    """Compare all bits of one cell."""
-    test = subset(data.test, images if cell.pixels < LARGE else min(images, LARGE_IMAGES))
-    network = source(cell.model, cell.weights, cell.pixels, data)
-    model = prepare(network, cell.timesteps).eval()
-    accuracy = None if cell.model == "retinanet" else share_right(model, test, cell.pixels)
-    model = model.to(getattr(torch, cell.precision))
+    test = data.test.take(slice(images))
+    model = prepare(source(name, weights, pixels, data), timesteps).eval()
+    accuracy = None if name == "retinanet" else share_right(model, test, pixels)
+    model = model.to(torch.float64 if precision == "float64" else torch.float32)
     start = time.perf_counter()
-    found = verify(model, convert(model), at_size(test, cell.pixels), batch_size=4 if cell.pixels == LARGE else 50)
-    return {
-        **identity(cell, data, len(test)),
-        "bits": found.bits,
-        "mismatches": found.mismatches,
-        "first": sum(layer.first for layer in found.layers),
-        "edge": found.edge,
-        "output_difference": found.output_difference,
-        "output_scale": found.output_scale,
-        "changed": found.changed,
-        "spikes": found.spikes,
-        "accuracy": accuracy,
-        "seconds": round(time.perf_counter() - start, 1),
-    }
-
-
-def identity(cell: Cell, data: ImageData, images: int) -> dict[str, Any]:
-    """Return the columns of `KEY`."""
-    width = WIDTHS[cell.model]
-    values = (cell.model, width, data.name, cell.pixels, images, cell.timesteps, cell.weights, cell.precision)
-    return dict(zip(KEY, values, strict=True))
+    report = verify(model, convert(model), at_size(test, pixels), batch_size=4 if pixels == LARGE else 50)
+    return [
+        {
+            "bits": report.bits,
+            "mismatches": report.mismatches,
+            "first": sum(layer.first for layer in report.layers),
+            "edge": report.edge,
+            "output_difference": report.output_difference,
+            "output_scale": report.output_scale,
+            "changed": report.changed,
+            "spikes": report.spikes,
+            "accuracy": accuracy,
+            "seconds": round(time.perf_counter() - start, 1),
+        }
+    ]
 
 
 @cache
 def source(name: str, weights: str, pixels: int, data: ImageData) -> nn.Module:
     """Return the network in single precision, its batch norms used to the data, trained where `weights` says so."""
+    from sqnn.models import RetinaNet, RetinaNetConfig, create_model
+
     options: dict[str, Any] = {
         "in_channels": data.in_channels,
         "image_size": (pixels, pixels),
@@ -143,6 +191,8 @@ def source(name: str, weights: str, pixels: int, data: ImageData) -> nn.Module:
 
 def train(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
     """Take one step of Adam for each batch."""
+    from sqnn.models import RetinaNet
+
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     for images, labels in batches:
         output = network(images)
@@ -205,11 +255,6 @@ def share_right(model: nn.Module, split: Split, pixels: int) -> float:
     return float((said == split.labels).double().mean())
 
 
-def subset(split: Split, images: int) -> Split:
-    """Return the first images of a split."""
-    return split.take(slice(images))
-
-
 def at_size(split: Split, pixels: int) -> Tensor:
     """Return the images as numbers in [0, 1] with that many pixels a side: enlarged, or given a margin up to 32."""
     images = split.floats()
@@ -225,71 +270,11 @@ def find_data(data_dir: Path | None) -> dict[int, ImageData]:
 
 
 def _first(names: tuple[str, ...], data_dir: Path | None) -> ImageData:
+    from sqnn.data import DataError, load_data
+
     for name in names:
         try:
             return load_data(name, data_dir, download=False)
         except DataError:
             continue
     return load_data("digits")
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows that a run before has written; typer.BadParameter where the file is another table."""
-    if not path.exists():
-        return []
-    frame = pd.read_csv(path)
-    missing = [name for name in KEY if name not in frame]
-    if missing:
-        raise typer.BadParameter(f"out: {path} has no column {missing[0]}, expected a table that this script wrote")
-    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False)]
-
-
-def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a row to the table, which is whole at any time."""
-    before = path.read_text() if path.exists() else ""
-    write_text(path, before + pd.DataFrame([row]).to_csv(index=False, header=not before))
-
-
-def main(
-    data_dir: Annotated[Path | None, typer.Option(help="folder with MNIST and CIFAR-10; else SQNN_DATA")] = None,
-    models: Annotated[str, typer.Option(help="networks, with commas")] = ",".join(WIDTHS),
-    images: Annotated[int, typer.Option(min=1, help="test images of 28 and 32 pixels")] = 1000,
-    pixels: Annotated[str, typer.Option(help="sides of the images, with commas")] = ",".join(map(str, PIXELS)),
-    timesteps: Annotated[str, typer.Option(help="time steps, with commas")] = ",".join(map(str, TIMESTEPS)),
-    out: Annotated[Path, typer.Option(help="CSV file that gets a row for each cell")] = RESULTS,
-    threads: Annotated[int, typer.Option(min=1, help="threads to compute with")] = 1,
-) -> None:
-    """Compare every spike of converted networks with the bit that it stands for."""
-    chosen = [name for name in models.split(",") if name]
-    unknown = [name for name in chosen if name not in WIDTHS]
-    if unknown or not chosen:
-        raise typer.BadParameter(f"models: got {models!r}, expected some of {', '.join(WIDTHS)} with commas")
-    for name, given, valid in (("pixels", pixels, PIXELS), ("timesteps", timesteps, TIMESTEPS)):
-        if not set(given.split(",")) <= set(map(str, valid)):
-            raise typer.BadParameter(
-                f"{name}: got {given!r}, expected some of {', '.join(map(str, valid))} with commas"
-            )
-    torch.set_num_threads(threads)
-    found = find_data(data_dir)
-    rows = read_rows(out)
-    done = {tuple(row[name] for name in KEY) for row in rows}
-    for cell in cells(chosen):
-        if str(cell.pixels) not in pixels.split(",") or str(cell.timesteps) not in timesteps.split(","):
-            continue
-        data = found[cell.pixels]
-        count = min(images, len(data.test), LARGE_IMAGES if cell.pixels == LARGE else images)
-        if tuple(identity(cell, data, count).values()) in done:
-            continue
-        row = measure(cell, data, images)
-        rows.append(row)
-        append(out, row)
-        print(", ".join(f"{name} {value}" for name, value in row.items()), flush=True)
-    double = [row for row in rows if row["precision"] == "float64"]
-    wrong = [row for row in double if row["mismatches"] or row["changed"]]
-    bits, differing = (sum(row[name] for row in double) for name in ("bits", "mismatches"))
-    print(f"double precision: {differing:,} of {bits:,} bits differ; {len(wrong)} of {len(double)} rows are not exact")
-    sys.exit(1 if wrong or not double else 0)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from sqnn.bench.benchmark import TimedBenchmark
 
 MIB = 2**20
 CLEAR_REFS, RESET_PEAK = Path("/proc/self/clear_refs"), "5"
@@ -21,16 +22,12 @@ RETURN_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "
 """Environment in which glibc gives freed memory above this many bytes back to the system; mallopt(3)."""
 CHILD = "from sqnn.bench.memory import answer; answer()"
 
-Question = dict[str, Any]
-"""What to measure, in values that JSON has."""
-Make = Callable[[Question, str], Callable[[], object] | None]
-"""A function of a module, which builds on a device what a question asks for and has run it once; None: it cannot."""
 
+def peaks_mib(benchmark: TimedBenchmark, questions: Sequence[Any]) -> list[float | None]:
+    """Return the peak memory in MiB of what `benchmark.step` builds for each question, above what is held before it.
 
-def peaks_mib(make: Make, questions: Sequence[Question], device: str = "cpu") -> list[float | None]:
-    """Return, for each question, the peak memory in MiB of what `make` builds above what is held before it runs.
-
-    None stands for what cannot be measured: what cannot be built, or everything on a CPU without Linux's /proc.
+    A question is made of values that JSON has. None stands for what cannot be measured: what cannot be built, or
+    everything on a CPU without Linux's /proc.
 
     Each runs three times, one question after the other; the third is measured. On CUDA the number is
     max_memory_allocated - memory_allocated of PyTorch's allocator. On the CPU it is the peak of resident memory during
@@ -41,17 +38,17 @@ def peaks_mib(make: Make, questions: Sequence[Question], device: str = "cpu") ->
 
     Raises RuntimeError where that process fails.
     """
-    if device.startswith("cuda"):
-        return [_peak(make, question, device) for question in questions]
+    if benchmark.device.startswith("cuda"):
+        return [_peak(benchmark, question) for question in questions]
     if not CLEAR_REFS.exists():
         return [None] * len(questions)
     asked = {
-        "module": make.__module__,
-        "make": make.__name__,
+        "name": benchmark.name,
+        "options": benchmark.to_dict(),
         "questions": list(questions),
         "threads": torch.get_num_threads(),
     }
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", CHILD],
         input=json.dumps(asked),
         env={**os.environ, **RETURN_AT_ONCE},
@@ -59,29 +56,36 @@ def peaks_mib(make: Make, questions: Sequence[Question], device: str = "cpu") ->
         text=True,
         check=False,
     )
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise RuntimeError(f"memory: the process that measures it failed ({said[-1] if said else done.returncode})")
+    if process.returncode:
+        lines = process.stderr.strip().splitlines()
+        raise RuntimeError(
+            f"memory: the process that measures it failed ({lines[-1] if lines else process.returncode})"
+        )
     # Libraries may print: the answer is the last line.
-    values: list[float | None] = json.loads(done.stdout.splitlines()[-1])
+    values: list[float | None] = json.loads(process.stdout.splitlines()[-1])
     return values
 
 
 def answer() -> None:
     """Measure, in the process made for it, what standard input asks, and print the numbers."""
+    from sqnn.bench import BENCHMARKS
+
     asked = json.load(sys.stdin)
     torch.set_num_threads(asked["threads"])
-    make = getattr(import_module(asked["module"]), asked["make"])
-    print(json.dumps([_peak(make, question, "cpu") for question in asked["questions"]]))
+    benchmark = BENCHMARKS.pick(asked["name"]).from_dict(asked["options"])
+    if not isinstance(benchmark, TimedBenchmark):
+        raise TypeError(f"name: got {benchmark.name!r}, expected a benchmark on a device")
+    print(json.dumps([_peak(benchmark, question) for question in asked["questions"]]))
 
 
-def _peak(make: Make, question: Question, device: str) -> float | None:
-    step = make(question, device)
+def _peak(benchmark: TimedBenchmark, question: Any) -> float | None:
+    step = benchmark.step(question)
     if step is None:
         return None
-    step()
+    for _ in range(2):
+        step()
     gc.collect()  # neurons that refer to each other would otherwise go at any time
-    return _cuda_growth(step, device) if device.startswith("cuda") else _resident_growth(step)
+    return _cuda_growth(step, benchmark.device) if benchmark.device.startswith("cuda") else _resident_growth(step)
 
 
 def _cuda_growth(step: Callable[[], object], device: str) -> float:

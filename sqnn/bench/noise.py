@@ -1,105 +1,156 @@
-"""Noisy expectations of one circuit on several engines, side by side in one process, as samples per second."""
+"""Noisy expectations of one circuit on several engines, as samples per second."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from circuits.engines import make_engine
-from circuits.reupload import DataReupload
-from noise_models import Noise
-from sqnn.bench.peers import noise as noisy_peers
-from sqnn.bench.quantum import median_seconds
+from sqnn.bench.benchmark import Benchmark, Cell, Row
+from sqnn.bench.peers import PEERS, Evaluate
+from sqnn.bench.timing import TIMING, take_turns
+from sqnn.core import ConfigError, option
 
-Evaluate = Callable[[Tensor, Tensor], Tensor]
+if TYPE_CHECKING:
+    from circuits import DataReupload
+    from noise_models import Noise
+
+BATCH = 1024
+"""Samples of a call of our exact engine; slower engines get fewer."""
 AGREEMENT = 1e-5
 """Largest difference of two exact float32 evaluations of the same noisy circuit."""
 STANDARD_ERRORS = 6
 """Largest deviation of an estimate from shots, over all values compared, in standard errors of one shot count."""
-PENNYLANE_SHOTS = "PennyLane qiskit.aer, one by one"
+LIGHTCONE, AER = "sqnn lightcone", "sqnn aer"
 
 
-@dataclass(frozen=True)
-class NoisyTiming:
-    """One engine at one task; `ratio` is samples per second of the task's first engine over this one's."""
+@dataclass(frozen=True, kw_only=True)
+class NoiseBenchmark(Benchmark):
+    """Time noisy expectations: exact, exact with gradients, and from shots, on every engine that can.
 
-    task: str
-    engine: str
-    batch: int
-    seconds: float
-    samples_per_second: float
-    ratio: float
+    The library's default.mixed and Aer's density matrix are run the way their documentation shows; qiskit.aer of
+    pennylane-qiskit takes part where it is installed. Each engine gets a batch that suits it; the ratio is samples per
+    second of the task's first engine over this one's.
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a mapping."""
-        return asdict(self)
+    Examples:
 
+    sqnn bench noise
 
-def compare_noisy(
-    circuit: DataReupload, noise: Noise, *, batch: int = 1024, shots: int = 1024, budget: float = 2.0
-) -> Iterator[NoisyTiming]:
-    """Time four tasks, float32: values exact, with gradients, from shots, and the weights' gradient from shots.
-
-    Each engine gets a batch that suits it (`batch` samples for `lightcone`, fewer for those that take a second over a
-    few) and is compared by samples per second. Before it is timed, its values are checked against `lightcone`'s.
-    Raises RuntimeError where they differ: ratios between different computations would mean nothing.
+    sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
     """
-    exact = make_engine("lightcone", circuit, noise=noise)
-    forward: dict[str, tuple[int, Evaluate]] = {
-        "sqnn lightcone": (batch, exact),
-        "sqnn aer": (64, make_engine("aer", circuit, noise=noise)),
-        "Aer density matrix, SaveExpectationValue": (16, noisy_peers.aer_expectation_values(circuit, noise)),
-    }
-    yield from _compare("exact, forward", forward, circuit, exact, _forward, AGREEMENT, budget)
-    backward: dict[str, tuple[int, Evaluate]] = {
-        "sqnn lightcone": (batch, exact),
-        "default.mixed, one by one": (1, noisy_peers.default_mixed_one_by_one(circuit, noise)),
-    }
-    yield from _compare("exact, forward + backward", backward, circuit, exact, _both, AGREEMENT, budget)
-    shooting = make_engine("aer", circuit, noise=noise, shots=shots)
-    sampled: dict[str, tuple[int, Evaluate]] = {
-        "sqnn aer": (64, shooting),
-        "sqnn lightcone": (batch, make_engine("lightcone", circuit, noise=noise, shots=shots)),
-    }
-    shifted: dict[str, tuple[int, Evaluate]] = {"sqnn aer": (4, shooting)}
-    if importlib.util.find_spec("pennylane_qiskit"):
-        peer = noisy_peers.pennylane_qiskit_shots(circuit, noise, shots)
-        sampled[PENNYLANE_SHOTS] = (4, peer)
-        shifted[PENNYLANE_SHOTS] = (1, peer)
-    tolerance = STANDARD_ERRORS / shots**0.5
-    yield from _compare(f"{shots:,} shots, forward", sampled, circuit, exact, _forward, tolerance, budget)
-    task = f"{shots:,} shots, gradient of the weights"
-    yield from _compare(task, shifted, circuit, exact, _weights, tolerance, budget)
+
+    name: ClassVar[str] = "noise"
+    key: ClassVar[tuple[str, ...]] = ("task",)
+    columns: ClassVar[tuple[str, ...]] = (
+        *("task", "engine", "batch", "seconds", "samples_per_second", "ratio"),
+        *(*TIMING, "noise", "n_qubits", "n_blocks", "entangler"),
+    )
+    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("engine", "engine", ""),
+        ("batch", "batch", ""),
+        ("median", "seconds", "ms"),
+        ("samples/s", "samples_per_second", ",.1f"),
+        ("ratio", "ratio", ",.4g"),
+    )
+    quick: ClassVar[dict[str, Any]] = {"qubits": 4, "budget": 0.2}
+
+    noise: str = option("paper", "noise of the circuit")
+    qubits: int = option(9, "qubits", least=1)
+    blocks: int = option(2, "blocks", least=1)
+    entangler: str = option("ring", "CZ layer between blocks")
+    shots: int = option(1024, "shots of the third task", least=1)
+    budget: float = option(2.0, "seconds of timing for each engine and task", above=0)
+
+    def problem(self) -> tuple[DataReupload, Noise]:
+        """Return the circuit and its noise; ConfigError where there is none."""
+        from circuits import DataReupload, resolve_noise
+
+        circuit = DataReupload(self.qubits, self.blocks, self.entangler)
+        noise = resolve_noise(self.noise, circuit)
+        if noise is None:
+            raise ConfigError(
+                f"noise: got {self.noise!r}, expected noise; sqnn bench quantum times circuits without it"
+            )
+        return circuit, noise
+
+    def state(self) -> str:
+        return str(self.problem()[1])
+
+    def title(self, row: Row) -> str:
+        return f"{row['task']}: {self.qubits} qubits, {self.blocks} blocks, {self.entangler}"
+
+    def cells(self) -> Iterator[Cell]:
+        from circuits import make_engine
+
+        circuit, noise = self.problem()
+        exact = make_engine("lightcone", circuit, noise=noise)
+        aer = make_engine("aer", circuit, noise=noise)
+        shooting = make_engine("aer", circuit, noise=noise, shots=self.shots)
+        sampled = make_engine("lightcone", circuit, noise=noise, shots=self.shots)
+        ours: dict[str, tuple[Work, dict[str, tuple[int, Evaluate]]]] = {
+            "exact, forward": (_forward, {LIGHTCONE: (BATCH, exact), AER: (64, aer)}),
+            "exact, forward + backward": (_both, {LIGHTCONE: (BATCH, exact)}),
+            "shots, forward": (_forward, {AER: (64, shooting), LIGHTCONE: (BATCH, sampled)}),
+            "shots, gradient of the weights": (_weights, {AER: (4, shooting)}),
+        }
+        for task, (work, engines) in ours.items():
+            shots = self.shots if task.startswith("shots") else None
+            for peer in PEERS.values():
+                if peer.noisy and peer.installed() and task in (peer.noisy_batches or {}):
+                    engines[peer.title] = (peer.noisy_batches or {})[task], peer.noisy(circuit, noise, shots)
+            tolerance = STANDARD_ERRORS / self.shots**0.5 if shots else AGREEMENT
+            label = f"{self.shots:,} {task}" if shots else task
+            yield Cell({"task": label}, partial(self.compare, circuit, exact, work, engines, tolerance, str(noise)))
+
+    def compare(
+        self,
+        circuit: DataReupload,
+        exact: Evaluate,
+        work: Work,
+        engines: dict[str, tuple[int, Evaluate]],
+        tolerance: float,
+        noise: str,
+    ) -> list[Row]:
+        """Time one task on all engines in turns, float32.
+
+        Raises RuntimeError where values differ from the exact ones: ratios between different computations would mean
+        nothing.
+        """
+        generator = torch.Generator().manual_seed(0)
+        weights = (torch.rand(circuit.weight_shape, generator=generator) * 6).requires_grad_()
+        calls = []
+        for name, (batch, engine) in engines.items():
+            inputs = (torch.rand(batch, circuit.n_inputs, generator=generator) * 6).requires_grad_()
+            with torch.no_grad():
+                difference = (engine(inputs, weights) - exact(inputs, weights)).abs().max().item()
+            if not difference <= tolerance:
+                raise RuntimeError(f"{name} differs from lightcone by {difference:.1e} on {circuit}")
+            calls.append(partial(work, engine, inputs, weights))
+        timings = take_turns(calls, self.budget)
+        batches = [batch for batch, _ in engines.values()]
+        rates = [batch / timing.median for batch, timing in zip(batches, timings, strict=True)]
+        common: Row = {"noise": noise, "n_qubits": circuit.n_qubits, "n_blocks": circuit.n_blocks}
+        common["entangler"] = circuit.entangler
+        return [
+            {
+                "engine": name,
+                "batch": batch,
+                "seconds": timing.median,
+                "samples_per_second": rate,
+                "ratio": rates[0] / rate,
+                **timing.columns(),
+                **common,
+            }
+            for name, batch, timing, rate in zip(engines, batches, timings, rates, strict=True)
+        ]
 
 
-def _compare(
-    task: str,
-    engines: dict[str, tuple[int, Evaluate]],
-    circuit: DataReupload,
-    exact: Evaluate,
-    work: Callable[[Evaluate, Tensor, Tensor], object],
-    tolerance: float,
-    budget: float,
-) -> Iterator[NoisyTiming]:
-    first: float | None = None
-    generator = torch.Generator().manual_seed(0)
-    weights = (torch.rand(circuit.weight_shape, generator=generator) * 6).requires_grad_()
-    for name, (batch, engine) in engines.items():
-        inputs = (torch.rand(batch, circuit.n_inputs, generator=generator) * 6).requires_grad_()
-        with torch.no_grad():
-            difference = (engine(inputs, weights) - exact(inputs, weights)).abs().max().item()
-        if difference > tolerance:
-            raise RuntimeError(f"{name} differs from lightcone by {difference:.1e} on {circuit}")
-        seconds = median_seconds(partial(work, engine, inputs, weights), budget)
-        rate = batch / seconds
-        first = rate if first is None else first
-        yield NoisyTiming(task, name, batch, seconds, rate, first / rate)
+Work = Callable[[Evaluate, Tensor, Tensor], object]
+"""What a task does with an engine, inputs and weights."""
 
 
 def _forward(engine: Evaluate, inputs: Tensor, weights: Tensor) -> object:

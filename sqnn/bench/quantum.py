@@ -1,134 +1,196 @@
-"""Forward plus backward of one circuit on several engines, side by side in one process."""
+"""Forward plus backward of one circuit on several engines."""
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from circuits.engines import make_engine
-from circuits.reupload import DataReupload
-from sqnn.bench.peers.quantum import Evaluate, installed_peers
+from sqnn.bench.benchmark import Cell, Row, TimedBenchmark, names_of, numbers
+from sqnn.bench.peers import PEERS, Pass, Peer, torch_pass
+from sqnn.bench.timing import TIMING, take_turns
+from sqnn.core import ConfigError, option
+
+if TYPE_CHECKING:
+    from circuits import DataReupload
 
 OURS = "sqnn lightcone"
 AGREEMENT = 2e-4
-"""Largest difference of two float32 evaluations that still counts as the same circuit."""
+"""Largest difference, as a share of the largest value, of float32 results that still count as the same circuit's."""
 MEMORY_LIMIT = 4 * 2**30
 """Bytes of saved states above which a peer's batch is cut into pieces (and the row says so)."""
-SINGLE_SAMPLE_LIMIT = 16
-"""Largest batch on which engines that run one execution a sample are timed."""
-ONE_EXECUTION_A_SAMPLE = ("lightning.qubit, adjoint", "default.qubit, one by one")
-STATES_A_ROTATION = {"default.qubit, broadcast": 2, "DeepQuantum": 2, "TensorCircuit-NG": 3}
-"""States that a peer keeps for the backward pass of one rotation, as far as its memory use shows."""
+SINGLE_SAMPLES = 16
+"""Largest batch on which engines that run one execution per sample are timed, and on which peers are checked."""
+PAPER_BATCH = 128
+ROTATIONS_TO_COMPILE = 80
+"""Rotations above which a peer that compiles, which takes up to half a second each, does so for one batch only."""
+MOST_BUDGETS = 10
+"""Budgets after which a slow engine takes no more turns."""
+TURNS_OF_A_BUDGET = 20
+"""A fast engine repeats its pass for this part of its budget in each turn, on caches of its own."""
+QUBITS, BLOCKS, BATCHES = (2, 4, 9, 12), (1, 2, 3, 6), (1, 16, 128, 1024)
+GRID = tuple(product(QUBITS, BLOCKS, ("ring",), BATCHES))
+EXTRA = ((9, 4, "ring", 128), (9, 6, "all", 128))
+"""Beyond the grid: four blocks on the ring, and six blocks with everything joined."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """One engine on one circuit and batch: median seconds of a forward and backward pass, or why there is none.
+@dataclass(frozen=True, kw_only=True)
+class QuantumBenchmark(TimedBenchmark):
+    """Time forward + backward (float32, gradients of inputs and weights) of our engine and of every installed peer.
 
-    `ratio` is the engine's median over ours in the same run; above 1 means ours is faster.
+    Peers are listed in benchmarks/requirements.txt; those that are not installed are left out. Each is checked against
+    our engine, values and gradients, before it is timed. What a peer takes to compile is a column of its own.
+
+    Examples:
+
+    sqnn bench quantum --quick
+
+    sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
     """
 
-    n_qubits: int
-    n_blocks: int
-    entangler: str
-    batch: int
-    engine: str
-    seconds: float | None
-    ratio: float | None
-    note: str = ""
+    name: ClassVar[str] = "quantum"
+    key: ClassVar[tuple[str, ...]] = ("n_qubits", "n_blocks", "entangler", "batch")
+    columns: ClassVar[tuple[str, ...]] = (
+        *key,
+        *("engine", "seconds", "ratio", "note", *TIMING, "samples_per_second", "compile_seconds", "device"),
+    )
+    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("engine", "engine", ""),
+        ("median", "seconds", "ms"),
+        ("samples/s", "samples_per_second", ",.0f"),
+        ("times ours", "ratio", ".1f"),
+        ("compiled in s", "compile_seconds", ".1f"),
+    )
+    quick: ClassVar[dict[str, Any]] = {"qubits": "9", "blocks": "2", "batches": "128"}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a mapping."""
-        return asdict(self)
+    qubits: str = option(",".join(map(str, QUBITS)), "numbers of qubits, with commas")
+    blocks: str = option(",".join(map(str, BLOCKS)), "numbers of blocks, with commas")
+    batches: str = option(",".join(map(str, BATCHES)), "batch sizes, with commas")
+    entangler: str = option("ring", "CZ layer between blocks")
+    peers: str = option("", "peers that take part, with commas (default: all that are installed)")
+    budget: float = option(1.0, "seconds of timing for each engine and circuit", above=0)
+
+    def validate(self) -> None:
+        super().validate()
+        for name in ("qubits", "blocks", "batches"):
+            numbers(name, getattr(self, name))
+        for peer in self.chosen():
+            if not peer.installed():
+                raise ConfigError(f"peers: {peer.name} is not installed; benchmarks/README.md says how")
+
+    def chosen(self) -> list[Peer]:
+        """Return the peers that the user named."""
+        return [PEERS.pick(name, "peers", ConfigError) for name in names_of(self.peers)]
+
+    def grid(self) -> list[tuple[int, int, str, int]]:
+        """Return qubits, blocks, entangler and batch of each cell, all circuits of one batch size after the other."""
+        qubits, blocks, batches = (numbers(name, getattr(self, name)) for name in ("qubits", "blocks", "batches"))
+        cells = [(n, depth, self.entangler, batch) for batch, n, depth in product(batches, qubits, blocks)]
+        if self.entangler == "ring" and set(cells) == set(GRID):
+            cells += EXTRA
+        return sorted(cells, key=lambda cell: batches.index(cell[-1]))
+
+    def cells(self) -> Iterator[Cell]:
+        from circuits import DataReupload
+
+        peers = self.chosen() or [peer for peer in PEERS.values() if peer.circuit and peer.installed()]
+        for n, depth, entangler, batch in self.grid():
+            key: Row = {"n_qubits": n, "n_blocks": depth, "entangler": entangler, "batch": batch}
+            yield Cell(key, partial(self.compare, DataReupload(n, depth, entangler), batch, peers))
+
+    def title(self, row: Row) -> str:
+        return f"{row['n_qubits']} qubits, {row['n_blocks']} blocks, {row['entangler']}, batch {row['batch']}"
+
+    def compare(self, circuit: DataReupload, batch: int, peers: list[Peer]) -> list[Row]:
+        """Time our engine and the peers, in turns, on one circuit.
+
+        Raises RuntimeError where a peer disagrees: a ratio between different computations would mean nothing.
+        """
+        from circuits import make_engine
+
+        engine = make_engine("lightcone", circuit)
+        inputs, weights = draw(circuit, batch, self.device)
+        passes: dict[str, Callable[[], object]] = {OURS: torch_pass(engine, inputs, weights).run}
+        notes, compiled = {OURS: repr(engine)}, {}
+        for peer in peers:
+            notes[peer.title] = reason = left_out(peer, circuit, batch, self.device)
+            if peer.circuit is None or reason:
+                continue
+            size = piece(peer, circuit, batch)
+            parts = [part.detach().requires_grad_() for part in inputs.split(size)]
+            pieces = [peer.circuit(circuit, part, weights) for part in parts]
+            sample = parts[0] if peer.compiles else parts[0][:SINGLE_SAMPLES].detach().requires_grad_()
+            first = pieces[0] if peer.compiles else peer.circuit(circuit, sample, weights)
+            difference = disagreement(first, torch_pass(engine, sample, weights))
+            if not difference <= AGREEMENT:
+                raise RuntimeError(f"{peer.title} differs from ours by {difference:.1e} on {circuit}, batch {batch}")
+            passes[peer.title] = partial(_all, pieces)
+            compiled[peer.title] = pieces[0].compile_seconds
+            notes[peer.title] = "" if size == batch else f"in pieces of {size}"
+        timings = take_turns(
+            list(passes.values()),
+            self.budget,
+            device=self.device,
+            turn=self.budget / TURNS_OF_A_BUDGET,
+            most=self.budget * MOST_BUDGETS,
+        )
+        measured = dict(zip(passes, timings, strict=True))
+        rows: list[Row] = []
+        for name, note in notes.items():
+            row: Row = {"engine": name, "note": note, "device": self.device}
+            if name in measured:
+                timing = measured[name]
+                row |= {"seconds": timing.median, "ratio": timing.median / measured[OURS].median, **timing.columns()}
+                row |= {"samples_per_second": batch / timing.median, "compile_seconds": compiled.get(name)}
+            rows.append(row)
+        return rows
 
 
-def compare(
-    circuit: DataReupload,
-    batch: int,
-    *,
-    budget: float = 2.0,
-    device: str = "cpu",
-    peers: dict[str, Callable[[DataReupload], Evaluate]] | None = None,
-) -> Iterator[Timing]:
-    """Time our engine, then each peer, on one circuit; float32, gradients of inputs and weights.
-
-    Each engine is checked against ours, called once more to warm up its backward pass, and then timed for about
-    `budget` seconds, at least once. Raises RuntimeError where a peer disagrees, since a
-    ratio between different computations would mean nothing.
-    """
-    peers = installed_peers() if peers is None else peers
+def draw(circuit: DataReupload, batch: int, device: str, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    """Return random inputs and weights of a circuit, in radians, always the same."""
     generator = torch.Generator().manual_seed(0)
-    inputs = (torch.rand(batch, circuit.n_inputs, generator=generator) * 6).to(device).requires_grad_()
-    weights = (torch.rand(circuit.weight_shape, generator=generator) * 6).to(device).requires_grad_()
-    ours: Evaluate = make_engine("lightcone", circuit)
-    reference = ours(inputs, weights).detach()
-    base = median_seconds(partial(_pass, ours, inputs, weights), budget, device)
-    where = (circuit.n_qubits, circuit.n_blocks, circuit.entangler, batch)
-    yield Timing(*where, OURS, base, 1.0, repr(ours))
-    for name, make in peers.items():
-        reason = _left_out(name, circuit, batch, device)
-        if reason:
-            yield Timing(*where, name, None, None, reason)
-            continue
-        peer = make(circuit)
-        size = _piece(name, circuit, batch)
-        difference = (peer(inputs[:size], weights).detach() - reference[:size]).abs().max().item()
-        if difference > AGREEMENT:
-            raise RuntimeError(f"{name} differs from ours by {difference:.1e} on {circuit}, batch {batch}")
-        seconds = median_seconds(partial(_pass, peer, inputs, weights, size), budget, device)
-        note = "" if size == batch else f"in pieces of {size}"
-        yield Timing(*where, name, seconds, seconds / base, note)
+    inputs = torch.rand(batch, circuit.n_inputs, generator=generator) * 6
+    weights = torch.rand(circuit.weight_shape, generator=generator) * 6
+    return inputs.to(device, dtype).requires_grad_(), weights.to(device, dtype).requires_grad_()
 
 
-def median_seconds(call: Callable[[], object], budget: float, device: str = "cpu") -> float:
-    """Return the median duration of a call, repeated for about `budget` seconds; the first call only warms up."""
-    _timed(call, device)
-    times = [_timed(call, device)]
-    while sum(times) < budget and len(times) < 1000:
-        times.append(_timed(call, device))
-    return statistics.median(times)
+def disagreement(one: Pass, other: Pass) -> float:
+    """Return the largest difference of values and gradients, as a share of the largest number where that is above 1."""
+    pairs = zip(one.results(), other.results(), strict=True)
+    return max(float((a - b).abs().max() / b.abs().max().clamp(min=1)) for a, b in pairs)
 
 
-def _pass(evaluate: Evaluate, inputs: Tensor, weights: Tensor, size: int | None = None) -> object:
-    if size is None or size >= inputs.shape[0]:
-        return torch.autograd.grad(evaluate(inputs, weights).sum(), (inputs, weights))
-    parts = [part.detach().requires_grad_() for part in inputs.split(size)]
-    gradients = [torch.autograd.grad(evaluate(part, weights).sum(), (part, weights)) for part in parts]
-    return torch.cat([g for g, _ in gradients]), sum(g for _, g in gradients)
-
-
-def _timed(call: Callable[[], object], device: str) -> float:
-    _wait(device)
-    start = time.perf_counter()
-    call()
-    _wait(device)
-    return time.perf_counter() - start
-
-
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-
-
-def _left_out(name: str, circuit: DataReupload, batch: int, device: str) -> str:
-    """Return why a peer is not timed here, or nothing."""
-    if name in ONE_EXECUTION_A_SAMPLE and batch > SINGLE_SAMPLE_LIMIT:
-        return f"one execution a sample: timed up to a batch of {SINGLE_SAMPLE_LIMIT}"
-    if name.startswith("lightning") and device != "cpu":
+def left_out(peer: Peer, circuit: DataReupload, batch: int, device: str) -> str:
+    """Return why a peer is not timed on a circuit, or nothing."""
+    if peer.circuit is None:
+        return "evaluates no circuit without noise"
+    if peer.single and batch > SINGLE_SAMPLES:
+        return f"one execution per sample: timed up to a batch of {SINGLE_SAMPLES}"
+    if peer.cpu_only and device != "cpu":
         return "runs on the CPU"
+    if peer.compiles and rotations(circuit) > ROTATIONS_TO_COMPILE and batch != PAPER_BATCH:
+        return f"{rotations(circuit)} rotations: compiled for a batch of {PAPER_BATCH} only"
     return ""
 
 
-def _piece(name: str, circuit: DataReupload, batch: int) -> int:
+def piece(peer: Peer, circuit: DataReupload, batch: int) -> int:
     """Return the largest piece of the batch, halved as often as needed, whose states fit the memory limit."""
-    states = STATES_A_ROTATION.get(name, 0) * sum(gate.name == "Rot" for gate in circuit.gates()) + len(circuit.edges)
+    states = peer.states * rotations(circuit) + len(circuit.edges)
     while batch > 1 and states * 2**circuit.n_qubits * batch * 8 > MEMORY_LIMIT:
         batch = (batch + 1) // 2
     return batch
+
+
+def rotations(circuit: DataReupload) -> int:
+    """Return the number of rotations of a circuit."""
+    return sum(gate.name == "Rot" for gate in circuit.gates())
+
+
+def _all(pieces: list[Pass]) -> None:
+    for part in pieces:
+        part.run()

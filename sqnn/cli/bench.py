@@ -1,24 +1,21 @@
-"""`sqnn bench`."""
+"""`sqnn bench`: one command for each benchmark, made from its fields, and one that checks the peers."""
 
 from __future__ import annotations
 
-from itertools import product
+import dataclasses
+import inspect
+import typing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from sqnn.cli.bench_conversion import conversion
-from sqnn.cli.bench_hybrid import hybrid
-from sqnn.cli.bench_parts import check_bench, write_rows
-from sqnn.cli.device import machine
-from sqnn.cli.output import console, table, write_json
+from sqnn.bench import BENCHMARKS, Benchmark, check_peers, read_rows
+from sqnn.cli.options import option, with_options
+from sqnn.cli.output import check_file, check_json, console, table, write_json
+from sqnn.core import ConfigError
 
 app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
-
-GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES = "2,4,9,12", "1,2,3,6", "1,16,128,1024"
-# Beyond the grid: four blocks on the ring, and six blocks with everything joined.
-EXTRA = ((9, 4, "ring", 128), (9, 6, "all", 128))
 
 
 @app.callback()
@@ -26,123 +23,90 @@ def root() -> None:
     """Measure speed side by side with public peers."""
 
 
-app.command()(hybrid)
-app.command()(conversion)
+def _command(kind: type[Benchmark]) -> None:
+    """Add the command of a benchmark: its fields are options, its docstring is the help."""
+    hints = typing.get_type_hints(kind)
+    own = []
+    for field in dataclasses.fields(kind):
+        hint = next(iter(typing.get_args(hints[field.name])), hints[field.name])
+        default = "" if field.default in (None, "") else f" (default: {field.default})"
+        own.append(option(field.name, hint, f"{field.metadata['help']}{default}"))
+    common = [
+        option("out", Path, "write the rows to this CSV file, as they come"),
+        option("json", Path, "also write the rows to this JSON file"),
+        option("quick", bool, f"a short run: {', '.join(f'{name} {value}' for name, value in kind.quick.items())}"),
+        option("resume", bool, "go on with the rows of the file", default=kind.resumes),
+        option("minutes", float, "begin nothing new after so many minutes"),
+    ]
+
+    def run(**values: Any) -> None:
+        _run(kind, values)
+
+    run.__name__, run.__doc__ = kind.name, inspect.getdoc(kind)
+    app.command(kind.name)(with_options(own, common)(run))
 
 
-@app.command()
-def quantum(
-    qubits: Annotated[str, typer.Option(help="numbers of qubits, with commas")] = GRID_QUBITS,
-    blocks: Annotated[str, typer.Option(help="numbers of blocks, with commas")] = GRID_BLOCKS,
-    batches: Annotated[str, typer.Option(help="batch sizes, with commas")] = GRID_BATCHES,
-    entangler: Annotated[str, typer.Option(help="CZ layer between blocks")] = "ring",
-    quick: Annotated[
-        bool, typer.Option(help="only the paper's circuit (9 qubits, 2 blocks, batch 128), instead of the grid")
-    ] = False,
-    budget: Annotated[float, typer.Option(help="seconds of timing for each engine and circuit")] = 1.0,
-    device: Annotated[str, typer.Option(help="torch device: cpu, cuda")] = "cpu",
-    out: Annotated[Path | None, typer.Option(help="write the rows to this CSV file")] = None,
-    json: Annotated[Path | None, typer.Option(help="also write the rows to this JSON file")] = None,
+def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
+    out, json, quick, resume, minutes = (values.pop(name) for name in ("out", "json", "quick", "resume", "minutes"))
+    check_json(json)
+    check_file("out", out)
+    if minutes is not None and not minutes > 0:
+        raise ConfigError(f"minutes: got {minutes}, expected a number above 0")
+    options = {name: value for name, value in values.items() if value is not None}
+    benchmark = kind(**{**(kind.quick if quick else {}), **options})
+    rows = read_rows(out, kind.key) if resume and out is not None else []
+    shown = False
+    for measured in benchmark.run(out, before=rows, minutes=minutes):
+        first = measured[0]
+        if not shown:
+            shown = True
+            console.print(
+                ", ".join(filter(None, (f"{first['machine']}, {first['threads']} threads", benchmark.state())))
+            )
+        rows += measured
+        cells = [[_show(row[column], form) for _, column, form in kind.shown] for row in measured]
+        table(benchmark.title(first), [heading for heading, _, _ in kind.shown], cells)
+        for row in measured:
+            if row.get("note"):
+                console.print(f"{row[kind.shown[0][1]]}: {row['note']}")
+    write_json(json, rows)
+    sentence, code = benchmark.verdict(rows)
+    if sentence:
+        console.print(sentence)
+    if code:
+        raise typer.Exit(code)
+
+
+def _show(value: str | float | None, form: str) -> str:
+    """Return a value in a format, `ms` being seconds in milliseconds, and a dash where there is none."""
+    if value is None or value == "":
+        return "-"
+    if form == "ms":
+        return f"{float(value) * 1e3:,.2f} ms"
+    return value if isinstance(value, str) else format(value, form)
+
+
+for benchmark in BENCHMARKS.values():
+    _command(benchmark)
+
+
+@app.command("peers")
+def peers(
+    pinned: Annotated[
+        list[Path] | None, typer.Option(help="file of requirements whose versions the installed packages must have")
+    ] = None,
 ) -> None:
-    """Time forward + backward (float32, gradients of inputs and weights) of our engine and of every installed peer.
+    """List the peers, and check that those installed compute what our engine does.
 
-    Peers are listed in benchmarks/requirements.txt; those that are not installed are left out.
+    Exit code 1 says that a peer disagrees, or that a package has another version than the one pinned.
 
     Examples:
 
-    sqnn bench quantum --quick
+    sqnn bench peers
 
-    sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
+    sqnn bench peers --pinned constraints.txt --pinned benchmarks/requirements.txt
     """
-    from circuits import DataReupload
-    from sqnn.bench import compare
-
-    check_bench(out, json, budget, device)
-    grid = product(_numbers("qubits", qubits), _numbers("blocks", blocks), _numbers("batches", batches))
-    cells = [(n, depth, entangler, batch) for n, depth, batch in grid]
-    if (qubits, blocks, batches, entangler) == (GRID_QUBITS, GRID_BLOCKS, GRID_BATCHES, "ring"):
-        cells += EXTRA
-    if quick:
-        cells = [(9, 2, "ring", 128)]
-    console.print(f"{machine()}, {device}")
-    rows = []
-    for n, depth, joined, batch in cells:
-        timings = list(compare(DataReupload(n, depth, joined), batch, budget=budget, device=device))
-        rows += [timing.to_dict() for timing in timings]
-        table(
-            f"{n} qubits, {depth} blocks, {joined}, batch {batch}",
-            ("engine", "median", "samples/s", "times ours", ""),
-            [
-                (
-                    timing.engine,
-                    f"{timing.seconds * 1e3:.2f} ms" if timing.seconds else "-",
-                    f"{batch / timing.seconds:,.0f}" if timing.seconds else "-",
-                    f"{timing.ratio:.1f}" if timing.ratio else "-",
-                    timing.note,
-                )
-                for timing in timings
-            ],
-        )
-        write_rows(out, rows)
-    write_json(json, rows)
-
-
-@app.command()
-def noise(
-    specification: Annotated[str, typer.Option("--noise", help="noise of the circuit")] = "paper",
-    qubits: Annotated[int, typer.Option(help="qubits")] = 9,
-    blocks: Annotated[int, typer.Option(help="blocks")] = 2,
-    entangler: Annotated[str, typer.Option(help="CZ layer between blocks")] = "ring",
-    shots: Annotated[int, typer.Option(help="shots of the third task")] = 1024,
-    budget: Annotated[float, typer.Option(help="seconds of timing for each engine and task")] = 2.0,
-    out: Annotated[Path | None, typer.Option(help="write the rows to this CSV file")] = None,
-    json: Annotated[Path | None, typer.Option(help="also write the rows to this JSON file")] = None,
-) -> None:
-    """Time noisy expectations: exact, exact with gradients, and from shots, on every engine that can.
-
-    The library's default.mixed and Aer's density matrix are run the way their documentation shows; qiskit.aer of
-    pennylane-qiskit takes part where it is installed.
-
-    Examples:
-
-    sqnn bench noise
-
-    sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
-    """
-    from circuits import DataReupload, resolve_noise
-    from sqnn.bench import compare_noisy
-
-    check_bench(out, json, budget)
-    circuit = DataReupload(qubits, blocks, entangler)
-    chosen = resolve_noise(specification, circuit)
-    if chosen is None:
-        raise ValueError(f"noise: got {specification!r}, expected noise; sqnn bench quantum times circuits without it")
-    console.print(f"{machine()}; {chosen}")
-    rows = []
-    for timing in compare_noisy(circuit, chosen, shots=shots, budget=budget):
-        rows.append(timing.to_dict())
-        console.print(
-            f"{timing.task}: {timing.engine}, batch {timing.batch}: {timing.seconds * 1e3:,.2f} ms, "
-            f"{timing.samples_per_second:,.1f} samples/s, {_ratio(timing.ratio)} times behind the first"
-        )
-        write_rows(out, rows)
-    table(
-        f"{circuit.n_qubits} qubits, {circuit.n_blocks} blocks, {circuit.entangler}",
-        ("task", "engine", "batch", "samples/s", "ratio"),
-        [(r["task"], r["engine"], r["batch"], f"{r['samples_per_second']:,.1f}", _ratio(r["ratio"])) for r in rows],
-    )
-    write_json(json, rows)
-
-
-def _ratio(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _numbers(name: str, text: str) -> list[int]:
-    try:
-        values = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        values = []
-    if not values or min(values) < 1:
-        raise ValueError(f"{name}: got {text!r}, expected whole numbers with commas, such as 2,4,9")
-    return values
+    findings = list(check_peers(pinned or ()))
+    table("Peers", ("peer", "version", ""), [(name, version or "-", remark) for name, version, remark, _ in findings])
+    if any(finding.wrong for finding in findings):
+        raise typer.Exit(1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,12 +12,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sqnn.bench import HybridSetting, HybridTiming, Peer, Workload, compare_hybrid, peak_mib
-from sqnn.bench.layerwise import MIN_ROUNDS, alternating_medians
-from sqnn.bench.layerwise_workloads import BLOCK, STEP, build, convolutions
-from sqnn.bench.peers.layerwise import installed_peers
+from sqnn.bench import Row, peaks_mib
+from sqnn.bench.layerwise import BLOCK, STEP, HybridBenchmark, Workload, build, convolutions, installed_peers
+from sqnn.bench.peers import Layerwise
 
-SMALL = HybridSetting(image_size=(8, 8), batch=4, width=2)
+
+class NoMemory(HybridBenchmark):
+    """A benchmark that measures no memory: zero for all."""
+
+    def peaks(self, questions: Sequence[dict[str, Any]]) -> list[float | None]:
+        return [0.0 for _ in questions]
+
+
+SMALL = NoMemory(data_shape="1x8x8", batch=4, width=2, budget=1e-9)
 
 
 class Twofold(nn.Module):
@@ -35,8 +43,8 @@ class Twofold(nn.Module):
         return nn.functional.avg_pool2d(sum(branch(values) for branch in self.branches), 2)
 
 
-def stand_in(bias: bool = False) -> Peer:
-    return Peer(
+def stand_in(bias: bool = False) -> Layerwise:
+    return Layerwise(
         block=lambda inputs, outputs, surrogate: Twofold(inputs, outputs, bias),
         network=lambda inputs, classes, width, surrogate: nn.Sequential(nn.Flatten(), nn.LazyLinear(classes)),
         reset=lambda module: module.events.append("reset") if isinstance(module, Twofold) else None,
@@ -44,153 +52,110 @@ def stand_in(bias: bool = False) -> Peer:
     )
 
 
-def no_memory(workloads: Iterable[Workload], setting: HybridSetting, device: str) -> list[float]:
-    return [0.0 for _ in workloads]
+def measured(benchmark: HybridBenchmark, peers: Mapping[str, Layerwise] | None) -> Iterator[list[Row]]:
+    """The rows of each cell, with the columns that name it."""
+    return ([{**cell.key, **row} for row in cell.measure()] for cell in benchmark.cells(peers))
 
 
 @pytest.fixture(scope="module")
-def groups() -> list[list[HybridTiming]]:
-    return list(compare_hybrid(SMALL, budget=1e-9, peers={"other": stand_in()}, measure=no_memory))
+def groups() -> list[list[Row]]:
+    return list(measured(SMALL, {"other": stand_in()}))
 
 
 @pytest.fixture(scope="module")
-def rows(groups) -> list[HybridTiming]:
+def rows(groups) -> list[Row]:
     return [row for group in groups for row in group]
 
 
-class Clock:
-    """Time that passes only in scripted calls."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.order: list[str] = []
-
-    def call(self, name: str, seconds: Iterator[float]) -> Callable[[], None]:
-        def run() -> None:
-            self.order.append(name)
-            self.now += next(seconds)
-
-        return run
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_all_take_turns_and_neither_warm_up_nor_outlier_shows() -> None:
-    clock = Clock()
-    fast = clock.call("fast", iter([1000.0, 1, 2, 500, 3, 2]))
-    slow = clock.call("slow", iter([1000.0, 20, 10, 30, 900, 10]))
-    assert alternating_medians([fast, slow], 0.001, clock=clock) == [2.0, 20.0]
-    assert clock.order == ["fast", "slow"] * (1 + MIN_ROUNDS)
-
-
-def test_the_budget_is_that_of_each() -> None:
-    clock = Clock()
-    short, long = (clock.call(name, iter([seconds] * 100)) for name, seconds in (("short", 1.0), ("long", 3.0)))
-    alternating_medians([short, long], 20.0, clock=clock)
-    assert clock.order.count("short") == clock.order.count("long") == 1 + 10  # a turn of both takes 4 of 40 seconds
-
-
-def test_waiting_is_timed() -> None:
-    """What a call leaves running belongs to it: on a GPU, all of it."""
-    clock = Clock()
-    left = [0.0]
-
-    def start() -> None:
-        left[0] += 7.0
-
-    def wait() -> None:
-        clock.now += left[0]
-        left[0] = 0.0
-
-    assert alternating_medians([start], 1.0, wait=wait, clock=clock) == [7.0]
-
-
 def test_each_group_compares_one_thing(groups) -> None:
-    assert [{row.task for row in group} for group in groups] == [{STEP}, *[{BLOCK}] * 5]
-    assert [row.name for row in groups[0]] == ["has8-vgg ann", "has8-vgg hybrid", "has8-vgg snn", "other VGG"]
+    assert [{row["task"] for row in group} for group in groups] == [{STEP}, *[{BLOCK}] * 5]
+    assert [row["name"] for row in groups[0]] == ["has8-vgg ann", "has8-vgg hybrid", "has8-vgg snn", "other VGG"]
     for number, group in enumerate(groups[1:], 1):
         ours, other = f"block {number}, sqnn", f"block {number}, other"
-        found = [(row.name, row.surrogate) for row in group]
+        names = [(row["name"], row["surrogate"]) for row in group]
         # The peer knows one surrogate only.
-        assert found == [(ours, "sigmoid-sine"), (ours, "fourier-sine"), (other, "fourier-sine")]
-        assert len({row.inputs for row in group}) == 1
+        assert names == [(ours, "sigmoid-sine"), (ours, "fourier-sine"), (other, "fourier-sine")]
+        assert len({row["inputs"] for row in group}) == 1
 
 
 def test_a_ratio_is_that_of_the_two_times(groups) -> None:
     for group in groups:
         for row in group:
-            (base,) = [b for b in group if b.name == row.against and (row.task == STEP or b.surrogate == row.surrogate)]
-            assert base.ratio == 1
-            if row.milliseconds is not None:
-                assert row.milliseconds > 0
-                assert row.ratio == pytest.approx(row.milliseconds / base.milliseconds, rel=1e-12)
+            (base,) = [
+                b
+                for b in group
+                if b["name"] == row["against"] and (row["task"] == STEP or b["surrogate"] == row["surrogate"])
+            ]
+            assert base["ratio"] == 1
+            if not row["note"]:
+                assert row["milliseconds"] > 0
+                assert row["ratio"] == pytest.approx(row["milliseconds"] / base["milliseconds"], rel=1e-12)
 
 
 def test_a_row_is_complete_or_says_why_not(rows) -> None:
     optional = ("inputs", "outputs", "parameters", "milliseconds", "ratio", "peak_mib")
     for row in rows:
-        values = row.to_dict()
-        assert [bool(values[name]) or values[name] == 0 for name in optional] == [not row.note] * len(optional), row
-        assert (row.device, row.threads) == ("cpu", torch.get_num_threads())
-    assert [row.name for row in rows if row.note] == ["other VGG"]
+        assert [row.get(name) is not None for name in optional] == [not row["note"]] * len(optional), row
+        assert row["device"] == "cpu"
+    assert [row["name"] for row in rows if row["note"]] == ["other VGG"]
 
 
 def test_the_blocks_are_those_of_the_network(groups) -> None:
     """Each is fed what the one before gives, and with the dense layers they have all its parameters."""
     ours = [group[0] for group in groups[1:]]
-    assert ours[0].inputs == "4x1x8x8"
-    assert all(before.outputs == after.inputs for before, after in pairwise(ours))
+    assert ours[0]["inputs"] == "4x1x8x8"
+    assert all(before["outputs"] == after["inputs"] for before, after in pairwise(ours))
     dense = 2 * (32 * 1024 + 2 * 1024 + 1024 * 512 + 2 * 512)
     hybrid = groups[0][1]
-    assert hybrid.parameters == sum(block.parameters for block in ours) + dense + 512 * 10 + 10
+    assert hybrid["parameters"] == sum(block["parameters"] for block in ours) + dense + 512 * 10 + 10
 
 
 def test_twins_are_as_large_as_the_hybrid(groups) -> None:
-    ann, hybrid, snn = (row.parameters for row in groups[0][:3])
+    ann, hybrid, snn = (row["parameters"] for row in groups[0][:3])
     assert ann == pytest.approx(hybrid, rel=0.01)
     assert snn == pytest.approx(hybrid, rel=0.01)
 
 
 def test_memory_is_asked_for_what_runs_and_lands_in_its_row() -> None:
-    asked = []
+    asked: list[dict[str, Any]] = []
 
-    def measure(workloads: Iterable[Workload], setting: HybridSetting, device: str) -> list[float | None]:
-        asked.extend(workloads)
-        assert (setting, device) == (SMALL, "cpu")
-        return [None if w.variant == "snn" else float(asked.index(w)) for w in workloads]
+    class Asked(HybridBenchmark):
+        def peaks(self, questions: Sequence[dict[str, Any]]) -> list[float | None]:
+            asked.extend(questions)
+            return [None if q["variant"] == "snn" else float(number) for number, q in enumerate(questions)]
 
-    group = next(compare_hybrid(SMALL, budget=1e-9, peers={"other": stand_in()}, measure=measure))
-    assert [(w.maker, w.variant) for w in asked] == [("sqnn", "ann"), ("sqnn", "hybrid"), ("sqnn", "snn")]
-    assert [row.peak_mib for row in group] == [0.0, 1.0, None, None]
+    small = Asked(data_shape="1x8x8", batch=4, width=2, budget=1e-9)
+    group = next(measured(small, {"other": stand_in()}))
+    assert [(q["maker"], q["variant"]) for q in asked] == [("sqnn", "ann"), ("sqnn", "hybrid"), ("sqnn", "snn")]
+    assert [row.get("peak_mib") for row in group] == [0.0, 1.0, None, None]
 
 
 def test_peers_that_are_not_there_are_left_out(monkeypatch) -> None:
-    monkeypatch.setattr("sqnn.bench.peers.layerwise.find_spec", lambda name: None)
-    group = next(compare_hybrid(SMALL, budget=1e-9, measure=None))
-    assert [row.name for row in group] == ["has8-vgg ann", "has8-vgg hybrid", "has8-vgg snn"]
+    monkeypatch.setattr("sqnn.bench.peers.peer.find_spec", lambda name: None)
+    group = next(measured(SMALL, None))
+    assert [row["name"] for row in group] == ["has8-vgg ann", "has8-vgg hybrid", "has8-vgg snn"]
 
 
 def test_half_an_installation_is_none(monkeypatch) -> None:
-    monkeypatch.setattr("sqnn.bench.peers.layerwise.find_spec", lambda name: name if name == "has_8" else None)
+    monkeypatch.setattr("sqnn.bench.peers.peer.find_spec", lambda name: name if name == "has_8" else None)
     assert installed_peers() == {}
 
 
 def test_a_block_with_other_parameters_is_refused() -> None:
-    compared = compare_hybrid(SMALL, budget=1e-9, peers={"other": stand_in(bias=True)}, measure=None)
+    compared = measured(SMALL, {"other": stand_in(bias=True)})
     next(compared)
     with pytest.raises(RuntimeError, match=r"block 1, other has 48 parameters, block 1, sqnn has 44"):
         next(compared)
 
 
 def test_a_peer_network_runs_where_its_image_lasts() -> None:
-    large = HybridSetting(image_size=(32, 33), batch=2, width=1)
-    peer = next(compare_hybrid(large, budget=1e-9, peers={"other": stand_in()}, measure=None))[-1]
-    assert (peer.name, peer.note, peer.parameters) == ("other VGG", "", 32 * 33 * 10 + 10)
+    large = NoMemory(data_shape="1x32x33", batch=2, width=1, budget=1e-9)
+    peer = next(measured(large, {"other": stand_in()}))[-1]
+    assert (peer["name"], peer["note"], peer["parameters"]) == ("other VGG", "", 32 * 33 * 10 + 10)
 
 
 def test_a_peer_forgets_before_every_step() -> None:
-    built = build(Workload(BLOCK, "other", "fourier-sine", number=1), SMALL, "cpu", {"other": stand_in()})
+    built = build(Workload(BLOCK, "other", "fourier-sine", number=1), SMALL, {"other": stand_in()})
     built.step()
     built.step()
     assert built.module.events == ["reset", "forward"] * 3
@@ -198,7 +163,7 @@ def test_a_peer_forgets_before_every_step() -> None:
 
 @pytest.mark.parametrize("variant", ["hybrid", "ann", "snn"])
 def test_a_training_step_trains_all_weights_and_keeps_no_gradients(variant: str) -> None:
-    built = build(Workload(STEP, "sqnn", "" if variant == "ann" else "sigmoid-sine", variant), SMALL, "cpu", {})
+    built = build(Workload(STEP, "sqnn", "" if variant == "ann" else "sigmoid-sine", variant), SMALL, {})
     before = [p.detach().clone() for p in built.module.parameters()]
     for _ in range(3):
         built.step()
@@ -218,7 +183,7 @@ def test_a_block_step_differentiates_what_the_network_does(number: int, inner: b
         return grad(outputs, inputs, weights)
 
     monkeypatch.setattr(torch.autograd, "grad", record)
-    built = build(Workload(BLOCK, "sqnn", "sigmoid-sine", number=number), SMALL, "cpu", {})
+    built = build(Workload(BLOCK, "sqnn", "sigmoid-sine", number=number), SMALL, {})
     before = [p.detach().clone() for p in built.module.parameters()]
     built.step()
     parameters = list(built.module.parameters())
@@ -229,16 +194,16 @@ def test_a_block_step_differentiates_what_the_network_does(number: int, inner: b
 
 
 def test_a_batch_of_one_cannot_train() -> None:
-    with pytest.raises(ValueError, match="batch: got 1, expected at least 2"):
-        HybridSetting(batch=1)
+    with pytest.raises(ValueError, match="batch: got 1, expected a whole number of at least 2"):
+        HybridBenchmark(batch=1)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_memory_grows_with_the_batch_and_not_with_the_process_that_asks() -> None:
-    block = Workload(BLOCK, "sqnn", "sigmoid-sine")
-    once = peak_mib([block, Workload(BLOCK, "absent", "sigmoid-sine"), block], HybridSetting(batch=32))
+    block, absent = (dataclasses.asdict(Workload(BLOCK, maker, "sigmoid-sine")) for maker in ("sqnn", "absent"))
+    once = peaks_mib(HybridBenchmark(batch=32), [block, absent, block])
     held = torch.ones(2**27)  # 512 MiB, more than what is measured
-    (twice,) = peak_mib([block], HybridSetting(batch=64))
+    (twice,) = peaks_mib(HybridBenchmark(batch=64), [block])
     del held
     assert once[0] is not None
     assert once[1] is None
@@ -249,8 +214,8 @@ def test_memory_grows_with_the_batch_and_not_with_the_process_that_asks() -> Non
     assert 2 * trains < once[0] < 10 * trains
 
 
-@pytest.mark.skipif(not installed_peers(), reason="benchmarks/requirements.txt is not installed")
+@pytest.mark.skipif(not installed_peers(), reason="make peers has not installed it here")
 def test_the_published_code_takes_part() -> None:
-    groups = list(compare_hybrid(HybridSetting(image_size=(32, 32), batch=2, width=1), budget=1e-9, measure=None))
-    assert all(row.milliseconds for group in groups for row in group)
-    assert [sum("has_8" in row.name for row in group) for group in groups] == [1, 2, 2, 2, 2, 2]
+    groups = list(measured(NoMemory(data_shape="1x32x32", batch=2, width=1, budget=1e-9), None))
+    assert all(row["milliseconds"] for group in groups for row in group)
+    assert [sum("has_8" in row["name"] for row in group) for group in groups] == [1, 2, 2, 2, 2, 2]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sqnn.bench.conversion_workloads import OURS
+from sqnn.bench.conversion import OURS
 from sqnn.cli import main
 
 SMALL = "bench conversion --data-shape 1x8x8 --width-multiplier 0.125 --batch 2 --timesteps 2 --budget 1e-9 --no-memory"
@@ -18,10 +18,10 @@ MISTAKES = [
     ("--data-shape 32x32", "data_shape: got '32x32', expected channels, height and width such as 1x28x28"),
     ("--data-shape 3x4x32", "image_size: got (4, 32), expected at least 8 x 8"),
     ("--classes 1", "num_classes: got 1, expected a whole number of at least 2"),
-    ("--batch 1", "batch: got 1, expected at least 2"),
+    ("--batch 1", "batch: got 1, expected a whole number of at least 2"),
     ("--timesteps 17", "timesteps: got 17, expected a whole number from 1 to 16"),
     ("--width-multiplier 0", "width_multiplier: got 0.0, expected a number above 0"),
-    ("--budget inf", "budget: got inf, expected a positive number of seconds"),
+    ("--budget inf", "budget: got inf, expected a finite number"),
     ("--device bogus", "device: got 'bogus', expected cpu or a GPU of this machine"),
     ("--out .", "out: . is a folder"),
     ("--json .", "json: . is a folder"),
@@ -41,7 +41,7 @@ def test_a_mistake_is_one_line(line: str, expected: str, tmp_path: Path, monkeyp
 
 
 def test_the_table_and_the_files_hold_the_same_rows(tmp_path: Path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("sqnn.bench.peers.conversion.find_spec", lambda name: None)
+    monkeypatch.setattr("sqnn.bench.peers.peer.find_spec", lambda name: None)
     out, copy = tmp_path / "new" / "rows.csv", tmp_path / "rows.json"
     assert main([*SMALL.split(), "--out", str(out), "--json", str(copy)]) == 0
     rows = json.loads(copy.read_text())

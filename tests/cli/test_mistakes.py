@@ -133,15 +133,15 @@ MISTAKES = [
     ("trian", "No such command 'trian'. Did you mean 'train'?"),
     ("bench quantum --qubits 2,x", "qubits: got '2,x', expected whole numbers with commas"),
     ("bench quantum --blocks 0", "blocks: got '0', expected whole numbers with commas"),
-    ("bench quantum --quick --budget 0", "budget: got 0.0, expected a positive number of seconds"),
+    ("bench quantum --quick --budget 0", "budget: got 0.0, expected a number above 0"),
     ("bench quantum --quick --device bogus", "device: got 'bogus', expected cpu or a GPU of this machine"),
     ("bench quantum --quick --json full", "json: full is a folder"),
     ("bench quantum --quick --out full", "out: full is a folder, expected the name of a file"),
-    ("bench quantum --quick --budget inf", "budget: got inf, expected a positive number of seconds"),
+    ("bench quantum --quick --budget inf", "budget: got inf, expected a finite number"),
     ("bench noise --out run/settings.yaml", "out: run/settings.yaml belongs to the run in run; choose another name"),
     (f"{T} --json run/model.safetensors", "json: run/model.safetensors belongs to the run in run"),
     ("bench noise --out full", "out: full is a folder, expected the name of a file"),
-    ("bench noise --budget nan", "budget: got nan, expected a positive number of seconds"),
+    ("bench noise --budget nan", "budget: got nan, expected a finite number"),
 ]
 
 

@@ -1,1 +1,35 @@
-"""What we are measured beside: one file for each kind of work, each peer where it is installed."""
+"""What we are measured beside, one file per library; each takes part where it is installed."""
+
+from noise_models.choices import Choices
+from sqnn.bench.peers.aer import AER
+from sqnn.bench.peers.deepquantum import DEEPQUANTUM
+from sqnn.bench.peers.has8 import HAS8
+from sqnn.bench.peers.peer import Evaluate, Layerwise, Pass, Peer, Run, torch_pass
+from sqnn.bench.peers.pennylane import BROADCAST, LIGHTNING, MIXED, ONE_BY_ONE
+from sqnn.bench.peers.pennylane_jax import PENNYLANE_JAX
+from sqnn.bench.peers.pennylane_qiskit import PENNYLANE_QISKIT
+from sqnn.bench.peers.spikingjelly import SPIKINGJELLY
+from sqnn.bench.peers.tensorcircuit import TENSORCIRCUIT, TENSORCIRCUIT_JAX
+
+PEERS: Choices[Peer] = Choices(
+    "peers",
+    {
+        peer.name: peer
+        for peer in (
+            BROADCAST,
+            LIGHTNING,
+            ONE_BY_ONE,
+            DEEPQUANTUM,
+            TENSORCIRCUIT,
+            PENNYLANE_JAX,
+            TENSORCIRCUIT_JAX,
+            AER,
+            MIXED,
+            PENNYLANE_QISKIT,
+            SPIKINGJELLY,
+            HAS8,
+        )
+    },
+)
+
+__all__ = ["PEERS", "Evaluate", "Layerwise", "Pass", "Peer", "Run", "torch_pass"]

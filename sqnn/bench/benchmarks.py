@@ -1,0 +1,17 @@
+"""The benchmarks that there are: `sqnn bench NAME` is made from each."""
+
+from noise_models.choices import Choices
+from sqnn.bench.benchmark import Benchmark
+from sqnn.bench.conversion import ConversionBenchmark
+from sqnn.bench.exactness import ExactnessBenchmark
+from sqnn.bench.layerwise import HybridBenchmark
+from sqnn.bench.noise import NoiseBenchmark
+from sqnn.bench.quantum import QuantumBenchmark
+
+BENCHMARKS: Choices[type[Benchmark]] = Choices(
+    "benchmark",
+    {
+        benchmark.name: benchmark
+        for benchmark in (QuantumBenchmark, NoiseBenchmark, HybridBenchmark, ConversionBenchmark, ExactnessBenchmark)
+    },
+)

@@ -1,0 +1,81 @@
+"""Whether peers are what was asked for: their versions, and that each computes what our engine does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from sqnn.bench.peers import PEERS, Peer, torch_pass
+
+CIRCUITS = ((2, 1, "ring"), (3, 2, "all"), (4, 3, "ring"))
+"""Qubits, blocks and entangler of the small circuits on which peers are compared with our engine."""
+SAMPLES = 3
+TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
+"""Largest difference of values and gradients of small circuits."""
+
+
+class Finding(NamedTuple):
+    """What was found about a peer or a package, and whether that is wrong."""
+
+    name: str
+    version: str
+    remark: str
+    wrong: bool = False
+
+
+def check_peers(pinned: Iterable[Path] = ()) -> Iterator[Finding]:
+    """Yield a finding about each peer, and about each package that has another version than the one pinned.
+
+    `pinned` are requirement files: what they pin and is installed has to have that version. Peers that evaluate
+    circuits are compared with our engine on small circuits, values and gradients.
+    """
+    for peer in PEERS.values():
+        if not peer.installed():
+            yield Finding(peer.title, peer.version, "not installed")
+        elif peer.circuit is None:
+            yield Finding(peer.title, peer.version, "installed")
+        else:
+            difference = disagreements(peer)
+            yield Finding(peer.title, peer.version, difference or "agrees with sqnn", bool(difference))
+    for path in pinned:
+        for package, expected in pins(path):
+            try:
+                installed = version(package)
+            except PackageNotFoundError:
+                continue
+            if installed.partition("+")[0] != expected:
+                yield Finding(package, installed, f"expected {expected}, pinned in {path}", wrong=True)
+
+
+def disagreements(peer: Peer) -> str:
+    """Return where a peer's values or gradients differ from our engine's, or nothing."""
+    from circuits import DataReupload, make_engine
+    from sqnn.bench.quantum import disagreement, draw
+
+    if peer.circuit is None:
+        return ""
+    for size in CIRCUITS:
+        circuit = DataReupload(*size)
+        for dtype in peer.precisions:
+            inputs, weights = draw(circuit, SAMPLES, "cpu", dtype)
+            ours = torch_pass(make_engine("lightcone", circuit), inputs, weights)
+            difference = disagreement(peer.circuit(circuit, inputs, weights), ours)
+            if not difference <= TOLERANCES[dtype]:
+                return f"differs from sqnn by {difference:.1e} on {circuit}, {dtype}"
+    return ""
+
+
+def pins(path: Path) -> list[tuple[str, str]]:
+    """Return the packages that a file of requirements pins with ==, with their versions; it may name other files."""
+    found: list[tuple[str, str]] = []
+    for line in path.read_text().splitlines():
+        if other := re.match(r"-r\s+(\S+)", line):
+            found += pins(path.parent / other[1])
+        elif pin := re.match(r"([A-Za-z0-9._-]+)==(\S+)", line):
+            found.append((pin[1], pin[2]))
+    return found

@@ -1,0 +1,78 @@
+"""What peers on JAX share: a pass that is compiled ahead of time, on as many threads as PyTorch computes with."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sqnn.bench.peers.peer import Pass
+
+if TYPE_CHECKING:
+    from circuits import DataReupload
+
+Build = Callable[["DataReupload", Any], Callable[[Any, Any], Any]]
+"""Circuit and dtype to a function of JAX arrays: inputs [batch, 3 n_qubits], weights to <Z> [batch, n_qubits]."""
+
+
+def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Pass:
+    """Return the pass of a function of JAX arrays: `jax.jit` of `jax.value_and_grad`, compiled before it is run."""
+    double, threads = inputs.dtype == torch.float64, torch.get_num_threads()
+    compiled, seconds = _compile(build, circuit, inputs.shape[0], double, threads)
+    jax = _jax(threads)
+    with _precision(jax, double):
+        arrays = [jax.numpy.asarray(tensor.detach().numpy()) for tensor in (inputs, weights)]
+
+    def run() -> tuple[Any, ...]:
+        (_, values), gradients = compiled(*arrays)
+        return jax.block_until_ready((values, *gradients))  # type: ignore[no-any-return]
+
+    return Pass(run, seconds)
+
+
+@lru_cache(maxsize=2)  # the pieces of one batch share what was compiled
+def _compile(
+    build: Build, circuit: DataReupload, batch: int, double: bool, threads: int
+) -> tuple[Callable[..., Any], float]:
+    """Return the compiled pass, and the seconds that tracing and compiling it took."""
+    jax = _jax(threads)
+    dtype = np.float64 if double else np.float32
+    shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in ((batch, circuit.n_inputs), circuit.weight_shape)]
+    with _precision(jax, double):
+        start = time.perf_counter()
+        evaluate = build(circuit, np.complex128 if double else np.complex64)
+
+        def total(inputs: Any, weights: Any) -> tuple[Any, Any]:
+            values = evaluate(inputs, weights)
+            return values.sum(), values
+
+        gradients = jax.value_and_grad(total, argnums=(0, 1), has_aux=True)
+        compiled = jax.jit(gradients).lower(*shapes).compile()
+    return compiled, time.perf_counter() - start
+
+
+def _jax(threads: int) -> Any:
+    """Import JAX; its first import fixes the number of its threads.
+
+    XLA makes as many threads as NPROC says, and Eigen splits no operation between threads where there is one.
+    """
+    os.environ.setdefault("NPROC", str(threads))
+    if threads == 1:
+        flags = os.environ.get("XLA_FLAGS", "")
+        if "multi_thread_eigen" not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    import jax
+
+    return jax
+
+
+def _precision(jax: Any, double: bool) -> contextlib.AbstractContextManager[None]:
+    context: contextlib.AbstractContextManager[None] = jax.experimental.enable_x64(double)
+    return context

@@ -1,0 +1,143 @@
+"""What every benchmark has: rows that say where they come from, files that lose nothing, commands that repeat them."""
+
+from __future__ import annotations
+
+import csv
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+
+from sqnn.bench import BENCHMARKS, Benchmark, Cell, read_rows
+from sqnn.bench.machine import PROVENANCE
+from sqnn.core import ConfigError, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counting(Benchmark):
+    """Counts: a cell for each number, whose two rows hold its square; it stops with an error at one of them."""
+
+    name: ClassVar[str] = "counting"
+    key: ClassVar[tuple[str, ...]] = ("number", "label")
+    columns: ClassVar[tuple[str, ...]] = ("number", "label", "part", "square")
+
+    last: int = option(3, "how far to count")
+    fails_at: int = option(0, "the number that fails")
+    loud: bool = option(True, "nothing")
+
+    def cells(self) -> Iterator[Cell]:
+        for number in range(1, self.last + 1):
+            label = None if number == 1 else "a, b"
+            yield Cell({"number": number, "label": label}, lambda number=number: self.square(number))
+
+    def square(self, number: int) -> list[dict[str, int | str]]:
+        if number == self.fails_at:
+            raise RuntimeError("stopped")
+        return [{"part": part, "square": number**2} for part in ("x", "y")]
+
+
+def test_rows_have_all_columns_and_say_where_they_come_from() -> None:
+    rows = [row for rows in Counting(last=2).run() for row in rows]
+    assert [list(row) for row in rows] == [[*Counting.columns, *PROVENANCE]] * 4
+    assert [(row["number"], row["part"], row["square"]) for row in rows] == [
+        *((1, "x", 1), (1, "y", 1)),
+        *((2, "x", 4), (2, "y", 4)),
+    ]
+    assert {row["command"] for row in rows} == {"sqnn bench counting --last 2"}
+    assert {row["threads"] for row in rows} == {torch.get_num_threads()}
+    assert all(row["commit"] and row["machine"] and row["cores"] >= 1 for row in rows)
+
+
+def test_a_stop_loses_nothing_and_a_run_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    with pytest.raises(RuntimeError, match="stopped"):
+        list(Counting(fails_at=3).run(out))
+    before = read_rows(out, Counting.key)
+    assert [row["number"] for row in before] == ["1", "1", "2", "2"]
+    ((added, _),) = Counting().run(out, before=before)
+    assert added["number"] == 3
+    whole = tmp_path / "whole.csv"
+    list(Counting().run(whole))
+    with out.open(newline="") as one, whole.open(newline="") as other:
+        pairs = list(zip(csv.DictReader(one), csv.DictReader(other), strict=True))
+    assert len(pairs) == 6
+    for first, second in pairs:
+        assert {**first, "command": ""} == {**second, "command": ""}
+
+
+def test_rows_of_an_older_file_are_kept(tmp_path: Path) -> None:
+    """It has neither provenance nor every column of today."""
+    out = tmp_path / "old.csv"
+    out.write_text("number,label,part,square\n1,,x,1\n")
+    new = list(Counting(last=2).run(out, before=read_rows(out, Counting.key)))
+    assert [row["number"] for rows in new for row in rows] == [2, 2]
+    assert [(row["number"], row["commit"] is None) for row in read_rows(out, Counting.key)] == [
+        ("1", True),
+        ("2", False),
+        ("2", False),
+    ]
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ConfigError, match="has no column number, expected a table of this benchmark"):
+        read_rows(tmp_path / "other.csv", Counting.key)
+    assert read_rows(tmp_path / "absent.csv", Counting.key) == []
+
+
+def test_no_cell_is_begun_after_the_minutes() -> None:
+    assert list(Counting().run(minutes=-1.0)) == []
+    assert len(list(Counting().run(minutes=1e6))) == 3
+
+
+def test_a_command_names_what_is_not_the_default() -> None:
+    assert Counting().command() == "sqnn bench counting"
+    assert shlex.split(Counting(fails_at=4, loud=False).command()) == [
+        *("sqnn", "bench", "counting", "--fails-at", "4", "--no-loud"),
+    ]
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_declares_its_columns(name: str) -> None:
+    kind = BENCHMARKS[name]
+    assert kind.name == name
+    assert set(kind.key) <= set(kind.columns)
+    assert {column for _, column, _ in kind.shown} <= set(kind.columns)
+    assert len({*kind.columns, *PROVENANCE}) == len(kind.columns) + len(PROVENANCE)
+    assert kind(**kind.quick) != kind(), "a short run is another one"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(Path(__file__).parents[2].glob("benchmarks/results/*.csv")), ids=lambda p: p.name
+)
+def test_tables_of_before_are_readable(path: Path) -> None:
+    """The published tables have the columns that their benchmark recognises a cell by, where a benchmark made them."""
+    made = {"quantum-cpu": "quantum", "noise-cpu": "noise", "conversion-exactness": "exactness"}
+    made |= {"conversion-cpu": "conversion", "conversion-cpu-2-threads": "conversion"}
+    key = BENCHMARKS[made[path.stem]].key if path.stem in made else ()
+    assert read_rows(path, key)
+
+
+def loaded(line: str) -> set[str]:
+    """The modules that a line loads beyond those of `import sqnn`."""
+    code = f"import sqnn, sys; before = set(sys.modules); {line}; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_door_loads_nothing() -> None:
+    """`import sqnn.bench` is one file that loads its parts when they are asked for."""
+    assert loaded("import sqnn.bench") - {"lazy_loader"} == {"sqnn.bench"}
+
+
+def test_the_benchmarks_load_no_peer() -> None:
+    names = loaded("from sqnn.bench import BENCHMARKS")
+    tops = {name.partition(".")[0] for name in names}
+    assert "sqnn.bench.quantum" in names
+    assert tops.isdisjoint({"jax", "tensorcircuit", "deepquantum", "spikingjelly", "has_8", "pennylane_qiskit"})

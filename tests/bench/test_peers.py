@@ -1,0 +1,104 @@
+"""Peers: each that is installed computes what our engine does; what is not pinned is found."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuits import DataReupload, make_engine, resolve_noise
+from sqnn.bench import PEERS, Peer, check_peers
+from sqnn.bench.peers import Pass, torch_pass
+from sqnn.bench.peers.check import TOLERANCES, disagreements, pins
+from sqnn.bench.quantum import disagreement, draw
+
+ROOT = Path(__file__).parents[2]
+EAGER = [name for name, peer in PEERS.items() if peer.circuit and peer.installed() and not peer.compiles]
+COMPILED = [name for name, peer in PEERS.items() if peer.circuit and peer.installed() and peer.compiles]
+NOISY = [name for name, peer in PEERS.items() if peer.noisy and peer.installed()]
+
+
+def test_there_are_peers_to_compare() -> None:
+    assert {"pennylane", "pennylane-lightning", "pennylane-one-by-one"} <= set(EAGER)
+    assert {"aer", "pennylane-mixed"} <= set(NOISY)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", EAGER)
+@given(st.integers(2, 5), st.integers(1, 3), st.sampled_from(["ring", "line", "all"]), st.integers(1, 4))
+@settings(max_examples=8, deadline=None)
+def test_a_peer_gives_our_values_and_gradients(name: str, n: int, depth: int, entangler: str, batch: int) -> None:
+    circuit, peer = DataReupload(n, depth, entangler), PEERS[name]
+    for dtype in peer.precisions:
+        inputs, weights = draw(circuit, batch, "cpu", dtype)
+        ours = torch_pass(make_engine("lightcone", circuit), inputs, weights)
+        assert disagreement(peer.circuit(circuit, inputs, weights), ours) < TOLERANCES[dtype]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_compiled_peer_gives_our_values_and_gradients_and_says_what_it_took(name: str) -> None:
+    circuit, peer = DataReupload(3, 2), PEERS[name]
+    for dtype in peer.precisions:
+        inputs, weights = draw(circuit, 3, "cpu", dtype)
+        ours = torch_pass(make_engine("lightcone", circuit), inputs, weights)
+        theirs = peer.circuit(circuit, inputs, weights)
+        assert disagreement(theirs, ours) < TOLERANCES[dtype]
+        assert [part.dtype for part in theirs.results()] == [dtype] * 3
+        assert theirs.compile_seconds > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", NOISY)
+def test_a_noisy_peer_gives_our_values(name: str) -> None:
+    circuit = DataReupload(3, 2)
+    noise = resolve_noise("depolarizing:0.02", circuit)
+    inputs, weights = draw(circuit, 2, "cpu", torch.float64)
+    exact = make_engine("lightcone", circuit, noise=noise)(inputs, weights)
+    shots = 4096 if any(task.startswith("shots") for task in PEERS[name].noisy_batches) else None
+    values = PEERS[name].noisy(circuit, noise, shots)(inputs, weights)
+    tolerance = TOLERANCES[torch.float64] if shots is None else 6 / shots**0.5
+    assert (values - exact).abs().max() < tolerance
+
+
+def test_a_peer_without_its_packages_is_not_installed() -> None:
+    assert not Peer("a", "a", "a", ("no_such_module",)).installed()
+    assert not Peer("a", "a", "a", ("torch", "no_such_module")).installed()
+    assert Peer("a", "a", "torch", ("torch",)).installed()
+    assert Peer("a", "a", "torch").version == version("torch")
+    assert Peer("a", "a", "no-such-distribution").version == ""
+
+
+def test_a_peer_that_is_wrong_is_named() -> None:
+    def shifted(circuit, inputs, weights) -> Pass:
+        right = torch_pass(make_engine("lightcone", circuit), inputs, weights)
+        return Pass(lambda: tuple(part + 2e-5 for part in right.run()))
+
+    assert "differs from sqnn by 2" in disagreements(Peer("wrong", "wrong", "none", circuit=shifted))
+
+
+def test_another_version_than_the_one_pinned_is_wrong(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sqnn.bench.peers.peer.find_spec", lambda name: None)
+    right = version("torch").partition("+")[0]
+    (tmp_path / "more.txt").write_text(
+        "-r right.txt\n# numpy==0.1\nno-such-package==1.0\ntorch-not-this>=1\nnumpy==0.1\n"
+    )
+    (tmp_path / "right.txt").write_text(f"torch=={right}\n")
+    assert pins(tmp_path / "more.txt") == [("torch", right), ("no-such-package", "1.0"), ("numpy", "0.1")]
+    wrong = [finding for finding in check_peers([tmp_path / "more.txt"]) if finding.wrong]
+    assert [(finding.name, finding.remark) for finding in wrong] == [
+        ("numpy", f"expected 0.1, pinned in {tmp_path / 'more.txt'}"),
+    ]
+
+
+def test_no_peer_asks_for_another_torch() -> None:
+    """What the files of requirements install never names the packages that the library pins otherwise."""
+    library = dict(pins(ROOT / "constraints.txt"))
+    for path in sorted((ROOT / "benchmarks").glob("requirements*.txt")):
+        for package, expected in pins(path):
+            assert library.get(package, expected) == expected
+            assert package not in ("torch", "torchvision")
