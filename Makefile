@@ -53,7 +53,8 @@ peers: .venv-peers/.installed .venv-peers-jax/.installed
 	$(@D)/bin/python -m pip install -qq --no-deps -r benchmarks/requirements-no-deps.txt
 	rm -rf $(@D)/has-8 && git clone -q $(HAS8) $(@D)/has-8 && git -C $(@D)/has-8 checkout -q $(HAS8_COMMIT)
 	cd $(@D) && echo "$$PWD/has-8" > "$$(bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/has_8.pth"
-	$(@D)/bin/sqnn bench peers --pinned constraints.txt $(subst -r ,--pinned ,$(PEERS))
+	$(@D)/bin/sqnn bench peers --pinned constraints.txt --required benchmarks/requirements-no-deps.txt \
+		$(subst -r ,--required ,$(PEERS))
 	touch $@
 
 lint: $(STAMP)

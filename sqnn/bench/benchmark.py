@@ -35,13 +35,13 @@ class Benchmark(Config):
     """Base of all benchmarks: the fields are the options of `sqnn bench NAME`, and the docstring is its help.
 
     `key` names the columns that a cell is recognised by, `columns` all columns beside those of `PROVENANCE`, `shown`
-    the heading, the column and the format of what the command prints, and `quick` the options of a short run.
+    the columns that the command prints, formats after a colon, and `quick` the options of a short run.
     """
 
     name: ClassVar[str]
     key: ClassVar[tuple[str, ...]]
     columns: ClassVar[tuple[str, ...]]
-    shown: ClassVar[tuple[tuple[str, str, str], ...]]
+    shown: ClassVar[str]
     quick: ClassVar[Mapping[str, Any]]
     resumes: ClassVar[bool] = False
     """Whether the command goes on with the rows of its file unless it is told not to."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -51,22 +51,14 @@ class ConversionBenchmark(ImageBenchmark):
     sqnn bench conversion --model vgg11 --width-multiplier 0.25 --timesteps 8 --out table.csv
     """
 
-    name: ClassVar[str] = "conversion"
-    key: ClassVar[tuple[str, ...]] = ("model", "width_multiplier", "inputs", "timesteps")
-    columns: ClassVar[tuple[str, ...]] = (
+    name = "conversion"
+    key = ("model", "width_multiplier", "inputs", "timesteps")
+    columns = (
         *("name", *key, "milliseconds", "against", "ratio", "changed", "peak_mib", "spikes_mib", "bound_mib"),
         *("device", "note", *TIMING),
     )
-    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("", "name", ""),
-        ("median ms", "milliseconds", ",.2f"),
-        ("ratio", "ratio", ".2f"),
-        ("changed", "changed", ",d"),
-        ("peak", "peak_mib", ",.1f"),
-        ("spikes", "spikes_mib", ",.1f"),
-        ("bound", "bound_mib", ",.1f"),
-    )
-    quick: ClassVar[dict[str, Any]] = {"width_multiplier": 0.25, "batch": 8, "budget": 0.2}
+    shown = "name milliseconds:,.2f ratio:.2f changed:,d peak_mib:,.1f spikes_mib:,.1f bound_mib:,.1f"
+    quick: ClassVar = {"width_multiplier": 0.25, "batch": 8, "budget": 0.2}
 
     model: str = option("resnet20", "source network")
     data_shape: str = option("3x32x32", "channels x height x width of an image")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,25 +67,15 @@ class ExactnessBenchmark(Benchmark):
     sqnn bench exactness --models resnet20,vit --images 100 --pixels 32,224 --timesteps 4
     """
 
-    name: ClassVar[str] = "exactness"
-    key: ClassVar[tuple[str, ...]] = (
-        *("model", "width_multiplier", "data", "pixels", "images", "timesteps", "weights", "precision"),
-    )
-    columns: ClassVar[tuple[str, ...]] = (
+    name = "exactness"
+    key = (*("model", "width_multiplier", "data", "pixels", "images", "timesteps", "weights", "precision"),)
+    columns = (
         *(*key, "bits", "mismatches", "first", "edge", "output_difference", "output_scale"),
         *("changed", "spikes", "accuracy", "seconds"),
     )
-    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("weights", "weights", ""),
-        ("precision", "precision", ""),
-        ("bits", "bits", ",d"),
-        ("differ", "mismatches", ",d"),
-        ("edge", "edge", ".1e"),
-        ("changed", "changed", ",d"),
-        ("seconds", "seconds", ".1f"),
-    )
-    quick: ClassVar[dict[str, Any]] = {"models": "resnet20", "images": 50, "pixels": "28", "timesteps": "2"}
-    resumes: ClassVar[bool] = True
+    shown = "weights precision bits:,d mismatches:,d edge:.1e changed:,d seconds:.1f"
+    quick: ClassVar = {"models": "resnet20", "images": 50, "pixels": "28", "timesteps": "2"}
+    resumes = True
 
     data_dir: str | None = option(None, "folder with MNIST and CIFAR-10; else SQNN_DATA")
     models: str = option(",".join(WIDTHS), "networks, with commas")
@@ -266,15 +257,14 @@ def at_size(split: Split, pixels: int) -> Tensor:
 
 def find_data(data_dir: Path | None) -> dict[int, ImageData]:
     """Return the data set for each size of images: the first of the wanted ones that the folder has."""
-    return {28: _first(("mnist",), data_dir), **dict.fromkeys((32, LARGE), _first(("cifar10", "mnist"), data_dir))}
-
-
-def _first(names: tuple[str, ...], data_dir: Path | None) -> ImageData:
     from sqnn.data import DataError, load_data
 
-    for name in names:
-        try:
-            return load_data(name, data_dir, download=False)
-        except DataError:
-            continue
-    return load_data("digits")
+    sets = []
+    for wanted in (("mnist",), ("cifar10", "mnist")):
+        for name in wanted:
+            with contextlib.suppress(DataError):
+                sets.append(load_data(name, data_dir, download=False))
+                break
+        else:
+            sets.append(load_data("digits"))
+    return {28: sets[0], 32: sets[1], LARGE: sets[1]}

@@ -46,21 +46,14 @@ class HybridBenchmark(ImageBenchmark):
     sqnn bench hybrid --data-shape 3x32x32 --batch 64 --out table.csv
     """
 
-    name: ClassVar[str] = "hybrid"
-    key: ClassVar[tuple[str, ...]] = ("task", "block")
-    columns: ClassVar[tuple[str, ...]] = (
+    name = "hybrid"
+    key = ("task", "block")
+    columns = (
         *("task", "name", "surrogate", "inputs", "outputs", "parameters", "milliseconds", "against", "ratio"),
         *("peak_mib", "device", "note", "block", *TIMING),
     )
-    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("", "name", ""),
-        ("encoding", "surrogate", ""),
-        ("parameters", "parameters", ",d"),
-        ("median ms", "milliseconds", ",.2f"),
-        ("ratio", "ratio", ".2f"),
-        ("peak MiB", "peak_mib", ",.1f"),
-    )
-    quick: ClassVar[dict[str, Any]] = {"data_shape": "1x8x8", "batch": 16, "width": 4, "budget": 0.2}
+    shown = "name surrogate parameters:,d milliseconds:,.2f ratio:.2f peak_mib:,.1f"
+    quick: ClassVar = {"data_shape": "1x8x8", "batch": 16, "width": 4, "budget": 0.2}
 
     width: int = option(16, "width of has8-vgg")
 

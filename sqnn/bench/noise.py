@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -43,20 +43,14 @@ class NoiseBenchmark(Benchmark):
     sqnn bench noise --noise depolarizing:0.01 --qubits 6 --out noise.csv
     """
 
-    name: ClassVar[str] = "noise"
-    key: ClassVar[tuple[str, ...]] = ("task",)
-    columns: ClassVar[tuple[str, ...]] = (
+    name = "noise"
+    key = ("task",)
+    columns = (
         *("task", "engine", "batch", "seconds", "samples_per_second", "ratio"),
         *(*TIMING, "noise", "n_qubits", "n_blocks", "entangler"),
     )
-    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("engine", "engine", ""),
-        ("batch", "batch", ""),
-        ("median", "seconds", "ms"),
-        ("samples/s", "samples_per_second", ",.1f"),
-        ("ratio", "ratio", ",.4g"),
-    )
-    quick: ClassVar[dict[str, Any]] = {"qubits": 4, "budget": 0.2}
+    shown = "engine batch seconds:ms samples_per_second:,.1f ratio:,.4g"
+    quick: ClassVar = {"qubits": 4, "budget": 0.2}
 
     noise: str = option("paper", "noise of the circuit")
     qubits: int = option(9, "qubits", least=1)

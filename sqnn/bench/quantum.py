@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -53,20 +53,14 @@ class QuantumBenchmark(TimedBenchmark):
     sqnn bench quantum --qubits 9 --blocks 2,3 --batches 128 --out table.csv
     """
 
-    name: ClassVar[str] = "quantum"
-    key: ClassVar[tuple[str, ...]] = ("n_qubits", "n_blocks", "entangler", "batch")
-    columns: ClassVar[tuple[str, ...]] = (
+    name = "quantum"
+    key = ("n_qubits", "n_blocks", "entangler", "batch")
+    columns = (
         *key,
         *("engine", "seconds", "ratio", "note", *TIMING, "samples_per_second", "compile_seconds", "device"),
     )
-    shown: ClassVar[tuple[tuple[str, str, str], ...]] = (
-        ("engine", "engine", ""),
-        ("median", "seconds", "ms"),
-        ("samples/s", "samples_per_second", ",.0f"),
-        ("times ours", "ratio", ".1f"),
-        ("compiled in s", "compile_seconds", ".1f"),
-    )
-    quick: ClassVar[dict[str, Any]] = {"qubits": "9", "blocks": "2", "batches": "128"}
+    shown = "engine seconds:ms samples_per_second:,.0f ratio:.1f compile_seconds:.1f"
+    quick: ClassVar = {"qubits": "9", "blocks": "2", "batches": "128"}
 
     qubits: str = option(",".join(map(str, QUBITS)), "numbers of qubits, with commas")
     blocks: str = option(",".join(map(str, BLOCKS)), "numbers of blocks, with commas")
@@ -84,7 +78,6 @@ class QuantumBenchmark(TimedBenchmark):
                 raise ConfigError(f"peers: {peer.name} is not installed; benchmarks/README.md says how")
 
     def chosen(self) -> list[Peer]:
-        """Return the peers that the user named."""
         return [PEERS.pick(name, "peers", ConfigError) for name in names_of(self.peers)]
 
     def grid(self) -> list[tuple[int, int, str, int]]:

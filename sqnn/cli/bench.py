@@ -55,7 +55,7 @@ def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
     options = {name: value for name, value in values.items() if value is not None}
     benchmark = kind(**{**(kind.quick if quick else {}), **options})
     rows = read_rows(out, kind.key) if resume and out is not None else []
-    shown = False
+    columns, shown = [part.partition(":") for part in kind.shown.split()], False
     for measured in benchmark.run(out, before=rows, minutes=minutes):
         first = measured[0]
         if not shown:
@@ -64,11 +64,11 @@ def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
                 ", ".join(filter(None, (f"{first['machine']}, {first['threads']} threads", benchmark.state())))
             )
         rows += measured
-        cells = [[_show(row[column], form) for _, column, form in kind.shown] for row in measured]
-        table(benchmark.title(first), [heading for heading, _, _ in kind.shown], cells)
+        cells = [[_show(row[column], form) for column, _, form in columns] for row in measured]
+        table(benchmark.title(first), [column.replace("_", " ") for column, *_ in columns], cells)
         for row in measured:
             if row.get("note"):
-                console.print(f"{row[kind.shown[0][1]]}: {row['note']}")
+                console.print(f"{row[columns[0][0]]}: {row['note']}")
     write_json(json, rows)
     sentence, code = benchmark.verdict(rows)
     if sentence:
@@ -95,6 +95,7 @@ def peers(
     pinned: Annotated[
         list[Path] | None, typer.Option(help="file of requirements whose versions the installed packages must have")
     ] = None,
+    required: Annotated[list[Path] | None, typer.Option(help="the same, of packages that have to be installed")] = None,
 ) -> None:
     """List the peers, and check that those installed compute what our engine does.
 
@@ -104,9 +105,9 @@ def peers(
 
     sqnn bench peers
 
-    sqnn bench peers --pinned constraints.txt --pinned benchmarks/requirements.txt
+    sqnn bench peers --pinned constraints.txt --required benchmarks/requirements.txt
     """
-    findings = list(check_peers(pinned or ()))
+    findings = list(check_peers(pinned or (), required or ()))
     table("Peers", ("peer", "version", ""), [(name, version or "-", remark) for name, version, remark, _ in findings])
     if any(finding.wrong for finding in findings):
         raise typer.Exit(1)

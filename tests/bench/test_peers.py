@@ -89,10 +89,11 @@ def test_another_version_than_the_one_pinned_is_wrong(tmp_path: Path, monkeypatc
     )
     (tmp_path / "right.txt").write_text(f"torch=={right}\n")
     assert pins(tmp_path / "more.txt") == [("torch", right), ("no-such-package", "1.0"), ("numpy", "0.1")]
-    wrong = [finding for finding in check_peers([tmp_path / "more.txt"]) if finding.wrong]
-    assert [(finding.name, finding.remark) for finding in wrong] == [
-        ("numpy", f"expected 0.1, pinned in {tmp_path / 'more.txt'}"),
-    ]
+    more = tmp_path / "more.txt"
+    wrong = [finding for finding in check_peers([more]) if finding.wrong]
+    assert [(finding.name, finding.remark) for finding in wrong] == [("numpy", f"expected 0.1, as {more} says")]
+    missing = [finding.name for finding in check_peers(required=[more]) if finding.wrong]
+    assert missing == ["no-such-package", "numpy"]
 
 
 def test_no_peer_asks_for_another_torch() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from sqnn.bench.peers import PEERS, Peer, torch_pass
+from sqnn.bench.peers import PEERS
+from sqnn.bench.peers.peer import Peer, torch_pass, version_of
 
 CIRCUITS = ((2, 1, "ring"), (3, 2, "all"), (4, 3, "ring"))
 """Qubits, blocks and entangler of the small circuits on which peers are compared with our engine."""
@@ -28,12 +28,13 @@ class Finding(NamedTuple):
     wrong: bool = False
 
 
-def check_peers(pinned: Iterable[Path] = ()) -> Iterator[Finding]:
-    """Yield a finding about each peer, and about each package that has another version than the one pinned.
+def check_peers(pinned: Iterable[Path] = (), required: Iterable[Path] = ()) -> Iterator[Finding]:
+    """Yield a finding about each peer, and about each package that has another version than the one asked for.
 
-    `pinned` are requirement files: what they pin and is installed has to have that version. Peers that evaluate
-    circuits are compared with our engine on small circuits, values and gradients.
+    Files of requirements say so: what is installed has to have its version in `pinned`, and what is in `required` has
+    to be installed as well. Peers that evaluate circuits are compared with our engine, values and gradients.
     """
+    required = list(required)
     for peer in PEERS.values():
         if not peer.installed():
             yield Finding(peer.title, peer.version, "not installed")
@@ -42,14 +43,11 @@ def check_peers(pinned: Iterable[Path] = ()) -> Iterator[Finding]:
         else:
             difference = disagreements(peer)
             yield Finding(peer.title, peer.version, difference or "agrees with sqnn", bool(difference))
-    for path in pinned:
+    for path in (*pinned, *required):
         for package, expected in pins(path):
-            try:
-                installed = version(package)
-            except PackageNotFoundError:
-                continue
-            if installed.partition("+")[0] != expected:
-                yield Finding(package, installed, f"expected {expected}, pinned in {path}", wrong=True)
+            installed = version_of(package)
+            if installed.partition("+")[0] != expected and (installed or path in required):
+                yield Finding(package, installed, f"expected {expected}, as {path} says", wrong=True)
 
 
 def disagreements(peer: Peer) -> str:

@@ -91,11 +91,16 @@ class Peer:
 
     @property
     def version(self) -> str:
-        """The installed version; empty where it is not installed, or is used without being installed."""
-        try:
-            return version(self.package)
-        except PackageNotFoundError:
-            return ""
+        """The installed version; empty where it is used without being installed."""
+        return version_of(self.package)
+
+
+def version_of(package: str) -> str:
+    """Return the installed version of a package, empty where there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def torch_pass(evaluate: Evaluate, inputs: Tensor, weights: Tensor) -> Pass:
