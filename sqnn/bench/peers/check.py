@@ -12,7 +12,7 @@ import torch
 from sqnn.bench.peers import PEERS
 from sqnn.bench.peers.peer import Peer, torch_pass, version_of
 
-CIRCUITS = ((2, 1, "ring"), (3, 2, "all"), (4, 3, "ring"))
+CIRCUITS = ((2, 1, "ring"), (3, 2, "all"))
 """Qubits, blocks and entangler of the small circuits on which peers are compared with our engine."""
 SAMPLES = 3
 TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
