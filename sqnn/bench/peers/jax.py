@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from sqnn.bench.peers.peer import Pass
 if TYPE_CHECKING:
     from circuits import DataReupload
 
-Build = Callable[["DataReupload", Any], Callable[[Any, Any], Any]]
-"""Circuit and dtype to a function of JAX arrays: inputs [batch, 3 n_qubits], weights to <Z> [batch, n_qubits]."""
+Array = Any
+"""An array of JAX or of TensorCircuit's backend, none of which need be installed."""
+Build = Callable[["DataReupload", str], Callable[[Array, Array], Array]]
+"""Circuit and complex dtype to a function of arrays: inputs [batch, 3 n_qubits], weights to <Z> [batch, n_qubits]."""
 
 
 def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Pass:
@@ -30,7 +33,7 @@ def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tenso
     with _precision(jax, double):
         arrays = [jax.numpy.asarray(tensor.detach().numpy()) for tensor in (inputs, weights)]
 
-    def run() -> tuple[Any, ...]:
+    def run() -> tuple[Array, ...]:
         (_, values), gradients = compiled(*arrays)
         return jax.block_until_ready((values, *gradients))  # type: ignore[no-any-return]
 
@@ -40,16 +43,16 @@ def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tenso
 @lru_cache(maxsize=2)  # the pieces of one batch share what was compiled
 def _compile(
     build: Build, circuit: DataReupload, batch: int, double: bool, threads: int
-) -> tuple[Callable[..., Any], float]:
+) -> tuple[Callable[..., Array], float]:
     """Return the compiled pass, and the seconds that tracing and compiling it took."""
     jax = _jax(threads)
     dtype = np.float64 if double else np.float32
     shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in ((batch, circuit.n_inputs), circuit.weight_shape)]
     with _precision(jax, double):
         start = time.perf_counter()
-        evaluate = build(circuit, np.complex128 if double else np.complex64)
+        evaluate = build(circuit, "complex128" if double else "complex64")
 
-        def total(inputs: Any, weights: Any) -> tuple[Any, Any]:
+        def total(inputs: Array, weights: Array) -> tuple[Array, Array]:
             values = evaluate(inputs, weights)
             return values.sum(), values
 
@@ -58,21 +61,20 @@ def _compile(
     return compiled, time.perf_counter() - start
 
 
-def _jax(threads: int) -> Any:
+def _jax(threads: int) -> ModuleType:
     """Import JAX; its first import fixes the number of its threads.
 
     XLA makes as many threads as NPROC says, and Eigen splits no operation between threads where there is one.
     """
     os.environ.setdefault("NPROC", str(threads))
-    if threads == 1:
-        flags = os.environ.get("XLA_FLAGS", "")
-        if "multi_thread_eigen" not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
+    flags = os.environ.get("XLA_FLAGS", "")
+    if threads == 1 and "multi_thread_eigen" not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
     import jax
 
     return jax
 
 
-def _precision(jax: Any, double: bool) -> contextlib.AbstractContextManager[None]:
+def _precision(jax: ModuleType, double: bool) -> contextlib.AbstractContextManager[None]:
     context: contextlib.AbstractContextManager[None] = jax.experimental.enable_x64(double)
     return context

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqnn.bench.peers.jax import jax_pass
+from sqnn.bench.peers.jax import Array, jax_pass
 from sqnn.bench.peers.peer import Peer
 
 if TYPE_CHECKING:
     from circuits import DataReupload
 
 
-def _build(circuit: DataReupload, dtype: Any) -> Callable[[Any, Any], Any]:
+def _build(circuit: DataReupload, dtype: str) -> Callable[[Array, Array], Array]:
     import jax
     import jax.numpy as jnp
     import pennylane as qml
 
     @qml.qnode(qml.device("default.qubit", wires=circuit.n_qubits), interface="jax", diff_method="backprop")
-    def node(inputs: Any, weights: Any) -> list[Any]:
+    def node(inputs: Array, weights: Array) -> list[Array]:
         for gate in circuit.gates():
             if gate.name == "CZ":
                 qml.CZ(wires=gate.wires)

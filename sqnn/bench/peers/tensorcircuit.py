@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sqnn.bench.peers.jax import jax_pass
-from sqnn.bench.peers.peer import Pass, Peer, torch_pass
+from sqnn.bench.peers.jax import Array, jax_pass
+from sqnn.bench.peers.peer import Evaluate, Pass, Peer, torch_pass
 
 if TYPE_CHECKING:
     from circuits import DataReupload
 
 
-def _probabilities(circuit: DataReupload, inputs: Any, weights: Any) -> Any:
+def _probabilities(circuit: DataReupload, inputs: Array, weights: Array) -> Array:
     """Return the probabilities [2^n] of the basis states of one sample, wire 0 the most significant bit."""
     import tensorcircuit as tc
 
@@ -34,7 +34,7 @@ def _probabilities(circuit: DataReupload, inputs: Any, weights: Any) -> Any:
     return state.real**2 + state.imag**2
 
 
-def _signs(n_qubits: int) -> Any:
+def _signs(n_qubits: int) -> np.ndarray:
     """Return the eigenvalues of Z_i in every basis state: [n_qubits, 2^n]."""
     return 1 - 2 * (np.arange(2**n_qubits) >> np.arange(n_qubits - 1, -1, -1)[:, None] & 1)
 
@@ -44,24 +44,23 @@ def _torch_pass(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Pass:
 
     backend = tc.set_backend("pytorch")
     signs = torch.as_tensor(_signs(circuit.n_qubits), dtype=inputs.dtype, device=inputs.device)
-    batched: Any = backend.vmap(lambda x, w: signs @ _probabilities(circuit, x, w), vectorized_argnums=0)
+    batched: Evaluate = backend.vmap(lambda x, w: signs @ _probabilities(circuit, x, w), vectorized_argnums=0)
 
     def evaluate(inputs: Tensor, weights: Tensor) -> Tensor:
         tc.set_dtype("complex64" if inputs.dtype == torch.float32 else "complex128")
-        values: Tensor = batched(inputs, weights)
-        return values
+        return batched(inputs, weights)
 
     return torch_pass(evaluate, inputs, weights)
 
 
-def _build(circuit: DataReupload, dtype: Any) -> Callable[[Any, Any], Any]:
+def _build(circuit: DataReupload, dtype: str) -> Callable[[Array, Array], Array]:
     import jax
     import tensorcircuit as tc
 
     signs = _signs(circuit.n_qubits)
 
-    def one(inputs: Any, weights: Any) -> Any:
-        with tc.runtime_backend("jax"), tc.runtime_dtype(np.dtype(dtype).name):
+    def one(inputs: Array, weights: Array) -> Array:
+        with tc.runtime_backend("jax"), tc.runtime_dtype(dtype):
             return signs.astype(inputs.dtype) @ _probabilities(circuit, inputs, weights)
 
     return jax.vmap(one, (0, None))

@@ -1,0 +1,41 @@
+"""`sqnn bench quantum` and `sqnn bench peers`: what they write and say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from sqnn.cli import main
+
+SMALL = "bench quantum --qubits 2 --blocks 1 --batches 3,2 --peers pennylane --budget 1e-9 --threads 1"
+
+
+def test_rows_come_batch_by_batch_and_a_part_goes_on(tmp_path: Path, capsys) -> None:
+    out, copy = tmp_path / "rows.csv", tmp_path / "rows.json"
+    assert main([*SMALL.split(), "--out", str(out), "--json", str(copy)]) == 0
+    rows = json.loads(copy.read_text())
+    assert [(row["batch"], row["engine"]) for row in rows] == [
+        (batch, engine) for batch in (3, 2) for engine in ("sqnn lightcone", "default.qubit, broadcast")
+    ]
+    frame = pd.read_csv(out)
+    assert list(frame.columns) == list(rows[0])
+    assert set(frame.command) == {
+        "sqnn bench quantum --threads 1 --budget 1e-09 --qubits 2 --blocks 1 --batches 3,2 --peers pennylane"
+    }
+    assert "1 threads, cpu, float32" in capsys.readouterr().out.splitlines()[0]
+
+    wider = [word.replace("3,2", "3,2,1") for word in SMALL.split()]
+    assert main([*wider, "--out", str(out), "--resume"]) == 0
+    assert pd.read_csv(out).batch.tolist() == [3, 3, 2, 2, 1, 1]
+    assert pd.read_csv(out).seconds.tolist()[:4] == frame.seconds.tolist()
+
+
+def test_the_peers_are_listed_and_a_wrong_version_is_an_error(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sqnn.bench.peers.peer.find_spec", lambda name: None)
+    assert main(["bench", "peers"]) == 0
+    assert "not installed" in capsys.readouterr().out
+    (tmp_path / "pins.txt").write_text("torch==0.1\n")
+    assert main(["bench", "peers", "--pinned", str(tmp_path / "pins.txt")]) == 1
+    assert "expected 0.1" in " ".join(capsys.readouterr().out.split())
