@@ -64,8 +64,5 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 clean:
-<<<<<<< HEAD
-	rm -rf $(VENV) runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
-=======
-	rm -rf $(VENV) .venv-peers .venv-peers-jax runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
->>>>>>> 9ebea98 (Declare benchmarks in one class each, time all in turns, give each peer a file; peers on JAX; make peers)
+	rm -rf $(VENV) .venv-peers .venv-peers-jax runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache
