@@ -1,19 +1,21 @@
-"""What the studies of layer-wise hybrid networks share: which networks, and the choices they are built from."""
+"""Networks of the studies of layer-wise hybrids, and the choices that they are built from."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from torch import nn
 
-from sqnn.core import require, require_one_of
+from sqnn.core import option
 from sqnn.data import ImageData
-from sqnn.encoding import PLANE_SURROGATES, RESCALINGS
+from sqnn.encoding import PLANE_SURROGATES
 from sqnn.models import MODELS, HAS8Config, create_model
+from sqnn.studies.runner.study import Study
 
+Cell = TypeVar("Cell")
 LAYERED: tuple[str, ...] = tuple(
     name for name, network in MODELS.items() if issubclass(network.config_class, HAS8Config)
 )
@@ -23,38 +25,31 @@ ENCODED: tuple[str, ...] = ("hybrid", "no-ann")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LayeredStudy:
+class LayeredStudy(Study[ImageData, Cell]):
     """The network of a study and what is varied in it.
 
     `width`, `hidden` and `encoding_alpha` left at None are as `sizes` says, or else as the network's configuration
     says. Raises ConfigError on an unknown name, a count that is not positive, or values that build no network.
     """
 
+    takes: ClassVar[str] = "data"
     sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
-    model: str = "has8-vgg"
-    width: int | None = None
-    hidden: tuple[int, ...] | None = None
-    encoding_alpha: float | None = None
-    variants: tuple[str, ...] = ENCODED
-    surrogates: tuple[str, ...] = tuple(PLANE_SURROGATES)
-    seeds: int = 5
+    model: str = option("has8-vgg", "network", among=LAYERED)
+    width: int | None = option(None, "width of the network (default: its own)")
+    hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: its own)")
+    encoding_alpha: float | None = option(None, "steepness of sigmoid-sine and tanh-sine (default: the network's)")
+    variants: tuple[str, ...] = option(ENCODED, "with commas", among=ENCODED)
+    surrogates: tuple[str, ...] = option(tuple(PLANE_SURROGATES), "with commas", among=tuple(PLANE_SURROGATES))
+    seeds: int = option(5, "draws of the weights", least=1)
 
-    def __post_init__(self) -> None:
-        require_one_of("model", self.model, LAYERED)
-        for field in ("variants", "surrogates"):
-            object.__setattr__(self, field, known_names(field, getattr(self, field), self.known(field)))
-        require_count("seeds", self.seeds)
+    def validate(self) -> None:
+        super().validate()
         self.config()
 
     def config(self, **options: Any) -> HAS8Config:
         """Return the configuration of a network of the study; `options` are more of its fields."""
         return cast(HAS8Config, MODELS[self.model].config_class.from_dict({**self.network, **options}))
-
-    @classmethod
-    def known(cls, field: str) -> tuple[str, ...]:
-        """Return the names among which those of a field are chosen."""
-        return {"variants": ENCODED, "surrogates": tuple(PLANE_SURROGATES), "rescalings": tuple(RESCALINGS)}[field]
 
     @property
     def network(self) -> dict[str, Any]:
@@ -67,18 +62,3 @@ class LayeredStudy:
     def build(self, data: ImageData, seed: int, **options: Any) -> nn.Module:
         """Return the network for `data`, its weights drawn from `seed`; `options` are fields of its configuration."""
         return create_model(self.model, data, seed=seed, **self.network, **options)
-
-
-def require_count(name: str, value: Any, least: int = 1) -> None:
-    """Raise ConfigError unless the value is a whole number of at least `least`."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    require(whole and value >= least, name, value, f"a whole number of at least {least}")
-
-
-def known_names(field: str, given: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """Return the names once each, in their order; ConfigError where one is unknown or there is none."""
-    names, valid = tuple(dict.fromkeys(given)), tuple(known)
-    for name in names:
-        require(name in valid, field, name, f"some of {', '.join(valid)}")
-    require(bool(names), field, given, f"some of {', '.join(valid)}")
-    return names

@@ -11,9 +11,9 @@ import pytest
 from matplotlib.image import imread
 
 import sqnn
+from sqnn import training
 from sqnn.cli import main
 from sqnn.studies import EncoderStudy, LayerStudy, encoder_study, layer_study, summarise_layers
-from sqnn.studies.encoders import study as encoder_training
 
 TINY = ["--width", "1", "--hidden", "8"]
 LAYERS = ["study", "layers", *TINY, "--images", "8", "--seeds", "2", "--surrogates", "detached, tanh-sine"]
@@ -33,7 +33,11 @@ def test_layers_writes_what_the_library_measures(work: Path, capsys) -> None:
     study = LayerStudy(width=1, hidden=(8,), images=8, seeds=2, rescaling="none", **names)
     expected = layer_study(study, sqnn.load_data("digits"))
     pd.testing.assert_frame_equal(pd.read_csv("here/layers.csv"), expected, rtol=1e-12)
-    assert sorted(path.name for path in Path("here").iterdir()) == ["layers.csv", "layers.png"]
+    assert sorted(path.name for path in Path("here").iterdir() if path.name[0] != ".") == [
+        "layers.csv",
+        "layers.png",
+        "settings.yaml",
+    ]
     assert imread("here/layers.png").std() > 0.05, "an empty picture"
     told = json.loads(Path("told.json").read_text())
     assert told["study"]["rescaling"] == "none"
@@ -45,7 +49,7 @@ def test_layers_writes_what_the_library_measures(work: Path, capsys) -> None:
 
 
 def test_encoders_goes_on_with_the_same_command(work: Path, capsys, monkeypatch) -> None:
-    real, trained = encoder_training.fit, []
+    real, trained = training.fit, []
 
     def fit(*arguments, out: Path, **options) -> sqnn.Run:
         trained.append(out.name)
@@ -53,7 +57,7 @@ def test_encoders_goes_on_with_the_same_command(work: Path, capsys, monkeypatch)
             signal.raise_signal(signal.SIGINT)
         return real(*arguments, out=out, **options)
 
-    monkeypatch.setattr(encoder_training, "fit", fit)
+    monkeypatch.setattr(training, "fit", fit)
     # The pictures of the runs take most of the time of trainings as short as these.
     monkeypatch.setattr(sqnn.Run, "plot", lambda run, path=None: None)
     assert main(TWO) == 130
@@ -92,7 +96,7 @@ def test_a_config_file_and_flags_over_it(work: Path) -> None:
     assert Path("runs/layers-1/layers.png").is_file()
 
 
-SURROGATES = "expected some of sigmoid-sine, tanh-sine, fourier-sine, straight-through, detached"
+SURROGATES = "expected one of sigmoid-sine, tanh-sine, fourier-sine, straight-through, detached"
 
 
 @pytest.mark.parametrize(
@@ -105,15 +109,15 @@ SURROGATES = "expected some of sigmoid-sine, tanh-sine, fourier-sine, straight-t
         ("layers --data letters", "data: got 'letters', expected one of digits, mnist"),
         ("encoders --data letters", "data: got 'letters', expected one of digits, mnist"),
         ("layers --rescaling size", "rescaling: got 'size', expected one of order, paper, none"),
-        ("encoders --rescalings order,size", "rescalings: got 'size', expected some of order, paper, none"),
+        ("encoders --rescalings order,size", "rescalings: got 'size', expected one of order, paper, none"),
         ("layers --images 99999", "images: got 99,999, expected at most the 1,258 training images"),
         ("encoders --train-images 99999", "train_images: got 99999, expected at most the 1,258 of digits"),
         ("encoders --model sqdr-cnn", "model: got 'sqdr-cnn', expected one of has8-vgg, has8-resnet"),
         ("encoders --hidden wide", "hidden: got 'wide', expected whole numbers with commas"),
         ("encoders --epochs 0", "epochs: got 0"),
         ("encoders --out full", "out: full holds something else than this study"),
-        ("layers --out full", "out: full is not empty"),
-        ("encoders --config wrong.yaml", "depths: no such option of this study; it has model, width"),
+        ("layers --out full", "out: full holds something else than this study"),
+        ("encoders --config wrong.yaml", "depths: no such option of this command"),
         ("layers --config seeds.yaml", "seeds: got 'many', expected a whole number"),
     ],
 )

@@ -51,7 +51,11 @@ def test_files_and_tables_hold_the_sweep(work: Path, capsys) -> None:
     assert errors == ""
     frame = expected(noise=["depolarizing", "paper", "readout:0.1"], strength=(0, 0.2))
     assert_same_rows(ResultsTable(Path("here/rows.csv")).read(), frame)
-    assert sorted(path.name for path in Path("here").iterdir()) == ["noise-sweep.png", "rows.csv", "settings.yaml"]
+    assert sorted(path.name for path in Path("here").iterdir() if path.name[0] != ".") == [
+        "noise-sweep.png",
+        "rows.csv",
+        "settings.yaml",
+    ]
     assert imread("here/noise-sweep.png").std() > 0.05, "an empty picture"
     assert "here/noise-sweep.png" in printed
     told = json.loads(Path("a/s.json").read_text())
@@ -158,7 +162,7 @@ MISTAKES = [
     (f"{S} --strength 0,nan", "strength: got '0,nan', expected finite strengths"),
     (f"{S} --strength 0,0", "expected every strength once, not 0 twice"),
     (f"{S} --engine bogus", "engine: got 'bogus', expected one of lightcone"),
-    (f"{S} --engine ,", "engine: got ',', expected at least one name"),
+    (f"{S} --engine ,", "engine: got (), expected at least one name"),
     (f"{S} --shots 0", "shots: got 0"),
     (f"{S} --shots x", "Invalid value for '--shots'"),
     (f"{S} --seeds 0", "seeds: got 0"),
@@ -175,7 +179,7 @@ MISTAKES = [
     (f"{S} --table full", "table: cannot read full"),
     (f"{S} --json full", "json: full is a folder"),
     (f"{S} --config missing.yaml", "config: no file missing.yaml"),
-    (f"{S} --config unknown.yaml", "strenght: no such option of this command; it has checkpoints, noise"),
+    (f"{S} --config unknown.yaml", "strenght: no such option of this command; did you mean 'strength'?"),
     (f"{S} --config kinds.yaml", "shots: got 'many', expected a whole number"),
     (f"{S} --config strength.yaml", "strength: got {'a': 1}, expected numbers"),
     ("noise-sweep --config networks.yaml", "checkpoints: got {'a': 1}, expected paths"),

@@ -63,7 +63,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, stop: int | None = None) -> list[st
 
 
 def test_the_tables_of_the_paper() -> None:
-    cells = ConversionStudy().cells(4)
+    cells = ConversionStudy().conversions(4)
     assert len(cells) == len(set(cells)) == 1 + 4 + 3 * 5 + 3 + 5
     assert [cell.timesteps for cell in cells if cell.method == "exact"] == [1, 2, 3, 4]
     for method in ("qcfs-rate", "max", "percentile"):
@@ -78,7 +78,7 @@ def test_the_tables_of_the_paper() -> None:
     }
     few = {cell.parts for cell in cells if cell.method == "ablation" and cell.timesteps == 2}
     assert few == {parts for parts in left if parts.startswith("plane_weights")}
-    assert {cell.timesteps for cell in ConversionStudy().cells(1) if cell.method == "ablation"} == {1}
+    assert {cell.timesteps for cell in ConversionStudy().conversions(1) if cell.method == "ablation"} == {1}
 
 
 def test_rows_are_the_scores_of_conversions(rows: pd.DataFrame, model: nn.Module, data: sqnn.ImageData) -> None:
@@ -93,7 +93,9 @@ def test_rows_are_the_scores_of_conversions(rows: pd.DataFrame, model: nn.Module
         ("ablation", 2, "plane_weights"): convert(model, planes=2, bias_shift=False, postponed=False),
         ("ablation", 3, "bias_shift+postponed"): convert(model, plane_weights=False),
     }
-    assert [tuple(row) for row in rows[["method", "timesteps", "parts"]].itertuples(index=False)] == SMALL.cells(3)
+    assert [tuple(row) for row in rows[["method", "timesteps", "parts"]].itertuples(index=False)] == SMALL.conversions(
+        3
+    )
     for key, network in networks.items():
         (row,) = rows[(rows[["method", "timesteps", "parts"]] == key).all(axis=1)].itertuples()
         expected = score(network, part)
@@ -111,7 +113,8 @@ def test_a_killed_study_goes_on_where_it_stopped(
         with pytest.raises(KeyboardInterrupt):
             conversion_study(SMALL, model, data, tmp_path)
     assert len(ConversionFolder(tmp_path).rows()) == 7
-    (tmp_path / ".conversion.csv.7.partial").write_text("model,da")
+    with (tmp_path / "conversion.csv").open("a") as file:
+        file.write("resnet20,da")
     measured = counted(monkeypatch)
     again = conversion_study(SMALL, model, data, tmp_path)
     pd.testing.assert_frame_equal(again, rows, check_exact=True)
@@ -129,7 +132,8 @@ def test_other_folders_and_damaged_rows_are_refused(
         with pytest.raises(RunError, match=r"out: .* holds something else than this study"):
             conversion_study(study, network, data, folder)
     table = (folder / "conversion.csv").read_text()
-    for damaged in (table.replace("accuracy", "bogus"), table.rstrip().rsplit(",", 1)[0], table[:-8] + "x\n"):
+    short = "".join([*(lines := table.splitlines(keepends=True))[:3], lines[3].rstrip().rsplit(",", 1)[0] + "\n"])
+    for damaged in (table.replace("accuracy", "bogus"), short, table[:-8] + "x\n"):
         (tmp_path / "conversion.csv").write_text(damaged)
         (tmp_path / "settings.yaml").write_text((folder / "settings.yaml").read_text())
         with pytest.raises(RunError, match=r"conversion.csv is damaged .* the same command measures it again"):
@@ -176,9 +180,7 @@ def test_the_command_goes_on_in_the_same_folder(
         assert main(line) == 130
     assert "the study goes on with the same command" in capsys.readouterr().err
     assert main(line) == 0
-    pd.testing.assert_frame_equal(
-        ConversionFolder.frame(ConversionFolder(tmp_path / "runs" / "conversion-1").rows().values()), rows
-    )
+    pd.testing.assert_frame_equal(ConversionFolder(tmp_path / "runs" / "conversion-1").table.read(), rows)
     assert (tmp_path / "runs" / "conversion-1" / "conversion.png").read_bytes()[1:4] == b"PNG"
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["conversion-1"]
     printed = capsys.readouterr().out

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 import sqnn
+from sqnn import training
 from sqnn.core import ConfigError
 from sqnn.studies import EncoderCell, EncoderStudy, StudyFolder, encoder_study, plot_encoders, summarise_encoders
-from sqnn.studies.encoders import study as encoder_training
 from sqnn.training import Classifier, NotFiniteError, RunError
 
 TRAINING = {"epochs": 2, "batch_size": 20, "learning_rate": 0.02}
@@ -62,13 +62,13 @@ def rows(folder: Path, data: sqnn.ImageData) -> pd.DataFrame:
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the cells that are trained from the beginning from now on."""
-    real, names = encoder_training.fit, []
+    real, names = training.fit, []
 
     def fit(*arguments: Any, out: Path, **options: Any) -> sqnn.Run:
         names.append(out.name)
         return real(*arguments, out=out, **options)
 
-    monkeypatch.setattr(encoder_training, "fit", fit)
+    monkeypatch.setattr(training, "fit", fit)
     return names
 
 
@@ -148,7 +148,7 @@ def test_a_killed_study_goes_on_within_its_cell(rows, data: sqnn.ImageData, tmp_
         with pytest.raises(KeyboardInterrupt):
             encoder_study(SMALL, data, tmp_path / "study")
     assert begun[-1] == 1
-    assert_same_rows(StudyFolder.frame(StudyFolder(tmp_path / "study").rows().values()), rows[:2])
+    assert_same_rows(StudyFolder(tmp_path / "study").table.read(), rows[:2])
     (tmp_path / "study" / ".encoders.csv.7.partial").write_text("model,da")
     assert_same_rows(encoder_study(SMALL, data, tmp_path / "study"), rows)
     assert fitted == [cell.name for cell in SMALL.cells()], "no cell began twice"
@@ -163,11 +163,16 @@ def test_a_finished_study_trains_nothing_and_lost_rows_come_from_the_runs(
     written = (copy / "encoders.csv").read_text()
     accuracy = f"{rows.test_accuracy.iloc[0]}"
     assert accuracy in written
-    for damaged in (written.rstrip().rsplit(",", 3)[0], written.replace(accuracy, "7.5", 1)):
+    (copy / "encoders.csv").write_text(written.rstrip().rsplit(",", 3)[0])
+    assert_same_rows(encoder_study(SMALL, data, copy), rows)
+    assert (copy / "encoders.csv").read_text() == written, "the torn line is that of its run again"
+    lines = written.splitlines(keepends=True)
+    torn = lines[2].rstrip().rsplit(",", 3)[0] + "\n"
+    for damaged in ("".join([*lines[:2], torn, *lines[3:]]), written.replace(accuracy, "7.5", 1)):
         (copy / "encoders.csv").write_text(damaged)
         with pytest.raises(RunError, match=r"out: .*encoders.csv is damaged"):
             encoder_study(SMALL, data, copy)
-    (copy / "encoders.csv").write_text("model,data\nhas8")
+    (copy / "encoders.csv").write_text("model,data\nhas8")  # another first line
     with pytest.raises(RunError, match=r"out: .*encoders.csv is damaged .* remove it, and the runs"):
         encoder_study(SMALL, data, copy)
     (copy / "encoders.csv").unlink()
@@ -191,7 +196,7 @@ def test_a_folder_takes_further_cells_and_nothing_else(
 
 
 def test_two_at_once_are_refused(data: sqnn.ImageData, tmp_path: Path) -> None:
-    description = SMALL.describe(data)
+    description = SMALL.describe(SMALL.prepare(data))
     with StudyFolder(tmp_path).open(description), pytest.raises(RunError, match="out: another process is at work in"):
         encoder_study(SMALL, data, tmp_path)
 
@@ -202,10 +207,10 @@ def test_a_training_that_diverges_is_a_result(data: sqnn.ImageData, tmp_path: Pa
             raise NotFiniteError("loss became nan in epoch 1; lower learning_rate")
         return real(*arguments, out=out, **options)
 
-    real = encoder_training.fit
+    real = training.fit
     study = dataclasses.replace(SMALL, variants=("no-ann",), surrogates=("sigmoid-sine",), epochs=1)
     with monkeypatch.context() as patched:
-        patched.setattr(encoder_training, "fit", fit)
+        patched.setattr(training, "fit", fit)
         frame = encoder_study(study, data, tmp_path)
     assert frame.failure.tolist() == ["", "loss became nan in epoch 1; lower learning_rate"]
     assert frame.test_accuracy.isna().tolist() == [False, True]
@@ -236,9 +241,9 @@ def test_picture_has_a_dot_a_seed_and_a_bar_at_the_mean(rows: pd.DataFrame) -> N
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"surrogates": ("sine",)}, "surrogates: got 'sine', expected some of sigmoid-sine, tanh-sine, fourier-sine, "),
-        ({"rescalings": ("size",)}, "rescalings: got 'size', expected some of order, paper, none"),
-        ({"variants": ("snn",)}, "variants: got 'snn', expected some of hybrid, no-ann, no-snn"),
+        ({"surrogates": ("sine",)}, "surrogates: got 'sine', expected one of sigmoid-sine, tanh-sine, fourier-sine, "),
+        ({"rescalings": ("size",)}, "rescalings: got 'size', expected one of order, paper, none"),
+        ({"variants": ("snn",)}, "variants: got 'snn', expected one of hybrid, no-ann, no-snn"),
         ({"seeds": 0}, "seeds: got 0, expected a whole number of at least 1"),
         ({"epochs": 0}, "epochs: got 0, expected a whole number of at least 1"),
         ({"train_images": 1}, "train_images: got 1, expected a whole number of at least 2"),

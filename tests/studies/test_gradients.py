@@ -139,9 +139,9 @@ def test_picture_shows_the_losses(rows: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"algorithms": ("newton",)}, "algorithms: got 'newton', expected some of backprop-lightcone, "),
-        ({"initials": ("zero",)}, "initials: got 'zero', expected some of uniform, "),
-        ({"initials": ()}, "initials: got no name"),
+        ({"algorithms": ("newton",)}, "algorithms: got 'newton', expected one of backprop-lightcone, "),
+        ({"initials": ("zero",)}, "initials: got 'zero', expected one of uniform, "),
+        ({"initials": ()}, r"initials: got \(\), expected some of uniform, "),
         ({"entangler": "star"}, "entangler: got 'star', expected one of ring"),
         ({"n_qubits": 0}, "n_qubits: got 0"),
         ({"steps": 0}, "steps: got 0"),

@@ -176,9 +176,9 @@ def test_picture_without_zeros_has_no_line_for_them(rows: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"surrogates": ("sine",)}, "surrogates: got 'sine', expected some of sigmoid-sine, .*, detached"),
+        ({"surrogates": ("sine",)}, "surrogates: got 'sine', expected one of sigmoid-sine, .*, detached"),
         ({"surrogates": ()}, "surrogates: got (), expected some of sigmoid-sine"),
-        ({"variants": ("no-snn",)}, "variants: got 'no-snn', expected some of hybrid, no-ann"),
+        ({"variants": ("no-snn",)}, "variants: got 'no-snn', expected one of hybrid, no-ann"),
         ({"rescaling": "size"}, "rescaling: got 'size', expected one of order, paper, none"),
         ({"seeds": 0}, "seeds: got 0, expected a whole number of at least 1"),
         ({"seeds": True}, "seeds: got True"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import product
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_a_row_tells_what_was_measured(networks, digits) -> None:
     }
     numbers = [row[f"parameters_{name}"] for name in ("total", "spiking", "quantum", "effective")]
     assert numbers == [counts.total, counts.spiking, counts.quantum, counts.effective]
-    assert all(pd.isna(row[name]) for name in ("seed", "shots", "draw", "synops", "energy", "latency"))
+    assert all(pd.isna(row[name]) for name in ("seed", "shots", "draw"))
     assert row["seconds"] > 0
     assert f"torch={torch.__version__}" in row["versions"].split()
     subset = digits.subset(train=50)
@@ -170,6 +171,50 @@ def test_noise_comes_as_words_or_as_an_object(networks, digits) -> None:
     assert frame.loss[0] == frame.loss[1]
     assert frame.noise.tolist() == [repr(noise), given[1]]
     assert_same_rows(sqnn.noise_sweep(networks[0], digits, given[2], 0.5, **HERE), frame[:1])
+
+
+def damping(strength: float) -> noise_models.Noise:
+    return noise_models.amplitude_damping(strength) + noise_models.readout(0.02)
+
+
+def test_noise_may_be_a_function_of_the_strength(networks, digits, tmp_path: Path, monkeypatch) -> None:
+    arguments = {"strength": (0.1, 0.3), "table": tmp_path / "rows.csv", **HERE}
+    frame = sqnn.noise_sweep(networks[0], digits, damping, **arguments)
+    assert frame.noise.tolist() == ["damping"] * 2
+    for strength, loss in zip((0.1, 0.3), frame.loss, strict=True):
+        noisy = networks[0].with_noise(f"amplitude-damping:{strength}+readout:0.02")
+        assert loss == pytest.approx(sqnn.evaluate(noisy, digits, progress=False).loss, rel=1e-5)
+    measured = counted(monkeypatch)
+    assert_same_rows(sqnn.noise_sweep(networks[0], digits, damping, **arguments), frame)
+    assert measured == [], "each strength is stored as what it is"
+    both = sqnn.noise_sweep(networks[0], digits, [lambda p: 0.5 * damping(p), "paper"], (0.1,), **HERE)
+    assert both.noise.tolist() == ["noise", "paper"]
+    assert both.loss[0] != frame.loss[0]
+
+
+def test_noise_may_be_a_model_of_aer(networks, digits) -> None:
+    noise = noise_models.depolarizing(0.05)
+    frame = sqnn.noise_sweep(networks[0], digits, noise.aer, 1, **HERE)
+    assert frame.loss[0] == pytest.approx(sqnn.noise_sweep(networks[0], digits, noise, 1, **HERE).loss[0], rel=1e-6)
+
+
+def test_functions_that_return_no_noise_or_share_a_name_are_refused(networks, digits) -> None:
+    for noise, message in (
+        (lambda p: p, r"noise: got float of noise\(0.1\), expected a Noise"),
+        (lambda p: noise_models.depolarizing(3 + p), "noise: noise at strength 0.1 cannot be: p: got 3.1"),
+        ([damping, lambda p: damping(p), lambda p: damping(2 * p)], "noise: got two noises called 'noise'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            sqnn.noise_sweep(networks[0], digits, noise, 0.1, **HERE)
+
+
+def test_a_run_on_ones_own_images_asks_for_them(digits, tmp_path: Path) -> None:
+    mine = dataclasses.replace(digits, name="mine")
+    model = sqnn.create_model("sqdr-cnn", mine, channels=(2, 3), n_qubits=3)
+    run = sqnn.fit(model, mine, out=tmp_path / "run", epochs=1, progress=False)
+    with pytest.raises(ConfigError, match=r"data: .*pass data=: this run was trained on images that are not a named"):
+        sqnn.noise_sweep(run.folder, **HERE)
+    assert len(sqnn.noise_sweep(run.folder, mine, strength=0, **HERE)) == 1
 
 
 def test_a_failing_cell_is_named_and_the_others_are_kept(networks, digits, tmp_path: Path, monkeypatch) -> None:

@@ -6,11 +6,19 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from scipy import stats
 
-from sqnn.studies import SweepFrame, line_names, strength_label, summarise_sweep, t_interval, wilson_interval
-from sqnn.studies.runner.table import frame_of
+from sqnn.studies import (
+    NoiseSweep,
+    SweepFrame,
+    line_names,
+    strength_label,
+    summarise_sweep,
+    t_interval,
+    wilson_interval,
+)
 
 FRACTIONS = st.floats(0, 1)
 
@@ -20,9 +28,11 @@ def rows(accuracies: dict[tuple, float], **columns: object) -> SweepFrame:
     names = ("fingerprint", "noise", "strength", "engine", "draw")
     shared = {"data": "digits", "split": "test", "images": 50, "classes": 10, "loss": 1.0, "train_noise": "none"}
     shared |= {"parameters_total": 100, "parameters_quantum": 20, **columns}
-    return SweepFrame(
-        frame_of([{**shared, **dict(zip(names, key, strict=True)), "accuracy": a} for key, a in accuracies.items()])
-    )
+    values = [
+        {"model": key[0], **dict(zip(names, key, strict=True)), **shared, "accuracy": accuracy}
+        for key, accuracy in accuracies.items()
+    ]
+    return SweepFrame(NoiseSweep.schema().frame(values))
 
 
 @given(values=st.lists(FRACTIONS, min_size=2, max_size=20))
@@ -66,22 +76,22 @@ def test_means_by_hand() -> None:
 
 def test_unlike_networks_are_on_lines_of_their_own() -> None:
     key = ("paper", 0.5, "lightcone", None)
-    alike = [rows({("a", *key): 0.5}), rows({("b", *key): 0.7})]
+    alike = [rows({("a", *key): 0.5}).frame, rows({("b", *key): 0.7}).frame]
     assert len(summarise_sweep(pd.concat(alike))) == 1
     others = {
-        "train_noise": ("paper*0.5", "lightcone, trained with paper*0.5"),
-        "data": ("mnist", "lightcone, 50 test images of mnist"),
-        "images": (20, "lightcone, 20 test images of digits"),
-        "parameters_quantum": (30, "lightcone, 100 parameters (30 quantum)"),
-        "shots": (1024, "lightcone, 1,024 shots"),
+        "train_noise": ("paper*0.5", "trained with paper*0.5"),
+        "data": ("mnist", "50 test images of mnist"),
+        "images": (20, "20 test images of digits"),
+        "parameters_quantum": (30, "100 parameters (30 quantum)"),
+        "shots": (1024, "1,024 shots"),
     }
     for name, (value, label) in others.items():
-        summary = summarise_sweep(pd.concat([*alike, rows({("c", *key): 0.9}, **{name: value})]))
+        summary = summarise_sweep(pd.concat([*alike, rows({("c", *key): 0.9}, **{name: value}).frame]))
         assert summary.accuracy.tolist() == pytest.approx([0.6, 0.9]), name
         lines = line_names(summary).tolist()
         assert lines[1] == label
         assert lines[0] != lines[1]
-    assert line_names(summarise_sweep(pd.concat(alike))).tolist() == ["lightcone"]
+    assert line_names(summarise_sweep(pd.concat(alike))).tolist() == ["2 networks"]
 
 
 def test_the_picture_shows_the_numbers(tmp_path) -> None:
@@ -99,19 +109,19 @@ def test_the_picture_shows_the_numbers(tmp_path) -> None:
     assert [axes.get_xlabel() for axes in panels] == ["depolarizing probability $p$", "factor on rates and times"]
     assert panels[0].get_ylabel() == "accuracy (%)"
     for axes, slope in zip(panels, (25, 50), strict=True):
-        by_name = {line.get_label(): line for line in axes.lines}
-        assert list(by_name) == ["lightcone", "aer", "guessing"]
+        by_name = {line.get_label(): line for line in axes.lines if not line.get_label().startswith("_")}
+        assert list(by_name) == ["lightcone", "aer", "chance level"]
         for name in ("lightcone", "aer"):
             assert by_name[name].get_xdata().tolist() == [0, 0.5, 1]
             assert by_name[name].get_ydata().tolist() == pytest.approx([89.5, 89.5 - slope / 2, 89.5 - slope])
-        assert list(by_name["guessing"].get_ydata()) == [10, 10]
+        assert list(by_name["chance level"].get_ydata()) == [10, 10]
         half = 100 * (t_interval([0.9, 0.89])[1] - 0.895)
         for band in axes.collections:
             points = band.get_paths()[0].vertices
             assert points[points[:, 0] == 0][:, 1].max() == pytest.approx(89.5 + half)
             assert points[points[:, 0] == 0][:, 1].min() == pytest.approx(89.5 - half)
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["lightcone", "aer", "guessing"]
+    assert [text.get_text() for text in legend.get_texts()] == ["lightcone", "aer", "chance level"]
     assert legend.get_title().get_text() == "50 test images of digits; bands: 95 % over networks"
     figure.canvas.draw()
     below = min(axes.get_window_extent().y0 for axes in panels)
@@ -136,6 +146,84 @@ def test_the_picture_shows_the_numbers(tmp_path) -> None:
 )
 def test_what_a_strength_is(noise: str, label: str) -> None:
     assert strength_label(noise) == label
+
+
+NETWORKS = {
+    (network, noise, strength, "lightcone", None): value - strength
+    for network, value in (("a", 0.9), ("b", 0.8), ("c", 0.7))
+    for noise in ("depolarizing", "ramp")
+    for strength in (0.0, 0.25)
+}
+
+
+@pytest.mark.parametrize(
+    ("bands", "low", "high"),
+    [("std", 0.7, 0.9), ("range", 0.7, 0.9), ("none", 0.8, 0.8), ("t", *t_interval([0.9, 0.8, 0.7]))],
+)
+def test_bands_are_what_they_are_called(bands: str, low: float, high: float) -> None:
+    sweep = rows(NETWORKS)
+    first = summarise_sweep(sweep.frame, bands).iloc[0]
+    assert (first.accuracy, first.low, first.high) == pytest.approx((0.8, low, high))
+    axes = sweep.plot(bands=bands, individual=False).axes[0]
+    heights = [100 * edge for edge in (low, high)]
+    drawn = [path.vertices for band in axes.collections for path in band.get_paths()]
+    assert [points[points[:, 0] == 0][:, 1].min() for points in drawn] == pytest.approx(heights[:1] * (bands != "none"))
+    assert [points[points[:, 0] == 0][:, 1].max() for points in drawn] == pytest.approx(heights[1:] * (bands != "none"))
+
+
+def test_single_networks_are_thin_lines() -> None:
+    figure = rows(NETWORKS).plot()
+    for axes in figure.axes:
+        thin = [line.get_ydata().tolist() for line in axes.lines if line.get_linewidth() < 1]
+        assert thin == [pytest.approx([100 * top, 100 * top - 25]) for top in (0.9, 0.8, 0.7)]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["depolarizing probability $p$", "strength"]
+    alone = rows({key: value for key, value in NETWORKS.items() if key[0] == "a"}).plot()
+    assert [len(axes.lines) for axes in alone.axes] == [2, 2], "a mean and the chance level"
+
+
+def test_axes_titles_and_labels_of_the_callers(tmp_path) -> None:
+    own = Figure()
+    axes = own.subplots(1, 2)
+    words = {"3 networks": "ours", "ramp": "damping and readout", "chance level": "one in ten"}
+    assert rows(NETWORKS).plot(tmp_path / "x.pdf", ax=axes, labels=words) is own
+    assert (tmp_path / "x.pdf").read_bytes().startswith(b"%PDF")
+    assert [each.get_title() for each in axes] == ["depolarizing", "damping and readout"]
+    assert [text.get_text() for text in axes[1].get_legend().get_texts()] == ["ours", "one in ten"]
+    one = rows({key: value for key, value in NETWORKS.items() if key[1] == "ramp"})
+    assert one.plot(ax=axes[0], title="mine").axes[0].get_title() == "mine"
+    with pytest.raises(ValueError, match="ax: got 1 axes, expected 2, one per panel"):
+        rows(NETWORKS).plot(ax=axes[0])
+    with pytest.raises(ValueError, match="bands: got 'sd', expected one of t, std, range, none; did you mean 'std'"):
+        rows(NETWORKS).plot(bands="sd")
+
+
+def test_several_noises_at_one_strength_are_points_in_one_panel() -> None:
+    one = {key: value for key, value in NETWORKS.items() if key[2] == 0.25}
+    (axes,) = rows(one).plot(labels={"ramp": "both"}).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["depolarizing", "both"]
+    (points, _, (bars,)) = axes.containers[0]
+    assert points.get_ydata().tolist() == pytest.approx([55, 55])
+    low, high = t_interval([0.65, 0.55, 0.45])
+    for segment in bars.get_segments():
+        assert segment[:, 1].tolist() == pytest.approx([100 * low, 100 * high])
+    assert axes.get_xlabel() == "noise, at strength 0.25"
+
+
+def test_the_table_of_a_paper() -> None:
+    sweep = rows(NETWORKS)
+    assert sweep.table().to_dict("index") == {
+        0.0: {"depolarizing": "80.0 ± 10.0", "ramp": "80.0 ± 10.0"},
+        0.25: {"depolarizing": "55.0 ± 10.0", "ramp": "55.0 ± 10.0"},
+    }
+    assert sweep.table("range").ramp.tolist() == ["80.0 [70.0, 90.0]", "55.0 [45.0, 65.0]"]
+    low, high = t_interval([0.9, 0.8, 0.7])
+    assert sweep.table("t").ramp.iloc[0] == f"80.0 ± {50 * (high - low):.1f}"
+    assert "0.25 & 55.0 $\\pm$ 10.0 & 55.0 $\\pm$ 10.0 \\\\" in sweep.to_latex()
+    mixed = pd.concat([sweep.frame, rows({("d", "ramp", 0.0, "aer", None): 0.5}).frame])
+    wide = SweepFrame(mixed).table()
+    assert wide["ramp", "aer"].tolist() == ["50.0", "-"]
+    assert list(repr(sweep).split())[:3] == ["noise", "strength", "accuracy"]
+    assert "<th>noise</th>\n      <th>strength</th>\n      <th>accuracy</th>" in sweep._repr_html_()
 
 
 def test_the_frame_stays_one_that_draws_itself() -> None:

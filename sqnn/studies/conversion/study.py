@@ -1,27 +1,32 @@
-"""What each way to convert one trained network makes of it, and what each part of the exact one is worth."""
+"""Study of the ways to convert one trained network, and of what each part of the exact one is worth."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import safetensors.torch
 from torch import Tensor, nn
 
 from sqnn.conversion import CALIBRATION_IMAGES, MAX_RATE_STEPS, METHODS, SpikingNetwork, convert, convert_by
-from sqnn.core import require, sweep_progress
+from sqnn.core import option, require
 from sqnn.data import ImageData
 from sqnn.metrics import score
 from sqnn.models import model_name
 from sqnn.studies.runner.folder import RowsFolder
-from sqnn.training import check_fit
+from sqnn.studies.runner.run import run_study
+from sqnn.studies.runner.study import Panel, Study
+from sqnn.studies.runner.table import Row, kinds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 SOURCE, ABLATION = "source", "ablation"
 EXACT, *RATES = METHODS
@@ -31,19 +36,7 @@ RATE_STEPS = (2, 4, 8, 16, 32)
 FEW_PLANES = 2
 """Planes that the ablation is done with beside all of them; the paper's shortest network."""
 
-COLUMNS: Mapping[str, str] = MappingProxyType(
-    {
-        "model": "str",
-        "data": "str",
-        "images": "int64",
-        "bits": "int64",
-        "method": "str",
-        "timesteps": "int64",
-        "parts": "str",
-        "accuracy": "float64",
-        "spikes": "float64",
-    }
-)
+COLUMNS = kinds("model data: str; images bits: int; method: str; timesteps: int; parts: str; accuracy spikes: float")
 """Every column and the kind of its values.
 
 `images` is how many test images were classified, `bits` what an activation of the network has. `method` is source,
@@ -61,108 +54,133 @@ class ConversionCell(NamedTuple):
     parts: str
 
 
-class ConversionFolder(RowsFolder):
-    """The folder of a conversion study."""
+class ConversionSubject(NamedTuple):
+    """A network, the images of every cell, those that thresholds are read off, and the bits of an activation."""
 
-    file: ClassVar[str] = "conversion.csv"
-    columns: ClassVar[Mapping[str, str]] = COLUMNS
-    key: ClassVar[tuple[str, ...]] = ConversionCell._fields
-    again: ClassVar[str] = "the same command measures it again"
-
-    @staticmethod
-    def complete(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame.assign(spikes=frame.spikes.mask(frame.method == SOURCE, 0.0))
+    model: nn.Module
+    data: ImageData
+    calibration: Tensor
+    bits: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConversionStudy:
-    """What to measure: conversions by rate in `rate_steps` time steps, all on the first `images` test images.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConversionStudy(Study[ConversionSubject, ConversionCell]):
+    """Convert one trained network in every way and compare accuracy and spikes over the time steps.
 
-    `images` None takes all. Raises ConfigError on a value that does not fit.
+    Methods: exact with the most significant 1, 2, ... planes of its T bits; firing rates with learned thresholds, with
+    the largest activation and with its 99.9th percentile; and the exact one at T and at 2 planes without some of its
+    parts (plane weights, bias shift, postponed firing), which tells what each is worth.
+
+    Every finished row is on the disk: the same command goes on where it was stopped. Examples:
+
+    sqnn study conversion runs/resnet20
+
+    sqnn study conversion runs/resnet20 --data-dir DIR --images 1000 --rate-steps 4,32,256 --out runs/comparison
     """
 
-    images: int | None = None
-    rate_steps: tuple[int, ...] = RATE_STEPS
-    calibration: int = CALIBRATION_IMAGES
+    name = "conversion"
+    title = "accuracy after conversion, by method and number of time steps"
+    columns = COLUMNS
+    key = ConversionCell._fields
+    takes = "network"
 
-    def __post_init__(self) -> None:
-        whole = all(isinstance(steps, int) and 1 <= steps <= MAX_RATE_STEPS for steps in self.rate_steps)
-        require(whole, "rate_steps", self.rate_steps, f"whole numbers from 1 to {MAX_RATE_STEPS:,}, such as 2,4,8")
-        require(self.calibration >= 1, "calibration", self.calibration, "at least 1 training image")
-        require(self.images is None or self.images >= 1, "images", self.images, "at least 1 image, or none for all")
+    images: int | None = option(None, "only the first so many test images (default: all)", least=1)
+    rate_steps: tuple[int, ...] = option(RATE_STEPS, "time steps of rates, with commas", least=1, most=MAX_RATE_STEPS)
+    calibration: int = option(
+        CALIBRATION_IMAGES, "training images that max and percentile read their thresholds off", least=1
+    )
 
-    def cells(self, bits: int) -> list[ConversionCell]:
+    def prepare(self, model: nn.Module, data: ImageData) -> ConversionSubject:
+        from sqnn.training import check_fit
+
+        check_fit(model, data)
+        require(len(data.test) > 0, "data", data.name, "some test images")
+        for name, part, split in (("images", data.test, "test"), ("calibration", data.train, "train")):
+            count = vars(self)[name]
+            expected = f"at most the {len(part):,} of {data.name}, {split}"
+            require(count is None or count <= len(part), name, count, expected)
+        some = data.subset(test=self.images)
+        calibration = some.train.floats(slice(self.calibration)).to(next(model.parameters()).dtype)
+        return ConversionSubject(model, some, calibration, convert(model).timesteps)
+
+    def cells(self, subject: ConversionSubject) -> list[ConversionCell]:
+        return self.conversions(subject.bits)
+
+    def measure(self, cell: ConversionCell, subject: ConversionSubject) -> Row:
+        return dataclasses.asdict(score(convert_cell(cell, subject.model, subject.calibration), subject.data.test))
+
+    def shared_columns(self, subject: ConversionSubject, cell: ConversionCell) -> Row:
+        return {"model": model_name(subject.model), "data": subject.data.name, "bits": subject.bits}
+
+    def tell(self, cell: ConversionCell, rows: Sequence[Row]) -> str:
+        return ": ".join([f"{cell.method}, {cell.timesteps} steps", *(f"{row['accuracy']:.2%}" for row in rows)])
+
+    def conversions(self, bits: int) -> list[ConversionCell]:
         """List what is measured of a network with so many bits."""
         whole = "+".join(PARTS)
         cells = [ConversionCell(SOURCE, 1, "")]
         cells += [ConversionCell(EXACT, planes, whole) for planes in range(1, bits + 1)]
         cells += [ConversionCell(method, steps, "") for method in RATES for steps in self.rate_steps]
         for planes in dict.fromkeys((min(FEW_PLANES, bits), bits)):
-            for kept in itertools.product((False, True), repeat=len(PARTS)):
-                weights, shift, _ = kept
+            for chosen in itertools.product((False, True), repeat=len(PARTS)):
+                weights, shift, _ = chosen
                 # Spikes that all weigh the same need no shift, and as many steps as bits.
-                if all(kept) or not (weights or (shift and planes == bits)):
+                if all(chosen) or not (weights or (shift and planes == bits)):
                     continue
-                cells.append(ConversionCell(ABLATION, planes, "+".join(itertools.compress(PARTS, kept))))
+                cells.append(ConversionCell(ABLATION, planes, "+".join(itertools.compress(PARTS, chosen))))
         return list(dict.fromkeys(cells))
 
-    def kept(self, data: ImageData) -> ImageData:
-        """Return the data that every cell sees; ConfigError where there are fewer images than asked for."""
-        there = len(data.test)
-        require(there > 0, "data", data.name, "some test images")
-        fits = self.images is None or self.images <= there
-        require(fits, "images", self.images, f"at most the {there:,} of {data.name}, test")
-        learned_from = len(data.train)
-        expected = f"at most the {learned_from:,} of {data.name}, train"
-        require(self.calibration <= learned_from, "calibration", self.calibration, expected)
-        return data.subset(test=self.images)
-
-    def describe(self, model: nn.Module, data: ImageData) -> dict[str, Any]:
-        """Return, as plain values, what two cells must have in common to stand in one table."""
-        kept = self.kept(data)
+    def describe(self, subject: ConversionSubject) -> dict[str, Any]:
+        model, data = subject.model, subject.data
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
         config: Any = model.config
         return {
-            "study": "conversion",
+            "study": self.name,
             "model": model_name(model),
             "network": {**config.to_dict(), "sha256": hashlib.sha256(safetensors.torch.save(state)).hexdigest()},
             "calibration": self.calibration,
-            "data": {"name": kept.name, "images": len(kept.test), "sha256": kept.fingerprint},
+            "data": {"name": data.name, "images": len(data.test), "sha256": data.fingerprint},
         }
+
+    @classmethod
+    def flaw(cls, row: Row) -> str:
+        return super().flaw({**row, "spikes": 0.0} if row["method"] == SOURCE else row)
+
+    @classmethod
+    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
+        from sqnn.studies.conversion.figure import plot_conversion
+
+        return plot_conversion(rows, **options)
+
+    @classmethod
+    def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
+        """Yield one table of the methods and one of the parts."""
+        one, columns = rows.iloc[0], ("time steps", "accuracy", "spikes per neuron")
+        methods = [_line(str(row.method), row) for row in rows[rows.method != ABLATION].itertuples()]
+        title = f"{one.model} of {one.bits} bits on {one.data}, {one.images:,} test images"
+        yield Panel(title, ("method", *columns), methods)
+        parts = rows[(rows.parts != "") & rows.timesteps.isin(rows[rows.method == ABLATION].timesteps)]
+        ordered = parts.sort_values("timesteps", kind="stable")
+        lines = [_line(str(row.parts).replace("_", " ").replace("+", ", "), row) for row in ordered.itertuples()]
+        yield Panel("what is left of the exact conversion", ("parts", *columns), lines)
+
+
+ConversionFolder = partial(RowsFolder, study=ConversionStudy)
+"""The folder of a conversion study at a path, under its earlier name."""
 
 
 def conversion_study(
     study: ConversionStudy, model: nn.Module, data: ImageData, out: str | Path, progress: bool = False
 ) -> pd.DataFrame:
-    """Measure every conversion that the folder `out` lacks; return one row for each, in the order of the cells.
+    """Measure every conversion that the folder `out` lacks; return one row per cell, in their order.
 
     `model` is one of the package's networks with QCFS activations. Each finished row is on the disk at once, in
-    `conversion.csv`: a study that was killed goes on where it stopped, and the same folder takes further `rate_steps`
-    as long as network and data stay the same. Columns as in `conversion_study.COLUMNS`.
-
-    Raises ConversionError with one line for every layer that cannot be converted, ConfigError where the images are too
-    few, ValueError where they do not fit the network, RunError where the folder holds something else, cannot be written
-    or is in use by another process.
+    `conversion.csv`: a study that was killed goes on where it stopped. Raises ConversionError with one line for every
+    layer that cannot be converted, and else as `run_study` does.
 
     Source: Datta et al., "When SNN meets ANN", Tables 1 and 4.
     """
-    check_fit(model, data)
-    kept = study.kept(data)
-    calibration = kept.train.floats(slice(study.calibration)).to(next(model.parameters()).dtype)
-    bits = convert(model).timesteps
-    folder = ConversionFolder(Path(out))
-    cells = study.cells(bits)
-    with folder.open(study.describe(model, data)):
-        rows = folder.rows()
-        missing = [cell for cell in cells if cell not in rows]
-        with sweep_progress(len(missing), progress) as tick:
-            for cell in missing:
-                measured = score(convert_cell(cell, model, calibration), kept.test)
-                shared = {"model": model_name(model), "data": kept.name, "bits": bits}
-                rows[cell] = {**shared, **cell._asdict(), **dataclasses.asdict(measured)}
-                folder.write(rows.values())
-                tick(f"{cell.method}, {cell.timesteps} steps: {measured.accuracy:.2%}")
-    return folder.frame([rows[cell] for cell in cells])
+    return run_study(study, model, data, out=out, progress=progress).frame
 
 
 def convert_cell(cell: ConversionCell, model: nn.Module, calibration: Tensor) -> nn.Module | SpikingNetwork:
@@ -171,6 +189,11 @@ def convert_cell(cell: ConversionCell, model: nn.Module, calibration: Tensor) ->
         return model
     if cell.method in RATES:
         return convert_by(cell.method, model, timesteps=cell.timesteps, images=calibration)
-    kept = cell.parts.split("+")
-    parts: dict[str, Any] = {part: part in kept for part in PARTS}
+    names = cell.parts.split("+")
+    parts: dict[str, Any] = {part: part in names for part in PARTS}
     return convert(model, planes=cell.timesteps if parts["plane_weights"] else None, **parts)
+
+
+def _line(name: str, row: Any) -> tuple[str, ...]:
+    spikes = "-" if math.isnan(row.spikes) else f"{row.spikes:.3f}"
+    return (name, "-" if row.method == SOURCE else str(row.timesteps), f"{row.accuracy:.2%}", spikes)

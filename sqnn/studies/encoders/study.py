@@ -1,28 +1,46 @@
-"""What the encoders' gradients are worth: one training for each surrogate, rescaling, variant and seed."""
+"""Study of what the encoders' gradients are worth: one training per surrogate, rescaling, variant and seed."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
+from torch import nn
 
-from sqnn.core import require, sweep_progress
+from sqnn import training as loop
+from sqnn.core import option, require
 from sqnn.data import ImageData
 from sqnn.encoding import PLAIN_SURROGATES, RESCALINGS
 from sqnn.metrics import count
 from sqnn.models import HAS8Config, model_class
-from sqnn.studies.encoders.rows import StudyFolder
-from sqnn.studies.layerwise import ENCODED, LayeredStudy, known_names, require_count
-from sqnn.studies.runner.folder import Row
-from sqnn.training import NotFiniteError, Run, RunFolder, TrainingConfig, fit, resume
+from sqnn.studies.layerwise import ENCODED, LayeredStudy
+from sqnn.studies.runner.folder import RowsFolder
+from sqnn.studies.runner.run import run_study
+from sqnn.studies.runner.study import Panel
+from sqnn.studies.runner.table import Row, kinds
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+CELL = ["variant", "surrogate", "rescaling"]
 WITHOUT = "no-snn"
-"""The variant without encoders: there is nothing to choose, so that it is trained once a seed."""
+"""The variant without encoders: there is nothing to choose, so that it is trained once per seed."""
+COLUMNS = kinds(
+    "model data: str; train_images epochs: int; variant surrogate rescaling: str; seed parameters: int; "
+    "best_epoch: int?; validation_accuracy test_accuracy test_loss train_accuracy train_loss: float; failure: str"
+)
+"""Every column and the kind of its values.
+
+Accuracies are fractions, losses mean cross-entropies in nats. Validation and test belong to the weights of
+`best_epoch`, the epoch that did best on validation images, train to the last epoch. `failure` says why a training ended
+early: such a row has no numbers after its parameters.
+"""
 
 
 class EncoderCell(NamedTuple):
@@ -39,43 +57,66 @@ class EncoderCell(NamedTuple):
         return "-".join(str(part) for part in self if part != "")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EncoderStudy(LayeredStudy):
-    """What to train and for how long, the same for every cell.
+Trained = tuple[ImageData, Path]
+"""The images of a study and the folder of its runs."""
 
-    A seed fixes first weights and the order of the images. `train_images` keeps only the first so many training images
-    (all where None); validation and test images stay whole. What is left out of the training is as the network says in
-    `training_defaults`. Raises ConfigError on an unknown name or a value that does not fit.
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderStudy(LayeredStudy[EncoderCell]):
+    """Train the same network with every gradient of its encoders: surrogate x rescaling x variant, equal budgets.
+
+    Variants: with both branches (hybrid), without ordinary ones (no-ann), without spiking ones (no-snn, once per seed).
+    The sines are trained with every rescaling, straight-through and detached without any. A seed fixes first weights
+    and the order of the images; what is left out of the training is as the network says in `training_defaults`.
+    Accuracies are those of the epoch that did best on validation images, with the standard deviation over the seeds.
+
+    The defaults are 69 trainings of about 7 seconds, 8 minutes on one core. Every finished one is on the disk: the same
+    command goes on where it was stopped, and with more seeds, surrogates, rescalings or variants it trains only what is
+    new. Examples:
+
+    sqnn study encoders
+
+    sqnn study encoders --surrogates sigmoid-sine,straight-through,detached --variants no-ann --seeds 5
+
+    sqnn study encoders --data mnist --data-dir DIR --train-images 5000 --epochs 3 --out runs/encoders-mnist
     """
 
-    sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({"width": 4, "hidden": (64,)})
+    name = "encoders"
+    title = "trainings by surrogate and rescaling of the encoders"
+    columns = COLUMNS
+    key = EncoderCell._fields
+    again = "the runs beside it fill it again"
+    needs_folder = True
+    sizes = MappingProxyType({"width": 4, "hidden": (64,)})
 
-    variants: tuple[str, ...] = (*ENCODED, WITHOUT)
-    rescalings: tuple[str, ...] = tuple(RESCALINGS)
-    seeds: int = 3
-    train_images: int | None = None
-    epochs: int = 10
-    batch_size: int = 64
-    learning_rate: float | None = None
+    width: int | None = option(None, "width of the network (default: 4)")
+    hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: 64)")
+    variants: tuple[str, ...] = option((*ENCODED, WITHOUT), "with commas", among=(*ENCODED, WITHOUT))
+    rescalings: tuple[str, ...] = option(tuple(RESCALINGS), "with commas", among=tuple(RESCALINGS))
+    seeds: int = option(3, "trainings per cell", least=1)
+    train_images: int | None = option(None, "only the first so many training images (default: all)", least=2)
+    epochs: int = option(10, "passes over them")
+    batch_size: int = option(64, "images per step")
+    learning_rate: float | None = option(None, "peak learning rate (default: the network's)")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "rescalings", known_names("rescalings", self.rescalings, RESCALINGS))
-        if self.train_images is not None:
-            require_count("train_images", self.train_images, least=2)
+    def validate(self) -> None:
+        super().validate()
         self.training(0)
 
-    @classmethod
-    def known(cls, field: str) -> tuple[str, ...]:
-        return (*ENCODED, WITHOUT) if field == "variants" else super().known(field)
-
-    def training(self, seed: int) -> TrainingConfig:
+    def training(self, seed: int) -> loop.TrainingConfig:
         """Return the settings of the training loop for one seed."""
         rate = {} if self.learning_rate is None else {"learning_rate": self.learning_rate}
-        given = {"epochs": self.epochs, "batch_size": self.batch_size, **rate, "seed": seed}
-        return TrainingConfig.for_model(model_class(self.model), given)
+        settings = {"epochs": self.epochs, "batch_size": self.batch_size, **rate, "seed": seed}
+        return loop.TrainingConfig.for_model(model_class(self.model), settings)
 
-    def cells(self) -> list[EncoderCell]:
+    def prepare(self, data: ImageData) -> ImageData:
+        if self.train_images is None:
+            return data
+        there = len(data.train)
+        require(self.train_images <= there, "train_images", self.train_images, f"at most the {there:,} of {data.name}")
+        return data.subset(train=self.train_images)
+
+    def cells(self, subject: ImageData | None = None) -> list[EncoderCell]:
         """List the trainings, all those of one seed before those of the next.
 
         Straight-through and detached gradients are not rescaled: of all surrogates, they are trained once.
@@ -90,65 +131,121 @@ class EncoderStudy(LayeredStudy):
                 pairs += [(variant, surrogate, way) for way in ways]
         return [EncoderCell(*pair, seed) for seed in range(self.seeds) for pair in pairs]
 
-    def kept(self, data: ImageData) -> ImageData:
-        """Return the data that every cell sees; ConfigError where there are fewer training images than asked for."""
-        if self.train_images is None:
-            return data
-        there = len(data.train)
-        require(self.train_images <= there, "train_images", self.train_images, f"at most the {there:,} of {data.name}")
-        return data.subset(train=self.train_images)
+    def share(
+        self, subject: ImageData, cells: Sequence[EncoderCell], folder: Path | None
+    ) -> list[tuple[Trained, EncoderCell]]:
+        trained = (subject, (folder or Path()).resolve() / "runs")
+        return [(trained, cell) for cell in cells]
 
-    def describe(self, data: ImageData) -> dict[str, Any]:
-        """Return, as plain values, what two cells must have in common to stand in one table."""
-        training = self.training(0).to_dict()
-        del training["seed"]
-        kept = self.kept(data)
-        network = self.config(**{field: getattr(kept, field) for field in HAS8Config.data_fields}).to_dict()
+    def measure(self, cell: EncoderCell, subject: Trained) -> Row:
+        data, runs = subject
+        return train_cell(self, data, cell, runs / cell.name)
+
+    def shared_columns(self, subject: ImageData, cell: EncoderCell) -> Row:
+        sizes = {"train_images": len(subject.train), "epochs": self.epochs}
+        return {"model": self.model, "data": subject.name, **sizes}
+
+    def tell(self, cell: EncoderCell, rows: Sequence[Row]) -> str:
+        return ": ".join([cell.name, *(row["failure"] or format(row["test_accuracy"], ".2%") for row in rows)])
+
+    def describe(self, subject: ImageData) -> dict[str, Any]:
+        settings = self.training(0).to_dict()
+        del settings["seed"]
+        network = self.config(**{name: getattr(subject, name) for name in HAS8Config.data_fields}).to_dict()
         for choice in ("variant", "encoding_surrogate", "rescaling"):
             del network[choice]
         return {
-            "study": "encoders",
+            "study": self.name,
             "model": self.model,
             "network": network,
-            "training": training,
-            "data": {"name": kept.name, "train_images": len(kept.train), "sha256": kept.fingerprint},
+            "training": settings,
+            "data": {"name": subject.name, "train_images": len(subject.train), "sha256": subject.fingerprint},
         }
+
+    @classmethod
+    def flaw(cls, row: Row) -> str:
+        return "" if row["failure"] else super().flaw(row)
+
+    @classmethod
+    def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return means over the seeds and standard deviations of accuracies, by variant, surrogate and rescaling.
+
+        Of the seeds that were trained to the end; spreads are sample standard deviations, nan for one seed. Accuracies
+        are fractions, the training loss is that of the last epoch in nats.
+        """
+        import pandas as pd
+
+        lines = []
+        for cell, part in rows.groupby(CELL, sort=False):
+            names: Any = cell
+            good = part[part.failure == ""]
+            lines.append(
+                {
+                    **dict(zip(CELL, names, strict=True)),
+                    "seeds": len(good),
+                    "failures": len(part) - len(good),
+                    "parameters": int(part.parameters.iloc[0]),
+                    "test_accuracy": float(good.test_accuracy.mean()),
+                    "test_spread": float(good.test_accuracy.std(ddof=1)),
+                    "validation_accuracy": float(good.validation_accuracy.mean()),
+                    "validation_spread": float(good.validation_accuracy.std(ddof=1)),
+                    "train_loss": float(good.train_loss.mean()) if len(good) else math.nan,
+                }
+            )
+        return pd.DataFrame(lines)
+
+    @classmethod
+    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
+        from sqnn.studies.encoders.figure import plot_encoders
+
+        return plot_encoders(rows, **options)
+
+    @classmethod
+    def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
+        """Yield one table per variant: accuracies, the loss at the end, and how many trainings they come from."""
+        one = rows.iloc[0]
+        yield (
+            f"{one.model}, {one.train_images:,} training images of {one.data}, {one.epochs} epochs: mean and standard "
+            "deviation over the seeds; training loss of the last epoch"
+        )
+        columns = ("surrogate, rescaling", "test (%)", "validation (%)", "loss (nats)", "seeds")
+        for variant, part in cls.summary(rows).groupby("variant", sort=False):
+            lines = [
+                (
+                    cell_label(row["surrogate"], row["rescaling"]),
+                    _percent(row["test_accuracy"], row["test_spread"]),
+                    _percent(row["validation_accuracy"], row["validation_spread"]),
+                    "-" if math.isnan(row["train_loss"]) else f"{row['train_loss']:.3f}",
+                    f"{row['seeds']} of {row['seeds'] + row['failures']}",
+                )
+                for row in part.to_dict("records")
+            ]
+            yield Panel(f"{variant}, {part.parameters.iloc[0]:,} parameters", columns, lines)
+
+
+summarise_encoders = EncoderStudy.summary
+StudyFolder = partial(RowsFolder, study=EncoderStudy)
+"""The folder of an encoder study at a path, under its earlier name."""
 
 
 def encoder_study(study: EncoderStudy, data: ImageData, out: str | Path, progress: bool = False) -> pd.DataFrame:
-    """Train every cell that the folder `out` lacks; return one row for each cell of the study, in their order.
+    """Train every cell that the folder `out` lacks; return one row per cell, in their order, columns as in COLUMNS.
 
     Each finished cell is on the disk at once, in `encoders.csv`, and its run lies in `runs/<cell>`. A study that was
-    killed goes on where it stopped, within a cell behind its last epoch; the same folder takes further cells, such as
-    those of more seeds, as long as network, data and training stay the same. Columns as in `encoder_rows.COLUMNS`.
-
-    A training whose loss or weights become infinite or NaN is a result as well: its row says so in `failure`, and has
-    no numbers. Raises ConfigError where the data do not have the training images asked for, RunError where the folder
-    holds something else, cannot be written or is in use by another process.
+    killed goes on where it stopped, within a cell after its last epoch. A training whose loss or weights become
+    infinite or NaN is a result as well: its row says so in `failure`. Raises as `run_study` does.
     """
-    kept = study.kept(data)
-    folder = StudyFolder(Path(out))
-    with folder.open(study.describe(data)):
-        rows = folder.rows()
-        missing = [cell for cell in study.cells() if cell not in rows]
-        with sweep_progress(len(missing), progress) as tick:
-            for cell in missing:
-                row = train_cell(study, kept, cell, folder.path / "runs" / cell.name)
-                rows[cell] = row
-                folder.write(rows.values())
-                tick(f"{cell.name}: {row['failure'] or format(row['test_accuracy'], '.2%')}")
-    return folder.frame([rows[cell] for cell in study.cells()])
+    return run_study(study, data, out=out, progress=progress).frame
 
 
 def train_cell(study: EncoderStudy, data: ImageData, cell: EncoderCell, place: Path) -> Row:
     """Train one cell, or finish its training, in the folder of its run; return its row."""
-    shared = {"model": study.model, "data": data.name, "train_images": len(data.train), "epochs": study.epochs}
     choices = {"encoding_surrogate": cell.surrogate, "rescaling": cell.rescaling} if cell.surrogate else {}
     model = study.build(data, cell.seed, variant=cell.variant, **choices)
-    row: Row = {**shared, **cell._asdict(), "parameters": count(model).total}
+    row: Row = {"parameters": count(model).total}
     try:
-        run = _train(study, data, cell.seed, model, RunFolder(place))
-    except NotFiniteError as error:
+        run = _train(study, data, cell.seed, model, loop.RunFolder(place))
+    except loop.NotFiniteError as error:
         return {**row, "failure": " ".join(str(error).split())}
     last = run.history.iloc[-1]
     return {
@@ -163,45 +260,24 @@ def train_cell(study: EncoderStudy, data: ImageData, cell: EncoderCell, place: P
     }
 
 
-def _train(study: EncoderStudy, data: ImageData, seed: int, model: Any, folder: RunFolder) -> Run:
+def _train(study: EncoderStudy, data: ImageData, seed: int, model: nn.Module, folder: loop.RunFolder) -> loop.Run:
     if folder.result.is_file():
-        return Run.load(folder.path)
+        return loop.Run.load(folder.path)
     if folder.settings.is_file():
-        return resume(folder.path, data, progress=False)
+        return loop.resume(folder.path, data, progress=False)
     folder.remove_partials()
-    return fit(model, data, out=folder.path, progress=False, **study.training(seed).to_dict())
+    return loop.fit(model, data, out=folder.path, progress=False, **study.training(seed).to_dict())
 
 
-CELL = ["variant", "surrogate", "rescaling"]
+def cell_label(surrogate: str, rescaling: str, failures: int = 0) -> str:
+    """Return how a cell is called beside its variant."""
+    if not surrogate:
+        return "no spiking branch"
+    failed = f" ({failures} failed)" if failures else ""
+    return f"{surrogate}, {rescaling}{failed}"
 
 
-def summarise_encoders(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a variant, surrogate and rescaling: means over the seeds and standard deviations of accuracies.
-
-    Columns: variant, surrogate, rescaling, seeds (that were trained to the end), failures, parameters, test_accuracy,
-    test_spread (sample standard deviation over the seeds, nan for one), validation_accuracy, validation_spread,
-    train_loss (of the last epoch, in nats). Accuracies are fractions; numbers without a seed are nan.
-    """
-    rows = []
-    for cell, part in frame.groupby(CELL, sort=False):
-        names: Any = cell
-        good = part[part.failure == ""]
-        rows.append(
-            {
-                **dict(zip(CELL, names, strict=True)),
-                "seeds": len(good),
-                "failures": len(part) - len(good),
-                "parameters": int(part.parameters.iloc[0]),
-                **{
-                    f"{split}_{name}": value
-                    for split in ("test", "validation")
-                    for name, value in _mean_and_spread(good[f"{split}_accuracy"]).items()
-                },
-                "train_loss": float(good.train_loss.mean()) if len(good) else math.nan,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _mean_and_spread(values: pd.Series) -> dict[str, float]:
-    return {"accuracy": float(values.mean()), "spread": float(values.std(ddof=1))}
+def _percent(mean: float, spread: float) -> str:
+    if math.isnan(mean):
+        return "-"
+    return f"{100 * mean:.2f}" if math.isnan(spread) else f"{100 * mean:.2f} ± {100 * spread:.2f}"

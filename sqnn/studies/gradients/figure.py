@@ -1,14 +1,15 @@
-"""The picture of a gradient study: loss against circuits, against seconds, and by initialisation."""
+"""Picture of a gradient study: loss against circuits, against seconds, and by initialisation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from sqnn.studies.gradients.study import geometric_mean
+from sqnn.studies.runner.intervals import geometric_mean
+from sqnn.studies.runner.panels import Labels, Panels, spread, spread_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -16,46 +17,58 @@ LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)))
 """Exact rules take the same path: line styles keep the ones beneath visible."""
 
 
-def plot_gradients(frame: pd.DataFrame) -> Figure:
-    """Draw the three panels of a study's rows; lines are geometric means over the seeds, bands their range."""
-    from circuits.plotting import Picture
+def plot_gradients(
+    frame: pd.DataFrame,
+    *,
+    ax: Sequence[Axes] | None = None,
+    title: str | None = None,
+    labels: Labels = None,
+    bands: str = "range",
+) -> Figure:
+    """Draw the three panels of a study's rows; lines are geometric means over the seeds.
 
-    figure = Picture(figsize=(14.5, 5), layout="constrained")
-    by_circuits, by_seconds, by_initial = figure.subplots(1, 3)
+    `bands`: their range, one geometric standard deviation (std), or none.
+    """
+    spread_of(bands)
+    panels = Panels(ax, 3, (14.5, 5), labels=labels)
+    by_circuits, by_seconds, by_initial = panels.axes
     algorithm, initial = frame.algorithm.iloc[0], frame.initial.iloc[0]
     algorithms = frame[(frame.initial == initial) & (frame.step > 0)]
-    _curves(by_circuits, algorithms, "algorithm", "executions", _cosines(algorithms))
+    cosines = {str(name): value for name, value in algorithms.groupby("algorithm").cosine.mean().items()}
+    names = {name: f"{panels.label(name)} ({value:.2f})" for name, value in cosines.items()}
+    _curves(by_circuits, algorithms, "algorithm", "executions", names, bands)
     by_circuits.set_xscale("log")
     by_circuits.set_xlabel("circuits executed")
-    by_circuits.set_title(f"by algorithm, {initial} start", fontsize=10)
-    _curves(by_seconds, algorithms, "algorithm", "seconds")
+    by_circuits.set_title(f"by algorithm, {panels.label(initial)} start", fontsize=10)
+    _curves(by_seconds, algorithms, "algorithm", "seconds", panels.labels, bands)
     by_seconds.set_xscale("log")
     by_seconds.set_xlabel("wall time (s)")
     by_seconds.set_title("the same against time", fontsize=10)
-    _curves(by_initial, frame[frame.algorithm == algorithm], "initial", "step")
+    _curves(by_initial, frame[frame.algorithm == algorithm], "initial", "step", panels.labels, bands)
     by_initial.set_xlabel("step")
-    by_initial.set_title(f"by initialisation, {algorithm}", fontsize=10)
-    for axes in (by_circuits, by_seconds, by_initial):
+    by_initial.set_title(f"by initialisation, {panels.label(algorithm)}", fontsize=10)
+    for axes in panels.axes:
         axes.set_yscale("log")
         axes.set_ylabel("mean squared error of $\\langle Z\\rangle$")
         axes.grid(alpha=0.25)
-    title = "algorithm (mean cosine of its gradient with the exact one)"
-    lines, labels = by_circuits.get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside lower left", ncols=len(labels), frameon=False, title=title)
+    panels.title(title)
+    heading = "algorithm (mean cosine of its gradient with the exact one)"
+    lines, words = by_circuits.get_legend_handles_labels()
+    if panels.own:
+        options = {"ncols": len(words), "frameon": False, "title": heading}
+        panels.figure.legend(lines, words, loc="outside lower left", **options)
+    else:
+        by_circuits.legend(lines, words, frameon=False, fontsize=8)
     by_initial.legend(frameon=False, fontsize=8)
-    return figure
+    return panels.figure
 
 
-def _cosines(frame: pd.DataFrame) -> dict[str, str]:
-    means = frame.groupby("algorithm").cosine.mean()
-    return {str(name): f"{name} ({value:.2f})" for name, value in means.items()}
-
-
-def _curves(axes: Axes, frame: pd.DataFrame, key: str, across: str, labels: dict[str, str] | None = None) -> None:
+def _curves(axes: Axes, frame: pd.DataFrame, key: str, across: str, labels: Labels, bands: str) -> None:
     for number, (name, part) in enumerate(frame.groupby(key, sort=False)):
         steps = part.groupby("step")
-        place, loss = steps[across].mean(), steps.loss
+        place, losses = steps[across].mean(), steps.loss
         colour, label = f"C{number}", (labels or {}).get(str(name), str(name))
-        line = LINES[number % len(LINES)]
-        axes.plot(place, loss.agg(geometric_mean), color=colour, ls=line, lw=1.8, label=label)
-        axes.fill_between(place, loss.min(), loss.max(), color=colour, alpha=0.12, lw=0)
+        axes.plot(place, losses.agg(geometric_mean), color=colour, ls=LINES[number % len(LINES)], lw=1.8, label=label)
+        if bands != "none":
+            low, high = zip(*(spread(values, bands) for _, values in losses), strict=True)
+            axes.fill_between(place, low, high, color=colour, alpha=0.12, lw=0)

@@ -1,22 +1,31 @@
-"""How the circuit trains: differentiation rules and initialisations on one teacher-student task."""
+"""Study of how the circuit trains: differentiation rules and initialisations on one teacher-student task."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from circuits import INITIALS, DataReupload, LightConeEngine, initial_weights
+from circuits import ENTANGLERS, INITIALS, DataReupload, LightConeEngine, initial_weights
 from circuits.diagnostics.gradient_rules import ALGORITHMS, differentiate, mean_squared_error
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, option
+from sqnn.studies.runner.intervals import geometric_mean
+from sqnn.studies.runner.study import Panel, Study
+from sqnn.studies.runner.table import Row, kinds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 TWO_PI = 2 * math.pi
+COLUMNS = kinds("algorithm initial: str; seed step: int; loss: float; executions: int; seconds: float; cosine: float?")
+"""Every column and the kind of its values; see `train_student`."""
 
 
 class Training(NamedTuple):
@@ -28,56 +37,111 @@ class Training(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GradientStudy:
-    """What to compare and for how long.
+class GradientStudy(Study[None, Training]):
+    """Train the circuit alone, by each way to differentiate it and from each initialisation.
 
     A random teacher circuit maps `samples` random data points x ~ U[0, 2 pi) to its <Z>; a student of the same shape
     learns to give the same values, by full-batch Adam on the mean squared error. A seed fixes teacher, data, start and
     SPSA's directions, the same for every algorithm. Every algorithm trains from the first of `initials`; every
     initialisation is trained with the first of `algorithms`.
 
-    Raises ConfigError on an unknown name or a count that is not positive.
+    Examples:
+
+    sqnn study gradients
+
+    sqnn study gradients --qubits 6 --blocks 3 --algorithms backprop-lightcone,spsa --steps 200 --seeds 5
     """
 
-    n_qubits: int = 4
-    n_blocks: int = 2
-    entangler: str = "ring"
-    steps: int = 40
-    seeds: int = 2
-    samples: int = 8
-    learning_rate: float = 0.1
-    algorithms: tuple[str, ...] = tuple(ALGORITHMS)
-    initials: tuple[str, ...] = tuple(INITIALS)
+    name = "gradients"
+    title = "ways to differentiate the circuit, and its initialisations"
+    columns = COLUMNS
+    key = (*Training._fields, "step")
+    axes = ("algorithms", "initials", "seeds")
+    flags = MappingProxyType({"n_qubits": ("--qubits",), "n_blocks": ("--blocks",)})
+    timed = True
 
-    def __post_init__(self) -> None:
+    n_qubits: int = option(4, "wires", least=1)
+    n_blocks: int = option(2, "re-uploads", least=1)
+    entangler: str = option("ring", "CZ layer between blocks", among=tuple(ENTANGLERS))
+    steps: int = option(40, "updates per run", least=1)
+    seeds: int = option(2, "tasks, seeds 0, 1, ...", least=1)
+    samples: int = option(8, "data points per task", least=1)
+    learning_rate: float = option(0.1, "Adam's", above=0)
+    algorithms: tuple[str, ...] = option(tuple(ALGORITHMS), "with commas", among=tuple(ALGORITHMS))
+    initials: tuple[str, ...] = option(tuple(INITIALS), "with commas", among=tuple(INITIALS))
+
+    def validate(self) -> None:
+        super().validate()
         try:
             DataReupload(self.n_qubits, self.n_blocks, self.entangler)
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        for name in ("steps", "seeds", "samples"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigError(f"{name}: got {value!r}, expected a whole number of at least 1")
-        if not 0 < self.learning_rate < math.inf:
-            raise ConfigError(f"learning_rate: got {self.learning_rate!r}, expected a positive number")
-        for field, known in (("algorithms", ALGORITHMS), ("initials", INITIALS)):
-            names = tuple(dict.fromkeys(getattr(self, field)))
-            unknown = [name for name in names if name not in known]
-            if unknown or not names:
-                came = repr(unknown[0]) if unknown else "no name"
-                raise ConfigError(f"{field}: got {came}, expected some of {', '.join(known)}")
-            object.__setattr__(self, field, names)
 
     @property
     def circuit(self) -> DataReupload:
         """The circuit of teacher and student."""
         return DataReupload(self.n_qubits, self.n_blocks, self.entangler)
 
-    def trainings(self) -> list[Training]:
+    def cells(self, subject: None = None) -> list[Training]:
         """List the runs; the one that both comparisons share is done once."""
         pairs = [(name, self.initials[0]) for name in self.algorithms]
         pairs += [(self.algorithms[0], name) for name in self.initials[1:]]
         return [Training(*pair, seed) for pair in pairs for seed in range(self.seeds)]
+
+    def measure(self, cell: Training, subject: None = None) -> list[Row]:
+        return _train(self, cell)
+
+    @classmethod
+    def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return geometric means of first and last loss, and costs per step, by algorithm and initialisation."""
+        import pandas as pd
+
+        lines = []
+        for (algorithm, initial), part in rows.groupby(["algorithm", "initial"], sort=False):
+            first, last = part[part.step == 0], part[part.step == part.step.max()]
+            lines.append(
+                {
+                    "algorithm": algorithm,
+                    "initial": initial,
+                    "seeds": len(last),
+                    "first_loss": geometric_mean(first.loss),
+                    "last_loss": geometric_mean(last.loss),
+                    "cosine": float(part.cosine.mean()),
+                    "executions_per_step": float((last.executions / last.step).mean()),
+                    "seconds_per_step": float((last.seconds / last.step).mean()),
+                }
+            )
+        return pd.DataFrame(lines)
+
+    @classmethod
+    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
+        from sqnn.studies.gradients.figure import plot_gradients
+
+        return plot_gradients(rows, **options)
+
+    @classmethod
+    def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
+        algorithm, initial = rows.algorithm.iloc[0], rows.initial.iloc[0]
+        yield (
+            f"mean squared error at the start and after {rows.step.max()} steps, geometric mean of "
+            f"{rows.seed.nunique()} seeds; circuits and milliseconds per step"
+        )
+        summary = cls.summary(rows)
+        lines = [
+            (
+                row["algorithm"],
+                f"{row['first_loss']:.2e}",
+                f"{row['last_loss']:.2e}",
+                f"{row['cosine']:.3f}",
+                f"{row['executions_per_step']:,.0f}",
+                f"{1000 * row['seconds_per_step']:.1f}",
+            )
+            for row in summary[summary.initial == initial].to_dict("records")
+        ]
+        yield Panel(f"by algorithm, {initial} start", ("algorithm", "start", "end", "cosine", "circuits", "ms"), lines)
+        starts = summary[summary.algorithm == algorithm].to_dict("records")
+        shown = [(row["initial"], f"{row['first_loss']:.2e}", f"{row['last_loss']:.2e}") for row in starts]
+        yield Panel(f"by initialisation, {algorithm}", ("initial", "start", "end"), shown)
 
 
 class Task(NamedTuple):
@@ -102,17 +166,21 @@ def train_student(study: GradientStudy, training: Training, tick: Callable[[], N
     """Train one student; return one row for the start and one after each step.
 
     Columns: algorithm, initial, seed, step, loss (exact, mean squared error), executions (circuits so far, as
-    PennyLane's tracker counts them), seconds (so far, gradients and updates only, behind one untimed gradient), cosine
+    PennyLane's tracker counts them), seconds (so far, gradients and updates only, after one untimed gradient), cosine
     (between this step's gradient and the exact one; nan at the start, and where either is zero). `tick` is called
     after each step.
     """
+    return study.schema().frame({**training._asdict(), **row} for row in _train(study, training, tick))
+
+
+def _train(study: GradientStudy, training: Training, tick: Callable[[], None] = lambda: None) -> list[Row]:
     task = make_task(study, training.initial, training.seed)
     exact = LightConeEngine(study.circuit)
     rule = ALGORITHMS[training.algorithm](study.circuit, training.seed)
     weights = task.start.clone()
     optimizer = torch.optim.Adam([weights], lr=study.learning_rate)
     rule(task.inputs, task.targets, weights)
-    rows = []
+    rows: list[Row] = []
     executions, seconds, cosine = 0, 0.0, math.nan
     for step in range(study.steps + 1):
         if step:
@@ -126,42 +194,19 @@ def train_student(study: GradientStudy, training: Training, tick: Callable[[], N
             cosine = _cosine(gradient, reference)
             tick()
         loss = float(mean_squared_error(exact(task.inputs, weights), task.targets))
-        rows.append((*training, step, loss, executions, seconds, cosine))
-    return pd.DataFrame(rows, columns=COLUMNS)
+        rows.append({"step": step, "loss": loss, "executions": executions, "seconds": seconds, "cosine": cosine})
+    return rows
 
 
-COLUMNS = [*Training._fields, "step", "loss", "executions", "seconds", "cosine"]
+summarise = GradientStudy.summary
 
 
 def gradient_study(study: GradientStudy | None = None, tick: Callable[[], None] = lambda: None) -> pd.DataFrame:
-    """Run a whole study; one row an algorithm, initialisation, seed and step, columns as in `train_student`."""
+    """Run a whole study; one row per algorithm, initialisation, seed and step, columns as in `train_student`."""
+    import pandas as pd
+
     study = GradientStudy() if study is None else study
-    return pd.concat([train_student(study, one, tick) for one in study.trainings()], ignore_index=True)
-
-
-def summarise(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row an algorithm and initialisation: geometric means of first and last loss, and costs a step."""
-    rows = []
-    for (algorithm, initial), part in frame.groupby(["algorithm", "initial"], sort=False):
-        first, last = part[part.step == 0], part[part.step == part.step.max()]
-        rows.append(
-            {
-                "algorithm": algorithm,
-                "initial": initial,
-                "seeds": len(last),
-                "first_loss": geometric_mean(first.loss),
-                "last_loss": geometric_mean(last.loss),
-                "cosine": float(part.cosine.mean()),
-                "executions_per_step": float((last.executions / last.step).mean()),
-                "seconds_per_step": float((last.seconds / last.step).mean()),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def geometric_mean(losses: pd.Series) -> float:
-    """Return exp(mean(ln loss)): losses spread over orders of magnitude."""
-    return math.exp(sum(math.log(max(loss, 1e-300)) for loss in losses) / len(losses))
+    return pd.concat([train_student(study, one, tick) for one in study.cells()], ignore_index=True)
 
 
 def _cosine(one: Tensor, other: Tensor) -> float:

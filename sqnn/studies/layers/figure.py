@@ -1,15 +1,16 @@
-"""The picture of a layer study: gradient against depth, one panel a variant."""
+"""Picture of a layer study: gradient against depth, one panel per variant."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from sqnn.studies.layers.study import summarise_layers
+from sqnn.studies.runner.panels import Labels, Panels, spread, spread_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -20,47 +21,53 @@ DODGE = 0.09
 """Distance in stages between marks of surrogates that lie at the same height, 0."""
 
 
-def plot_layers(frame: pd.DataFrame) -> Figure:
-    """Draw the rows of a layer study: geometric means of `rms` over the seeds, bands from the least to the largest.
+def plot_layers(
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | Sequence[Axes] | None = None,
+    title: str | None = None,
+    labels: Labels = None,
+    bands: str = "range",
+) -> Figure:
+    """Draw the rows of a layer study: geometric means of `rms` over the seeds.
 
-    A gradient of exactly 0 has no place on a logarithmic axis: its marks stand at the line labelled 0.
+    `bands`: from the least to the largest (range), one geometric standard deviation (std), or none. A gradient of
+    exactly 0 has no place on a logarithmic axis: its marks stand at the line labelled 0.
     """
     from matplotlib.lines import Line2D
 
-    from circuits.plotting import Picture
-
+    spread_of(bands)
     summary = summarise_layers(frame)
+    if bands == "std":
+        by_line = frame.groupby(["variant", "surrogate", "rescaling", "branch", "stage"], sort=False).rms
+        ends = [spread(values, bands) for _, values in by_line]
+        summary = summary.assign(low=[low for low, _ in ends], high=[high for _, high in ends])
     variants, surrogates = list(dict.fromkeys(summary.variant)), list(dict.fromkeys(summary.surrogate))
-    figure = Picture(figsize=(5.6 * len(variants) + 0.6, 5), layout="constrained")
-    panels = figure.subplots(1, len(variants), sharey=True, squeeze=False).flatten()
+    panels = Panels(ax, len(variants), (5.6 * len(variants) + 0.6, 5), labels=labels, sharey=True)
     zero = _zero_height(summary)
-    for axes, variant in zip(panels, variants, strict=True):
-        _panel(axes, summary[summary.variant == variant], surrogates, zero)
-        axes.set_title(TITLES.get(variant, variant), fontsize=10)
-    _label_decades(panels[0], summary, zero)
-    panels[0].set_ylabel("gradient of a first weight, root mean square\n(nats per unit of weight)")
-    lines = [
-        Line2D([], [], color=f"C{number}", marker=MARKERS[number % len(MARKERS)], ms=5, label=name)
+    for axes, variant in zip(panels.axes, variants, strict=True):
+        _panel(axes, summary[summary.variant == variant], surrogates, zero, bands != "none")
+        axes.set_title(panels.label(TITLES.get(variant, variant)), fontsize=10)
+    for axes in panels.axes[: 1 if panels.own else None]:
+        _label_decades(axes, summary, zero)
+    panels.axes[0].set_ylabel("gradient of a first weight, root mean square\n(nats per unit of weight)")
+    lines = {
+        name: Line2D([], [], color=f"C{number}", marker=MARKERS[number % len(MARKERS)], ms=5)
         for number, name in enumerate(surrogates)
-    ]
+    }
     branches = [branch for branch in BRANCH_STYLES if branch in set(summary.branch)]
-    for style, label in (BRANCH_STYLES[branch] for branch in branches):
-        lines.append(Line2D([], [], color="0.3", ls=style, label=label))
+    lines |= {name: Line2D([], [], color="0.3", ls=style) for style, name in map(BRANCH_STYLES.__getitem__, branches)}
     one = frame.iloc[0]
-    figure.legend(
-        handles=lines,
-        loc="outside lower center",
-        ncols=len(lines),
-        frameon=False,
-        fontsize=9,
-        title=f"{one.model} at its first weights, {one.images:,} images of {one.data}, rescaling {one.rescaling}; "
-        f"{_seeds(frame.seed.nunique())}",
-        title_fontsize=9,
+    panels.title(title)
+    panels.legend(
+        lines,
+        f"{one.model} at its first weights, {one.images:,} images of {one.data}, rescaling {one.rescaling}; "
+        f"{_seeds(frame.seed.nunique(), bands)}",
     )
-    return figure
+    return panels.figure
 
 
-def _panel(axes: Axes, summary: pd.DataFrame, surrogates: list[str], zero: float | None) -> None:
+def _panel(axes: Axes, summary: pd.DataFrame, surrogates: list[str], zero: float | None, shaded: bool) -> None:
     silent = list(dict.fromkeys(summary.surrogate[summary.rms == 0]))
     for (surrogate, branch), part in summary.groupby(["surrogate", "branch"], sort=False):
         number = surrogates.index(str(surrogate))
@@ -69,8 +76,9 @@ def _panel(axes: Axes, summary: pd.DataFrame, surrogates: list[str], zero: float
         part = part.sort_values("stage")
         seen = part.rms.where(part.rms > 0)
         axes.plot(part.stage, seen, color=colour, ls=line, marker=marker, ms=4, lw=1.6, zorder=3)
-        low, drawn = part.low.clip(lower=zero), part.high > 0
-        axes.fill_between(part.stage, low, part.high, where=drawn, color=colour, alpha=0.12, lw=0)
+        if shaded:
+            low, drawn = part.low.clip(lower=zero), part.high > 0
+            axes.fill_between(part.stage, low, part.high, where=drawn, color=colour, alpha=0.12, lw=0)
         nothing = part.stage[part.rms == 0]
         if zero is not None and len(nothing):
             place = nothing + DODGE * (silent.index(str(surrogate)) - (len(silent) - 1) / 2)
@@ -104,5 +112,8 @@ def _label_decades(axes: Axes, summary: pd.DataFrame, zero: float | None) -> Non
     axes.set_ylim(zero / 2, 10.0**highest)
 
 
-def _seeds(count: int) -> str:
-    return "one seed" if count == 1 else f"geometric means of {count} seeds, bands from the least to the largest"
+def _seeds(count: int, bands: str) -> str:
+    if count == 1:
+        return "one seed"
+    shaded = {"none": "", "std": ", bands of one standard deviation"}
+    return f"geometric means of {count} seeds{shaded.get(bands, ', bands from the least to the largest')}"

@@ -1,4 +1,4 @@
-"""One cell of a sweep: a network's circuit under one noise, its class scores and what they are worth."""
+"""Cell of a noise sweep: the accuracy of one network under one noise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ import noise_models
 from circuits import NoiseWarning
 from sqnn.studies.noise_sweep.networks import BATCH, PackedNetwork
 from sqnn.studies.runner.threads import one_thread
-from sqnn.training import versions
 
 SEED_BITS = 32
 """What torch's generator on the CPU keeps of a seed."""
@@ -90,6 +89,8 @@ def measure(task: Task, cell: Cell) -> dict[str, Any]:
 
     Only the circuit and the head are evaluated, in one thread, in batches of a fixed size; sums are in float64.
     """
+    from sqnn.training import versions
+
     began = time.perf_counter()
     with one_thread(), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NoiseWarning)  # it was given when the sweep was drawn up

@@ -1,15 +1,16 @@
-"""The picture of a noise sweep: accuracy against strength, one panel a noise."""
+"""Picture of a noise sweep: accuracy against strength, one panel per noise."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from noise_models import strength_label
-from sqnn.studies.noise_sweep.summary import line_names, summarise_sweep
+from sqnn.studies.noise_sweep.summary import LINE, line_key, summarise_sweep
+from sqnn.studies.runner.panels import Labels, Panels
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -18,66 +19,110 @@ LINES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1)))
 MARKERS = "osD^vP"
 OVER = {"networks": "networks", "draws": "draws of the shots", "images": "images (Wilson)"}
 MAX_COLUMNS = 4
+BANDS = {"t": "95 % over", "std": "standard deviation over", "range": "least to largest of"}
+CHANCE = "chance level"
+LONG = 14
+"""Letters of a noise beside which its neighbour on the axis has no place."""
+DODGE = 0.12
+"""Distance between the points of neighbouring lines over one noise, in noises."""
 
 
-def plot_sweep(frame: pd.DataFrame) -> Figure:
-    """Draw the rows of a results table: mean accuracy against strength, bands are 95 % intervals.
+def plot_sweep(
+    frame: pd.DataFrame,
+    *,
+    ax: Axes | Sequence[Axes] | None = None,
+    title: str | None = None,
+    labels: Labels = None,
+    bands: str = "t",
+    individual: bool = True,
+) -> Figure:
+    """Draw the rows of a results table: mean accuracy against strength.
 
-    One panel a noise and one line an engine and training noise; the intervals are those of `summarise_sweep`. The
-    dotted line is the accuracy of guessing among equally likely classes.
+    One panel per noise and one line per engine and training noise; several noises at one strength are points in one
+    panel. `bands` are those of `summarise_sweep`: 95 % intervals (t), standard deviations (std), least to largest
+    (range) or none; `individual` adds a thin line for each of several networks. The dotted line is the accuracy of
+    guessing among equally likely classes. `ax` are axes of the caller's, one per panel; `labels` replace the names of
+    lines and noises.
     """
-    from circuits.plotting import Picture
-
-    summary = summarise_sweep(frame)
-    summary = summary.assign(line=line_names(summary))
-    noises = list(dict.fromkeys(summary.noise))
-    lines = list(dict.fromkeys(summary.line))
-    across = min(len(noises), MAX_COLUMNS)
-    down = -(-len(noises) // across)
-    figure = Picture(figsize=(max(3.6 * across, 5.2), 3.3 * down + 0.8), layout="constrained")
-    panels = figure.subplots(down, across, sharey=True, squeeze=False).flatten()
-    for axes, noise in zip(panels, noises, strict=False):
-        _panel(axes, noise, summary[summary.noise == noise], lines)
-        for classes in sorted(set(frame[frame.noise == noise].classes.dropna())):
-            axes.axhline(100 / classes, color="0.4", lw=1, ls=":", label="guessing", zorder=1)
-    for axes in panels[len(noises) :]:
-        axes.set_visible(False)
-    for row in range(down):
-        panels[row * across].set_ylabel("accuracy (%)")
-    handles: dict[str, Any] = {}
-    for axes in panels[: len(noises)]:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    order = sorted(handles, key=lambda label: label == "guessing")
-    over = " and ".join(OVER[name] for name in dict.fromkeys(summary.over))
-    figure.legend(
-        [handles[label] for label in order],
-        order,
-        loc="outside lower center",
-        ncols=min(len(order), 2 * across),
-        frameon=False,
-        title=f"{_images(frame)}; bands: 95 % over {over}",
-        title_fontsize=9,
-        fontsize=9,
-    )
-    return figure
+    summary = summarise_sweep(frame, bands)
+    noises, lines = list(dict.fromkeys(summary.noise)), list(dict.fromkeys(summary.line))
+    points = len(noises) > 1 and summary.groupby("noise").strength.nunique().max() == 1
+    count = 1 if points else len(noises)
+    across = min(count, MAX_COLUMNS)
+    width = max(0.9 * len(noises) + 1.5, 5.2) if points else max(3.6 * across, 5.2)
+    size = (width, 3.3 * -(-count // across) + 0.8)
+    panels = Panels(ax, count, size, across=across, labels=labels, sharey=True)
+    if points:
+        _points(panels, summary, noises, lines)
+    else:
+        for axes, noise in zip(panels.axes, noises, strict=True):
+            if individual:
+                _networks(axes, frame[frame.noise == noise], summary[summary.noise == noise], lines)
+            _panel(axes, noise, summary[summary.noise == noise], lines, panels)
+    for axes, part in zip(panels.axes, [frame] if points else [frame[frame.noise == n] for n in noises], strict=True):
+        for classes in sorted(set(part.classes.dropna())):
+            axes.axhline(100 / classes, color="0.4", lw=1, ls=":", label=CHANCE, zorder=1)
+        axes.grid(alpha=0.25)
+    for axes in panels.axes[:: panels.across] if panels.own else panels.axes:
+        axes.set_ylabel("accuracy (%)")
+    panels.title(title)
+    handles = panels.handles()
+    entries = {name: handles[name] for name in sorted(handles, key=lambda name: name == CHANCE)}
+    seen = [name for name in dict.fromkeys(summary.over) if bands == "t" or name != "images"]
+    shaded = f"; bands: {BANDS[bands]} {' and '.join(OVER[name] for name in seen)}" if seen and bands in BANDS else ""
+    heading = _images(frame) + shaded
+    panels.legend(entries, heading, min(len(entries), 2 * across))
+    return panels.figure
 
 
-def _panel(axes: Axes, noise: str, rows: pd.DataFrame, lines: list[str]) -> None:
+def _style(number: int) -> dict[str, Any]:
+    marker = MARKERS[number % len(MARKERS)]
+    return {"color": f"C{number}", "ls": LINES[number % len(LINES)], "marker": marker, "ms": 4, "zorder": 3}
+
+
+def _panel(axes: Axes, noise: str, rows: pd.DataFrame, lines: list[str], panels: Panels) -> None:
     for number, name in enumerate(lines):
         part = rows[rows.line == name].sort_values("strength")
         if part.empty:
             continue
-        style: dict[str, Any] = {
-            "color": f"C{number}",
-            "ls": LINES[number % len(LINES)],
-            "marker": MARKERS[number % len(MARKERS)],
-        }
-        axes.plot(part.strength, 100 * part.accuracy, lw=1.8, ms=4, label=name, zorder=3, **style)
-        axes.fill_between(part.strength, 100 * part.low, 100 * part.high, color=f"C{number}", alpha=0.15, lw=0)
-    axes.set_title(noise if len(noise) <= 40 else f"{noise[:37]}...", fontsize=10)
+        axes.plot(part.strength, 100 * part.accuracy, lw=1.8, label=name, **_style(number))
+        if (part.low < part.high).any():
+            axes.fill_between(part.strength, 100 * part.low, 100 * part.high, color=f"C{number}", alpha=0.15, lw=0)
+    axes.set_title(_short(panels.label(noise)), fontsize=10)
     axes.set_xlabel(strength_label(noise))
-    axes.grid(alpha=0.25)
+
+
+def _networks(axes: Axes, frame: pd.DataFrame, summary: pd.DataFrame, lines: list[str]) -> None:
+    """Draw one thin line per network where a line of the picture is a mean of several."""
+    several = summary[summary.networks > 1]
+    names = dict(zip(map(line_key, several[LINE].to_numpy()), several.line, strict=True))
+    for line, part in frame.groupby([*LINE, "model"], sort=False, dropna=False):
+        *key, _ = cast(tuple[Any, ...], line)
+        if line_key(key) in names:
+            accuracies = 100 * part.groupby("strength").accuracy.mean()
+            number = lines.index(names[line_key(key)])
+            axes.plot(accuracies.index, accuracies, color=f"C{number}", lw=0.7, alpha=0.45, zorder=2)
+
+
+def _points(panels: Panels, summary: pd.DataFrame, noises: list[str], lines: list[str]) -> None:
+    (axes,) = panels.axes
+    for number, name in enumerate(lines):
+        part = summary[summary.line == name]
+        places = [noises.index(noise) + DODGE * (number - (len(lines) - 1) / 2) for noise in part.noise]
+        spread = [100 * (part.accuracy - part.low).clip(lower=0), 100 * (part.high - part.accuracy).clip(lower=0)]
+        style = {**_style(number), "ls": ""}
+        axes.errorbar(places, 100 * part.accuracy, spread, capsize=3, label=name, **style)
+    words = [_short(panels.label(noise)) for noise in noises]
+    turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if max(map(len, words)) > LONG else {}
+    axes.set_xticks(range(len(noises)), words, fontsize=9, **turned)
+    axes.set_xlim(-0.5, len(noises) - 0.5)
+    strengths = sorted(set(summary.strength))
+    if len(strengths) == 1:
+        axes.set_xlabel(f"noise, at strength {strengths[0]:g}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:37]}..."
 
 
 def _images(frame: pd.DataFrame) -> str:

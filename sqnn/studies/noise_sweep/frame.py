@@ -1,49 +1,61 @@
-"""The rows of a sweep as a data frame that draws itself."""
+"""The rows of a noise sweep as an object that draws itself and prints a paper's table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from sqnn.studies.noise_sweep.figure import plot_sweep
+from sqnn.studies.noise_sweep.study import NoiseSweep
 from sqnn.studies.noise_sweep.summary import summarise_sweep
-from sqnn.studies.runner.table import COLUMNS
+from sqnn.studies.runner.folder import RowsFolder
+from sqnn.studies.runner.frame import StudyFrame
+from sqnn.studies.runner.panels import BANDS
+from sqnn.studies.runner.study import AnyStudy
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import pandas as pd
 
 
-class SweepFrame(pd.DataFrame):
-    """Rows of the results table, as a pandas DataFrame whose `plot` draws accuracy against strength.
+class SweepFrame(StudyFrame):
+    """Rows of a noise sweep; `frame` is the pandas DataFrame, whose columns and methods are attributes here too.
 
-    Selecting rows keeps the class: `frame[frame.engine == "aer"].plot()`. pandas' own plots are those of
-    `pd.DataFrame(frame)`.
+    `plot` draws accuracy against strength; its options are those of `plot_sweep`. Selecting rows keeps the class:
+    `sweep[sweep.engine == "aer"].plot()`.
     """
 
-    @property
-    def _constructor(self) -> type[SweepFrame]:
-        return SweepFrame
+    first = ("noise", "strength", "accuracy", "loss", "model", "engine")
 
-    def plot(self, path: str | Path | None = None) -> Figure:  # type: ignore[override]
-        """Return the picture of these rows; write it to `path` where one is given.
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        study: type[AnyStudy] = NoiseSweep,
+        path: Path | None = None,
+        folder: RowsFolder | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(frame, study, path, folder, settings)
 
-        Raises ValueError where there are no rows, or a column of the table is missing.
+    def table(self, bands: str = "std") -> pd.DataFrame:
+        """Return accuracies in percent, strengths in rows, noises (and lines, where there are several) in columns.
+
+        `bands` says what stands after the mean: "64.8 ± 2.1" with the standard deviation over networks or draws (std)
+        or half the 95 % interval (t), "64.8 [62.0, 66.9]" with the least and the largest (range), or nothing (none).
         """
-        self._check()
-        figure = plot_sweep(pd.DataFrame(self))
-        if path is not None:
-            figure.savefig(path, dpi=150)
-        return figure
+        BANDS.pick(bands)
+        summary = summarise_sweep(self._checked(), bands)
+        several = summary.line.nunique() > 1
+        cells = summary.assign(text=[_text(row, bands) for row in summary.itertuples()])
+        wide = cells.pivot(index="strength", columns=["noise", "line"] if several else ["noise"], values="text")
+        columns = cells[["noise", "line"] if several else ["noise"]].drop_duplicates()
+        order = list(columns.itertuples(index=False, name=None)) if several else list(columns.noise)
+        return wide[order].loc[list(dict.fromkeys(summary.strength))].fillna("-")
 
-    def summary(self) -> pd.DataFrame:
-        """Return mean accuracy, its 95 % interval and mean loss by noise, engine, training and strength."""
-        self._check()
-        return summarise_sweep(pd.DataFrame(self))
+    def _with(self, frame: pd.DataFrame) -> SweepFrame:
+        return SweepFrame(frame, self.study, self.path, self.folder, self.settings)
 
-    def _check(self) -> None:
-        missing: list[Any] = [name for name in COLUMNS if name not in self.columns]
-        if missing or not len(self):
-            came = f"no column {missing[0]}" if missing else "no rows"
-            raise ValueError(f"frame: got {came}, expected rows of a noise sweep (pandas' plots: pd.DataFrame(frame))")
+
+def _text(row: Any, bands: str) -> str:
+    mean, low, high = 100 * row.accuracy, 100 * row.low, 100 * row.high
+    if bands == "none" or low == high:
+        return f"{mean:.1f}"
+    return f"{mean:.1f} [{low:.1f}, {high:.1f}]" if bands == "range" else f"{mean:.1f} ± {(high - low) / 2:.1f}"

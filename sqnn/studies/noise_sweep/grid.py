@@ -11,36 +11,40 @@ from typing import Any
 from sqnn.core import ConfigError
 
 MAX_STRENGTHS = 10_000
-"""Most strengths of one sweep: a slip in a step shall not fill the memory."""
+"""Most strengths of one sweep, so that a slip in a step does not fill the memory."""
 ROUNDING = Decimal("1e-9")
 """Part of a step by which the stop may be overshot: 0:0.2:0.0666666667 is meant to end at 0.2."""
 _SEPARATOR = re.compile(r"\s*,\s*(?=[A-Za-z./~])(?![A-Za-z]\w*\s*=)")
 
 
 def parse_strengths(value: Any) -> tuple[float, ...]:
-    """Return the strengths that a number, an iterable of numbers or a text stands for, in the given order.
+    """Return the strengths that a number, an iterable of numbers or a text stands for, in their order.
 
     Texts hold numbers and ranges start:stop:step with commas: `0,0.05,0.1`, `0:0.2:0.02`, `0:0.1:0.02,0.5`. A range
     includes its stop where the steps meet it; its values are decimals, 0.06 and never 0.06000000000000001.
-    Raises ConfigError on anything else, an empty list, a strength that is negative or not finite, or one given twice.
+    Raises ConfigError on anything else, an empty list, a strength that is negative or not finite, and on repetition.
     """
     if isinstance(value, str):
-        found = [strength for part in value.split(",") for strength in _part(value, part)]
+        strengths = [strength for part in value.split(",") for strength in _part(value, part)]
     elif isinstance(value, Iterable) and not isinstance(value, bytes):
-        found = [_number(value, each) for each in value]
+        strengths = [_number(value, each) for each in value]
     else:
-        found = [_number(value, value)]
-    if not found:
+        strengths = [_number(value, value)]
+    if not strengths:
         raise _wrong(value, "at least one strength")
-    if len(found) > MAX_STRENGTHS:
+    if len(strengths) > MAX_STRENGTHS:
         raise _wrong(value, f"at most {MAX_STRENGTHS:,} strengths")
-    for strength in found:
+    for strength in strengths:
         if not 0 <= strength < math.inf:
             raise _wrong(value, f"finite strengths of at least 0, not {strength:g}")
-    twice = [strength for strength in found if found.count(strength) > 1] if len(set(found)) < len(found) else []
+    twice = (
+        [strength for strength in strengths if strengths.count(strength) > 1]
+        if len(set(strengths)) < len(strengths)
+        else []
+    )
     if twice:
         raise _wrong(value, f"every strength once, not {twice[0]:g} twice")
-    return tuple(strength + 0.0 for strength in found)  # -0.0 + 0.0 is 0.0
+    return tuple(strength + 0.0 for strength in strengths)  # -0.0 + 0.0 is 0.0
 
 
 def split_names(value: Any, name: str) -> tuple[Any, ...]:
@@ -49,19 +53,19 @@ def split_names(value: Any, name: str) -> tuple[Any, ...]:
     `depolarizing:0.01,on=id,torino` are two: a comma separates only where a name or a path follows that no `=` makes a
     parameter. A text that starts with `{` (JSON) is one. Raises ConfigError where there is no name or one comes twice.
     """
-    given = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    found: list[Any] = []
-    for each in given:
+    parts = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    names: list[Any] = []
+    for each in parts:
         if isinstance(each, str) and not each.lstrip().startswith("{"):
-            found += _SEPARATOR.split(each.strip().strip(",").strip())
+            names += _SEPARATOR.split(each.strip().strip(",").strip())
         else:
-            found.append(each)
-    if not found or "" in [each for each in found if isinstance(each, str)]:
+            names.append(each)
+    if not names or "" in [each for each in names if isinstance(each, str)]:
         raise ConfigError(f"{name}: got {value!r}, expected at least one name")
-    for number, each in enumerate(found):
-        if each in found[:number]:
+    for number, each in enumerate(names):
+        if each in names[:number]:
             raise ConfigError(f"{name}: got {value!r}, expected every one once, not {each!r} twice")
-    return tuple(found)
+    return tuple(names)
 
 
 def _part(whole: str, part: str) -> list[float]:

@@ -1,10 +1,10 @@
-"""What a sweep measures: networks with their images, made ready to be sent to any worker."""
+"""Subjects of a noise sweep: networks with their images, made ready to be sent to any worker."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError
-from sqnn.data import ImageData, Split
+from sqnn import training as loop
+from sqnn.core import ConfigError, require, require_one_of
+from sqnn.data import DATASETS, ImageData, Split
 from sqnn.metrics import count
 from sqnn.models import ModelFileError, build, load_model, load_weights, model_class, model_name, require_circuit
 from sqnn.studies.runner.threads import one_thread
-from sqnn.training import SPLITS, Run, RunFolder
+
+SPLITS = ("train", "validation", "test")
 
 BATCH = 512
 """Images at a time, in every cell and on every machine, so that rounding is the same everywhere."""
@@ -46,9 +48,9 @@ class PackedNetwork:
     def pack(cls, model: nn.Module) -> PackedNetwork:
         """Copy a network's name, configuration (JSON) and weights (safetensors)."""
         config: Any = model.config
-        kept = {name: value for name, value in config.to_dict().items() if name not in EVALUATION}
+        plain = {name: value for name, value in config.to_dict().items() if name not in EVALUATION}
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
-        return cls(model_name(model), json.dumps(kept), safetensors.torch.save(state))
+        return cls(model_name(model), json.dumps(plain), safetensors.torch.save(state))
 
     def unpack(self) -> Any:
         """Build the network, in evaluation mode."""
@@ -65,7 +67,8 @@ class PackedNetwork:
 class Subject:
     """One network and the images it is measured on.
 
-    `seed` and `train_noise` say how the network was trained; the seed is None where no run tells.
+    `seed` and `train_noise` say how the network was trained; the seed is None where no run tells. `path` is that of its
+    file or run, `named` the data set where the user gave one.
     """
 
     label: str
@@ -75,6 +78,8 @@ class Subject:
     images: Split
     seed: int | None = None
     train_noise: str = ""
+    path: Path | None = None
+    named: str | None = None
 
     @cached_property
     def config(self) -> Any:
@@ -135,15 +140,15 @@ def open_subjects(
 
     Raises ValueError naming what cannot be opened, does not fit its images or is there twice.
     """
-    if split not in SPLITS:
-        raise ConfigError(f"split: got {split!r}, expected one of {', '.join(SPLITS)}")
-    given = list(models) if isinstance(models, Iterable) and not isinstance(models, str | nn.Module) else [models]
-    if not given:
+    require_one_of("split", split, SPLITS)
+    several = isinstance(models, Iterable) and not isinstance(models, str | nn.Module)
+    networks = list(models) if several else [models]
+    if not networks:
         raise ConfigError("models: got none, expected a run's folder, a network's file or a network")
     subjects: list[Subject] = []
     source = _Source(data, data_dir, {})
-    for number, each in enumerate(given):
-        subject = _open(each, source, split, images, number if len(given) > 1 else None)
+    for number, each in enumerate(networks):
+        subject = _open(each, source, split, images, number if len(networks) > 1 else None)
         for other in subjects:
             if other.fingerprint == subject.fingerprint:
                 raise ConfigError(f"models: {other.label} and {subject.label} are the same network; give it once")
@@ -159,22 +164,29 @@ class _Source:
     data_dir: str | Path | None
     loaded: dict[str, ImageData]
 
-    def of(self, label: str, run: RunFolder | None) -> ImageData:
+    def of(self, label: str, run: loop.RunFolder | None) -> ImageData:
         if self.data is not None:
             return self.data
         if run is None:
             raise ConfigError(
                 f"data: got None for {label}, expected images, since no run tells on which it was trained"
             )
-        named = json.dumps(run.read_settings()["data"], sort_keys=True, default=str)
-        if named not in self.loaded:
-            self.loaded[named] = run.load_data(self.data_dir)
-        return self.loaded[named]
+        source: Mapping[str, Any] = run.read_settings()["data"]
+        key = json.dumps(source, sort_keys=True, default=str)
+        if key not in self.loaded:
+            if source.get("name") not in DATASETS:
+                raise ConfigError(
+                    f"data: got None for {label}; pass data=: this run was trained on images that are not a named data "
+                    f"set ({source.get('name')})"
+                )
+            self.loaded[key] = run.load_data(self.data_dir)
+        return self.loaded[key]
 
 
 def _open(model: Any, source: _Source, split: str, images: int | None, number: int | None) -> Subject:
-    folder: RunFolder | None = None
-    if isinstance(model, Run):
+    folder: loop.RunFolder | None = None
+    path: Path | None = None
+    if isinstance(model, loop.Run):
         model = model.folder
     if isinstance(model, nn.Module):
         network, label = model, model_name(model) + ("" if number is None else f"-{number}")
@@ -183,23 +195,35 @@ def _open(model: Any, source: _Source, split: str, images: int | None, number: i
         label = str(path).encode(errors="replace").decode()
         folder = _run_of(path)
         if path.is_dir() and folder is None:
-            raise ModelFileError(f"path: no file {RunFolder(path).model}")
-        network = load_model(RunFolder(path).model if path.is_dir() else path)
+            raise ModelFileError(f"path: no file {loop.RunFolder(path).model}")
+        network = load_model(loop.RunFolder(path).model if path.is_dir() else path)
     else:
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")
     require_circuit(network, "models", label)
     settings = folder.read_settings() if folder is not None else {}
     data = source.of(label, folder)
-    chosen = _first(data, split, images)
-    _check_fit(label, network, data)
-    seed = settings.get("training", {}).get("seed")
-    noise = str(getattr(network.config, "noise", ""))
-    return Subject(label, PackedNetwork.pack(network), data, split, chosen, seed, " ".join(noise.split()))
+    part = _first(data, split, images)
+    try:
+        loop.check_fit(network, data)
+    except ValueError as error:
+        raise ConfigError(str(error).replace("the network", label)) from error
+    config: Any = network.config
+    return Subject(
+        label,
+        PackedNetwork.pack(network),
+        data,
+        split,
+        part,
+        seed=settings.get("training", {}).get("seed"),
+        train_noise=" ".join(str(config.to_dict().get("noise", "")).split()),
+        path=path,
+        named=None if source.data is None else data.name,
+    )
 
 
-def _run_of(path: Path) -> RunFolder | None:
+def _run_of(path: Path) -> loop.RunFolder | None:
     """Return the run that a folder, or the network's file in it, belongs to."""
-    folder = RunFolder(path if path.is_dir() else path.parent)
+    folder = loop.RunFolder(path if path.is_dir() else path.parent)
     return folder if folder.settings.is_file() and (path.is_dir() or path == folder.model) else None
 
 
@@ -211,15 +235,7 @@ def _first(data: Any, split: str, images: int | None) -> Split:
         raise ConfigError(f"split: {split} of {data.name} holds no images")
     if images is None:
         return whole
-    if isinstance(images, bool) or not isinstance(images, int) or not 1 <= images <= len(whole):
-        raise ConfigError(
-            f"images: got {images!r}, expected a whole number from 1 to {len(whole):,} ({split} of {data.name})"
-        )
+    require(
+        1 <= images <= len(whole), "images", images, f"a whole number from 1 to {len(whole):,} ({split} of {data.name})"
+    )
     return whole.take(slice(images))
-
-
-def _check_fit(label: str, model: Any, data: ImageData) -> None:
-    for field in model.config.data_fields:
-        theirs, ours = getattr(data, field), getattr(model.config, field)
-        if theirs != ours:
-            raise ConfigError(f"data: {data.name} has {field} {theirs}, but {label} was built for {ours}")

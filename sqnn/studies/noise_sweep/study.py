@@ -1,73 +1,114 @@
-"""Noise sweeps: what becomes of trained networks as the noise of their circuits grows."""
+"""Noise sweep: what becomes of trained networks as the noise of their circuits grows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import sys
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import noise_models
 from circuits import CHIP_SHAPES, ENGINES
-from sqnn.core import ConfigError, sweep_progress
+from noise_models import KINDS
+from sqnn.core import ConfigError, option
 from sqnn.data import ImageData
 from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
-from sqnn.studies.noise_sweep.frame import SweepFrame
 from sqnn.studies.noise_sweep.grid import parse_strengths, split_names
-from sqnn.studies.noise_sweep.networks import Subject, open_subjects
-from sqnn.studies.runner.cluster import check_cluster, run_tasks
-from sqnn.studies.runner.table import ResultsTable, Row, frame_of, row_key
+from sqnn.studies.noise_sweep.networks import SPLITS, Subject, open_subjects
+from sqnn.studies.noise_sweep.summary import summarise_sweep
+from sqnn.studies.noise_sweep.table import KEY, OLDER, SCHEMA, ResultsTable
+from sqnn.studies.runner.run import StudyError, measure_cells, run_study
+from sqnn.studies.runner.study import Panel, Study
+from sqnn.studies.runner.table import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from sqnn.studies.noise_sweep.frame import SweepFrame
 
 DEFAULT_STRENGTH = "0:0.2:0.02"
 MAX_SEEDS = 1_000_000
 FINGERPRINT = 16
 """Hexadecimal digits of a row's fingerprint; 64 bits tell a billion measurements apart."""
 
-
-class SweepError(ValueError):
-    """Cells that could not be measured: one line naming the first of them and why."""
+SweepError = StudyError
+Source = str | Callable[[float], noise_models.Noise]
+"""What a noise is built from: a specification, or a function of the strength."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseSweep:
-    """What is measured: every network under every noise, at every strength, by every engine, in every draw.
+class NoiseSweep(Study[Sequence[Subject], Cell]):
+    """Measure trained networks while the noise of their circuits grows: every noise, strength, engine and draw.
 
-    `noise` are specifications (`depolarizing`, `paper`, `torino`, `depolarizing:0.01+readout:0.02`, JSON) or Noise
-    objects. `strength` is the parameter of a bare kind with one parameter, and the factor on all error rates and gate
-    times of everything else. Without `shots` expectations are exact and there is one draw, with them there are
-    `seeds`, numbered from 0. Only the first `images` of `split` are measured, all of them where None.
+    The strength of a noise that is named alone (depolarizing, amplitude-damping, readout, ...) is its parameter:
+    `--noise depolarizing --strength 0.05` is depolarizing:0.05, and amplitude-damping+readout:0.02 keeps its readout.
+    Everything else (paper, a chip such as torino, readout:0.02, depolarizing:0.01+readout:0.02, a file noise.json) is
+    multiplied by it, all error rates and gate times alike: 0 is no noise, 1 the noise as it is calibrated, 2 twice
+    that.
 
-    Raises ConfigError on an unknown engine, and on a number out of its range.
+    Several networks on one line of the picture (the same architecture, other seeds) get a 95 % band over the networks,
+    one network with several draws over the draws, a single number that of the number of images.
+
+    Every finished row is on the disk. The same command again goes on where it was stopped, and computes nothing twice.
+
+    Examples:
+
+    sqnn noise-sweep runs/mnist-0
+
+    sqnn noise-sweep runs/mnist-0 runs/mnist-1 runs/mnist-2 --noise depolarizing,amplitude-damping
+
+    sqnn noise-sweep runs/mnist-0 --noise torino,paper --strength 0:2:0.25 --engine lightcone,aer --images 100
+
+    sqnn noise-sweep runs/mnist-0 --noise depolarizing:0.01,on=id --noise readout --shots 1024 --seeds 3
+
+    sqnn noise-sweep runs/mnist-0 --scheduler tcp://node1:8786 --table results.csv
     """
 
-    noise: tuple[Any, ...] = ("depolarizing",)
-    strength: tuple[float, ...] = parse_strengths(DEFAULT_STRENGTH)
-    engine: tuple[str, ...] = ("lightcone",)
-    shots: int | None = None
-    seeds: int = 1
-    images: int | None = None
-    split: str = "test"
+    name = "noise-sweep"
+    title = "accuracy under noise"
+    columns = SCHEMA.columns
+    key = KEY
+    older = OLDER
+    file = "rows.csv"
+    takes = "networks"
+    texts = MappingProxyType({"noise": list[str], "strength": tuple[str, ...]})
+    noun = "sweep"
+    processes = None
+    shared = True
+    alone = True
+
+    noise: tuple[Any, ...] = option(
+        ("depolarizing",), f"noises with commas, or given again: {', '.join(KINDS)}, a chip, ..."
+    )
+    strength: tuple[float, ...] = option(DEFAULT_STRENGTH, "strengths: start:stop:step or numbers with commas")
+    engine: tuple[str, ...] = option(("lightcone",), "with commas", among=tuple(ENGINES))
+    shots: int | None = option(None, "shots an expectation is estimated from; exact where left out", least=1)
+    seeds: int = option(1, "repetitions with shots, draws 0, 1, ...", least=1, most=MAX_SEEDS)
+    images: int | None = option(None, "only the first so many images of the split", least=1)
+    split: str = option("test", "which images", among=SPLITS)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "noise", split_names(self.noise, "noise"))
-        object.__setattr__(self, "strength", parse_strengths(self.strength))
+        words = isinstance(self.strength, tuple) and {str} == set(map(type, self.strength))
+        object.__setattr__(
+            self, "strength", parse_strengths(",".join(map(str, self.strength)) if words else self.strength)
+        )
         object.__setattr__(self, "engine", split_names(self.engine, "engine"))
-        for name in self.engine:
-            if name not in ENGINES:
-                raise ConfigError(f"engine: got {name!r}, expected one of {', '.join(ENGINES)}")
-        for name, most in (("shots", None), ("images", None), ("seeds", MAX_SEEDS)):
-            value = getattr(self, name)
-            if value is None and most is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= (most or value):
-                raise ConfigError(f"{name}: got {value!r}, expected a whole number of at least 1")
+        super().__post_init__()
 
     @property
     def draws(self) -> tuple[int | None, ...]:
         """The repetitions of every measurement: exact expectations have none."""
         return (None,) if self.shots is None else tuple(range(self.seeds))
+
+    def prepare(self, models: Any, data: ImageData | None = None, data_dir: str | Path | None = None) -> list[Subject]:
+        return open_subjects(models, data, self.split, self.images, data_dir)
 
     def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
         """List the measurements in their order: network, noise, strength, engine, draw.
@@ -75,14 +116,18 @@ class NoiseSweep:
         Every noise is built at every strength, and every engine at the largest. Raises ValueError where that is
         impossible: a strength beyond physics, an unknown name, a chip without enough qubits.
         """
+        named = [_named(noise) for noise in self.noise]
+        for label in [label for label, source in named if not isinstance(source, str)]:
+            if [other for other, _ in named].count(label) > 1:
+                raise ConfigError(f"noise: got two noises called {label!r}, expected functions with names of their own")
         cells: list[Cell] = []
         built: dict[tuple[Any, ...], str] = {}
         for number, subject in enumerate(subjects):
             register = (subject.config.n_qubits, CHIP_SHAPES[subject.config.entangler])
-            for (label, text), strength in product(map(_named, self.noise), self.strength):
-                sort = (text, strength, *register)
+            for (label, source), strength in product(named, self.strength):
+                sort = (source, strength, *register)
                 if sort not in built:  # the qubits of a chip take a while to choose
-                    built[sort] = _at_strength(label, *sort).to_json()
+                    built[sort] = _built(label, *sort).to_json()
                 meant = built[sort]
                 digest = hashlib.sha256(f"{subject.fingerprint} {meant}".encode()).hexdigest()[:FINGERPRINT]
                 cells += [
@@ -98,6 +143,67 @@ class NoiseSweep:
             noisy_network(subjects[cell.subject].network, cell)
         return cells
 
+    @staticmethod
+    def measure(cell: Cell, subject: Task) -> Row:  # type: ignore[override]
+        return measure(subject, cell)  # a function of its own: the study is not sent to workers
+
+    def identify(self, cell: Cell) -> Row:
+        return cell.columns
+
+    def shared_columns(self, subject: Sequence[Subject], cell: Cell) -> Row:
+        return subject[cell.subject].columns
+
+    def share(self, subject: Sequence[Subject], cells: Sequence[Cell], folder: Path | None) -> list[tuple[Task, Cell]]:
+        """Evaluate the front-ends of the networks that still have something to be measured."""
+        tasks = {
+            number: Task(subject[number].network, subject[number].angles(), subject[number].images.labels.numpy())
+            for number in dict.fromkeys(cell.subject for cell in cells)
+        }
+        return [(tasks[cell.subject], cell) for cell in cells]
+
+    def tell(self, cell: Cell, rows: Sequence[Row]) -> str:
+        return ": ".join([str(cell), *(f"{row['accuracy']:.2%}" for row in rows)])
+
+    def describe(self, subject: Sequence[Subject]) -> dict[str, Any]:
+        words = [noise if isinstance(noise, str) else _named(noise)[0] for noise in self.noise]
+        networks = [str(each.path.resolve()) if each.path else f"{each.label} {each.fingerprint}" for each in subject]
+        return {"sweep": {**self.to_dict(), "noise": words}, "networks": networks, "data": subject[0].named}
+
+    @classmethod
+    def frame_class(cls) -> type[SweepFrame]:
+        from sqnn.studies.noise_sweep.frame import SweepFrame
+
+        return SweepFrame
+
+    @classmethod
+    def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:
+        return summarise_sweep(rows)
+
+    @classmethod
+    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
+        from sqnn.studies.noise_sweep.figure import plot_sweep
+
+        return plot_sweep(rows, **options)
+
+    @classmethod
+    def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
+        """Yield one table per noise: strengths in rows, lines in columns."""
+        for noise, part in summarise_sweep(rows).groupby("noise", sort=False):
+            columns = list(dict.fromkeys(part.line))
+            cells = {
+                (row["strength"], row["line"]): "{:.2f} [{:.1f}, {:.1f}] %".format(
+                    *(100 * row[name] for name in ("accuracy", "low", "high"))
+                )
+                for row in part.to_dict("records")
+            }
+            lines = [
+                (f"{strength:g}", *(cells.get((strength, line), "-") for line in columns))
+                for strength in dict.fromkeys(part.strength)
+            ]
+            over = " and ".join(f"over {name}" for name in dict.fromkeys(part.over))
+            meaning = noise_models.strength_label(str(noise)).translate({ord(character): None for character in "$\\{}"})
+            yield Panel(f"{noise}: accuracy, 95 % ({over}); strength: {meaning}", ("strength", *columns), lines)
+
 
 def noise_sweep(
     models: Any,
@@ -111,36 +217,35 @@ def noise_sweep(
     images: int | None = None,
     split: str = "test",
     table: str | Path | None = None,
+    out: str | Path | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> SweepFrame:
-    """Measure trained networks under noise; return one row a measurement, as a DataFrame with `.plot()`.
+    """Measure trained networks under noise; return one row per measurement, with `.plot()`, `.summary()`, `.table()`.
 
     `models` is one or several of: a run's folder, a network's file, a Run, a network; `data` are the images, by
-    default those of the run. `noise` and `engine` are names with commas or lists, `strength` numbers or a text such as
-    `0:0.2:0.02` (start:stop:step); NoiseSweep says what they mean. The spiking front-end is evaluated once a network,
-    since noise does not reach it.
+    default those of the run. `noise` is one or several of: names with commas (`depolarizing`, `paper`, `torino`,
+    `depolarizing:0.01+readout:0.02`), JSON, a Noise, an Aer NoiseModel, or a function from a strength to a Noise.
+    `strength` are numbers or a text such as `0:0.2:0.02` (start:stop:step): the parameter of bare kinds, the argument
+    of a function, and the factor on all error rates and gate times of everything else. Without `shots` expectations
+    are exact and there is one draw, with them there are `seeds`, numbered from 0. Only the first `images` of `split`
+    are measured, all of them where None. The spiking front-end is evaluated once per network, since noise does not
+    reach it.
 
     The measurements run on a Dask cluster: on that of `scheduler` (its address, tcp://host:port), or else in `workers`
-    processes of this machine (one a core by default; 0: in this process). Each one is appended to the CSV file `table`
-    as soon as it is there, and measurements that the table has are not made again: a sweep that died goes on when it is
-    called again. Numbers do not depend on where and in which order they are computed.
+    processes of this machine (one per core by default; 0: in this process). Each one is appended to the CSV file
+    `table` (or `rows.csv` in the folder `out`) as soon as it is there, and measurements that the table has are not made
+    again: a sweep that died goes on when it is called again. Numbers do not depend on where and in which order they are
+    computed.
 
-    Raises ValueError before anything is measured where something does not fit, and SweepError behind the last
+    Raises ValueError before anything is measured where something does not fit, and SweepError after the last
     measurement where some failed; the others are in the table then.
     """
-    sweep = NoiseSweep(
-        noise=split_names(noise, "noise"),
-        strength=parse_strengths(strength),
-        engine=split_names(engine, "engine"),
-        shots=shots,
-        seeds=seeds,
-        images=images,
-        split=split,
-    )
-    subjects = open_subjects(models, data, split, images)
-    return run_cells(sweep.cells(subjects), subjects, table, scheduler, workers, progress)
+    values: dict[str, Any] = {"noise": noise, "strength": strength, "engine": engine, "shots": shots, "seeds": seeds}
+    sweep = NoiseSweep(**values, images=images, split=split)
+    where: dict[str, Any] = {"out": out, "table": table, "scheduler": scheduler, "workers": workers}
+    return typing.cast("SweepFrame", run_study(sweep, models, data, progress=progress, **where))
 
 
 def run_cells(
@@ -152,48 +257,42 @@ def run_cells(
     progress: bool = True,
 ) -> SweepFrame:
     """Make the measurements that the table lacks; return all of them. Arguments and errors as in `noise_sweep`."""
-    if check_cluster(scheduler, workers) == 0 and progress:
-        print(f"the scheduler at {scheduler} has no workers yet; waiting for them", flush=True)
     stored = None if table is None else ResultsTable(Path(table))
-    if stored is not None:
-        stored.append([])  # what cannot be written shows itself now
-    wanted = {row_key(cell.columns): cell for cell in cells}
-    rows: dict[tuple[str, ...], Row] = {}
-    for row in stored.rows() if stored is not None else ():
-        if row_key(row) in wanted:
-            rows.setdefault(row_key(row), row)
-    missing = [cell for key, cell in wanted.items() if key not in rows]
-    failed: list[tuple[Cell, Exception]] = []
-    if missing:
-        with sweep_progress(len(missing), progress) as tick:
-            shared = _tasks(subjects, missing)
-            tasks = [(cell.subject, cell) for cell in missing]
-            for outcomes in run_tasks(measure, shared, tasks, scheduler=scheduler, workers=workers):
-                finished = []
-                for number, value in outcomes:
-                    cell = missing[number]
-                    if isinstance(value, Exception):
-                        failed.append((cell, value))
-                    else:
-                        finished.append({**subjects[cell.subject].columns, **cell.columns, **value})
-                        tick(f"{cell}: {value['accuracy']:.2%}")
-                if stored is not None:
-                    stored.append(finished)
-                rows.update((row_key(row), row) for row in finished)
-    if failed:
-        raise _failure(failed, len(rows), stored)
-    return SweepFrame(frame_of([rows[key] for key in wanted]))
+    frame = measure_cells(NoiseSweep(), cells, subjects, stored, None, scheduler, workers, progress)
+    return NoiseSweep.frame_class()(frame)
 
 
-def _named(noise: Any) -> tuple[str, str]:
-    """Return the words that stand in the table for a noise, and the specification that it is built from."""
+def _named(noise: Any) -> tuple[str, Source]:
+    """Return the words that stand in the table for a noise, and what it is built from."""
+    aer = sys.modules.get("qiskit_aer.noise")
+    if aer is not None and isinstance(noise, aer.NoiseModel):
+        noise = noise_models.from_aer(noise)
     if isinstance(noise, noise_models.Noise):
         return _one_line(repr(noise)), noise.to_json()
+    if callable(noise):
+        name = str(getattr(noise, "__name__", "noise"))
+        return name if name.isidentifier() else "noise", noise
     if not isinstance(noise, str):
-        raise ConfigError(f"noise: got {type(noise).__name__}, expected a specification or a Noise")
+        raise ConfigError(
+            f"noise: got {type(noise).__name__}, expected a specification or a Noise, an Aer NoiseModel, or a function "
+            "from a strength to a Noise"
+        )
     if noise.lstrip().startswith("{"):
         return _one_line(repr(noise_models.parse_noise(noise))), noise
     return _one_line(noise), noise
+
+
+def _built(label: str, source: Source, strength: float, n_qubits: int, shape: str) -> noise_models.Noise:
+    """Return the noise of a source at a strength, for the register of one network."""
+    if isinstance(source, str):
+        return _at_strength(label, source, strength, n_qubits, shape)
+    try:
+        noise = source(strength)
+    except ValueError as error:
+        raise ConfigError(f"noise: {label} at strength {strength:g} cannot be: {error}") from error
+    if not isinstance(noise, noise_models.Noise):
+        raise ConfigError(f"noise: got {type(noise).__name__} of {label}({strength:g}), expected a Noise")
+    return noise
 
 
 def _at_strength(label: str, text: str, strength: float, n_qubits: int, shape: str) -> noise_models.Noise:
@@ -207,20 +306,3 @@ def _at_strength(label: str, text: str, strength: float, n_qubits: int, shape: s
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _tasks(subjects: Sequence[Subject], missing: Sequence[Cell]) -> list[Task | None]:
-    """Evaluate the front-ends of the networks that still have something to be measured."""
-    used = {cell.subject for cell in missing}
-    return [
-        Task(subject.network, subject.angles(), subject.images.labels.numpy()) if number in used else None
-        for number, subject in enumerate(subjects)
-    ]
-
-
-def _failure(failed: Sequence[tuple[Cell, Exception]], finished: int, stored: ResultsTable | None) -> SweepError:
-    cell, error = failed[0]
-    reason = " ".join(str(error).split()) or type(error).__name__
-    others = f", and so did {len(failed) - 1:,} others" if len(failed) > 1 else ""
-    kept = f"; {finished:,} finished rows are in {stored.path}" if stored is not None else ""
-    return SweepError(f"sweep: the cell {cell} failed ({reason}){others}{kept}")

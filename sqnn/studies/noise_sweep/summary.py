@@ -1,61 +1,74 @@
-"""What a sweep's rows come to: mean accuracies and how sure they are."""
+"""Means and 95 % intervals of a noise sweep."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from scipy.special import stdtrit  # type: ignore[import-untyped]
+from sqnn.studies.runner.intervals import t_interval, wilson_interval
+from sqnn.studies.runner.panels import BANDS
 
-CONFIDENCE = 0.95
-Z_95 = 1.959963984540054
-"""Quantile (1 + 0.95) / 2 of the standard normal distribution."""
+if TYPE_CHECKING:
+    import pandas as pd
 
 LINE = ["data", "split", "images", "train_noise", "parameters_total", "parameters_quantum", "engine", "shots"]
 """What belongs on one line: networks that differ in one of these are no repetitions of each other."""
 
 
-def summarise_sweep(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a noise, line and strength: mean accuracy and loss, and a 95 % interval of the accuracy.
+def summarise_sweep(frame: pd.DataFrame, bands: str = "t") -> pd.DataFrame:
+    """Return mean accuracy and loss by noise, line and strength, and a 95 % interval of the accuracy.
 
     Several networks: mean +- t s / sqrt(n) over the networks, each network's draws averaged first. One network and
     several draws: the same over the draws, which is the uncertainty of the shots alone. One number: the Wilson
-    interval for the number of images. Columns: noise, LINE, strength, networks, measurements, accuracy, low, high,
-    loss, over (networks, draws or images). Accuracies are fractions; order as in the frame.
+    interval for the number of images. Other `bands` give `low` and `high` another meaning: mean -+ standard deviation
+    (std), least and largest (range), the mean itself (none, and where there is one number).
+
+    Columns: noise, LINE, strength, networks, measurements, accuracy, low, high, loss, over (networks, draws or images),
+    model (the network's name, or how many they are), line (see `line_names`). Accuracies are fractions; order as in
+    the frame.
     """
+    import pandas as pd
+
+    BANDS.pick(bands)
+    models = frame.groupby(LINE, sort=False, dropna=False).model.unique()
+    lines: Any = models.items()
+    names_of = {line_key(line): str(names[0]) if len(names) == 1 else f"{len(names)} networks" for line, names in lines}
     rows = []
     for names, part in frame.groupby(["noise", *LINE, "strength"], sort=False, dropna=False):
         networks = part.groupby("fingerprint", sort=False).accuracy.mean().astype(float).tolist()
         accuracies = part.accuracy.astype(float).tolist()
-        if len(networks) > 1:
-            over, (low, high) = "networks", t_interval(networks)
-        elif len(accuracies) > 1:
-            over, (low, high) = "draws", t_interval(accuracies)
-        else:
-            over, (low, high) = "images", wilson_interval(accuracies[0], int(part.images.iloc[0]))
+        over, values = ("networks", networks) if len(networks) > 1 else ("draws", accuracies)
+        if len(values) == 1:
+            over = "images"
+        mean = math.fsum(networks) / len(networks)
+        low, high = _band(values, mean, bands, int(part.images.iloc[0]))
         rows.append(
             {
                 **dict(zip(["noise", *LINE, "strength"], names, strict=True)),
                 "networks": len(networks),
                 "measurements": len(part),
-                "accuracy": math.fsum(networks) / len(networks),
+                "accuracy": mean,
                 "low": low,
                 "high": high,
                 "loss": float(part.groupby("fingerprint", sort=False).loss.mean().mean()),
                 "over": over,
+                "model": names_of[line_key(names[1:-1])],
             }
         )
-    columns = ["noise", *LINE, "strength", "networks", "measurements", "accuracy", "low", "high", "loss", "over"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["networks", "measurements", "accuracy", "low", "high", "loss", "over", "model"]
+    summary = pd.DataFrame(rows, columns=["noise", *LINE, "strength", *columns])
+    return summary.assign(line=line_names(summary))
 
 
 def line_names(summary: pd.DataFrame) -> pd.Series:
-    """Return for each row the name of its line: the engine, and whatever else tells the lines apart."""
+    """Return for each row the name of its line: what tells the lines apart, or else the network."""
+    import pandas as pd
+
     several = {name for name in LINE if summary[name].nunique(dropna=False) > 1}
 
     def named(row: pd.Series) -> str:
-        words = [str(row.engine)]
+        words = [str(row.engine)] if "engine" in several else []
         if "shots" in several or not pd.isna(row.shots):
             words.append("exact" if pd.isna(row.shots) else f"{int(row.shots):,} shots")
         if "train_noise" in several:
@@ -65,27 +78,24 @@ def line_names(summary: pd.DataFrame) -> pd.Series:
             words.append(f"{row.images:,} {row.split} images of {row.data}")
         if several & {"parameters_total", "parameters_quantum"}:
             words.append(f"{int(row.parameters_total):,} parameters ({int(row.parameters_quantum):,} quantum)")
-        return ", ".join(words)
+        return ", ".join(words) or str(row.model)
 
     return pd.Series([named(row) for _, row in summary.iterrows()], index=summary.index, dtype="str")
 
 
-def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of a mean by Student's t, mean -+ t(n - 1) s / sqrt(n), within [0, 1]."""
-    n = len(values)
-    mean = math.fsum(values) / n
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(n)
-    return max(mean - half, 0.0), min(mean + half, 1.0)
+def _band(values: Sequence[float], mean: float, bands: str, images: int) -> tuple[float, float]:
+    if bands == "t":
+        return t_interval(values) if len(values) > 1 else wilson_interval(values[0], images)
+    if bands == "none" or len(values) == 1:
+        return mean, mean
+    if bands == "range":
+        return min(values), max(values)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return mean - deviation, mean + deviation
 
 
-def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a proportion seen in n trials; it stays within [0, 1] and has a width at 0 and 1.
+def line_key(line: Iterable[Any]) -> tuple[str, ...]:
+    """Return a line's values as texts, missing ones alike."""
+    import pandas as pd
 
-    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n). Source: Wilson, J. Am. Stat. Assoc. 22, 209
-    (1927).
-    """
-    square = Z_95**2 / n
-    centre = (fraction + square / 2) / (1 + square)
-    half = Z_95 * math.sqrt(fraction * (1 - fraction) / n + square / (4 * n)) / (1 + square)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return tuple("" if pd.isna(value) else str(value) for value in line)

@@ -1,1 +1,1 @@
-"""What every study runs on: one table, one folder, one cluster."""
+"""What every study runs on: its declaration, one runner, one table, one folder, one cluster."""

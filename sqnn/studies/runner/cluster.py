@@ -37,7 +37,7 @@ def run_tasks(
     """Yield outcomes as they come, some at a time: task (s, x) is `function(shared[s], x)`.
 
     They are computed by the cluster whose `scheduler` has this address (tcp://host:port), or else by `workers`
-    processes of this machine (one a core where None, at most one a task), or one after the other in this process
+    processes of this machine (one per core where None, at most one per task), or one after the other in this process
     where `workers` is 0. A task whose worker dies is computed by another; one that fails has its exception for a
     value. Raises ClusterError where the scheduler does not answer or is lost.
     """
@@ -75,12 +75,12 @@ def check_cluster(scheduler: str | None, workers: int | None) -> int | None:
         # A thread of its own: in a notebook this one has a loop running. A Client that fails never falls silent.
         try:
             identity = pool.submit(asyncio.run, _identity(scheduler)).result()
-            kind, found = identity["type"], len(identity["workers"])
+            kind, count = identity["type"], len(identity["workers"])
         except Exception as error:  # whatever else listens there answers in ways that nobody can foresee
             raise _no_scheduler(scheduler) from error
     if "Scheduler" not in kind:
         raise _no_scheduler(scheduler)
-    return found
+    return count
 
 
 async def _identity(scheduler: str) -> Any:
@@ -114,13 +114,13 @@ def _outcomes(
     # Several sweeps may share a cluster. Dask takes what stands before the first number for the kind of a task, and
     # hands work from one worker to another by how long tasks of its kind take: holding is not measuring.
     name = uuid.uuid4().hex
-    # Tasks, not scattered data: what a dead worker held is then made again from the graph, instead of being lost.
-    held = {
+    # Tasks, not scattered data: what a dead worker had is then made again from the graph, instead of being lost.
+    shares = {
         which: client.submit(_hold, shared[which], key=f"sqnn_shared-{name}-{which}")
         for which in dict.fromkeys(which for which, _ in tasks)
     }
     numbers = {
-        client.submit(function, held[which], task, key=f"sqnn_cell-{name}-{number}"): number
+        client.submit(function, shares[which], task, key=f"sqnn_cell-{name}-{number}"): number
         for number, (which, task) in enumerate(tasks)
     }
     for batch in as_completed(list(numbers), loop=client.loop, raise_errors=False).batches():

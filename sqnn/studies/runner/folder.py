@@ -1,40 +1,41 @@
-"""Where the cells of a study lie: one folder with settings and rows, which no death of its writer can spoil."""
+"""The folder of a study: its settings, its table, and the lock of the process at work in it."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import pandas as pd
 import yaml
 
 from sqnn.core import write_text
-from sqnn.training import RunError
+from sqnn.studies.runner.study import AnyStudy
+from sqnn.studies.runner.table import Row, StudyTable, TableError
 
+RUNS = Path("runs")
 SETTINGS, LOCK = "settings.yaml", ".lock"
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RowsFolder:
-    """The folder of one study; what was written last is whole, whenever the writer was killed.
-
-    A kind of study names its file of rows, its `columns` and the kinds of their values, the `key` that tells a row's
-    cell, and how lost rows come back (`again`). Columns whose name ends on `accuracy` are fractions.
-    """
-
-    file: ClassVar[str]
-    columns: ClassVar[Mapping[str, str]]
-    key: ClassVar[tuple[str, ...]]
-    again: ClassVar[str]
+    """The folder of a study of one kind; what was written last is whole, whenever the writer was killed."""
 
     path: Path
+    study: type[AnyStudy]
+
+    @property
+    def table(self) -> StudyTable:
+        """The results table."""
+        return StudyTable(
+            self.path / (self.study.file or f"{self.study.name}.csv"), self.study.schema(), "out", self.study.again
+        )
+
+    @property
+    def picture(self) -> Path:
+        """The picture of the rows."""
+        return self.path / f"{self.study.name}.png"
 
     def holds(self) -> Any:
         """Return the description of the study in the folder: None where nothing is, {} where it is something else."""
@@ -53,72 +54,42 @@ class RowsFolder:
 
         RunError where the folder holds something else, cannot be written, or is in use.
         """
+        from filelock import FileLock, Timeout
+
+        from sqnn.training import RunError
+
+        noun = self.study.noun
         if self.holds() not in (None, description):
+            advice = "choose another folder, or add to a table with --table" if self.study.shared else "choose another"
             raise RunError(
-                f"out: {self.path} holds something else than this study (another network, other data or training); "
-                "choose another folder"
+                f"out: {self.path} holds something else than this {noun} (other settings, data or networks); {advice}"
             )
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
-            # The system lifts the lock when its process dies.
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            write_text(self.path / SETTINGS, yaml.safe_dump(dict(description), sort_keys=False))
+        with contextlib.ExitStack() as stack:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                if not self.study.shared:
+                    stack.enter_context(FileLock(self.path / LOCK, timeout=0))
+                write_text(self.path / SETTINGS, yaml.safe_dump(dict(description), sort_keys=False))
+            except Timeout as error:
+                raise RunError(
+                    f"out: another process is at work in {self.path}; wait for it, or choose another"
+                ) from error
+            except OSError as error:
+                raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
             yield
-        except BlockingIOError as error:
-            raise RunError(f"out: another process is at work in {self.path}; wait for it, or choose another") from error
-        finally:
-            os.close(lock)
 
-    def rows(self) -> dict[tuple[Any, ...], Row]:
-        """Return the finished cells by their key, in the order in which they were finished."""
-        file = self.path / self.file
-        try:
-            frame = pd.read_csv(
-                file, dtype=dict(self.columns), float_precision="round_trip", na_values="", keep_default_na=False
-            )
-        except FileNotFoundError:
-            return {}
-        except (ValueError, OSError) as error:
-            raise self._damaged(error) from error
-        if list(frame.columns) != list(self.columns):
-            raise self._damaged("other columns")
-        texts = [name for name, kind in self.columns.items() if kind == "str"]
-        frame = frame.fillna(dict.fromkeys(texts, ""))
-        numbers = self.complete(frame).drop(columns=texts, errors="ignore")
-        if numbers.isna().to_numpy().any():
-            raise self._damaged("a row without all of its numbers")
-        accuracies = numbers.filter(like="accuracy")
-        if not ((accuracies >= 0) & (accuracies <= 1)).to_numpy().all():
-            raise self._damaged("an accuracy outside [0, 1]")
-        rows: list[Any] = frame.to_dict("records")
-        return {tuple(row[name] for name in self.key): row for row in rows}
+    def rows(self) -> list[Row]:
+        """Return the rows of the finished cells; RunError where the table is damaged."""
+        with run_errors():
+            return self.table.rows()
 
-    @staticmethod
-    def complete(frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the part of the rows in which no number may be missing."""
-        return frame
 
-    def write(self, rows: Iterable[Row]) -> None:
-        """Write the rows of all finished cells; RunError where that fails, the file then stays as it was."""
-        try:
-            write_text(self.path / self.file, self.frame(rows).to_csv(index=False))
-        except OSError as error:
-            raise self._unwritable(error) from error
+@contextlib.contextmanager
+def run_errors() -> Iterator[None]:
+    """Within the block, errors of a folder's table are errors of the run."""
+    from sqnn.training import RunError
 
-    @classmethod
-    def frame(cls, rows: Iterable[Row]) -> pd.DataFrame:
-        """Return rows as a data frame, missing numbers where they have none."""
-        records = list(rows)
-        return pd.DataFrame(
-            {name: pd.Series([row.get(name) for row in records], dtype=kind) for name, kind in cls.columns.items()}  # type: ignore[call-overload]
-        )
-
-    def _unwritable(self, error: OSError) -> RunError:
-        return RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder")
-
-    def _damaged(self, reason: object) -> RunError:
-        return RunError(f"out: {self.path / self.file} is damaged ({reason}); remove it, and {self.again}")
+    try:
+        yield
+    except TableError as error:
+        raise RunError(str(error)) from error

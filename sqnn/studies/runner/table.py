@@ -1,94 +1,121 @@
-"""The results table: one CSV file, one row a finished measurement, which no death of a writer can spoil."""
+"""The results table of every study: an append-only CSV file of whole rows, whatever happens to its writers."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
+import dataclasses
 import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-COLUMNS: Mapping[str, type] = MappingProxyType(
-    {
-        "model": str,
-        "data": str,
-        "split": str,
-        "images": int,
-        "classes": int,
-        "train_noise": str,
-        "seed": int,
-        "noise": str,
-        "strength": float,
-        "engine": str,
-        "shots": int,
-        "draw": int,
-        "accuracy": float,
-        "loss": float,
-        "parameters_total": int,
-        "parameters_spiking": int,
-        "parameters_quantum": int,
-        "parameters_effective": int,
-        "synops": float,
-        "energy": float,
-        "latency": float,
-        "seconds": float,
-        "versions": str,
-        "fingerprint": str,
-    }
-)
-"""Every column and the kind of its values; a field without a value is empty.
-
-`model` is the network's path or name, `images` how many of the `split` were measured, `train_noise` and `seed` the
-noise and the seed the network was trained with, `draw` the number of a repetition with `shots`; `accuracy` is a
-fraction, `loss` the mean cross-entropy in nats, `energy` in pJ and `latency` in time steps an image, `seconds` the wall
-time of the measurement. `fingerprint` is a digest of what was measured: the network, the images and the noise.
-"""
-
-KEY: tuple[str, ...] = ("fingerprint", "noise", "strength", "engine", "shots", "draw")
-"""Rows that agree in these columns are the same measurement; the name of the network's file is not among them."""
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = dict[str, Any]
+Kind = type | types.UnionType
+"""int, float or str; with `| None` where a number may be missing."""
 
-_HEADER = (",".join(COLUMNS) + "\n").encode()
-_KINDS = {int: "Int64", float: "float64", str: "str"}
+POLL_SECONDS = 0.005
+"""How often a writer asks whether another one has finished."""
+_DTYPES: Mapping[Kind, str] = {int: "int64", int | None: "Int64"}
+
+
+def kinds(text: str) -> Mapping[str, Kind]:
+    """Return columns with the kinds of their values: `model data: str; seed: int; loss: float; epoch: int?`.
+
+    A question mark is for numbers that may be missing.
+    """
+    known: dict[str, Kind] = {"str": str, "int": int, "float": float, "int?": int | None, "float?": float | None}
+    parts = [part.split(":") for part in text.split(";")]
+    return types.MappingProxyType({name: known[kind.strip()] for names, kind in parts for name in names.split()})
 
 
 class TableError(ValueError):
     """A file that is no results table or cannot be written: one line saying which and why."""
 
 
-@dataclass(frozen=True)
-class ResultsTable:
-    """A results table in a CSV file (UTF-8, one line a row, numbers as exact decimals, columns as in COLUMNS).
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """The columns of a table with the kinds of their values; rows that agree in `key` are the same measurement.
 
-    A row counts from the moment its line is whole: whatever a killed writer left of a line is overlooked by readers and
-    cut off by the next writer. Any number of processes may append to one table.
+    `older` are layouts that earlier versions wrote: files that have one keep it, columns that are gone stay empty.
+    `flaw` says what is wrong with a row that was read, nothing where it is whole.
+    """
+
+    columns: Mapping[str, Kind]
+    key: tuple[str, ...]
+    older: tuple[tuple[str, ...], ...] = ()
+    flaw: Callable[[Row], str] = lambda row: ""
+
+    def row_key(self, row: Mapping[str, Any], names: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return what tells a row's measurement from every other one: its values of `names` (the key) as text."""
+        return tuple(self.field(name, row.get(name)) for name in (self.key if names is None else names))
+
+    def field(self, name: str, value: Any) -> str:
+        """Return a value as text from which the same value is read back; TableError where it is of another kind."""
+        kind = _plain(self.columns[name])
+        if value is None or value != value:  # NaN, which no measure has as a value, is the only thing unlike itself
+            return ""
+        if kind is str:
+            text = str(value)
+            if any(ord(character) < ord(" ") for character in text):
+                raise TableError(f"table: got {text!r} for {name}, expected text of one line")
+            return text
+        if isinstance(value, bool) or (kind is int and int(value) != value):
+            expected = "a whole number" if kind is int else "a number"
+            raise TableError(f"table: got {value!r} for {name}, expected {expected}")
+        return repr(kind(value))
+
+    def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """Return rows as a data frame; numbers that are not there are missing values, texts are empty."""
+        import pandas as pd
+
+        records = list(rows)
+        columns: dict[str, pd.Series] = {}
+        for name, kind in self.columns.items():
+            values = [row.get(name) for row in records]
+            text = _plain(kind) is str
+            if text:
+                values = ["" if value is None else value for value in values]
+            dtype = "str" if text else _DTYPES.get(kind, "float64")
+            columns[name] = pd.Series(values, dtype=dtype)  # type: ignore[call-overload]
+        return pd.DataFrame(columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyTable:
+    """A results table in a CSV file: UTF-8, one line per row, numbers as exact decimals, columns as in its schema.
+
+    A row counts once its line is whole: what a killed writer left of an append is overlooked by readers and cut off by
+    the next writer. Any number of processes may append to one table; the lock file beside it dies with its process.
+    Errors begin with `option`; `again` says how rows come back that are removed from a damaged file.
     """
 
     path: Path
+    schema: Schema
+    option: str = "table"
+    again: str = ""
 
-    def append(self, rows: Iterable[Mapping[str, Any]], key: Sequence[str] = KEY) -> int:
+    def append(self, rows: Iterable[Mapping[str, Any]], key: Sequence[str] | None = None) -> int:
         """Append the rows of which the table has none with the same `key` yet; return how many that were.
 
         The rows reach the disk together or not at all. A table that is not there is begun, even for no rows.
         Raises TableError where the file is something else, or cannot be written: it stays as it was.
         """
-        lines = {_key(row, key): _line(row) for row in rows}
+        lines = {self.schema.row_key(row, key): self._checked(row) for row in rows}
         with self._locked() as file:
             data = _read_all(file)
-            kept = self._whole(data)
-            known = {_key(row, key) for row in self._rows(kept)} if lines else set()
-            new = [line for name, line in lines.items() if name not in known]
-            addition = (b"" if kept else _HEADER) + "".join(new).encode()
-            if addition or len(kept) < len(data):
-                self._write(file, addition, len(kept))
+            columns, whole = self._split(data)
+            known = {self.schema.row_key(row, key) for row in self._rows(columns, whole)} if lines else set()
+            new = [_line(self.schema, columns, row) for name, row in lines.items() if name not in known]
+            header = b"" if whole else _header(columns) + b"\n"
+            if header or new or len(whole) < len(data):
+                self._write(file, header, "".join(new).encode(), len(whole))
         return len(new)
 
     def rows(self) -> list[Row]:
@@ -102,86 +129,115 @@ class ResultsTable:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise TableError(f"table: cannot read {self.path} ({error.strerror})") from error
-        return list(self._rows(self._whole(data)))
+            raise TableError(f"{self.option}: cannot read {self.path} ({error.strerror})") from error
+        return list(self._rows(*self._split(data)))
 
     def read(self) -> pd.DataFrame:
-        """Return the whole rows as a data frame with the columns of COLUMNS; raises as `rows` does."""
-        return frame_of(self.rows())
+        """Return the whole rows as a data frame with the columns of the schema; raises as `rows` does."""
+        return self.schema.frame(self.rows())
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
-        """Open the file for one writer at a time; the system lifts the lock when a writer dies."""
+        """Open the file for one writer at a time."""
+        from filelock import FileLock
+
         self._check_kind()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise TableError(f"table: cannot write {self.path} ({error.strerror})") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            raise TableError(f"{self.option}: cannot write {self.path} ({error.strerror})") from error
+        lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), poll_interval=POLL_SECONDS)
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, file)
+            try:
+                stack.enter_context(lock)
+            except OSError as error:
+                raise TableError(f"{self.option}: cannot lock {self.path} ({error.strerror})") from error
             yield file
-        finally:
-            os.close(file)
 
     def _check_kind(self) -> None:
         """Refuse devices and pipes, which can be read for ever."""
         if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):
-            raise TableError(f"table: got {self.path}, expected a regular file")
+            raise TableError(f"{self.option}: got {self.path}, expected a regular file")
 
-    def _whole(self, data: bytes) -> bytes:
-        """Return the header and the whole lines behind it, nothing where not even the header is whole."""
-        if _HEADER.startswith(data):
-            return data if data == _HEADER else b""
-        if not data.startswith(_HEADER):
-            raise TableError(f"table: {self.path} is not a results table (its first line differs); choose another file")
-        return data[: data.rindex(b"\n") + 1]
+    def _split(self, data: bytes) -> tuple[tuple[str, ...], bytes]:
+        """Return the columns of a file, and its header and whole lines: nothing where not even the header is whole."""
+        first, newline, _ = data.partition(b"\n")
+        current = tuple(self.schema.columns)
+        for columns in (current, *self.schema.older):
+            if not newline and _header(columns).startswith(first):
+                return current, b""
+            if newline and first == _header(columns):
+                unfinished = data.find(b"\0")
+                whole = data if unfinished < 0 else data[:unfinished]
+                return columns, whole[: whole.rindex(b"\n") + 1]
+        if self.again:
+            raise self._damaged(str(self.path), "its first line differs")
+        raise TableError(
+            f"{self.option}: {self.path} is not a results table (its first line differs); choose another file"
+        )
 
-    def _rows(self, whole: bytes) -> Iterator[Row]:
-        for number, line in enumerate(whole[len(_HEADER) :].split(b"\n")[:-1], start=2):
+    def _rows(self, columns: tuple[str, ...], whole: bytes) -> Iterator[Row]:
+        kinds = [(name, _plain(self.schema.columns.get(name, float))) for name in columns]
+        for number, line in enumerate(whole.split(b"\n")[1:-1], start=2):
             try:
                 (fields,) = csv.reader([line.decode()], strict=True)
-                yield {
-                    name: (kind(field) if field else None)
-                    for (name, kind), field in zip(COLUMNS.items(), fields, strict=True)
-                }
+                row = {name: (kind(text) if text else None) for (name, kind), text in zip(kinds, fields, strict=True)}
+                row = {name: row[name] for name in self.schema.columns}
+                flaw = self.schema.flaw(row)
             except (ValueError, csv.Error) as error:
-                raise TableError(f"table: line {number} of {self.path} is damaged ({error}); remove it") from error
+                flaw = str(error)
+            if flaw:
+                raise self._damaged(f"line {number} of {self.path}", flaw)
+            yield row
 
-    def _write(self, file: int, addition: bytes, end: int) -> None:
+    def _damaged(self, place: str, reason: str) -> TableError:
+        advice = f"remove it, and {self.again}" if self.again else "remove it"
+        return TableError(f"{self.option}: {place} is damaged ({reason}); {advice}")
+
+    def _checked(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        unknown = sorted(row.keys() - self.schema.columns.keys())
+        if unknown:
+            expected = ", ".join(self.schema.columns)
+            raise TableError(f"{self.option}: got the column {unknown[0]!r}, expected some of {expected}")
+        _line(self.schema, tuple(self.schema.columns), row)
+        return row
+
+    def _write(self, file: int, header: bytes, lines: bytes, end: int) -> None:
+        """Replace what lies after `end`; the first byte of the lines comes last, so that they appear all at once."""
         try:
             os.ftruncate(file, end)
             os.lseek(file, end, os.SEEK_SET)
-            written = os.write(file, addition)
-            while written < len(addition):  # the system takes less than all where the disk is nearly full
-                written += os.write(file, addition[written:])
+            _write_all(file, header + (b"\0" + lines[1:] if lines else b""))
             os.fsync(file)
+            if lines:
+                os.lseek(file, end + len(header), os.SEEK_SET)
+                _write_all(file, lines[:1])
+                os.fsync(file)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.ftruncate(file, end)
             raise TableError(
-                f"table: cannot write {self.path} ({error.strerror}); the rows that stood in it are kept"
+                f"{self.option}: cannot write {self.path} ({error.strerror}); the rows that stood in it are kept"
             ) from error
 
 
-def frame_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as a data frame; unknown numbers are missing values, unknown texts are empty."""
-    columns: dict[str, pd.Series] = {}
-    for name, kind in COLUMNS.items():
-        values = [row.get(name) for row in rows]
-        if kind is str:
-            values = ["" if value is None else value for value in values]
-        columns[name] = pd.Series(values, dtype=_KINDS[kind])  # type: ignore[call-overload]
-    return pd.DataFrame(columns)
+def _plain(kind: Kind) -> type:
+    """Return the type that a value has where there is one: int for int | None."""
+    plain = next((part for part in typing.get_args(kind) if part is not types.NoneType), kind)
+    return typing.cast(type, plain)
 
 
-def row_key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what tells a row's measurement from every other one."""
-    return _key(row, KEY)
+def _header(columns: Sequence[str]) -> bytes:
+    return ",".join(columns).encode()
 
 
-def _key(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_field(name, row.get(name)) for name in names)
+def _line(schema: Schema, columns: Sequence[str], row: Mapping[str, Any]) -> str:
+    text = io.StringIO()
+    fields = [schema.field(name, row.get(name)) if name in schema.columns else "" for name in columns]
+    csv.writer(text, lineterminator="\n").writerow(fields)
+    return text.getvalue()
 
 
 def _read_all(file: int) -> bytes:
@@ -189,25 +245,7 @@ def _read_all(file: int) -> bytes:
         return reader.read()
 
 
-def _line(row: Mapping[str, Any]) -> str:
-    unknown = sorted(row.keys() - COLUMNS.keys())
-    if unknown:
-        raise TableError(f"table: got the column {unknown[0]!r}, expected some of {', '.join(COLUMNS)}")
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(_field(name, row.get(name)) for name in COLUMNS)
-    return text.getvalue()
-
-
-def _field(name: str, value: Any) -> str:
-    """Return a value as text from which the same value is read back."""
-    kind = COLUMNS[name]
-    if value is None or value != value:  # NaN, which no measure has as a value, is the only thing unlike itself
-        return ""
-    if kind is str:
-        text = str(value)
-        if any(ord(character) < ord(" ") for character in text):
-            raise TableError(f"table: got {text!r} for {name}, expected text of one line")
-        return text
-    if isinstance(value, bool) or (kind is int and int(value) != value):
-        raise TableError(f"table: got {value!r} for {name}, expected {'a whole number' if kind is int else 'a number'}")
-    return repr(kind(value))
+def _write_all(file: int, data: bytes) -> None:
+    written = 0
+    while written < len(data):  # the system takes less than all where the disk is nearly full
+        written += os.write(file, data[written:])

@@ -1,0 +1,167 @@
+"""The command of a study, made from the study's own fields."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sqnn.cli.options import Parameters, config_options, option, read_settings, with_options
+from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.core import ConfigError, whole_file
+from sqnn.data import DATASETS
+from sqnn.studies import AnyStudy, Panel, run_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PATH = "run's folder or .safetensors file of a network of qcfs activations"
+CHECKPOINTS = "runs' folders or networks' .safetensors files"
+DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
+
+
+def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
+    """Return the command that runs a study of this kind: its rows, its picture, its tables, and a JSON file."""
+    fields = config_options(kind, kinds=kind.texts, also=kind.flags)
+    subject, places = _subject_options(kind), _place_options(kind)
+
+    def command(
+        config: Annotated[Path | None, typer.Option(help="YAML file of options; flags override it")] = None,
+        json: Annotated[
+            Path | None, typer.Option(help="also write settings, summary and rows to this JSON file")
+        ] = None,
+        progress: Annotated[
+            bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
+        ] = True,
+        **values: Any,
+    ) -> None:
+        check_json(json)
+        settings = read_settings(config, values, subject, fields, places)
+        names = {field.name for field in fields}
+        study = kind.read({name: value for name, value in settings.items() if name in names})
+        where = {place.name: settings.get(place.name) for place in places}
+        with _opened(kind, settings) as arguments:
+            result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=console.print)
+        path = result.path or Path()
+        picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
+        save_figure(picture, result.plot())
+        for part in kind.report(result.frame):
+            if isinstance(part, Panel):
+                table(*part)
+            else:
+                console.print(part)
+        console.print(f"rows: {path}\npicture: {picture}")
+        write_json(
+            json,
+            {
+                **result.settings,
+                "summary": records(result.summary()),
+                "rows": records(result.frame),
+                "table": str(path),
+                "picture": str(picture),
+                "folder": None if result.folder is None else str(result.folder.path),
+                "versions": _versions(),
+            },
+        )
+
+    command.__name__, command.__doc__ = kind.name, kind.__doc__
+    return with_options(subject, fields, places)(command)
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a picture that appears whole or not at all."""
+    with whole_file(path) as partial:
+        figure.savefig(partial, format="png", dpi=150)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON takes them, which has no nan: None in the place of what is missing."""
+    plain = frame.astype(object)
+    rows: Any = plain.where(plain.notna(), None).to_dict("records")
+    return list(rows)
+
+
+def _place_options(kind: type[AnyStudy]) -> Parameters:
+    """Return the options that say where the rows go and who computes them."""
+    options = [option("out", Path, f"folder for rows and picture (default: runs/{kind.name}-<n>)")]
+    if kind.shared:
+        options.append(
+            option("table", Path, "append the rows to this results table instead; the picture goes beside it")
+        )
+    if not kind.timed:
+        usual = "one per core; 0: only this one" if kind.processes is None else "only this one"
+        options.append(option("scheduler", str, "compute on the Dask cluster whose scheduler has this address"))
+        options.append(option("workers", int, f"processes of this machine (default: {usual})"))
+    return options
+
+
+def _subject_options(kind: type[AnyStudy]) -> Parameters:
+    """Return the arguments and options that say what is measured."""
+    if kind.takes == "nothing":
+        return []
+    names = f"images: {', '.join(DATASETS)} (default: {DEFAULT_DATA[kind.takes]})"
+    options = [
+        option("data", str, names),
+        option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)"),
+    ]
+    if kind.takes == "network":
+        options.insert(0, _argument("path", Path, inspect.Parameter.empty, PATH))
+    if kind.takes == "networks":
+        options.insert(0, _argument("checkpoints", list[Path] | None, None, CHECKPOINTS))
+    return options
+
+
+def _argument(name: str, kind: Any, default: Any, help: str) -> inspect.Parameter:
+    # The types that follow are those that `read_settings` reads of an option; nothing is parsed here.
+    annotation = Annotated[kind, typer.Argument(help=help, show_default=False), object, ()]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+@contextlib.contextmanager
+def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """Give the subject that the settings name, and within the block say how a network is made convertible."""
+    name, folder = settings.get("data"), settings.get("data_dir")
+    if kind.takes == "nothing":
+        yield []
+    elif kind.takes == "data":
+        from sqnn.cli.source import named_data
+
+        yield [named_data(name or "digits", folder)]
+    elif kind.takes == "network":
+        from sqnn.cli.mend import mending
+        from sqnn.cli.source import open_data, open_model
+        from sqnn.conversion import SpikingNetwork
+
+        path = Path(settings["path"])
+        model, _ = open_model(path)
+        if isinstance(model, SpikingNetwork):
+            raise ConfigError(f"path: got {path}, a network that is converted already, expected the one it came from")
+        images = open_data(path, name, folder)
+        with mending(path, model, images.name):
+            yield [model, images]
+    else:
+        from sqnn.cli.source import named_data
+
+        images_of = None if name is None else named_data(name, folder)
+        yield [_paths(settings.get("checkpoints", [])), images_of, folder]
+
+
+def _paths(networks: Any) -> list[Path]:
+    """Return the networks' paths; ConfigError where there is none."""
+    paths = [networks] if isinstance(networks, str | Path) else networks
+    if not isinstance(paths, list) or not all(isinstance(path, str | Path) for path in paths):
+        raise ConfigError(f"checkpoints: got {paths!r}, expected paths of runs or of networks' files")
+    if not paths:
+        raise ConfigError("checkpoints: got none, expected a run's folder or a network's file, such as runs/mnist-0")
+    return [Path(path) for path in paths]
+
+
+def _versions() -> dict[str, str]:
+    from sqnn.training import versions
+
+    return versions()

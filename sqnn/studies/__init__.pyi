@@ -1,0 +1,98 @@
+from .conversion.figure import plot_conversion
+from .conversion.study import ConversionFolder, ConversionStudy, conversion_study
+from .encoders.figure import plot_encoders
+from .encoders.study import (
+    WITHOUT,
+    EncoderCell,
+    EncoderStudy,
+    StudyFolder,
+    cell_label,
+    encoder_study,
+    summarise_encoders,
+)
+from .gradients.figure import plot_gradients
+from .gradients.study import GradientStudy, Training, gradient_study, make_task, summarise, train_student
+from .layers.figure import plot_layers
+from .layers.study import LayerStudy, layer_study, measure_layers, summarise_layers
+from .layerwise import ENCODED, LAYERED
+from .noise_sweep.cells import Cell, Task, measure
+from .noise_sweep.figure import plot_sweep, strength_label
+from .noise_sweep.frame import SweepFrame
+from .noise_sweep.grid import parse_strengths, split_names
+from .noise_sweep.networks import Subject, open_subjects
+from .noise_sweep.study import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
+from .noise_sweep.summary import line_names, summarise_sweep
+from .noise_sweep.table import COLUMNS, ResultsTable
+from .registry import STUDIES, study
+from .runner.cluster import ClusterError, check_cluster, run_tasks
+from .runner.folder import RowsFolder
+from .runner.frame import StudyFrame
+from .runner.intervals import t_interval, wilson_interval
+from .runner.run import StudyError, run_study
+from .runner.study import AnyStudy, Panel, Study
+from .runner.table import Schema, StudyTable, TableError
+
+__all__ = [
+    "COLUMNS",
+    "DEFAULT_STRENGTH",
+    "ENCODED",
+    "LAYERED",
+    "STUDIES",
+    "WITHOUT",
+    "AnyStudy",
+    "Cell",
+    "ClusterError",
+    "ConversionFolder",
+    "ConversionStudy",
+    "EncoderCell",
+    "EncoderStudy",
+    "GradientStudy",
+    "LayerStudy",
+    "NoiseSweep",
+    "Panel",
+    "ResultsTable",
+    "RowsFolder",
+    "Schema",
+    "Study",
+    "StudyError",
+    "StudyFolder",
+    "StudyFrame",
+    "StudyTable",
+    "Subject",
+    "SweepError",
+    "SweepFrame",
+    "TableError",
+    "Task",
+    "Training",
+    "cell_label",
+    "check_cluster",
+    "conversion_study",
+    "encoder_study",
+    "gradient_study",
+    "layer_study",
+    "line_names",
+    "make_task",
+    "measure",
+    "measure_layers",
+    "noise_sweep",
+    "open_subjects",
+    "parse_strengths",
+    "plot_conversion",
+    "plot_encoders",
+    "plot_gradients",
+    "plot_layers",
+    "plot_sweep",
+    "run_cells",
+    "run_study",
+    "run_tasks",
+    "split_names",
+    "strength_label",
+    "study",
+    "summarise",
+    "summarise_encoders",
+    "summarise_layers",
+    "summarise_sweep",
+    "t_interval",
+    "train_student",
+    "wilson_interval",
+]

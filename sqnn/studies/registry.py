@@ -1,0 +1,49 @@
+"""All studies by name, and the one function that runs any of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from noise_models import Choices
+from sqnn.core import ConfigError
+from sqnn.studies.conversion.study import ConversionStudy
+from sqnn.studies.encoders.study import EncoderStudy
+from sqnn.studies.gradients.study import GradientStudy
+from sqnn.studies.layers.study import LayerStudy
+from sqnn.studies.noise_sweep.study import NoiseSweep
+from sqnn.studies.runner.frame import StudyFrame
+from sqnn.studies.runner.run import run_study
+from sqnn.studies.runner.study import AnyStudy
+
+STUDIES: Choices[type[AnyStudy]] = Choices(
+    "study",
+    {
+        "layers": LayerStudy,
+        "encoders": EncoderStudy,
+        "conversion": ConversionStudy,
+        "gradients": GradientStudy,
+        "noise-sweep": NoiseSweep,
+    },
+)
+
+
+def study(
+    name: str,
+    *subject: Any,
+    out: str | Path | None = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> StudyFrame:
+    """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
+
+    The subject is what the study is of: nothing (gradients), data (layers, encoders), a network and data (conversion),
+    or networks, with data where they are no runs (noise-sweep). `options` are the fields of its class in STUDIES. With
+    `out` its rows are on the disk, and the same call goes on where it was stopped; `scheduler` is the address of a Dask
+    cluster, `workers` a number of processes. Raises ValueError as `run_study` does.
+    """
+    chosen = STUDIES.pick(name, "study", ConfigError).read(options)
+    where: dict[str, Any] = {"out": out, "scheduler": scheduler, "workers": workers, "progress": progress}
+    return run_study(chosen, *subject, **where)

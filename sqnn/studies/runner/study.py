@@ -1,0 +1,188 @@
+"""What a study is: options, cells, one measurement per cell, and what the rows say."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+
+from noise_models import did_you_mean
+from sqnn.core import Config, ConfigError, Limits, require
+from sqnn.studies.runner.table import Kind, Row, Schema, StudyTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sqnn.studies.runner.frame import StudyFrame
+
+Subject = TypeVar("Subject")
+Cell = TypeVar("Cell")
+
+
+class Panel(NamedTuple):
+    """A table to be printed."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Study(Config, Generic[Subject, Cell]):
+    """Base of all studies: the fields are its options, with help and limits; the runner does the rest.
+
+    A study names its `columns` with the kinds of their values, and the `key` that tells its rows apart. `cells` lists
+    what is to be measured of a subject, `measure` returns the row, or the rows, of one cell without the columns that
+    `identify` and `shared_columns` give. Options in `axes` only add cells: the same folder takes more of their values.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    columns: ClassVar[Mapping[str, Kind]]
+    key: ClassVar[tuple[str, ...]]
+    axes: ClassVar[tuple[str, ...]] = ()
+    file: ClassVar[str] = ""
+    """The table in the study's folder, if not <name>.csv."""
+    takes: ClassVar[str] = "nothing"
+    """What the command is given: nothing, data, network (with data) or networks (with data)."""
+    flags: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    """Further names of options, such as --qubits for n_qubits."""
+    texts: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Options that the command reads as another type than the field's, which the study parses itself."""
+    older: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Columns of tables of earlier versions that are still read and appended to."""
+    again: ClassVar[str] = "the same command measures it again"
+    """How rows come back that are removed from a damaged table."""
+    noun: ClassVar[str] = "study"
+    processes: ClassVar[int | None] = 0
+    """Processes that measure where nobody says how many; None is one per core."""
+    timed: ClassVar[bool] = False
+    """Wall times are a result: nothing runs beside a measurement, and a finished study is measured anew."""
+    shared: ClassVar[bool] = False
+    """Several processes may work in one folder, and several studies may append to one table."""
+    needs_folder: ClassVar[bool] = False
+    """The cells write files of their own."""
+    alone: ClassVar[bool] = False
+    """The command is one of its own, not one of `sqnn study`."""
+
+    def validate(self) -> None:
+        """Drop names that are given twice; ConfigError where a list of choices is empty."""
+        for field in dataclasses.fields(self):
+            limits: Limits | None = field.metadata.get("limits")
+            value: object = vars(self)[field.name]
+            if isinstance(value, tuple) and limits is not None and limits.among is not None:
+                require(bool(value), field.name, value, f"some of {', '.join(limits.among)}")
+                object.__setattr__(self, field.name, tuple(dict.fromkeys(value)))
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """Build from options by name; lists may be text with commas. ConfigError on an unknown option."""
+        kinds = typing.get_type_hints(cls)
+        known = [field.name for field in dataclasses.fields(cls)]
+        options = {}
+        for name, value in values.items():
+            if name not in known:
+                near = did_you_mean(name, known) or f"; it has {', '.join(known)}"
+                raise ConfigError(f"{name}: no such option of this {cls.noun}{near}")
+            options[name] = value if name in cls.texts else _split(value, kinds[name])
+        return cls(**options)
+
+    def prepare(self, *subject: Any) -> Subject:
+        """Return what is measured, checked and made ready; raises before anything is written."""
+        return typing.cast(Subject, None)
+
+    def cells(self, subject: Subject) -> list[Cell]:
+        """List the cells in their order."""
+        raise NotImplementedError
+
+    def measure(self, cell: Cell, subject: Any) -> Row | list[Row]:
+        """Return the row or the rows of one cell, of a subject as `share` hands it out."""
+        raise NotImplementedError
+
+    def identify(self, cell: Cell) -> Row:
+        """Return the columns that tell the rows of this cell from those of others."""
+        fields: Row = typing.cast(Any, cell)._asdict()
+        return fields
+
+    def shared_columns(self, subject: Subject, cell: Cell) -> Row:
+        """Return further columns that the cell's rows have in common with those of other cells."""
+        return {}
+
+    def share(self, subject: Subject, cells: Sequence[Cell], folder: Path | None) -> list[tuple[Any, Cell]]:
+        """Pair the cells with what they are measured of; what is the same object travels to a worker once."""
+        return [(subject, cell) for cell in cells]
+
+    def tell(self, cell: Cell, rows: Sequence[Row]) -> str:
+        """Return the line that progress shows after a cell."""
+        return ", ".join(str(value) for value in self.identify(cell).values() if value != "")
+
+    def describe(self, subject: Subject) -> dict[str, Any]:
+        """Return, as plain values, what two cells must have in common to stand in one folder."""
+        return {"study": self.name, **{name: v for name, v in self.to_dict().items() if name not in self.axes}}
+
+    @classmethod
+    def flaw(cls, row: Row) -> str:
+        """Return what is wrong with a row that was read: a number that is missing, an accuracy that is none."""
+        if any(row[name] is None for name, kind in cls.columns.items() if kind in (int, float)):
+            return "a row without all of its numbers"
+        accuracies = [row[name] for name in cls.columns if "accuracy" in name and row[name] is not None]
+        return "" if all(0 <= accuracy <= 1 for accuracy in accuracies) else "an accuracy outside [0, 1]"
+
+    @classmethod
+    def schema(cls) -> Schema:
+        """Return the schema of the study's table."""
+        return Schema(cls.columns, cls.key, cls.older, cls.flaw)
+
+    @classmethod
+    def table(cls, path: str | Path) -> StudyTable:
+        """Return the results table at a path."""
+        return StudyTable(Path(path), cls.schema())
+
+    @classmethod
+    def frame_class(cls) -> type[StudyFrame]:
+        """Return the class of the rows' object."""
+        from sqnn.studies.runner.frame import StudyFrame
+
+        return StudyFrame
+
+    @classmethod
+    def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return what the rows say in short; by default the rows themselves."""
+        return rows
+
+    @classmethod
+    def plot(cls, rows: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **options: Any) -> Figure:
+        """Return the picture of the rows, drawn into `ax` where given."""
+        raise NotImplementedError
+
+    @classmethod
+    def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
+        """Yield the lines and tables that the command prints; by default the summary."""
+        short = cls.summary(rows)
+        yield Panel(
+            cls.title, list(short.columns), [list(map(_plainly, line)) for line in short.itertuples(index=False)]
+        )
+
+
+AnyStudy = Study[Any, Any]
+
+
+def _split(value: Any, hint: Any) -> Any:
+    """Return a text as the list that a field of this type takes; what is no text, or does not parse, stays."""
+    lists = [part for part in (hint, *typing.get_args(hint)) if typing.get_origin(part) is tuple]
+    if not isinstance(value, str) or not lists:
+        return value
+    kind = typing.get_args(lists[0])[0]
+    with contextlib.suppress(ValueError):
+        return tuple(kind(part.strip()) for part in value.split(",") if part.strip())
+    return value
+
+
+def _plainly(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
