@@ -10,7 +10,7 @@ import torch
 from torch.testing import assert_close
 
 from circuits import ENTANGLERS, INITIALS, make_engine
-from circuits.diagnostics.gradient_rules import ALGORITHMS
+from circuits.diagnostics import ALGORITHMS
 from sqnn.core import ConfigError
 from sqnn.studies import GradientStudy, Training, gradient_study, make_task, plot_gradients, summarise, train_student
 

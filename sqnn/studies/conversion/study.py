@@ -130,7 +130,7 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
                 cells.append(ConversionCell(ABLATION, planes, "+".join(itertools.compress(PARTS, chosen))))
         return list(dict.fromkeys(cells))
 
-    def describe(self, subject: ConversionSubject) -> dict[str, Any]:
+    def describe(self, subject: ConversionSubject) -> dict[str, object]:
         model, data = subject.model, subject.data
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
         config: Any = model.config

@@ -148,7 +148,7 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
     def tell(self, cell: EncoderCell, rows: Sequence[Row]) -> str:
         return ": ".join([cell.name, *(row["failure"] or format(row["test_accuracy"], ".2%") for row in rows)])
 
-    def describe(self, subject: ImageData) -> dict[str, Any]:
+    def describe(self, subject: ImageData) -> dict[str, object]:
         settings = self.training(0).to_dict()
         del settings["seed"]
         network = self.config(**{name: getattr(subject, name) for name in HAS8Config.data_fields}).to_dict()

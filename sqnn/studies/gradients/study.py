@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from circuits import ENTANGLERS, INITIALS, DataReupload, LightConeEngine, initial_weights
-from circuits.diagnostics.gradient_rules import ALGORITHMS, differentiate, mean_squared_error
+from circuits.diagnostics import ALGORITHMS, differentiate, mean_squared_error
 from sqnn.core import ConfigError, option
 from sqnn.studies.runner.intervals import geometric_mean
 from sqnn.studies.runner.study import Panel, Study

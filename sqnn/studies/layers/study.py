@@ -89,7 +89,7 @@ class LayerStudy(LayeredStudy[LayerCell]):
     def shared_columns(self, subject: ImageData, cell: LayerCell) -> Row:
         return {"model": self.model, "data": subject.name, "images": self.images, "rescaling": self.rescaling}
 
-    def describe(self, subject: ImageData) -> dict[str, Any]:
+    def describe(self, subject: ImageData) -> dict[str, object]:
         return {**super().describe(subject), "data": subject.name, "data_sha256": subject.fingerprint}
 
     @classmethod

@@ -31,7 +31,7 @@ class SweepFrame(StudyFrame):
         study: type[AnyStudy] = NoiseSweep,
         path: Path | None = None,
         folder: RowsFolder | None = None,
-        settings: dict[str, Any] | None = None,
+        settings: dict[str, object] | None = None,
     ) -> None:
         super().__init__(frame, study, path, folder, settings)
 

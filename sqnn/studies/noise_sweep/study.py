@@ -164,7 +164,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     def tell(self, cell: Cell, rows: Sequence[Row]) -> str:
         return ": ".join([str(cell), *(f"{row['accuracy']:.2%}" for row in rows)])
 
-    def describe(self, subject: Sequence[Subject]) -> dict[str, Any]:
+    def describe(self, subject: Sequence[Subject]) -> dict[str, object]:
         words = [noise if isinstance(noise, str) else _named(noise)[0] for noise in self.noise]
         networks = [str(each.path.resolve()) if each.path else f"{each.label} {each.fingerprint}" for each in subject]
         return {"sweep": {**self.to_dict(), "noise": words}, "networks": networks, "data": subject[0].named}

@@ -9,7 +9,10 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 CONNECT_SECONDS = 10
 """How long a scheduler may take to answer."""
@@ -18,6 +21,7 @@ START_SECONDS = 120
 SILENT = logging.CRITICAL + 1
 LOGGERS = ("distributed", "tornado", "asyncio")
 
+Function = Callable[[Any, Any], Any]
 Outcome = tuple[int, Any]
 """(number of the task, its value or the exception it failed by)."""
 
@@ -27,9 +31,9 @@ class ClusterError(ValueError):
 
 
 def run_tasks(
-    function: Callable[[Any, Any], Any],
-    shared: Sequence[Any],
-    tasks: Sequence[tuple[int, Any]],
+    function: Function,
+    shared: Sequence[object],
+    tasks: Sequence[tuple[int, object]],
     *,
     scheduler: str | None = None,
     workers: int | None = None,
@@ -99,7 +103,7 @@ def _no_scheduler(address: str) -> ClusterError:
     )
 
 
-def _outcome(function: Callable[[Any, Any], Any], shared: Any, task: Any) -> Any:
+def _outcome(function: Function, shared: object, task: object) -> object:
     try:
         return function(shared, task)
     except Exception as error:
@@ -107,7 +111,7 @@ def _outcome(function: Callable[[Any, Any], Any], shared: Any, task: Any) -> Any
 
 
 def _outcomes(
-    client: Any, function: Callable[[Any, Any], Any], shared: Sequence[Any], tasks: Sequence[tuple[int, Any]]
+    client: Client, function: Function, shared: Sequence[object], tasks: Sequence[tuple[int, object]]
 ) -> Iterator[list[Outcome]]:
     from distributed import as_completed
 
@@ -133,12 +137,12 @@ def _outcomes(
         yield outcomes
 
 
-def _hold(value: Any) -> Any:
+def _hold(value: object) -> object:
     return value
 
 
 @contextlib.contextmanager
-def _client_of(scheduler: str) -> Iterator[Any]:
+def _client_of(scheduler: str) -> Iterator[Client]:
     from distributed import Client
 
     with _silence():
@@ -151,7 +155,7 @@ def _client_of(scheduler: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _local_client(workers: int) -> Iterator[Any]:
+def _local_client(workers: int) -> Iterator[Client]:
     from distributed import Client, LocalCluster
 
     with (

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -37,7 +36,7 @@ class RowsFolder:
         """The picture of the rows."""
         return self.path / f"{self.study.name}.png"
 
-    def holds(self) -> Any:
+    def holds(self) -> object:
         """Return the description of the study in the folder: None where nothing is, {} where it is something else."""
         try:
             if not any(path.name[0] != "." for path in self.path.iterdir()):
@@ -49,7 +48,7 @@ class RowsFolder:
             return {}
 
     @contextlib.contextmanager
-    def open(self, description: Mapping[str, Any]) -> Iterator[None]:
+    def open(self, description: Mapping[str, object]) -> Iterator[None]:
         """Begin the study described, or go on with it; nobody else can do so until the block ends.
 
         RunError where the folder holds something else, cannot be written, or is in use.

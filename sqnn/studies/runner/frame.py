@@ -32,7 +32,7 @@ class StudyFrame:
         study: type[AnyStudy],
         path: Path | None = None,
         folder: RowsFolder | None = None,
-        settings: dict[str, Any] | None = None,
+        settings: dict[str, object] | None = None,
     ) -> None:
         self.frame = frame
         self.study = study
@@ -93,7 +93,7 @@ class StudyFrame:
     def __len__(self) -> int:
         return len(self.frame)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         return iter(self.frame)
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from sqnn.studies.runner.intervals import geometric_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -74,7 +75,7 @@ class Panels:
         elif text:
             raise ValueError(f"title: got {text!r} for {len(self.axes)} axes of yours; set the titles on them")
 
-    def legend(self, entries: Mapping[str, Any], title: str | None = None, columns: int | None = None) -> None:
+    def legend(self, entries: Mapping[str, Artist], title: str | None = None, columns: int | None = None) -> None:
         """Draw a legend of artists by name, below a figure of our own, or within the last of the caller's axes."""
         words = [self.label(name) for name in entries]
         options: dict[str, Any] = {"frameon": False, "fontsize": 9, "title_fontsize": 9}
@@ -84,9 +85,9 @@ class Panels:
         else:
             self.axes[-1].legend(list(entries.values()), words, **options)
 
-    def handles(self) -> dict[str, Any]:
+    def handles(self) -> dict[str, Artist]:
         """Return the artists of all panels by name, each name once."""
-        handles: dict[str, Any] = {}
+        handles: dict[str, Artist] = {}
         for axes in self.axes:
             for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
                 handles.setdefault(name, handle)

@@ -60,7 +60,8 @@ def run_study(
     if shared is not None:
         shared.rows()  # what is no table shows itself before a folder is made
     description = study.describe(prepared)
-    settings = {"study": {**study.to_dict(), **description}} if "study" in description else description
+    options: dict[str, object] = {"study": {**study.to_dict(), **description}}
+    settings = options if "study" in description else description
     folder = _folder(study, description, cells, out, (keep and shared is None) or study.needs_folder)
     with contextlib.ExitStack() as stack:
         if folder is not None:
@@ -141,7 +142,7 @@ def _call(measure: Measure, shared: Any, cell: Any) -> Row | list[Row]:
 
 
 def _folder(
-    study: AnyStudy, description: object, cells: Sequence[Any], out: str | Path | None, keep: bool
+    study: AnyStudy, description: object, cells: Sequence[object], out: str | Path | None, keep: bool
 ) -> RowsFolder | None:
     """Return the folder asked for, or the first runs/<name>-<n> that is free or holds this very study."""
     if out is not None:
@@ -156,7 +157,7 @@ def _folder(
     return folder
 
 
-def _finished(study: AnyStudy, cells: Sequence[Any], folder: RowsFolder) -> bool:
+def _finished(study: AnyStudy, cells: Sequence[object], folder: RowsFolder) -> bool:
     schema, names = study.schema(), tuple(study.identify(cells[0]))
     there = {schema.row_key(row, names) for row in folder.rows()}
     return all(schema.row_key(study.identify(cell), names) in there for cell in cells)

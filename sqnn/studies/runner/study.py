@@ -53,7 +53,7 @@ class Study(Config, Generic[Subject, Cell]):
     """What the command is given: nothing, data, network (with data) or networks (with data)."""
     flags: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
     """Further names of options, such as --qubits for n_qubits."""
-    texts: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    texts: ClassVar[Mapping[str, object]] = MappingProxyType({})
     """Options that the command reads as another type than the field's, which the study parses itself."""
     older: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """Columns of tables of earlier versions that are still read and appended to."""
@@ -81,7 +81,7 @@ class Study(Config, Generic[Subject, Cell]):
                 object.__setattr__(self, field.name, tuple(dict.fromkeys(value)))
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Self:
+    def read(cls, values: Mapping[str, object]) -> Self:
         """Build from options by name; lists may be text with commas. ConfigError on an unknown option."""
         kinds = typing.get_type_hints(cls)
         known = [field.name for field in dataclasses.fields(cls)]
@@ -122,7 +122,7 @@ class Study(Config, Generic[Subject, Cell]):
         """Return the line that progress shows after a cell."""
         return ", ".join(str(value) for value in self.identify(cell).values() if value != "")
 
-    def describe(self, subject: Subject) -> dict[str, Any]:
+    def describe(self, subject: Subject) -> dict[str, object]:
         """Return, as plain values, what two cells must have in common to stand in one folder."""
         return {"study": self.name, **{name: v for name, v in self.to_dict().items() if name not in self.axes}}
 

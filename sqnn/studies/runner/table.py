@@ -52,7 +52,7 @@ class Schema:
     older: tuple[tuple[str, ...], ...] = ()
     flaw: Callable[[Row], str] = lambda row: ""
 
-    def row_key(self, row: Mapping[str, Any], names: Sequence[str] | None = None) -> tuple[str, ...]:
+    def row_key(self, row: Mapping[str, object], names: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return what tells a row's measurement from every other one: its values of `names` (the key) as text."""
         return tuple(self.field(name, row.get(name)) for name in (self.key if names is None else names))
 
@@ -71,7 +71,7 @@ class Schema:
             raise TableError(f"table: got {value!r} for {name}, expected {expected}")
         return repr(kind(value))
 
-    def frame(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    def frame(self, rows: Iterable[Mapping[str, object]]) -> pd.DataFrame:
         """Return rows as a data frame; numbers that are not there are missing values, texts are empty."""
         import pandas as pd
 
@@ -101,7 +101,7 @@ class StudyTable:
     option: str = "table"
     again: str = ""
 
-    def append(self, rows: Iterable[Mapping[str, Any]], key: Sequence[str] | None = None) -> int:
+    def append(self, rows: Iterable[Mapping[str, object]], key: Sequence[str] | None = None) -> int:
         """Append the rows of which the table has none with the same `key` yet; return how many that were.
 
         The rows reach the disk together or not at all. A table that is not there is begun, even for no rows.
@@ -196,7 +196,7 @@ class StudyTable:
         advice = f"remove it, and {self.again}" if self.again else "remove it"
         return TableError(f"{self.option}: {place} is damaged ({reason}); {advice}")
 
-    def _checked(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _checked(self, row: Mapping[str, object]) -> Mapping[str, object]:
         unknown = sorted(row.keys() - self.schema.columns.keys())
         if unknown:
             expected = ", ".join(self.schema.columns)
@@ -233,7 +233,7 @@ def _header(columns: Sequence[str]) -> bytes:
     return ",".join(columns).encode()
 
 
-def _line(schema: Schema, columns: Sequence[str], row: Mapping[str, Any]) -> str:
+def _line(schema: Schema, columns: Sequence[str], row: Mapping[str, object]) -> str:
     text = io.StringIO()
     fields = [schema.field(name, row.get(name)) if name in schema.columns else "" for name in columns]
     csv.writer(text, lineterminator="\n").writerow(fields)
