@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 import typer
+import yaml
 from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
@@ -212,12 +213,17 @@ def test_tables_of_earlier_versions_are_read_to_the_last_bit(name: str, tmp_path
 
 def test_a_folder_of_an_earlier_version_goes_on(tmp_path: Path, digits: sqnn.ImageData, monkeypatch) -> None:
     shutil.copy(FILES / "encoders.csv", tmp_path)
-    shutil.copy(FILES / "encoders.yaml", tmp_path / "settings.yaml")
+    settings = yaml.safe_load((FILES / "encoders.yaml").read_text())
+    settings["training"]["retired"] = 0.0
+    del settings["network"]["detach_reset"]
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
     choices = {"variants": ("no-ann", "no-snn"), "surrogates": ("detached",), "rescalings": ("paper",)}
     sizes = {"width": 1, "hidden": (8,), "train_images": 40, "epochs": 1, "batch_size": 20, "learning_rate": 0.02}
     monkeypatch.setattr(training, "fit", lambda *arguments, **options: pytest.fail("it trained again"))
     study = EncoderStudy(seeds=1, **choices, **sizes)
     frame = encoder_study(study, digits.subset(train=50, validation=20, test=30), tmp_path)
+    with pytest.raises(RunError, match="holds something else"):
+        encoder_study(dataclasses.replace(study, epochs=2), digits.subset(train=50, validation=20, test=30), tmp_path)
     assert frame.test_loss.tolist() == pd.read_csv(FILES / "encoders.csv").test_loss.tolist()
 
 

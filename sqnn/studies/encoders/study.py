@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -161,6 +161,15 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
             "training": settings,
             "data": {"name": subject.name, "train_images": len(subject.train), "sha256": subject.fingerprint},
         }
+
+    @classmethod
+    def agrees(cls, stored: object, description: Mapping[str, Any]) -> bool:
+        """Say whether a folder holds this study; options that other versions have besides are at their defaults."""
+        common: dict[str, Any] = dict(stored) if isinstance(stored, dict) else {}
+        for part in ("network", "training"):
+            if isinstance(options := common.get(part), dict):
+                common[part] = {name: options.get(name, value) for name, value in description[part].items()}
+        return common == description
 
     @classmethod
     def flaw(cls, row: Row) -> str:

@@ -58,7 +58,8 @@ class RowsFolder:
         from sqnn.training import RunError
 
         noun = self.study.noun
-        if self.holds() not in (None, description):
+        content = self.holds()
+        if content is not None and not self.study.agrees(content, description):
             advice = "choose another folder, or add to a table with --table" if self.study.shared else "choose another"
             raise RunError(
                 f"out: {self.path} holds something else than this {noun} (other settings, data or networks); {advice}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -142,7 +142,7 @@ def _call(measure: Measure, shared: Any, cell: Any) -> Row | list[Row]:
 
 
 def _folder(
-    study: AnyStudy, description: object, cells: Sequence[object], out: str | Path | None, keep: bool
+    study: AnyStudy, description: Mapping[str, object], cells: Sequence[object], out: str | Path | None, keep: bool
 ) -> RowsFolder | None:
     """Return the folder asked for, or the first runs/<name>-<n> that is free or holds this very study."""
     if out is not None:
@@ -152,7 +152,9 @@ def _folder(
     for number in itertools.count(1):
         folder = RowsFolder(RUNS / f"{study.name}-{number}", type(study))
         content = folder.holds()
-        if content is None or (content == description and not (study.timed and _finished(study, cells, folder))):
+        if content is None:
+            break
+        if study.agrees(content, description) and not (study.timed and _finished(study, cells, folder)):
             break
     return folder
 

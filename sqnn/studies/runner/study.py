@@ -127,6 +127,11 @@ class Study(Config, Generic[Subject, Cell]):
         return {"study": self.name, **{name: v for name, v in self.to_dict().items() if name not in self.axes}}
 
     @classmethod
+    def agrees(cls, stored: object, description: Mapping[str, object]) -> bool:
+        """Say whether what a folder holds is the study described."""
+        return stored == description
+
+    @classmethod
     def flaw(cls, row: Row) -> str:
         """Return what is wrong with a row that was read: a number that is missing, an accuracy that is none."""
         if any(row[name] is None for name, kind in cls.columns.items() if kind in (int, float)):
