@@ -3,7 +3,7 @@ from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
 from .metrics import ParameterCount, count
 from .models import MODELS, create_model, load_model, save_model
-from .studies import NoiseSweep, ResultsTable, SweepFrame, noise_sweep
+from .studies import STUDIES, NoiseSweep, ResultsTable, SweepFrame, noise_sweep, study
 from .training import Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
 
 __version__: str
@@ -11,6 +11,7 @@ __version__: str
 __all__ = [
     "DATASETS",
     "MODELS",
+    "STUDIES",
     "Evaluation",
     "ImageData",
     "NoiseSweep",
@@ -40,5 +41,6 @@ __all__ = [
     "resume",
     "save_model",
     "studies",
+    "study",
     "training",
 ]

@@ -133,16 +133,13 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
 
         yield [named_data(name or "digits", folder)]
     elif kind.takes == "network":
-        from sqnn.cli.mend import mending
-        from sqnn.cli.source import open_data, open_model
-        from sqnn.conversion import SpikingNetwork
+        from sqnn.cli.retraining import suggest_retraining
+        from sqnn.cli.source import open_data, open_source
 
         path = Path(settings["path"])
-        model, _ = open_model(path)
-        if isinstance(model, SpikingNetwork):
-            raise ConfigError(f"path: got {path}, a network that is converted already, expected the one it came from")
+        model, _ = open_source(path)
         images = open_data(path, name, folder)
-        with mending(path, model, images.name):
+        with suggest_retraining(path, model, images.name):
             yield [model, images]
     else:
         from sqnn.cli.source import named_data

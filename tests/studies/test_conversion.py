@@ -187,4 +187,4 @@ def test_the_command_goes_on_in_the_same_folder(
     assert f"{rows.accuracy.iloc[0]:.2%}" in printed
     sqnn.save_model(build("resnet20", **SIZES), tmp_path / "relu.safetensors")
     assert main(["study", "conversion", "relu.safetensors"]) == 2
-    assert capsys.readouterr().err.splitlines()[-1].startswith("sqnn: mend: sqnn train --init relu.safetensors")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("sqnn: to fix it: sqnn train --init relu.safetensors")
