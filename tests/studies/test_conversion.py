@@ -97,7 +97,7 @@ def test_rows_are_the_scores_of_conversions(rows: pd.DataFrame, model: nn.Module
         3
     )
     for key, network in networks.items():
-        (row,) = rows[(rows[["method", "timesteps", "parts"]] == key).all(axis=1)].itertuples()
+        (row,) = rows[(rows[["method", "timesteps", "parts"]] == list(key)).all(axis=1)].itertuples()
         expected = score(network, part)
         assert (row.accuracy, row.images, row.bits) == (expected.accuracy, 20, 3), key
         assert row.spikes == expected.spikes or (math.isnan(row.spikes) and key[0] == "source"), key
