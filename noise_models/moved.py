@@ -15,12 +15,10 @@ from types import MappingProxyType, ModuleType
 
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "circuits.benchmark": ("sqnn.bench",),
         "circuits.cone_figure": ("circuits.plotting",),
         "circuits.device": ("circuits.pennylane_device",),
         "circuits.drawing": ("circuits.plotting",),
         "circuits.figure": ("circuits.plotting",),
-        "circuits.noisy_benchmark": ("sqnn.bench",),
         "circuits.resolve": ("circuits",),
         "noise_models.devices": ("noise_models",),
         "noise_models.library": ("noise_models",),

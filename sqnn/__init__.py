@@ -11,7 +11,7 @@ Networks:     create_model(name, data), load_model(path), save_model(model, path
 Options:      options(name): fields, defaults, limits and meanings of a network, of a study or of "training"
 Training:     fit(model, data), resume(folder), evaluate(model, data), predict(model, images); TrainingConfig, Run,
               Evaluation
-Noise:        noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
+Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`, `sqnn.studies`, ...
 """

@@ -19,4 +19,9 @@ def options(name: str) -> OptionTable:
         return describe(MODELS[name].config_class, name, ModelConfig.data_fields)
     if name == "training":
         return describe(TrainingConfig, name)
-    raise ConfigError(unknown("name", name, (*MODELS, "training")))
+    # The studies load more than networks and training do.
+    from sqnn.studies import STUDIES
+
+    if name in STUDIES:
+        return describe(STUDIES[name], name)
+    raise ConfigError(unknown("name", name, (*MODELS, "training", *STUDIES)))

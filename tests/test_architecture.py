@@ -13,8 +13,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DISTRIBUTIONS = ("noise_models", "circuits", "sqnn")
-LIGHT = "noise_models.choices"
-"""A door of its own: what every package and every configuration needs, without the rest of noise_models."""
 
 GLOBAL_RANDOM = ("torch.manual_seed", "torch.seed", "torch.set_rng_state", "np.random.seed", "numpy.random.seed")
 MAX_LINES = 400
@@ -104,7 +102,7 @@ def side_doors(path: Path, tree: ast.AST) -> list[str]:
     wrong = []
     for name in imported(path, tree):
         parts = tuple(name.split("."))
-        if parts[0] not in DISTRIBUTIONS or name == LIGHT or (len(parts) > 1 and parts[:2] == own[:2]):
+        if parts[0] not in DISTRIBUTIONS or (len(parts) > 1 and parts[:2] == own[:2]):
             continue
         through_the_top = parts == own[:1] == ("sqnn",) and own[1] != "cli"
         folder = ROOT.joinpath(*parts).is_dir()
@@ -140,7 +138,7 @@ def test_a_side_door_is_found(file: str, line: str, door: str) -> None:
     [
         ("sqnn/models/create.py", "from sqnn.models.base import ModelConfig; from sqnn.neurons import LIF"),
         ("sqnn/models/create.py", "from circuits import ReuploadLayer; from circuits.plotting import Picture"),
-        ("sqnn/cli/app.py", "import sqnn; from noise_models.choices import unknown"),
+        ("sqnn/cli/app.py", "import sqnn; from noise_models import unknown"),
         ("circuits/layer.py", "from circuits.reupload import DataReupload; from noise_models import Noise"),
         ("circuits/layer.py", "from circuits.engines.aer import AerEngine"),
         ("sqnn/studies/encoders/study.py", "from sqnn import training as loop"),

@@ -13,6 +13,7 @@ import pytest
 
 import sqnn
 from sqnn.core import Config, ConfigError, describe, option
+from sqnn.studies import STUDIES
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,10 +61,11 @@ def test_a_table_has_a_line_for_each_field() -> None:
     assert "a rate &lt;1" in table._repr_html_()
 
 
-@pytest.mark.parametrize("name", [*sqnn.MODELS, "training"])
+@pytest.mark.parametrize("name", [*sqnn.MODELS, "training", *STUDIES])
 def test_options_are_those_of_the_configuration(name: str) -> None:
-    config = sqnn.TrainingConfig if name == "training" else sqnn.MODELS[name].config_class
-    data = () if name == "training" else config.data_fields
+    kinds = {"training": sqnn.TrainingConfig, **STUDIES}
+    config = kinds[name] if name in kinds else sqnn.MODELS[name].config_class
+    data = () if name in kinds else config.data_fields
     rows = sqnn.options(name).options
     assert [row.name for row in rows] == [field.name for field in dataclasses.fields(config) if field.name not in data]
     assert all(row.meaning for row in rows)

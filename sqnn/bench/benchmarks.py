@@ -1,6 +1,6 @@
 """The benchmarks that there are: `sqnn bench NAME` is made from each."""
 
-from noise_models.choices import Choices
+from noise_models import Choices
 from sqnn.bench.benchmark import Benchmark
 from sqnn.bench.conversion import ConversionBenchmark
 from sqnn.bench.exactness import ExactnessBenchmark

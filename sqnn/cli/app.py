@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "sqnn.cli.evaluate:evaluate", "Measure a trained network: accuracy, cross-entropy and confusion counts."
         ),
         "predict": Command(
-            "sqnn.cli.predict:predict", "Tell the class probabilities of an image file or of an array of images."
+            "sqnn.cli.predict:predict", "Print the class probabilities of an image file or of an array of images."
         ),
         "count": Command(
             "sqnn.cli.count:count",

@@ -8,13 +8,16 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 
 from noise_models import did_you_mean
 from sqnn.core import Config, ConfigError, limits_of, meaning, read_yaml, shown
+
+if TYPE_CHECKING:
+    from sqnn.models import Network
 
 Field = dataclasses.Field[Any]
 Parameters = list[inspect.Parameter]
@@ -67,7 +70,7 @@ def config_options(
     ]
 
 
-def model_options(models: Mapping[str, Any] | None = None) -> Parameters:
+def model_options(models: Mapping[str, type[Network]] | None = None) -> Parameters:
     """Return the options of every network, those of most networks first.
 
     One that several networks have appears once, in a panel that names them; its help tells where they differ.
@@ -87,7 +90,7 @@ def model_options(models: Mapping[str, Any] | None = None) -> Parameters:
     ]
 
 
-def training_options(models: Mapping[str, Any] | None = None) -> Parameters:
+def training_options(models: Mapping[str, type[Network]] | None = None) -> Parameters:
     """Return the options of the training loop; the help tells where a network has a default of its own."""
     from sqnn.training import TrainingConfig
 
@@ -98,7 +101,7 @@ def training_options(models: Mapping[str, Any] | None = None) -> Parameters:
         own = {
             model: network.training_defaults[field.name]
             for model, network in models.items()
-            if field.name in getattr(network, "training_defaults", {})
+            if field.name in network.training_defaults
         }
         options.append(option(field.name, _kind(hints[field.name]), _sentence(field, own), "Training"))
     return options
@@ -160,45 +163,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
     return {key.replace("-", "_"): value for key, value in values.items()}
 
 
-def check_kinds(settings: Mapping[str, object], options: Parameters) -> None:
-    """Raise ConfigError where a configuration file gives one of these options a value of another kind."""
-    for parameter in options:
-        if settings.get(parameter.name) is not None:
-            _parse(parameter.name, settings[parameter.name], _kind_of(parameter))
-
-
-def given(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the user gave, lists of numbers parsed."""
-    lists = list_names()
-    return {
-        name: parse_widths(name, value) if name in lists else value
-        for name, value in values.items()
-        if value is not None
-    }
-
-
-def list_names(models: Mapping[str, Any] | None = None) -> frozenset[str]:
-    """Return the names of the options that are lists of whole numbers, of any length, in some network."""
-    return frozenset(p.name for p in model_options(models) if _kind_of(p) == tuple[int, ...])
-
-
-def parse_widths(name: str, value: object) -> Any:
-    """Return a text such as "2,4,8" as whole numbers; what is no text stays as it is."""
-    return _parse(name, value, tuple[int, ...])
-
-
-def split_training(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Separate the settings of the training loop from those of the model."""
-    from sqnn.training import TrainingConfig
-
-    names = {field.name for field in dataclasses.fields(TrainingConfig)}
-    return (
-        {name: value for name, value in values.items() if name in names},
-        {name: value for name, value in values.items() if name not in names},
-    )
-
-
-def _networks() -> Mapping[str, Any]:
+def _networks() -> Mapping[str, type[Network]]:
     from sqnn.models import MODELS
 
     return MODELS

@@ -12,16 +12,7 @@ from typing import Annotated, Any
 import typer
 from torch import nn
 
-from sqnn.cli.options import (
-    check_kinds,
-    given,
-    model_options,
-    option,
-    read_config,
-    split_training,
-    training_options,
-    with_options,
-)
+from sqnn.cli.options import model_options, option, read_settings, training_options, with_options
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
 from sqnn.core import ConfigError
@@ -47,9 +38,11 @@ TERM_OPTIONS = [
     for field in fields(term)
     if field.name == "weight"
 ]
+TRAINING_OPTIONS = training_options()
+OPTIONS = [*SOURCE_OPTIONS, *TRAINING_OPTIONS, *TERM_OPTIONS, *model_options()]
 
 
-@with_options(SOURCE_OPTIONS, training_options(), TERM_OPTIONS, model_options())
+@with_options(OPTIONS)
 def train(
     config: Annotated[Path | None, typer.Option(help="YAML file of options; flags override it")] = None,
     resume_from: Annotated[
@@ -80,8 +73,7 @@ def train(
 
     sqnn train --resume runs/mnist-0
     """
-    settings = given({**read_config(config), **given(values)})
-    check_kinds(settings, SOURCE_OPTIONS)
+    settings = read_settings(config, values, OPTIONS)
     check_json(json)
     trainer: dict[str, Any] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     with _in_words_of_the_command():
@@ -102,15 +94,12 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) ->
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
-    training, model_settings = split_training(
-        {key: value for key, value in settings.items() if key not in ("data_dir", "validation")}
-    )
+    training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = TrainingConfig.for_model(model_class(name), training).seed
-    source: dict[str, Any] = {key: settings[key] for key in ("data_dir", "validation") if key in settings}
-    data = named_data(data_name, **source)
-    model = create_model(name, data, seed=seed, **model_settings)
+    data = named_data(data_name, settings.pop("data_dir", None), validation=settings.pop("validation", None))
+    model = create_model(name, data, seed=seed, **settings)
     if begin_with is not None:
-        _begin_with(model, model_file(Path(begin_with)))
+        _begin_with(model, model_file(begin_with))
     parameter_table(f"{name}", count(model))
     return fit(model, data, out=out, progress=progress, trainer=trainer, **training, **weights)
 

@@ -14,9 +14,7 @@ import sqnn
 from sqnn.cli import main
 from sqnn.cli.options import (
     config_options,
-    list_names,
     model_options,
-    parse_widths,
     read_settings,
     training_options,
 )
@@ -54,6 +52,7 @@ class Third(Second):
 
 class A:
     config_class = First
+    training_defaults: typing.ClassVar[dict[str, Any]] = {}
 
 
 class B:
@@ -129,23 +128,13 @@ def test_the_help_of_training_says_where_networks_have_defaults_of_their_own() -
         assert found[name].startswith(f"{meaning(field)} ({limits_of(field)}" if limits_of(field) else meaning(field))
 
 
-def test_lists_of_numbers_are_found_in_the_configurations() -> None:
-    assert list_names(THREE) == {"widths", "hidden"}
-    assert {"channels", "mlp_hidden"} <= list_names()
-    assert parse_widths("hidden", "8, 4,") == (8, 4)
-    assert parse_widths("hidden", [8, 4]) == [8, 4]
-    with pytest.raises(ConfigError, match="hidden: got '8;4', expected whole numbers with commas, such as 2,4,8"):
-        parse_widths("hidden", "8;4")
-
-
 def test_an_option_that_networks_share_is_of_one_kind() -> None:
     """The command line reads it before it knows for which network."""
     kinds: dict[str, set[object]] = {}
     for network in sqnn.MODELS.values():
         alone = {"one": network}
         for parameter in model_options(alone):
-            kind = typing.get_args(parameter.annotation)[0]
-            kinds.setdefault(parameter.name, set()).add((kind, parameter.name in list_names(alone)))
+            kinds.setdefault(parameter.name, set()).add(typing.get_args(parameter.annotation)[2])
     assert {name: found for name, found in kinds.items() if len(found) > 1} == {}
 
 

@@ -1,6 +1,6 @@
 """What we are measured beside, one file per library; each takes part where it is installed."""
 
-from noise_models.choices import Choices
+from noise_models import Choices
 from sqnn.bench.peers.aer import AER
 from sqnn.bench.peers.deepquantum import DEEPQUANTUM
 from sqnn.bench.peers.has8 import HAS8
