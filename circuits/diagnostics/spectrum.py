@@ -65,7 +65,7 @@ class FourierSpectrum:
         size = (6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5))
         figure, axes = panel(ax, size, stated if title is None else title)
         shown = self.magnitudes.clamp(min=FLOOR).t()
-        image = axes.imshow(shown, norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")
+        image = axes.imshow(shown.numpy(), norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")
         axes.axvline(self.circuit.n_blocks + 0.5, color="white", ls="--", lw=1.2)
         axes.text(self.circuit.n_blocks + 0.6, -0.2, "beyond n_blocks", color="white", fontsize=8, va="center")
         axes.set_xticks(range(shown.shape[1]))

@@ -108,7 +108,7 @@ def test_pieces_fit_the_memory() -> None:
     assert piece(peer, DataReupload(2, 1), 1024) == 1024
 
 
-@pytest.mark.parametrize(("size", "batch"), product([(2, 1), (9, 2), (12, 6)], [1, 16, 128, 1024]))
+@pytest.mark.parametrize(("size", "batch"), list(product([(2, 1), (9, 2), (12, 6)], [1, 16, 128, 1024])))
 def test_what_cannot_last_is_left_out(size: tuple[int, int], batch: int) -> None:
     circuit = DataReupload(*size)
     reasons = {name: left_out(peer, circuit, batch, "cpu") for name, peer in PEERS.items() if peer.circuit}
