@@ -79,4 +79,4 @@ coverage: $(STAMP)
 	$(PYTEST) tests --cov --cov-report=term:skip-covered
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-peers-jax runs demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .cache .coverage*
+	rm -rf $(VENV) .venv-peers .venv-peers-jax demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .cache .coverage*
