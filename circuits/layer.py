@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class ReuploadLayer(nn.Module):
         noise: Noise | NoiseModel | str | None = None,
         initial: str = "uniform",
         generator: torch.Generator | None = None,
-        **engine_options: Any,
+        **engine_options: object,
     ) -> None:
         super().__init__()
         self.circuit = DataReupload(n_qubits, n_blocks, entangler)
@@ -61,7 +62,7 @@ class ReuploadLayer(nn.Module):
         """The noise under which this layer is evaluated, or None."""
         return self._noise
 
-    def with_engine(self, name: str | type[Engine], **options: Any) -> ReuploadLayer:
+    def with_engine(self, name: str | type[Engine], **options: object) -> ReuploadLayer:
         """Return a layer that shares these weights and this noise and has them evaluated by another engine."""
         other = self._sharing_weights()
         options = {**self._kept_observable(), **options}
@@ -74,7 +75,7 @@ class ReuploadLayer(nn.Module):
         noise: Noise | NoiseModel | str | None,
         engine: str | type[Engine] | None = None,
         shots: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> ReuploadLayer:
         """Return a layer that shares these weights and evaluates them under noise; None takes the noise away.
 
@@ -92,13 +93,13 @@ class ReuploadLayer(nn.Module):
         other._evaluate_with(made, resolve_noise(noise, self.circuit), options)
         return other
 
-    def _evaluate_with(self, engine: str | type[Engine], noise: Noise | None, options: dict[str, Any]) -> None:
+    def _evaluate_with(self, engine: str | type[Engine], noise: Noise | None, options: Mapping[str, object]) -> None:
         self._noise = noise
         self._options = dict(options)
         under = {} if noise is None else {"noise": noise}
         self._engine = make_engine(engine, self.circuit, **under, **options)
 
-    def _kept_observable(self) -> dict[str, Any]:
+    def _kept_observable(self) -> dict[str, object]:
         """Return the observable as an option, so that an engine that reads only Z refuses instead of reading it."""
         observable = self._options.get("observable", "Z")
         return {} if observable == "Z" else {"observable": observable}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit.circuit import Gate
+from qiskit.circuit import Gate, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.quantum_info import PTM, Operator
 
-Transfer = NDArray[np.floating[Any]]
+Transfer = NDArray[np.floating]
 """R_jk = tr(P_j E(P_k)) / d over I, X, Y, Z, an axis per wire, outputs first: [4, 4] for a wire,
 [4, 4, 4, 4] = (out 1, out 2, in 1, in 2) for a pair."""
 
@@ -51,7 +50,7 @@ def operator_transfer(operator: Operator | Gate) -> Transfer:
     return cleaned(by_wires(np.real(PTM(Operator(operator)).data)))
 
 
-def make_gate(name: str, angles: Sequence[Any]) -> Gate:
+def make_gate(name: str, angles: Sequence[float | Parameter]) -> Gate:
     """Return Qiskit's gate of a name; its angles are numbers or Qiskit parameters."""
     return get_standard_gate_name_mapping()[name].base_class(*angles)
 

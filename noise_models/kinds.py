@@ -35,6 +35,10 @@ def _read_names(name: str, text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split("/") if word.strip())
 
 
+def _angle(name: str, value: object) -> float:
+    return checks.number(name, value, "an angle in radians")
+
+
 def _axis(name: str, value: object) -> str:
     if value not in AXES:
         raise ValueError(unknown(name, value, AXES))
@@ -57,20 +61,20 @@ class Parameter:
     required: bool = True
 
 
-def parameter(check: Callable[[str, object], object], default: object = MISSING, **options: Any) -> Any:
-    """Return a dataclass field for a parameter of a kind; `options` are those of `Parameter`."""
-    described = Parameter(check, **{"required": default is MISSING, **options})
+def parameter(described: Parameter, default: object = MISSING) -> Any:
+    """Return a dataclass field for a parameter of a kind."""
     return field(default=default, metadata={"parameter": described})
 
 
-def rate(**options: Any) -> Any:
+def rate(required: bool = True) -> Any:
     """Return the field of a probability in [0, 1] that scales with the noise."""
-    return parameter(checks.probability, scales=True, **options)
+    return parameter(Parameter(checks.probability, scales=True, required=required))
 
 
 def places() -> Any:
     """Return the field of the instructions after which a channel acts, spelled on=u/cz in text."""
-    return parameter(checks.instructions, checks.DEFAULT_ON, read=_read_names, positional=False)
+    described = Parameter(checks.instructions, _read_names, positional=False, required=False)
+    return parameter(described, checks.DEFAULT_ON)
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,7 +113,7 @@ class Kind(Part):
         return None if cls.label is None else next(iter(cls.parameters()))
 
     @classmethod
-    def from_text(cls, values: Mapping[str, Any]) -> Self:
+    def from_text(cls, values: Mapping[str, object]) -> Self:
         """Return the part with these values of `parameters()`, of which the required ones are there."""
         return cls(**values)
 
@@ -213,8 +217,8 @@ class Overrotation(OneQubit):
 
     kind = "overrotation"
     label = "angle (rad)"
-    angle: float = parameter(lambda name, value: checks.number(name, value, "an angle in radians"), scales=True)
-    axis: str = parameter(_axis, "x", read=lambda name, text: text)
+    angle: float = parameter(Parameter(_angle, scales=True))
+    axis: str = parameter(Parameter(_axis, lambda name, text: text, required=False), "x")
     on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
@@ -241,8 +245,8 @@ class Readout(Kind):
         return f"readout({self.p01!r})" if self.p01 == self.p10 else super().__repr__()
 
     @classmethod
-    def from_text(cls, values: Mapping[str, Any]) -> Self:
-        return cls(**{"p10": values["p01"], **values})
+    def from_text(cls, values: Mapping[str, object]) -> Self:
+        return super().from_text({"p10": values["p01"], **values})
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -261,9 +265,9 @@ class ThermalRelaxation(OneQubit):
 
     kind = "thermal_relaxation"
     label = None
-    t1: float = parameter(checks.seconds)
-    t2: float = parameter(checks.seconds)
-    gate_times: tuple[tuple[str, float], ...] = parameter(checks.durations)
+    t1: float = parameter(Parameter(checks.seconds))
+    t2: float = parameter(Parameter(checks.seconds))
+    gate_times: tuple[tuple[str, float], ...] = parameter(Parameter(checks.durations))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -276,9 +280,9 @@ class ThermalRelaxation(OneQubit):
         return {"t1": Parameter(checks.seconds), "t2": Parameter(checks.seconds), **times}
 
     @classmethod
-    def from_text(cls, values: Mapping[str, Any]) -> Self:
+    def from_text(cls, values: Mapping[str, object]) -> Self:
         times = {name: value for name, value in values.items() if name in checks.GATES}
-        return cls(values["t1"], values["t2"], checks.durations("gate_times", times))
+        return super().from_text({"t1": values["t1"], "t2": values["t2"], "gate_times": times})
 
     @property
     def instructions(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from noise_models.channels import Transfer
 
@@ -56,6 +56,6 @@ class Part(ABC):
         return {"kind": self.kind, **vars(self)}
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+    def from_json(cls, fields: Mapping[str, object]) -> Self:
         """Return the part with the fields that `to_json` wrote; raises ValueError if they are not physical."""
         return cls(**fields)

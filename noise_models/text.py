@@ -14,11 +14,10 @@ Dashes and underscores, capital and small letters are the same. The names and pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from noise_models import checks
 from noise_models.chips import CHIPS, chip, chip_name
@@ -26,7 +25,9 @@ from noise_models.choices import did_you_mean
 from noise_models.kinds import Kind, Parameter, read_number, spelled
 from noise_models.noise import Noise, paper
 
-RECIPES = MappingProxyType({"paper": (paper, {"damping": Parameter(checks.probability, required=False)})})
+RECIPES: Mapping[str, tuple[Callable[..., Noise], Mapping[str, Parameter]]] = MappingProxyType(
+    {"paper": (paper, {"damping": Parameter(checks.probability, required=False)})}
+)
 """Named sums of several kinds: how they are built, and their parameters."""
 KINDS: tuple[str, ...] = (*spelled(), *RECIPES)
 """Names of the kinds of noise, as text spells them."""
@@ -41,7 +42,7 @@ class Term:
     """One summand of a text: the name of a kind, recipe or chip, its parameters, and the factor it is multiplied by."""
 
     name: str
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, object]
     factor: float
 
     @property

@@ -17,4 +17,4 @@ torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Annotated shapes are checked wherever these rooms are imported from now on.
-install_import_hook(["sqnn.neurons", "sqnn.encoding"], "shapes.check_shapes")
+install_import_hook(["circuits.engines", "sqnn.neurons", "sqnn.encoding"], "shapes.check_shapes")

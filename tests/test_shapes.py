@@ -6,6 +6,7 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
+from circuits import ENGINES, DataReupload, LightConeEngine, make_engine
 from sqnn.encoding import Direct, RunningRange, bits
 from sqnn.neurons import lif_sequence, lif_step, make_surrogate
 
@@ -37,3 +38,29 @@ def test_what_an_encoder_gives_is_checked_too() -> None:
 
     with pytest.raises(TypeCheckError):
         Transposed(3).encode(torch.rand(2, 4))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_take_the_angles_of_their_circuit(name: str) -> None:
+    inputs, weights = torch.zeros(4, 9), torch.zeros(2, 3, 3)
+    engine = make_engine(name, DataReupload(3, 2))
+    assert engine(inputs, weights).shape == (4, 3)
+    for wrong_inputs, wrong_weights in (
+        (inputs[:, :6], weights),
+        (inputs[0], weights),
+        (inputs, weights[:1]),
+        (inputs, weights[:, :2]),
+        (inputs, weights[..., :2]),
+        (inputs.long(), weights),
+    ):
+        with pytest.raises(TypeCheckError):
+            engine(wrong_inputs, wrong_weights)
+
+
+def test_what_an_engine_gives_has_a_row_for_each_sample() -> None:
+    class Transposed(LightConeEngine):
+        def _exact(self, inputs: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+            return super()._exact(inputs, weights).t()
+
+    with pytest.raises(TypeCheckError):
+        make_engine(Transposed, DataReupload(3, 2))(torch.zeros(4, 9), torch.zeros(2, 3, 3))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -42,7 +41,7 @@ def _pennylane(
     device: str = "default.qubit",
     *,
     by_sample: bool = False,
-    options: dict[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Rule:
     import pennylane as qml
 

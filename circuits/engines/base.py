@@ -7,9 +7,8 @@ import pkgutil
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
-
 from circuits.checks import whole
+from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Choices
 
 if TYPE_CHECKING:
@@ -59,7 +58,9 @@ class Engine(ABC):
         self.observable = observable
 
     @abstractmethod
-    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(
+        self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
+    ) -> Expectations:
         """Return the expectations [batch, n]; `generator` draws the shots of this call."""
 
     def details(self) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,7 +20,7 @@ def _with_leaves(tape: QuantumScript) -> tuple[QuantumScript, list[Tensor]]:
 
 def vector_jacobian_product(
     tape: QuantumScript, cotangents: Result, max_wires: int, rng: np.random.Generator
-) -> tuple[NDArray[Any], ...]:
+) -> tuple[NDArray[np.number], ...]:
     """Return sum_k cotangent_k d result_k / d parameter, one array per trainable parameter, in one backward pass."""
     bound, leaves = _with_leaves(tape)
     results, _ = run_tape(bound, max_wires, rng)
@@ -40,7 +38,7 @@ def _holds(cotangents: Result, result: Tensor) -> bool:
     return not isinstance(cotangents, tuple | list) or np.shape(cotangents) == tuple(result.shape)
 
 
-def jacobian(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> tuple[list[NDArray[Any]], Result]:
+def jacobian(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> tuple[list[NDArray[np.number]], Result]:
     """Return the results and d result / d parameter, nested as PennyLane nests them: measurements, then parameters."""
     bound, leaves = _with_leaves(tape)
     results, _ = run_tape(bound, max_wires, rng)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import torch
@@ -57,6 +56,6 @@ def _trainable(values: Iterable[TensorLike]) -> list[Tensor]:
     return [value for value in values if isinstance(value, Tensor) and value.requires_grad]
 
 
-def as_numpy(results: Iterable[Tensor]) -> list[NDArray[Any]]:
+def as_numpy(results: Iterable[Tensor]) -> list[NDArray[np.number]]:
     """Return NumPy scalars and arrays."""
     return [result.detach().cpu().resolve_conj().numpy()[()] for result in results]

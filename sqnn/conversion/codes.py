@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from torch import Tensor
 
@@ -58,7 +57,7 @@ class Conversion:
         bits = self.code.steps.bit_length()
         return "exact" if self.exact else f"{self.code.timesteps} of {bits} bit planes"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the choices as plain values."""
         return asdict(self)
 

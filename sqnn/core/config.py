@@ -33,7 +33,7 @@ class Limits:
     below: float | None = None
     among: Collection[str] | None = None
 
-    def check(self, name: str, value: Any) -> None:
+    def check(self, name: str, value: object) -> None:
         """Raise ConfigError, naming the field, unless the value or each value of a list is within the limits."""
         if value is None:
             return
@@ -69,7 +69,7 @@ class Limits:
 
 
 def option(
-    default: Any,
+    default: object,
     help: str,
     *,
     among: Collection[str] | None = None,
@@ -97,7 +97,7 @@ class Config:
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            value = _fit(field.name, getattr(self, field.name), hints[field.name])
+            value = _fit(field.name, vars(self)[field.name], hints[field.name])
             limits = field.metadata.get("limits")
             if limits is not None:
                 limits.check(field.name, value)
@@ -109,7 +109,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain values, tuples as lists."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        values = {field.name: vars(self)[field.name] for field in dataclasses.fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def to_yaml(self) -> str:
@@ -117,7 +117,7 @@ class Config:
         return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Build from plain values; ConfigError names an unknown field and the known ones."""
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:

@@ -6,12 +6,12 @@ import dataclasses
 import html
 import textwrap
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Field = dataclasses.Field[Any]
+Field = dataclasses.Field[object]
 WIDTH = 100
 """Characters of a line of a table, about."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import yaml
 
@@ -29,6 +28,6 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_yaml(text: str) -> Any:
+def read_yaml(text: str) -> object:
     """Return the plain values that YAML text stands for; yaml.YAMLError where it is none."""
     return yaml.load(text, _Loader)

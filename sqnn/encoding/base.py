@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 from sqnn.core import Trains, Values, is_whole
 
@@ -149,14 +150,21 @@ def emit_spikes(unit: Values, spikes: Callable[[Tensor], Tensor], pull: Pull | N
     return emitted
 
 
+class _Saved(FunctionCtx):
+    """What the forward pass leaves for the backward pass."""
+
+    pull: Pull
+    saved_tensors: tuple[Tensor, ...]
+
+
 class _Emit(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, unit: Tensor, spikes: Callable[[Tensor], Tensor], pull: Pull) -> Tensor:
+    def forward(ctx: _Saved, unit: Tensor, spikes: Callable[[Tensor], Tensor], pull: Pull) -> Tensor:
         ctx.save_for_backward(unit)
         ctx.pull = pull
         return spikes(unit)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor, None, None]:
         (unit,) = ctx.saved_tensors
         return ctx.pull(grads[0], unit), None, None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -134,7 +133,7 @@ class LearnedRange(Range):
 RANGES: Choices[type[Range]] = Choices("range", {"running": RunningRange, "learned": LearnedRange, "fixed": FixedRange})
 
 
-def make_range(name: str, **options: Any) -> Range:
+def make_range(name: str, **options: object) -> Range:
     """Build the range called `name`; `options` go to its constructor.
 
     Raises `ValueError` when the name is unknown or the range refuses its arguments.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqnn.core import Choices
 from sqnn.encoding.base import Encoder
 from sqnn.encoding.bitplane import BitPlane
@@ -17,7 +15,7 @@ ENCODERS: Choices[type[Encoder]] = Choices(
 )
 
 
-def make_encoder(name: str, timesteps: int, **options: Any) -> Encoder:
+def make_encoder(name: str, timesteps: int, **options: object) -> Encoder:
     """Build the encoder called `name`; `options` go to its constructor.
 
     Raises `ValueError` when the name is unknown or the encoder refuses its arguments.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -58,7 +58,7 @@ class Network(nn.Module):
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({})
     config: ModelConfig
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         for name, kind in vars(cls).get("parts", {}).items():
             if kind not in PARTS:
@@ -87,8 +87,8 @@ def config_of(model: nn.Module) -> ModelConfig | None:
     return config if isinstance(config, ModelConfig) else None
 
 
-def check_batch(images: object, config: ModelConfig, dtype: torch.dtype, least: int = 0) -> None:
-    """Raise ValueError unless `images` is a [batch, channels, height, width] tensor as the configuration has them.
+def check_batch(images: object, config: ModelConfig, dtype: torch.dtype, least: int = 0) -> Tensor:
+    """Return `images`; ValueError unless they are [batch, channels, height, width] as the configuration has them.
 
     `least` is the smallest batch. The values themselves are the encoder's business.
     """
@@ -101,3 +101,4 @@ def check_batch(images: object, config: ModelConfig, dtype: torch.dtype, least: 
         raise ValueError(f"images: got {len(images)}, expected at least {least} (batch norms train on two or more)")
     if images.dtype != dtype:
         raise ValueError(f"images: got {images.dtype}, expected the network's {dtype} (images.to makes it so)")
+    return images

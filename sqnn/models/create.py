@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -62,7 +62,7 @@ def model_name(model: nn.Module) -> str:
     return name
 
 
-def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **options: Any) -> Network:
+def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **options: object) -> Network:
     """Build the network called `name`, its input and output sized by `data`, its weights drawn from `seed`.
 
     `options` are fields of the network's configuration. Raises ConfigError on an unknown name, an unknown option or a

@@ -53,7 +53,7 @@ def class_names(classes: Sequence[str], num_classes: int) -> list[str]:
 
 
 def write_model_file(
-    path: str | Path, form: str, name: str, header: Mapping[str, Any], state: Mapping[str, Tensor]
+    path: str | Path, form: str, name: str, header: Mapping[str, object], state: Mapping[str, Tensor]
 ) -> Path:
     """Write tensors, the name of a network and what else `header` says in plain values; ModelFileError as above."""
     path = Path(path)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -174,7 +174,7 @@ class SQDRCNN(Network):
         logits: Tensor = self.head(expectations)
         return logits
 
-    def with_engine(self, name: str, **options: Any) -> SQDRCNN:
+    def with_engine(self, name: str, **options: object) -> SQDRCNN:
         """Return a network that shares these weights and has its circuit evaluated by another engine, noise and all.
 
         Raises ValueError on an unknown engine or option.
@@ -186,7 +186,7 @@ class SQDRCNN(Network):
         noise: Noise | NoiseModel | str | None,
         engine: str | None = None,
         shots: int | None = None,
-        **options: Any,
+        **options: object,
     ) -> SQDRCNN:
         """Return a network that shares these weights and has its circuit evaluated under noise; None takes it away.
 

@@ -14,11 +14,10 @@ threshold, g(x)_t for the gradient that arrives at x_t, and r_t = d G_(t+1) for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from sqnn.core import Trains
 from sqnn.neurons.step import add_scaled
@@ -60,10 +59,19 @@ def _reset_(out: Tensor, u: Tensor, s: Tensor, threshold: float | Tensor, reset:
     return u
 
 
+class _Saved(FunctionCtx):
+    """What the forward pass leaves for the backward pass."""
+
+    rule: Rule
+    numbers: list[float | None]
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+
 class _FusedLIF(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, currents: Tensor, decay: float | Tensor, threshold: float | Tensor, rule: Rule
+        ctx: _Saved, currents: Tensor, decay: float | Tensor, threshold: float | Tensor, rule: Rule
     ) -> tuple[Tensor, Tensor]:
         membranes = torch.empty_like(currents)
         spikes = torch.empty_like(currents)
@@ -76,13 +84,13 @@ class _FusedLIF(torch.autograd.Function):
         ctx.rule = rule
         ctx.numbers = [None if isinstance(value, Tensor) else value for value in (decay, threshold)]
         tensors = [value if isinstance(value, Tensor) else None for value in (decay, threshold)]
-        ctx.save_for_backward(membranes, spikes, *tensors)
+        ctx.save_for_backward(membranes, spikes, *tensors)  # type: ignore[arg-type]  # torch keeps None too
         ctx.set_materialize_grads(False)
         return spikes, membranes
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Saved, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         grad_spikes, grad_membranes = grads
         if grad_spikes is None and grad_membranes is None:
             return None, None, None, None
@@ -93,7 +101,7 @@ class _FusedLIF(torch.autograd.Function):
 
 
 def _backward(
-    ctx: Any,
+    ctx: _Saved,
     grad_spikes: Tensor | None,
     grad_membranes: Tensor | None,
     membranes: Tensor,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 from sqnn.core import Choices, is_whole
 from sqnn.neurons.thresholds import learned_threshold, raw_threshold
@@ -127,18 +127,25 @@ def along_channels(threshold: Tensor, values: Tensor, axis: int) -> Tensor:
     return threshold.view(shape)
 
 
+class _Saved(FunctionCtx):
+    """What the forward pass leaves for the backward pass."""
+
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+
 class _QCFS(torch.autograd.Function):
     """One node for five elementwise operations; backward needs input and output, which the next layer keeps anyway."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, threshold: Tensor, steps: int) -> Tensor:
+    def forward(ctx: _Saved, values: Tensor, threshold: Tensor, steps: int) -> Tensor:
         levels = to_levels(values, threshold, steps).floor_().clamp_(0, steps)
         quantised = levels.mul_(threshold / steps)
         ctx.save_for_backward(values, threshold, quantised)
         return quantised
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
+    def backward(ctx: _Saved, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None]:
         (gradient,) = gradients
         values, threshold, quantised = ctx.saved_tensors
         to_input = torch.where((values >= 0) & (values <= threshold), gradient, 0)

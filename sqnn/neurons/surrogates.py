@@ -11,10 +11,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from sqnn.core import Choices
 
@@ -157,16 +158,23 @@ def make_surrogate(surrogate: str | Surrogate, slope: float | None = None) -> Su
     return kind() if slope is None else kind(slope)
 
 
+class _Saved(FunctionCtx):
+    """What the forward pass leaves for the backward pass."""
+
+    surrogate: Surrogate
+    saved_tensors: tuple[Tensor, ...]
+
+
 class _Fire(torch.autograd.Function):
     """The step forward, the surrogate's slope backward; differentiable twice."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, surrogate: Surrogate) -> Tensor:
+    def forward(ctx: _Saved, u: Tensor, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(u)
         ctx.surrogate = surrogate
         return (u > 0).to(u.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor, None]:
         (u,) = ctx.saved_tensors
         return grads[0] * ctx.surrogate.slope_at(u), None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqnn.core import Choices
 from sqnn.neurons.base import Neuron
 from sqnn.neurons.lif import IF, LIF
@@ -11,7 +9,7 @@ from sqnn.neurons.lif import IF, LIF
 NEURONS: Choices[type[Neuron]] = Choices("neuron", {"if": IF, "lif": LIF})
 
 
-def make_neuron(name: str, **options: Any) -> Neuron:
+def make_neuron(name: str, **options: object) -> Neuron:
     """Build the neuron layer called `name`; `options` go to its constructor.
 
     Raises `ValueError` when the name is unknown or the neuron refuses its arguments.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from circuits.checks import whole
 from circuits.compile import Compiled, compile_circuit
@@ -16,6 +16,7 @@ from circuits.engines.aer.cones import Cone, Turn, find_aliases, find_cone, read
 from circuits.engines.aer.run import Program, Rows, Runner, make_program
 from circuits.engines.base import Engine
 from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Choices, Noise
 
 MEMORY_BUDGET = 2 * 2**30
@@ -104,7 +105,9 @@ class AerEngine(Engine):
     def details(self) -> tuple[str, ...]:
         return (self.method.replace("_", " "),)
 
-    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(
+        self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
+    ) -> Expectations:
         out: Tensor = _ParameterShift.apply(inputs, weights, self, generator or self.generator)
         return out
 
@@ -223,22 +226,31 @@ class _Plan:
         return np.einsum("tbr,tr,br->bt", (up - down)[self.groups] / 2, self.masks, grad)
 
 
+class _Saved(FunctionCtx):
+    """What the forward pass leaves for the backward pass."""
+
+    engine: AerEngine
+    generator: torch.Generator
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+
 class _ParameterShift(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weights: Tensor, engine: AerEngine, generator: torch.Generator) -> Tensor:
+    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, engine: AerEngine, generator: torch.Generator) -> Tensor:
         ctx.engine, ctx.generator = engine, generator
         ctx.save_for_backward(inputs, weights)
         return inputs.new_tensor(engine.evaluate(_rows(inputs), _rows(weights), generator))
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
+    def backward(ctx: _Saved, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "aer: gradients by parameter shift cannot be differentiated again (create_graph=True); take the engine "
                 "lightcone for gradients of gradients"
             )
         inputs, weights = ctx.saved_tensors
-        needs = tuple(ctx.needs_input_grad[:2])
+        needs = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
         gradients = ctx.engine.gradients(_rows(inputs), _rows(weights), _rows(grad), needs, ctx.generator)
         data, trained = (
             like.new_tensor(rows) if need else None

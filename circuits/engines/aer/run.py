@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.result.models import ExperimentResultData
 from qiskit_aer import AerSimulator
 
 from circuits.engines.aer.cones import Step, Turn
 from circuits.transfer import make_gate
 from noise_models import Noise, readout_line, readout_matrix
 
-Rows = NDArray[np.floating[Any]]
+Rows = NDArray[np.floating]
 
 PIECE_BYTES = 64 * 2**20
 """Quantum states that one job holds at a time, in bytes: Aer keeps the state of every row until the job ends."""
@@ -50,7 +50,7 @@ def make_program(
     wires = set(reads)
     for number in included:
         instruction = steps[number].instruction
-        angles: list[Any] = []
+        angles: list[float | Parameter] = []
         for position, angle in enumerate(instruction.angles):
             if angle.terms:
                 turns.append((number, position))
@@ -144,7 +144,7 @@ class Runner:
         if piece:
             yield piece
 
-    def _read(self, program: Program, data: Sequence[Any]) -> Rows:
+    def _read(self, program: Program, data: Sequence[ExperimentResultData]) -> Rows:
         n = len(program.reads)
         if self.shots is None:
             probabilities = np.stack([vars(one)[SAVED] for one in data])

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class Step(ABC):
     """A step on some `axes` of the coefficients; `each` [cones, ...] holds what differs from cone to cone."""
 
     axes: tuple[int, ...]
-    each: NDArray[Any]
+    each: NDArray[np.generic]
 
     @property
     def signature(self) -> Hashable:
@@ -127,7 +127,7 @@ class KetStep(Step):
         return held.changed(self.axes, lambda flat: (flat * bloch).sum(1), (), ())
 
 
-def rows_at(values: Tensor, places: NDArray[np.int64]) -> Tensor:
+def rows_at(values: Tensor, places: NDArray[np.generic]) -> Tensor:
     """Return the rows at these places, without a copy where they are all rows in order."""
     if np.array_equal(places, np.arange(len(values))):
         return values

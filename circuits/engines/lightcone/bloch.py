@@ -15,6 +15,7 @@ from torch import Tensor
 
 from circuits.engines.lightcone.frames import AXES, turn, weight_frames
 from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, Inputs, Weights
 
 
 def neighbour_products(circuit: DataReupload, z: Tensor) -> Tensor:
@@ -35,7 +36,7 @@ def neighbour_products(circuit: DataReupload, z: Tensor) -> Tensor:
     return torch.cat([z[-1:], z[:-1]]) * torch.cat([z[1:], z[:1]])
 
 
-def expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, axis: str = "Z") -> Tensor:
+def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, axis: str = "Z") -> Expectations:
     """Return <P> [batch, n_qubits] of P = `axis` on every wire of a circuit of one or two blocks.
 
     `inputs` [batch, 3 n_qubits] and `weights` [n_blocks, n_qubits, 3] are angles in radians of one real dtype.

@@ -12,6 +12,7 @@ from torch import Tensor
 from circuits.engines.lightcone import statevector
 from circuits.reupload import DataReupload
 from circuits.rotations import Spinor, compose, half_angle_spinor, pauli_row, rot_spinor
+from circuits.shapes import Expectations, Inputs, Weights
 
 
 def state_wires(circuit: DataReupload, method: str, observable: str) -> tuple[int, int]:
@@ -24,7 +25,7 @@ def state_wires(circuit: DataReupload, method: str, observable: str) -> tuple[in
     return n * 2**width, sum(2 * (blocks - block) + 2 + pair for block in range(2, blocks + 1)) + width + 2
 
 
-def fused_gates(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> list[Spinor]:
+def fused_gates(circuit: DataReupload, inputs: Inputs, weights: Weights) -> list[Spinor]:
     """Return for each block the product Rot(w) Rot(x), entries [n_qubits, batch]."""
     halves = (inputs.t() / 2).reshape(circuit.n_qubits, 3, inputs.shape[0])
     data = half_angle_spinor(*halves.unbind(1))
@@ -32,7 +33,7 @@ def fused_gates(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> list[
     return [compose((a[block], b[block]), data) for block in range(circuit.n_blocks)]
 
 
-def register_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, observable: str) -> Tensor:
+def register_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, observable: str) -> Expectations:
     """Return the expectations from one state vector of all wires."""
     n = circuit.n_qubits
     gates = fused_gates(circuit, inputs, weights)
@@ -55,7 +56,7 @@ def register_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor
     return _read(gates[-1], x, y, z, observable)
 
 
-def window_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, observable: str) -> Tensor:
+def window_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, observable: str) -> Expectations:
     """Return the expectations from windows side by side: column i * batch + s is sample s around wire i.
 
     The window of a pair (i, i + 1) reaches one wire further to the right.
@@ -65,13 +66,8 @@ def window_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, 
     idle = radius + pair if circuit.entangler == "line" else 0
     gates = [_with_resting_wires(gate, idle) for gate in fused_gates(circuit, inputs, weights)]
     wires, batch = gates[0][0].shape
-
-    def column(block: int, offset: int) -> Spinor:
-        a, b = gates[block]
-        return torch.roll(a, -offset, 0).reshape(-1), torch.roll(b, -offset, 0).reshape(-1)
-
     width = 2 * radius + 1 + pair
-    state = statevector.product_state(column(0, offset) for offset in range(-radius, radius + 1 + pair))
+    state = statevector.product_state(_column(gates[0], offset) for offset in range(-radius, radius + 1 + pair))
     for block in range(1, blocks):
         side = min(blocks - block, radius)
         pairs = [(k, k + 1) for k in range(radius - side, radius + side + pair)]
@@ -81,13 +77,19 @@ def window_expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, 
         if block < blocks - 1 or pair:
             inner = side - 1 if entangled else 0
             for offset in range(-inner, inner + 1 + pair):
-                state = statevector.apply_gate(state, radius + offset, column(block, offset))
+                state = statevector.apply_gate(state, radius + offset, _column(gates[block], offset))
     if pair:
         signs = statevector.z_signs(width, (radius, radius + 1), dtype=state.real.dtype, device=state.device)
         both = (signs @ torch.view_as_real(state).square().sum(-1)).reshape(wires, batch)
         return both[[edge[0] for edge in circuit.edges]].t()
     x, y, z = (part.reshape(wires, batch) for part in statevector.bloch_vector(state, radius))
     return _read(gates[-1], x, y, z, observable)[:, : circuit.n_qubits]
+
+
+def _column(gate: Spinor, offset: int) -> Spinor:
+    """Return a gate of every window, `offset` wires right of its centre, as entries [wires * batch]."""
+    a, b = gate
+    return torch.roll(a, -offset, 0).reshape(-1), torch.roll(b, -offset, 0).reshape(-1)
 
 
 def _read(gate: Spinor, x: Tensor, y: Tensor, z: Tensor, axis: str) -> Tensor:

@@ -26,6 +26,7 @@ from circuits.engines.base import Engine
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
 from circuits.engines.lightcone.cone import register_expectations, state_wires, window_expectations
 from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Choices
 
 if TYPE_CHECKING:
@@ -114,11 +115,13 @@ class LightConeEngine(Engine):
                     f"{MAX_AMPLITUDES:.1e}; take fewer blocks (the cone has 2 n_blocks - 1 wires) or fewer qubits"
                 )
 
-    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(
+        self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
+    ) -> Expectations:
         exact = self._exact(inputs, weights)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
-    def _exact(self, inputs: Tensor, weights: Tensor) -> Tensor:
+    def _exact(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
         if self.method == "closed form":
             if self.observable == "ZZ":
                 z = bloch.expectations(self.circuit, inputs, weights)
@@ -136,7 +139,7 @@ class LightConeEngine(Engine):
         parts = [checkpoint(evaluate, part, weights, use_reentrant=False) for part in inputs.split(size)]
         return torch.cat(parts)
 
-    def _tiled(self, inputs: Tensor, weights: Tensor) -> Tensor:
+    def _tiled(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
         """Evaluate state vectors, on a CPU in tiles of samples that stay in its caches."""
         evaluate = window_expectations if self.method == "windows" else register_expectations
         amplitudes, _ = state_wires(self.circuit, self.method, self.observable)

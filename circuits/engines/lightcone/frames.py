@@ -11,11 +11,12 @@ from torch import Tensor
 
 from circuits.reupload import DataReupload
 from circuits.rotations import rotation_matrix
+from circuits.shapes import Inputs
 
 AXES = "XYZ"
 
 
-def data_frames(circuit: DataReupload, inputs: Tensor) -> tuple[Tensor, Tensor]:
+def data_frames(circuit: DataReupload, inputs: Inputs) -> tuple[Tensor, Tensor]:
     """Return the data rotation [n, 3, 3, batch] and the Bloch vector [n, 3, batch] that it makes of |0>."""
     angles = inputs.t().reshape(circuit.n_qubits, 3, inputs.shape[0]).transpose(0, 1)
     rotation = rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 0, 1, 3)

@@ -27,9 +27,10 @@ from torch import Tensor
 
 from circuits.engines.lightcone.frames import AXES, data_frames, turn, weight_frames, with_idle_wires
 from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, Inputs, Weights
 
 
-def expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor, axis: str = "Z") -> Tensor:
+def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, axis: str = "Z") -> Expectations:
     """Return <P> [batch, n] of P = `axis` on every wire of a ring or line circuit of three or four blocks.
 
     A ring needs n >= 2 L - 1, so that no window meets itself.

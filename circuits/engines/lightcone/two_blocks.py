@@ -15,13 +15,15 @@ operations on [n, batch] where automatic differentiation takes three times as ma
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 from circuits.engines.lightcone.bloch import neighbour_products
 from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, Inputs, Weights
 
 
 class Values(NamedTuple):
@@ -46,7 +48,7 @@ class Values(NamedTuple):
     plane: Tensor
 
 
-def expectations(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
+def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights) -> Expectations:
     """Return <Z> [batch, n] of a two-block circuit for inputs [batch, 3 n] and weights [2, n, 3] in radians."""
     if circuit.entangler == "all" or torch.compiler.is_compiling():
         values = _evaluate(inputs, weights)
@@ -80,9 +82,16 @@ def _combine(values: Values, product: Tensor) -> Tensor:
     return torch.addcmul(values.read * values.z, product, values.plane)
 
 
+class _Saved(FunctionCtx):
+    """What the forward pass leaves for the backward pass."""
+
+    circuit: DataReupload
+    saved_tensors: tuple[Tensor, ...]
+
+
 class _TwoBlocks(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weights: Tensor, circuit: DataReupload) -> Tensor:
+    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, circuit: DataReupload) -> Tensor:
         values = _evaluate(inputs, weights)
         product = neighbour_products(circuit, values.z)
         ctx.circuit = circuit
@@ -90,7 +99,7 @@ class _TwoBlocks(torch.autograd.Function):
         return _combine(values, product).t()
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weights, product, *values = ctx.saved_tensors
         (grad,) = grads
         if torch.is_grad_enabled():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import pennylane as qml
 import torch
@@ -14,6 +14,7 @@ from circuits.engines.base import Engine
 from circuits.engines.pennylane.gradients import DIFF_METHODS
 from circuits.engines.pennylane.noisy_qnode import build_noisy_qnode
 from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Noise
 
 MAX_DENSITY_BYTES = 2**32
@@ -23,7 +24,10 @@ PIECE_BYTES = 4 * 2**20
 
 
 def build_qnode(
-    circuit: DataReupload, device: Device, diff_method: str = "best", gradient_options: dict[str, Any] | None = None
+    circuit: DataReupload,
+    device: Device,
+    diff_method: str = "best",
+    gradient_options: Mapping[str, object] | None = None,
 ) -> qml.QNode:
     """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> [<Z_0>, ..., <Z_n-1>]."""
 
@@ -75,7 +79,7 @@ class PennyLaneEngine(Engine):
         circuit: DataReupload,
         device: Device | str | None = None,
         diff_method: str = "best",
-        gradient_options: dict[str, Any] | None = None,
+        gradient_options: Mapping[str, object] | None = None,
         *,
         noise: Noise | None = None,
         shots: int | None = None,
@@ -119,7 +123,9 @@ class PennyLaneEngine(Engine):
     def details(self) -> tuple[str, ...]:
         return self.device.name, f"gradient {self.diff_method}"
 
-    def __call__(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(
+        self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
+    ) -> Expectations:
         if generator is not None and self.shots is not None:
             raise ValueError(
                 "generator: got one for shots on a PennyLane device, which draws from the seed it was made with; pass "

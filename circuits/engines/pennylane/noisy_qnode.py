@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -63,7 +62,7 @@ OPERATIONS: Mapping[str, Callable[..., Operator]] = MappingProxyType(
 
 
 def build_noisy_qnode(
-    compiled: Compiled, noise: Noise, device: Device, diff_method: str, gradient_options: dict[str, Any] | None
+    compiled: Compiled, noise: Noise, device: Device, diff_method: str, gradient_options: Mapping[str, object] | None
 ) -> tuple[qml.QNode, int]:
     """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> <Z> per wire, and its channels.
 
@@ -102,7 +101,7 @@ def _key(operation: Operator) -> Key:
 def _channels(compiled: Compiled, noise: Noise) -> tuple[Channels, int]:
     """Return the channels after operations, and how many stand in the circuit."""
     channels: Channels = {}
-    transfers: dict[Key, NDArray[np.floating[Any]] | None] = {}
+    transfers: dict[Key, NDArray[np.floating] | None] = {}
     met: set[tuple[str, tuple[int, ...]]] = set()
     count = 0
     for instruction in compiled.instructions:
@@ -129,7 +128,7 @@ def _channels(compiled: Compiled, noise: Noise) -> tuple[Channels, int]:
     return channels, count
 
 
-def _split(transfer: NDArray[np.floating[Any]], wires: tuple[int, ...]) -> list[tuple[Kraus, tuple[int, ...]]]:
+def _split(transfer: NDArray[np.floating], wires: tuple[int, ...]) -> list[tuple[Kraus, tuple[int, ...]]]:
     """Return a channel on `wires`, wire by wire where it is a product, which needs fewer and smaller matrices."""
     if len(wires) == 2:
         # The first wire's Pauli varies fastest.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -60,12 +60,12 @@ class SourceClassifier(SourceNetwork):
 
 
 def _admit(
-    network: SourceNetwork, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    network: SourceNetwork, args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[tuple[object, ...], dict[str, object]]:
     """Raise ValueError unless the images are such as the network was built for; hand them on laid out."""
-    images: Any = args[0] if args else kwargs.get("images")
     normed = network.training and any(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
-    check_batch(images, network.config, next(network.parameters()).dtype, least=2 if normed else 1)
+    received, dtype = args[0] if args else kwargs.get("images"), next(network.parameters()).dtype
+    images = check_batch(received, network.config, dtype, least=2 if normed else 1)
     check_images(images)
     laid = channels_last(network, images)
     return ((laid, *args[1:]), kwargs) if args else (args, {**kwargs, "images": laid})

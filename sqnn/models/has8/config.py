@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqnn.core import Choices, option, require
 from sqnn.encoding import (
@@ -109,7 +109,7 @@ class EncodingConfig(ModelConfig):
         """Build one encoder as chosen; ValueError where it refuses the number of steps."""
         kind = ENCODERS[self.encoding]
         # Neurons answer with spikes of height 1, which a decoder weighs by their place.
-        options: dict[str, Any] = dict(kind.unit_height)
+        options: dict[str, object] = dict(kind.unit_height)
         if kind.surrogates:
             options["surrogate"] = PLANE_SURROGATES[self.gradient_surrogate].of_steepness(self.encoding_alpha)
         if kind.digits:
