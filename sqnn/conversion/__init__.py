@@ -5,8 +5,8 @@ from sqnn.conversion.codes import MAX_RATE_STEPS, Conversion, SpikeCode, digits,
 from sqnn.conversion.convert import convert
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.graph.record import Watcher
-from sqnn.conversion.graph.roles import Role, call_name, role_of
-from sqnn.conversion.graph.trace import ConversionError, laid_out, module_of
+from sqnn.conversion.graph.roles import Role, role_of
+from sqnn.conversion.graph.trace import ConversionError, call_name, laid_out, module_of
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
 from sqnn.conversion.pools import make_pool, windows_summed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -14,12 +13,14 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.graph.carry import Kind, Plan, plan
 from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import ConversionError, describe, module_of, site_name, trace
+from sqnn.conversion.graph.trace import ConversionError, activation_of, describe, module_of, site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.core import require
 from sqnn.models import config_of, known_name
 from sqnn.neurons import QCFS
+
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 def convert(
@@ -73,12 +74,12 @@ def convert(
 
 def learned_thresholds(graph: fx.GraphModule, layout: Plan) -> dict[fx.Node, Tensor]:
     """Return the thresholds of the QCFS activations."""
-    return {node: module_of(graph, node).threshold for node in layout.neurons}
+    return {node: activation_of(graph, node).threshold for node in layout.neurons}
 
 
 def common_timesteps(graph: fx.GraphModule, layout: Plan) -> int:
     """Return the bits that all QCFS activations have; ConversionError naming those that differ from the first."""
-    bits = {node: module_of(graph, node).timesteps for node in layout.neurons}
+    bits = {node: activation_of(graph, node).timesteps for node in layout.neurons}
     first = next(iter(bits.values()))
     wrong = [
         f"{describe(graph, node)} has {number} bits, expected {first} as the first one has; prepare(model, {first})"
@@ -121,7 +122,8 @@ def build(
         copied = graph.node_copy(node, value_of if node in layout.decoded else copies.__getitem__)
         copies[node] = copied
         if node.op == "get_attr":
-            copied.target = _add(root, f"constant_{node.name}", _attribute(source, str(node.target)))
+            constant: Tensor = operator.attrgetter(str(node.target))(source)
+            copied.target = _add(root, f"constant_{node.name}", constant)
         if node in layout.neurons:
             takes_train = layout.kinds[node.all_input_nodes[0]].is_train
             activation = module_of(source, node)
@@ -137,12 +139,11 @@ def build(
             train = layout.kinds[node] is Kind.CURRENT
             key = (str(node.target), train)
             if key not in made:
-                layer: Any = module_of(source, node)
+                layer = source.get_submodule(str(node.target))
                 spread = how.bias_shift or how.code.name == "rate"
-                role = role_of(source, node)
-                if train and spread and role is Role.NORM:
+                if train and spread and isinstance(layer, BatchNorm):
                     layer = spread_batch_norm(layer, T)
-                elif train and spread and role is Role.WEIGHTS:
+                elif train and spread and role_of(source, node) is Role.WEIGHTS:
                     layer = spread_linear(layer, T)
                 made[key] = _add(root, node.name, layer)
             copied.target = made[key]
@@ -158,10 +159,10 @@ def fold(graph: fx.GraphModule) -> None:
         if node.op != "call_module" or role_of(graph, node) is not Role.NORM:
             continue
         (before,) = node.all_input_nodes
-        layer: Any = module_of(graph, before)
+        layer, norm = module_of(graph, before), module_of(graph, node)
         alone = len(before.users) == 1 and calls.count(str(before.target)) == calls.count(str(node.target)) == 1
-        if alone and isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d):
-            graph.set_submodule(str(before.target), fuse_conv_bn_eval(layer, module_of(graph, node)))
+        if alone and isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d) and isinstance(norm, BatchNorm):
+            graph.set_submodule(str(before.target), fuse_conv_bn_eval(layer, norm))
             node.replace_all_uses_with(before)
             graph.graph.erase_node(node)
     graph.delete_all_unused_submodules()
@@ -170,14 +171,15 @@ def fold(graph: fx.GraphModule) -> None:
 
 def spread_linear(layer: nn.Module, timesteps: int) -> nn.Module:
     """Return a layer with the same weight tensor and a T-th of the bias: sum_t f_c(x_t) = f(sum_t x_t)."""
-    spread: Any = copy.copy(layer)
+    spread = copy.copy(layer)
     spread._parameters = dict(layer._parameters)
-    if spread.bias is not None:
-        spread.bias = nn.Parameter(spread.bias.detach() / timesteps, requires_grad=False)
-    return spread  # type: ignore[no-any-return]
+    bias = layer._parameters["bias"]
+    if bias is not None:
+        spread.bias = nn.Parameter(bias.detach() / timesteps, requires_grad=False)
+    return spread
 
 
-def spread_batch_norm(norm: nn.Module, timesteps: int) -> nn.Module:
+def spread_batch_norm(norm: BatchNorm, timesteps: int) -> nn.Module:
     """Return a batch norm with the shifted bias beta_c = beta / T + (1 - 1/T) gamma mu / sqrt(var + eps).
 
     Then sum_t BN_c(z_t) = BN(sum_t z_t) with the running statistics mu and var.
@@ -185,21 +187,18 @@ def spread_batch_norm(norm: nn.Module, timesteps: int) -> nn.Module:
     Source: Datta et al., "When SNN meets ANN", Proposition I as its proof has it (the printed statement divides by
     beta instead of the deviation).
     """
-    spread: Any = copy.deepcopy(norm)
-    gamma = torch.ones_like(spread.running_mean) if spread.weight is None else spread.weight.detach()
-    beta = torch.zeros_like(spread.running_mean) if spread.bias is None else spread.bias.detach()
-    mean_share: Tensor = gamma * spread.running_mean / torch.sqrt(spread.running_var + spread.eps)
+    spread = copy.deepcopy(norm)
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    gamma = torch.ones_like(mean) if norm.weight is None else norm.weight.detach()
+    beta = torch.zeros_like(mean) if norm.bias is None else norm.bias.detach()
+    mean_share = gamma * mean / torch.sqrt(variance + norm.eps)
     spread.affine = True
     spread.weight = nn.Parameter(gamma.clone(), requires_grad=False)
     spread.bias = nn.Parameter(beta / timesteps + (1 - 1 / timesteps) * mean_share, requires_grad=False)
-    return spread  # type: ignore[no-any-return]
+    return spread
 
 
-def _attribute(graph: fx.GraphModule, path: str) -> Any:
-    return operator.attrgetter(path)(graph)
-
-
-def _add(root: nn.Module, name: str, item: Any) -> str:
+def _add(root: nn.Module, name: str, item: nn.Module | Tensor) -> str:
     """Give `root` a module, parameter or tensor under a name; return the name."""
     if isinstance(item, Tensor) and not isinstance(item, nn.Parameter):
         root.register_buffer(name, item)

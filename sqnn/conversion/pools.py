@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, fx, nn
@@ -13,11 +13,11 @@ _AVERAGES = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
 
 def make_pool(node: fx.Node, name: str) -> nn.Module:
     """Return the module that does what a call of the function `name`, such as `avg_pool2d`, does."""
-    kind: Any = getattr(nn, "".join(part.capitalize() for part in name.split("_")))
-    return kind(*node.args[1:], **{key: value for key, value in node.kwargs.items() if key != "input"})  # type: ignore[no-any-return]
+    kind: Callable[..., nn.Module] = vars(nn)["".join(part.capitalize() for part in name.split("_"))]
+    return kind(*node.args[1:], **{key: value for key, value in node.kwargs.items() if key != "input"})
 
 
-def windows_summed(pool: Any, values: Tensor) -> Tensor:
+def windows_summed(pool: nn.Module, values: Tensor) -> Tensor:
     """Return the sums over the windows of which `pool` takes the means; padding counts for nothing."""
     if isinstance(pool, _AVERAGES):
         return _summed(pool, values)
@@ -30,16 +30,17 @@ def windows_summed(pool: Any, values: Tensor) -> Tensor:
     return averages
 
 
-def _summed(pool: Any, values: Tensor) -> Tensor:
+def _summed(pool: nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d, values: Tensor) -> Tensor:
     if isinstance(pool, nn.AvgPool1d):
         # Only pools of two and three dimensions take a divisor: one row of them.
         (kernel,), (stride,), (padding,) = _single(pool.kernel_size), _single(pool.stride), _single(pool.padding)
         flat = nn.AvgPool2d((1, kernel), (1, stride), (0, padding), pool.ceil_mode, divisor_override=1)
         return torch.squeeze(flat(values.unsqueeze(-2)), -2)
     window = (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
-    summed: Tensor = type(pool)(*window, divisor_override=1)(values)
+    kind: Callable[..., nn.Module] = type(pool)
+    summed: Tensor = kind(*window, divisor_override=1)(values)
     return summed
 
 
-def _single(size: Any) -> tuple[int]:
+def _single(size: int | tuple[int]) -> tuple[int]:
     return size if isinstance(size, tuple) else (size,)

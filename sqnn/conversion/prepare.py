@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -12,8 +13,8 @@ from torch import Tensor, fx, nn
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
 from sqnn.conversion.graph.carry import plan
-from sqnn.conversion.graph.roles import Role, call_name, role_of
-from sqnn.conversion.graph.trace import ConversionError, describe, module_of, trace
+from sqnn.conversion.graph.roles import Role, role_of
+from sqnn.conversion.graph.trace import ConversionError, call_name, describe, module_of, trace
 from sqnn.conversion.pools import make_pool
 from sqnn.core import ConfigError, is_whole, require
 from sqnn.models import config_of
@@ -111,7 +112,7 @@ def _check(graph: fx.GraphModule, pools: list[fx.Node]) -> None:
     except ConversionError as error:
         problems += error.problems
     for node in pools:
-        layer: Any = module_of(graph, node)
+        layer = module_of(graph, node)
         asked = node.kwargs if layer is None else vars(layer)
         dilation = asked.get("dilation", 1)
         if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
@@ -148,7 +149,7 @@ def _gives_channels(graph: fx.GraphModule, node: fx.Node) -> bool:
     return norm or call_name(node) in _FEATURES or role_of(graph, node) in (Role.WEIGHTS, Role.NORM)
 
 
-def _activation(old: nn.Module, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
+def _activation(old: nn.Module | None, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
     """Return the QCFS that takes the place of an activation."""
     if isinstance(old, QCFS):
         channels = old.channels if observed is None or observed.ndim == 0 else len(observed)
@@ -169,14 +170,12 @@ def _share(node: fx.Node) -> float:
 
 def _average_pool(graph: fx.GraphModule, node: fx.Node) -> nn.Module:
     """Return the average pool over the same windows; what lies outside of the image does not count."""
-    layer: Any = module_of(graph, node)
-    if layer is None:
-        layer = make_pool(node, call_name(node))
-    average: Any = _POOLS[type(layer)]
+    layer = module_of(graph, node) or make_pool(node, call_name(node))
+    average: Callable[..., nn.Module] = _POOLS[type(layer)]
     if hasattr(layer, "output_size"):
-        return average(layer.output_size)  # type: ignore[no-any-return]
+        return average(layer.output_size)
     windows = (layer.kernel_size, layer.stride, layer.padding)
-    return average(*windows, ceil_mode=layer.ceil_mode, count_include_pad=False)  # type: ignore[no-any-return]
+    return average(*windows, ceil_mode=layer.ceil_mode, count_include_pad=False)
 
 
 def _rewritten(graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> fx.GraphModule:

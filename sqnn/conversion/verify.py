@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from sqnn.conversion.codes import digits, levels_of
 from sqnn.conversion.convert import common_timesteps
 from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.record import Watcher
-from sqnn.conversion.graph.trace import laid_out, module_of, site_name, trace
+from sqnn.conversion.graph.trace import activation_of, laid_out, site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.core import ConfigError, require
 from sqnn.data import Split
@@ -98,7 +98,7 @@ class Verification:
 
         return pd.DataFrame([asdict(layer) for layer in self.layers])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return everything as plain values."""
         sums = {"bits": self.bits, "mismatches": self.mismatches}
         verdict = {"exact": self.exact, "edge": self.edge, "spikes": self.spikes}
@@ -202,7 +202,7 @@ class _Source:
         self.sites = {name: site_name(self.graph, node) for name, node in self.calls.items()}
         self.timesteps = common_timesteps(self.graph, layout)
 
-    def run(self, images: Tensor) -> tuple[Any, dict[str, _Activation]]:
+    def run(self, images: Tensor) -> tuple[object, dict[str, _Activation]]:
         """Return the output and, by path and in the order of the layers, what the activations received and gave."""
         received: dict[str, Tensor] = {}
         seen: dict[str, _Activation] = {}
@@ -211,7 +211,7 @@ class _Source:
         def see(name: str, output: Tensor) -> None:
             received[name] = output
             if name in self.calls:
-                layer: Any = module_of(self.graph, self.calls[name])
+                layer = activation_of(self.graph, self.calls[name])
                 threshold = layer.threshold_for(output)
                 bits = digits(levels_of(output, threshold, layer.steps), layer.timesteps)
                 membrane = to_levels(received[feeds[name]], threshold, layer.steps)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from torch import fx
 
-from sqnn.conversion.graph.roles import Role, call_name, role_of, scales, touches_batch
-from sqnn.conversion.graph.trace import ConversionError, describe, module_of
+from sqnn.conversion.graph.roles import Role, role_of, scales, touches_batch
+from sqnn.conversion.graph.trace import ConversionError, call_name, describe, module_of
 
 
 class Kind(Enum):
@@ -112,7 +111,7 @@ def _kind(node: fx.Node, role: Role, incoming: list[Kind], integrate: bool, layo
 def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Kind], spikes: bool) -> str | None:
     """Say why a call cannot be converted and how to mend it; None where it can."""
     trains = any(kind.is_train for kind in incoming)
-    module: Any = module_of(graph, node)
+    module = module_of(graph, node)
     if call_name(node) == "dropout" and module is None and _always_drops(node):
         return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
     if role is Role.UNKNOWN:
@@ -121,7 +120,7 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Ki
         return "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
     if role is Role.MAX_POOL and trains:
         return "does not commute with spikes; prepare(model, timesteps) puts an average pool there, then fine-tune"
-    if role is Role.NORM and module.running_mean is None:
+    if role is Role.NORM and module is not None and module.running_mean is None:
         return "has no running statistics to convert; train it with track_running_stats=True"
     if role is Role.SHAPE and call_name(node) == "getattr" and node.args[1] != "shape":
         return f"asks for {node.args[1]}, which the conversion does not know; use permute or flatten"

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from sqnn.conversion.codes import levels_of
-from sqnn.conversion.graph.trace import module_of, site_name
+from sqnn.conversion.graph.trace import activation_of, module_of, site_name
 from sqnn.neurons import QCFS
 
 
 class Watcher(fx.Interpreter):
     """Run a graph; hand the output of each node with one of the names to `see(name, output)`. No hooks are set."""
 
-    def __init__(self, graph: fx.GraphModule, names: Iterable[str], see: Callable[[str, Any], None]) -> None:
+    def __init__(self, graph: fx.GraphModule, names: Iterable[str], see: Callable[[str, Tensor], None]) -> None:
         super().__init__(graph, garbage_collect_values=True)
         self.names, self.see = frozenset(names), see
 
-    def run_node(self, n: fx.Node) -> Any:
+    def run_node(self, n: fx.Node) -> object:
         output = super().run_node(n)
         if n.name in self.names:
             self.see(n.name, output)
@@ -33,14 +32,14 @@ def activation_sites(source: fx.GraphModule) -> dict[str, str]:
 
 
 @torch.no_grad()
-def source_levels(source: fx.GraphModule, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
+def source_levels(source: fx.GraphModule, images: Tensor) -> tuple[object, dict[str, Tensor]]:
     """Run a network of QCFS activations; return its output and, by path, the levels 0 .. Q of each of them."""
     sites = activation_sites(source)
-    calls = {n.name: module_of(source, n) for n in source.graph.nodes if n.name in sites}
+    calls = {n.name: activation_of(source, n) for n in source.graph.nodes if n.name in sites}
     levels: dict[str, Tensor] = {}
 
     def see(name: str, activation: Tensor) -> None:
-        layer: Any = calls[name]
+        layer = calls[name]
         levels[sites[name]] = levels_of(activation, layer.threshold_for(activation), layer.steps)
 
     output = Watcher(source, sites, see).run(images)

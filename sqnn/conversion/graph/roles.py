@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from sqnn.conversion.graph.trace import module_of
+from sqnn.conversion.graph.trace import call_name, module_of
 from sqnn.neurons import QCFS
 
 
@@ -50,7 +49,7 @@ _MODULES: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], Role], ...]
     ((nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.Tanh), Role.ISLAND),
 )
 
-_CALLS: Mapping[Any, Role] = MappingProxyType(
+_CALLS: Mapping[object, Role] = MappingProxyType(
     {
         **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, F.relu6, F.leaky_relu, F.elu), Role.ACTIVATION),
         **dict.fromkeys((F.gelu, F.silu, F.hardswish, F.mish, "relu", "relu_"), Role.ACTIVATION),
@@ -77,7 +76,7 @@ _CALLS: Mapping[Any, Role] = MappingProxyType(
     }
 )
 
-_DIMENSIONS: Mapping[str, tuple[tuple[int, str, Any], ...]] = MappingProxyType(
+_DIMENSIONS: Mapping[str, tuple[tuple[int, str, int | None], ...]] = MappingProxyType(
     {
         "flatten": ((1, "start_dim", 0),),
         "unflatten": ((1, "dim", None),),
@@ -115,11 +114,6 @@ def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
         return Role.UNKNOWN
 
 
-def call_name(node: fx.Node) -> str:
-    """Return the bare name of the function or method that a node calls."""
-    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-
-
 def scales(node: fx.Node) -> bool:
     """Say whether a product or quotient is a train times a number: x / 2, but not x y, x x, 2 / x or a rounded one."""
     sources = [item for item in (*node.args, *node.kwargs.values()) if isinstance(item, fx.Node)]
@@ -127,25 +121,25 @@ def scales(node: fx.Node) -> bool:
     return sources == [first] and node.kwargs.get("rounding_mode") is None
 
 
-def _rest(node: fx.Node, keyword: str) -> Any:
+def _rest(node: fx.Node, keyword: str) -> Sequence[object]:
     """Return the sizes or dimensions that a call gives after the tensor, one by one, as a list or by keyword."""
     rest = node.args[1:] or (node.kwargs[keyword],)
-    return rest[0] if isinstance(rest[0], list | tuple) else rest
+    first = rest[0]
+    return first if isinstance(first, list | tuple) else rest
 
 
 def touches_batch(graph: fx.GraphModule, node: fx.Node) -> bool:
     """Say whether a call of the roles ROUTE, JOIN or ISLAND acts across the images of a batch (dimension 0)."""
     module = module_of(graph, node)
     if module is not None:
-        start: Any = _MODULE_DIMENSIONS.get(type(module))
-        return start is not None and getattr(module, start) == 0
+        start = _MODULE_DIMENSIONS.get(type(module))
+        return start is not None and vars(module)[start] == 0
     name = call_name(node)
     if name == "permute":
-        order: Any = _rest(node, "dims")
-        return bool(order[0] != 0)
+        return _rest(node, "dims")[0] != 0
     if name in ("view", "reshape"):
-        sizes: Any = _rest(node, "shape")
-        return not (isinstance(sizes[0], fx.Node) or sizes[0] == -1)
+        first = _rest(node, "shape")[0]
+        return not (isinstance(first, fx.Node) or first == -1)
     for place, keyword, default in _DIMENSIONS.get(name, ()):
         value = node.args[place] if len(node.args) > place else node.kwargs.get(keyword, default)
         dimensions = value if isinstance(value, list | tuple) else (value,)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.fx.node import Target
 
 from sqnn.conversion.graph.record import Watcher
 from sqnn.conversion.neuron import Decode, SpikingNeuron
@@ -15,7 +16,7 @@ from sqnn.core import ConfigError
 
 def run_steps(
     graph: fx.GraphModule, images: Tensor, timesteps: int, record: Collection[str] = ()
-) -> tuple[Any, dict[str, Tensor]]:
+) -> tuple[object, dict[str, Tensor]]:
     """Run a spiking graph one time step after the other; return its summed output and the trains of some nodes.
 
     Membranes and sums are all that is carried from step to step; what does not spike is computed in every step. Trains
@@ -42,19 +43,20 @@ def require_steps(graph: fx.GraphModule) -> None:
 class _Steps(Watcher):
     """One pass of the graph at step `t`; `membranes` and `sums` live from pass to pass."""
 
-    def __init__(self, graph: fx.GraphModule, names: Collection[str], see: Callable[[str, Any], None]) -> None:
+    def __init__(self, graph: fx.GraphModule, names: Collection[str], see: Callable[[str, Tensor], None]) -> None:
         super().__init__(graph, names, see)
         self.t = 0
         self.membranes: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
 
-    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
-        module = self.fetch_attr(target)
+    def call_module(self, target: Target, args: tuple[Any, ...], kwargs: dict[str, object]) -> object:
+        path = str(target)
+        module = self.fetch_attr(path)
         if isinstance(module, Decode):
-            self.sums[target] = self.sums[target] + args[0] if self.t else args[0]
-            return self.sums[target]
+            self.sums[path] = self.sums[path] + args[0] if self.t else args[0]
+            return self.sums[path]
         if isinstance(module, SpikingNeuron):
-            membrane = self.membranes[target] if self.t else module.initial(args[0])
-            spikes, self.membranes[target] = module.step(args[0], membrane, self.t)
+            membrane = self.membranes[path] if self.t else module.initial(args[0])
+            spikes, self.membranes[path] = module.step(args[0], membrane, self.t)
             return spikes
         return super().call_module(target, args, kwargs)

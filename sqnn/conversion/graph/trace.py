@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -63,7 +62,7 @@ def trace(model: nn.Module) -> fx.GraphModule:
         raise _untraceable(model, error) from error
     for node in reversed(list(graph.nodes)):
         absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
-        if getattr(node.target, "__name__", "") == NONE_CHECK or (absent and left_out):
+        if call_name(node) == NONE_CHECK or (absent and left_out):
             graph.erase_node(node)
     inputs = [str(node.target) for node in graph.nodes if node.op == "placeholder" and not node.args]
     if len(inputs) != 1:
@@ -85,9 +84,22 @@ def laid_out(graph: fx.GraphModule, images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last) if graph.meta.get(CHANNELS_LAST) else images
 
 
-def module_of(graph: fx.GraphModule, node: fx.Node) -> Any:
+def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
     """Return the module that a node calls, None where it calls none."""
     return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def activation_of(graph: fx.GraphModule, node: fx.Node) -> QCFS:
+    """Return the QCFS activation that a node calls; ConversionError where it calls something else."""
+    module = module_of(graph, node)
+    if not isinstance(module, QCFS):
+        raise ConversionError([f"{describe(graph, node)} is no QCFS activation; use prepare(model, timesteps)"])
+    return module
+
+
+def call_name(node: fx.Node) -> str:
+    """Return the bare name of the function or method that a node calls."""
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
 def describe(graph: fx.GraphModule, node: fx.Node) -> str:
@@ -95,8 +107,7 @@ def describe(graph: fx.GraphModule, node: fx.Node) -> str:
     module = module_of(graph, node)
     if module is not None:
         return f"{node.target}: {type(module).__name__}"
-    target: Any = node.target
-    return f"{node.name}: {target if isinstance(target, str) else getattr(target, '__name__', target)}"
+    return f"{node.name}: {call_name(node)}"
 
 
 def site_name(source: fx.GraphModule, node: fx.Node) -> str:
