@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from circuits.checks import whole
 from circuits.entanglers import Edge, edges
 from circuits.gate import Gate
+from noise_models import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

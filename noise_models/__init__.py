@@ -12,6 +12,7 @@ from noise_models.channels import (
     readout_matrix,
     transfer_to_kraus,
 )
+from noise_models.checks import whole
 from noise_models.chips import CHIPS, chip
 from noise_models.choices import Choices, did_you_mean, unknown
 from noise_models.mitigation import invert_readout, zero_noise
@@ -39,5 +40,6 @@ __all__ = [
     "strength_label",
     "transfer_to_kraus",
     "unknown",
+    "whole",
     "zero_noise",
 ]

@@ -124,7 +124,7 @@ class ChipNoise(Part):
         gates = tuple(
             GateData(
                 str(name),
-                tuple(checks.whole("wires", wire) for wire in wires),
+                tuple(checks.whole("wires", wire, 0) for wire in wires),
                 checks.number("error", error),
                 checks.number("duration", duration),
             )
@@ -133,7 +133,7 @@ class ChipNoise(Part):
         return cls(
             name=str(fields["name"]),
             date=str(fields["date"]),
-            qubits=tuple(checks.whole("qubits", qubit) for qubit in fields["qubits"]),
+            qubits=tuple(checks.whole("qubits", qubit, 0) for qubit in fields["qubits"]),
             gate_names=checks.instructions("gate_names", fields["gate_names"]),
             t1=tuple(checks.number("t1", time) for time in fields["t1"]),
             t2=tuple(checks.number("t2", time) for time in fields["t2"]),

@@ -32,10 +32,13 @@ def number(name: str, value: object, expected: str = "a number") -> float:
     raise ValueError(f"{name}: got {value!r}, expected {expected}")
 
 
-def whole(name: str, value: object, least: int = 0) -> int:
-    """Return a whole number of at least `least`, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {least}")
+def whole(name: str, value: object, least: int = 1, otherwise: str = "") -> int:
+    """Return `value`, a Python or NumPy whole number, as an int; ValueError unless it is at least `least`.
+
+    `otherwise` ends the message with what else the argument may be.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {least}{otherwise}")
     return int(value)
 
 

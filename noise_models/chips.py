@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from noise_models import checks
 from noise_models.calibration import ChipNoise, GateData
 from noise_models.choices import did_you_mean, unknown
-from noise_models.layout import Graph, best_line, best_ring
+from noise_models.layout import CouplingGraph, best_line, best_ring
 from noise_models.noise import Noise
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def chip(name: str, n_qubits: int, shape: str = "ring") -> Noise:
         raise ValueError(f"name: got {name!r}, expected a chip (noise_models.CHIPS){did_you_mean(name, CHIPS)}")
     if shape not in SHAPES:
         raise ValueError(unknown("shape", shape, SHAPES))
-    n_qubits = checks.whole("n_qubits", n_qubits, least=1)
+    n_qubits = checks.whole("n_qubits", n_qubits)
     backend = _load(name)
     target = backend.target
     if n_qubits > target.num_qubits:
@@ -94,7 +94,7 @@ def _two_qubit_gate(target: Target) -> str:
     return "cz" if "cz" in target.operation_names else "cx"
 
 
-def _graph(target: Target) -> Graph:
+def _graph(target: Target) -> CouplingGraph:
     """Return the calibrated qubits and working couplings with their costs."""
     qubits = {}
     for qubit in range(target.num_qubits):
@@ -108,7 +108,7 @@ def _graph(target: Target) -> Graph:
         back = gate.get((b, a))
         if a < b and a in qubits and b in qubits and _works(there) and _works(back):
             couplings[a, b] = max(there.error, back.error)
-    return Graph(qubits, couplings)
+    return CouplingGraph(qubits, couplings)
 
 
 def _works(gate: InstructionProperties | None) -> bool:
@@ -116,7 +116,7 @@ def _works(gate: InstructionProperties | None) -> bool:
     return gate is not None and gate.error is not None and gate.error < 1 and bool(gate.duration)
 
 
-def _choose(name: str, graph: Graph, n_qubits: int, shape: str) -> tuple[int, ...]:
+def _choose(name: str, graph: CouplingGraph, n_qubits: int, shape: str) -> tuple[int, ...]:
     """Return physical qubits in the order of the wires."""
     if shape == "line" or n_qubits <= 2:
         qubits = best_line(graph, n_qubits)
@@ -137,7 +137,7 @@ def _choose(name: str, graph: Graph, n_qubits: int, shape: str) -> tuple[int, ..
     return qubits
 
 
-def _rings_below(graph: Graph, n_qubits: int) -> list[tuple[int, ...]]:
+def _rings_below(graph: CouplingGraph, n_qubits: int) -> list[tuple[int, ...]]:
     """Return rings of growing sizes below `n_qubits`."""
     rings: list[tuple[int, ...]] = []
     size = 3
@@ -150,7 +150,7 @@ def _rings_below(graph: Graph, n_qubits: int) -> list[tuple[int, ...]]:
     return rings
 
 
-def _calibration(name: str, backend: BackendV2, graph: Graph, qubits: tuple[int, ...]) -> ChipNoise:
+def _calibration(name: str, backend: BackendV2, graph: CouplingGraph, qubits: tuple[int, ...]) -> ChipNoise:
     """Return what is known of the chosen qubits."""
     target = backend.target
     wire = {qubit: index for index, qubit in enumerate(qubits)}

@@ -77,7 +77,7 @@ class Imported(Part):
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         errors = tuple((str(name), _wires(wires), _rows(rows)) for name, wires, rows in fields["errors"])
         readout = (
-            (None if wire is None else checks.whole("wire", wire), _rows(rows)) for wire, rows in fields["readout"]
+            (None if wire is None else checks.whole("wire", wire, 0), _rows(rows)) for wire, rows in fields["readout"]
         )
         return cls(errors, tuple(readout))
 
@@ -140,7 +140,7 @@ def read_model(model: NoiseModel) -> Imported:
 
 
 def _wires(wires: list[int] | None) -> tuple[int, ...] | None:
-    return None if wires is None else tuple(checks.whole("wires", wire) for wire in wires)
+    return None if wires is None else tuple(checks.whole("wires", wire, 0) for wire in wires)
 
 
 def _rows(matrix: Transfer | list[list[float]]) -> Rows:

@@ -16,7 +16,7 @@ MAX_STEPS = 2_000_000
 
 
 @dataclass(frozen=True)
-class Graph:
+class CouplingGraph:
     """A coupling graph: the cost of each qubit, and of each coupling (a, b), a < b."""
 
     qubits: dict[int, float]
@@ -38,7 +38,7 @@ class Graph:
         return self.couplings[min(a, b), max(a, b)]
 
 
-def best_line(graph: Graph, length: int) -> tuple[int, ...]:
+def best_line(graph: CouplingGraph, length: int) -> tuple[int, ...]:
     """Return the cheapest line of at most `length` qubits that the search finds; shorter only if it finds none as long.
 
     A beam search that keeps the cheapest partial lines at every qubit, so that no part of the chip is dropped early.
@@ -63,7 +63,7 @@ def best_line(graph: Graph, length: int) -> tuple[int, ...]:
     return min(lines)[1] if lines else ()
 
 
-def best_ring(graph: Graph, length: int) -> tuple[int, ...]:
+def best_ring(graph: CouplingGraph, length: int) -> tuple[int, ...]:
     """Return the cheapest ring of the smallest length that holds `length` qubits, or () if the search finds none.
 
     Qubits beyond `length` are spare: they follow the others on the way back to the first, and only their couplings
@@ -83,7 +83,7 @@ def best_ring(graph: Graph, length: int) -> tuple[int, ...]:
 class RingSearch:
     """Depth-first search of all rings of one size, cut off as soon as a ring cannot become the cheapest."""
 
-    def __init__(self, graph: Graph, size: int, spare: int) -> None:
+    def __init__(self, graph: CouplingGraph, size: int, spare: int) -> None:
         self.graph = graph
         self.size = size
         self.spare = spare

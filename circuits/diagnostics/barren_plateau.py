@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.checks import whole
 from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.diagnostics.states import states
 from circuits.engines.lightcone import LightConeEngine, z_signs
 from circuits.reupload import DataReupload
-from noise_models import Choices
+from noise_models import Choices, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.checks import whole
 from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.diagnostics.states import states
 from circuits.reupload import DataReupload
+from noise_models import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.checks import whole
 from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
 from circuits.diagnostics.states import states
 from circuits.engines.lightcone import bloch_vector
 from circuits.reupload import DataReupload
+from noise_models import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,8 @@ import pkgutil
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from circuits.checks import whole
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
-from noise_models import Choices
+from noise_models import Choices, unknown, whole
 
 if TYPE_CHECKING:
     import torch
@@ -82,12 +81,17 @@ ENGINES: Choices[str] = Choices(
     },
 )
 """The engines by name, and where the class of each stands; it is imported when such an engine is made."""
+PENNYLANE_DEVICES = ("default.", "lightning.")
+"""What the names of PennyLane's own devices begin with, which are often taken for engines."""
 
 
 def engine_class(engine: str | type[Engine]) -> type[Engine]:
     """Return the class of an engine by its name, or the class itself; ValueError on anything else."""
     if isinstance(engine, type) and issubclass(engine, Engine):
         return engine
+    if isinstance(engine, str) and engine.startswith(PENNYLANE_DEVICES):
+        hint = f"; that is a PennyLane device: engine='pennylane', device={engine!r}"
+        raise ValueError(unknown("engine", engine, ENGINES) + hint)
     named: type[Engine] = pkgutil.resolve_name(ENGINES.pick(engine))
     return named
 

@@ -9,14 +9,14 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from circuits.pennylane_device.gates import multiply, one_qubit_matrices, stack_angles
-from circuits.pennylane_device.graph import Graph
+from circuits.pennylane_device.graph import TapeGraph
 from circuits.pennylane_device.numerics import Precision
 
 
 class Bank:
     """Matrices [2, 2, runs, batch] of one-qubit runs and angles [gates, batch] of diagonal gates, by node."""
 
-    def __init__(self, graph: Graph, nodes: Iterable[int], precision: Precision, batch: int) -> None:
+    def __init__(self, graph: TapeGraph, nodes: Iterable[int], precision: Precision, batch: int) -> None:
         self.precision = precision
         self.batch = batch
         used = set(nodes)
@@ -43,7 +43,7 @@ class Bank:
             product = fused if count == len(runs) else torch.cat([fused, product[:, :, count:]], dim=2)
         return product.expand(-1, -1, -1, self.batch)
 
-    def _diagonals(self, graph: Graph, angled: list[int]) -> Tensor:
+    def _diagonals(self, graph: TapeGraph, angled: list[int]) -> Tensor:
         rows = [graph.nodes[k].operations[0].data for k in angled]
         return stack_angles(rows, self.precision)[:, 0].expand(-1, self.batch)
 

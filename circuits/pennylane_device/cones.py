@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from circuits.pennylane_device.gates import FLIPS, Z, image
-from circuits.pennylane_device.graph import End, Graph
+from circuits.pennylane_device.graph import End, TapeGraph
 
 Seeds = tuple[tuple[int, int], ...]
 """An observable as (track, mask of its Pauli operators there)."""
@@ -26,7 +26,7 @@ class Cone:
     nodes: tuple[int, ...]
 
 
-def find_cone(graph: Graph, end: End, seeds: Seeds) -> Cone:
+def find_cone(graph: TapeGraph, end: End, seeds: Seeds) -> Cone:
     """Walk back from an observable and keep what can matter."""
     held: dict[int, int] = {}
     for track, mask in seeds:
@@ -67,7 +67,7 @@ def _before_diagonal(here: int, there: int) -> int:
     return here | (FLIPS if here & FLIPS else 0) | (Z if there & FLIPS else 0)
 
 
-def independent_parts(graph: Graph, cone: Cone, seeds: Seeds) -> list[Seeds]:
+def independent_parts(graph: TapeGraph, cone: Cone, seeds: Seeds) -> list[Seeds]:
     """Split an observable where no gate of its cone joins its wires; expectations of the parts then multiply."""
     parent = {track: track for track in cone.tracks}
 
@@ -86,7 +86,7 @@ def independent_parts(graph: Graph, cone: Cone, seeds: Seeds) -> list[Seeds]:
     return [tuple(part) for part in parts.values()]
 
 
-def share_cones(graph: Graph, end: End, observables: Sequence[Seeds], cones: Sequence[Cone]) -> list[Cone]:
+def share_cones(graph: TapeGraph, end: End, observables: Sequence[Seeds], cones: Sequence[Cone]) -> list[Cone]:
     """Return a cone for each observable, the same one where the wires of one cone hold those of another.
 
     A shared cone is found by walking back from all its observables at once.

@@ -25,7 +25,6 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result, ResultBatch
 from torch import Tensor
 
-from circuits.checks import whole
 from circuits.pennylane_device.derivatives import jacobian, vector_jacobian_product
 from circuits.pennylane_device.execution import as_numpy, run_tape
 from circuits.pennylane_device.preprocess import (
@@ -37,6 +36,7 @@ from circuits.pennylane_device.preprocess import (
     is_native,
     is_sample_measurement,
 )
+from noise_models import whole
 
 DEFAULT_MAX_WIRES = 20
 """A register of 20 wires is 16 MiB per sample in complex128."""

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from circuits.pennylane_device.bank import Bank
 from circuits.pennylane_device.cones import Cone, Seeds, find_cone, independent_parts, share_cones
-from circuits.pennylane_device.graph import End, Graph
+from circuits.pennylane_device.graph import End, TapeGraph
 from circuits.pennylane_device.numerics import Precision
-from circuits.pennylane_device.program import Program, layered
+from circuits.pennylane_device.program import ConeProgram, layered
 from circuits.pennylane_device.reads import PauliRead, Read
 from circuits.pennylane_device.register import run_program
 
@@ -42,7 +42,7 @@ class Evaluator:
     Raises DeviceError when a cone is larger.
     """
 
-    def __init__(self, graph: Graph, precision: Precision, batch: int, max_wires: int) -> None:
+    def __init__(self, graph: TapeGraph, precision: Precision, batch: int, max_wires: int) -> None:
         self.graph = graph
         self.precision = precision
         self.batch = batch
@@ -91,9 +91,9 @@ class Evaluator:
         self.used.update(number for cone in cones for number in cone.nodes)
         bank = Bank(self.graph, self.used, self.precision, self.batch)
 
-        shapes: dict[Program, dict[Cone, list[int]]] = {}
+        shapes: dict[ConeProgram, dict[Cone, list[int]]] = {}
         slots: dict[Cone, list[int]] = {}
-        programs: dict[Cone, Program] = {}
+        programs: dict[Cone, ConeProgram] = {}
         for k, cone in enumerate(cones):
             if cone not in programs:
                 programs[cone], slots[cone] = layered(self.graph, cone)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from circuits.pennylane_device.analytic import analytic_results
 from circuits.pennylane_device.evaluator import Evaluator
-from circuits.pennylane_device.graph import Graph
+from circuits.pennylane_device.graph import TapeGraph
 from circuits.pennylane_device.numerics import common_precision
 from circuits.pennylane_device.sampling import sampled_results
 
@@ -34,7 +34,7 @@ class _Unused(torch.autograd.Function):
 def run_tape(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> tuple[list[Tensor] | None, Result]:
     """Return (tensors, None) of an exact evaluation, one per measurement, or (None, result) with finite shots."""
     parameters = tape.get_parameters(trainable_only=False)
-    graph = Graph(tape.operations)
+    graph = TapeGraph(tape.operations)
     evaluator = Evaluator(graph, common_precision(parameters), tape.batch_size or 1, max_wires)
     if tape.shots:
         return None, sampled_results(tape, evaluator, rng)

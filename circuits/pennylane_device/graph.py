@@ -38,7 +38,7 @@ class End:
     last: dict[int, int] = field(default_factory=dict)
 
 
-class Graph:
+class TapeGraph:
     """The operations of one tape, read once; `end` is what its observables see.
 
     Raises ValueError on an operation that is no one-qubit gate and not CZ, CNOT, CRZ, IsingZZ, ControlledPhaseShift,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from circuits.pennylane_device.cones import Cone
 from circuits.pennylane_device.gates import SYMMETRIC_GATES
-from circuits.pennylane_device.graph import Graph
+from circuits.pennylane_device.graph import TapeGraph
 
 Diagonal = tuple[str, int, int]
 
@@ -24,14 +24,14 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Program:
+class ConeProgram:
     """What has to be done on a register of `n_wires`; equal for cones that can share a batch."""
 
     n_wires: int
     layers: tuple[Layer, ...]
 
 
-def layered(graph: Graph, cone: Cone) -> tuple[Program, list[int]]:
+def layered(graph: TapeGraph, cone: Cone) -> tuple[ConeProgram, list[int]]:
     """Return the program of a cone, and its nodes in the order in which the program names their wires.
 
     A node goes to the earliest layer it commutes back to; the order within a layer is that of the wires, so the
@@ -60,4 +60,4 @@ def layered(graph: Graph, cone: Cone) -> tuple[Program, list[int]]:
         here, joined = sorted(runs[depth]), sorted(diagonals[depth])
         layers.append(Layer(tuple(wire for wire, _ in here), tuple(gate for gate, _ in joined)))
         order += [number for _, number in here] + [number for _, number in joined]
-    return Program(len(local), tuple(layers)), order
+    return ConeProgram(len(local), tuple(layers)), order

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from circuits.pennylane_device.bank import Bank
 from circuits.pennylane_device.gates import diagonal_exponent
-from circuits.pennylane_device.program import Diagonal, Program
+from circuits.pennylane_device.program import ConeProgram, Diagonal
 
 
 def bits(n_wires: int, wire: int, device: torch.device) -> Tensor:
@@ -17,7 +17,7 @@ def bits(n_wires: int, wire: int, device: torch.device) -> Tensor:
     return (torch.arange(1 << n_wires, device=device) >> (n_wires - 1 - wire)) & 1
 
 
-def run_program(program: Program, slots: Sequence[Sequence[int]], bank: Bank) -> Tensor:
+def run_program(program: ConeProgram, slots: Sequence[Sequence[int]], bank: Bank) -> Tensor:
     """Return amplitudes [2^n_wires, cones * batch]; `slots[k]` are the nodes of cone k in the program's order."""
     columns = len(slots) * bank.batch
     by_place = [list(nodes) for nodes in zip(*slots, strict=True)]

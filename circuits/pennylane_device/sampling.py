@@ -41,14 +41,14 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Sum:
+class WeightedDraws:
     """A constant and weighted draws whose means add up to an expectation."""
 
     constant: float
     draws: tuple[tuple[float, Draw], ...]
 
 
-class Group:
+class SharedShots:
     """Draws that share their shots."""
 
     def __init__(self) -> None:
@@ -68,12 +68,12 @@ class Group:
 def sampled_results(tape: QuantumScript, evaluator: Evaluator, rng: np.random.Generator) -> Result:
     """Return the results of all measurements, for every entry of a shot vector, as PennyLane nests them."""
     sums = [_as_sum(measurement) for measurement in tape.measurements]
-    groups: list[Group] = []
+    groups: list[SharedShots] = []
     for total in sums:
         for _, draw in total.draws:
             group = next((group for group in groups if group.accepts(draw)), None)
             if group is None:
-                group = Group()
+                group = SharedShots()
                 groups.append(group)
             group.add(draw)
     shots = tape.shots
@@ -91,16 +91,16 @@ def sampled_results(tape: QuantumScript, evaluator: Evaluator, rng: np.random.Ge
     return tuple(singles) if shots.has_partitioned_shots else singles[0]
 
 
-def _combine(total: Sum, processed: dict[int, list[Result]], copy: int) -> Result:
+def _combine(total: WeightedDraws, processed: dict[int, list[Result]], copy: int) -> Result:
     if len(total.draws) == 1 and total.draws[0][0] == 1 and not total.constant:
         return processed[id(total.draws[0][1])][copy]
     return total.constant + sum(weight * processed[id(draw)][copy] for weight, draw in total.draws)
 
 
-def _as_sum(measurement: MeasurementProcess) -> Sum:
+def _as_sum(measurement: MeasurementProcess) -> WeightedDraws:
     observable = measurement.obs
     if observable is None:
-        return Sum(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
+        return WeightedDraws(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
     words = sentence(observable)
     if isinstance(measurement, ExpectationMP) and (words is None or len(words) != 1):
         return _split(list(terms(observable)))
@@ -109,13 +109,13 @@ def _as_sum(measurement: MeasurementProcess) -> Sum:
         if not word:
             if isinstance(measurement, ExpectationMP):
                 return _split(list(terms(observable)))
-            return Sum(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
+            return WeightedDraws(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
         if set(word) == set(measurement.wires):
-            return Sum(0.0, ((1.0, Draw(measurement, dict(word))),))
-    return Sum(0.0, ((1.0, _own_basis(measurement)),))
+            return WeightedDraws(0.0, ((1.0, Draw(measurement, dict(word))),))
+    return WeightedDraws(0.0, ((1.0, _own_basis(measurement)),))
 
 
-def _split(parts: Sequence[Term]) -> Sum:
+def _split(parts: Sequence[Term]) -> WeightedDraws:
     constant, draws = 0.0, []
     for part in parts:
         weight = float(np.real(qml.math.unwrap([part.coefficient])[0]))
@@ -125,7 +125,7 @@ def _split(parts: Sequence[Term]) -> Sum:
             draws.append((weight, Draw(qml.expval(part.word.operation()), dict(part.word))))
         else:
             constant += weight
-    return Sum(constant, tuple(draws))
+    return WeightedDraws(constant, tuple(draws))
 
 
 def _own_basis(measurement: MeasurementProcess) -> Draw:
@@ -152,7 +152,7 @@ def _turns(draws: Sequence[Draw]) -> list[Operator]:
 
 
 def _drawn(
-    groups: Sequence[Group], evaluator: Evaluator, shots: int, rng: np.random.Generator
+    groups: Sequence[SharedShots], evaluator: Evaluator, shots: int, rng: np.random.Generator
 ) -> Iterator[tuple[NDArray[np.int64], Wires, list[Draw]]]:
     """Yield samples [batch, shots, wires], their wires and the draws they belong to."""
     requested: list[tuple[list[Request], Wires, list[Draw]]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from circuits.checks import whole
+from noise_models import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
-from sqnn.conversion.graph.carry import Kind, Plan, plan
+from sqnn.conversion.graph.carry import Plan, Signal, plan
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.trace import ConversionError, activation_of, describe, module_of, site_name, trace
 from sqnn.conversion.network import SpikingNetwork
@@ -108,7 +108,7 @@ def build(
 
     def value_of(node: fx.Node) -> fx.Node:
         """Return the node's value, its train summed where it is one."""
-        if not layout.kinds[node].is_train:
+        if not layout.signals[node].is_train:
             return copies[node]
         if node not in sums:
             with graph.inserting_after(copies[node]):
@@ -125,7 +125,7 @@ def build(
             constant: Tensor = operator.attrgetter(str(node.target))(source)
             copied.target = _add(root, f"constant_{node.name}", constant)
         if node in layout.neurons:
-            takes_train = layout.kinds[node.all_input_nodes[0]].is_train
+            takes_train = layout.signals[node.all_input_nodes[0]].is_train
             activation = module_of(source, node)
             axis = activation.channel_axis if isinstance(activation, QCFS) else 1
             neuron = SpikingNeuron(
@@ -136,7 +136,7 @@ def build(
             copied.target = _add(root, f"neuron_{node.name}", neuron)
             sites[copied.name] = site_name(source, node)
         elif node.op == "call_module":
-            train = layout.kinds[node] is Kind.CURRENT
+            train = layout.signals[node] is Signal.CURRENT
             key = (str(node.target), train)
             if key not in made:
                 layer = source.get_submodule(str(node.target))

@@ -1,15 +1,16 @@
 """Configurations, whole files, memory format and progress, for all rooms and without a spike."""
 
-from noise_models import Choices
+from noise_models import Choices, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
 from sqnn.core.files import whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
-from sqnn.core.shapes import Trains, Values
+from sqnn.core.shapes import MAX_PLANES, Trains, Values
 from sqnn.core.yaml import read_yaml
 
 __all__ = [
+    "MAX_PLANES",
     "Choices",
     "Config",
     "ConfigError",
@@ -30,6 +31,7 @@ __all__ = [
     "require_one_of",
     "shown",
     "sweep_progress",
+    "whole",
     "whole_file",
     "write_text",
 ]

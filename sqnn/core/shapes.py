@@ -1,4 +1,4 @@
-"""Shapes of the tensors that encoders, neurons and layers hand on."""
+"""Shapes of the tensors that encoders, neurons and layers hand on, and how many bits these may hold."""
 
 from typing import TypeAlias
 
@@ -9,3 +9,5 @@ Values: TypeAlias = Float[Tensor, "batch *features"]
 """Real values, one step."""
 Trains: TypeAlias = Float[Tensor, "time batch *features"]
 """Spikes, currents or membranes over time."""
+MAX_PLANES = 16
+"""Most bits of a value: float32 keeps whole numbers of this many bits, and their sums, exactly."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from sqnn.core import Trains, Values, is_whole
+from sqnn.core import Trains, Values, whole
 
 Pull = Callable[[Tensor, Tensor], Tensor]
 """Maps the gradients of spikes `[time, batch, *features]` and the values to the gradient `[batch, *features]`."""
@@ -39,7 +39,7 @@ class Encoder(nn.Module, ABC):
 
     def __init__(self, timesteps: int) -> None:
         super().__init__()
-        self.timesteps = check_count("timesteps", timesteps, self.min_timesteps)
+        self.timesteps = whole("timesteps", timesteps, self.min_timesteps)
 
     @property
     def step(self) -> float | None:
@@ -85,13 +85,6 @@ class Encoder(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         return f"timesteps={self.timesteps}"
-
-
-def check_count(name: str, value: int, minimum: int) -> int:
-    """Return `value` if it is a whole number of at least `minimum`, else raise `ValueError`."""
-    if not is_whole(value) or value < minimum:
-        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {minimum}")
-    return int(value)
 
 
 def check_images(images: Tensor) -> None:

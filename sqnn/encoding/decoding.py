@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from sqnn.core import Choices, Values
-from sqnn.encoding.base import Encoder, check_count, check_spikes, weighted_mean
+from sqnn.core import Choices, Values, whole
+from sqnn.encoding.base import Encoder, check_spikes, weighted_mean
 
 
 class Decoder(nn.Module, ABC):
@@ -22,7 +22,7 @@ class Decoder(nn.Module, ABC):
 
     def __init__(self, timesteps: int) -> None:
         super().__init__()
-        self.timesteps = check_count("timesteps", timesteps, 1)
+        self.timesteps = whole("timesteps", timesteps)
 
     @abstractmethod
     def forward(self, spikes: Tensor) -> Values:

@@ -7,17 +7,13 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, Trains, Values
-from sqnn.encoding.base import check_count
+from sqnn.core import MAX_PLANES, Choices, Trains, Values, whole
 from sqnn.encoding.plane_surrogates import PlaneSurrogate
-
-MAX_PLANES = 16
-"""Most bit planes: more than this many bits come close to the 24 that float32 resolves."""
 
 
 def check_planes(name: str, value: int) -> int:
     """Return `value` if it is a whole number from 1 to `MAX_PLANES`, else raise `ValueError`."""
-    planes = check_count(name, value, 1)
+    planes = whole(name, value)
     if planes > MAX_PLANES:
         raise ValueError(f"{name}: got {value}, expected at most {MAX_PLANES}")
     return planes

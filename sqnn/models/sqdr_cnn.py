@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS
+from circuits.engines import MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES
 from sqnn.core import ConfigError, option, require
 from sqnn.encoding import ENCODERS, make_encoder
 from sqnn.layers import READOUTS, SpikingCNN
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from noise_models import Noise
 
 NO_NOISE = "none"
-STATE_VECTOR_DEVICES = ("default.qubit", "lightning.qubit", "lightning.gpu", "lightning.kokkos")
-MAX_STATE_VECTOR_QUBITS = 30
-"""Most qubits of a PennyLane state vector: at 16 bytes an amplitude, 30 qubits take 16 GiB for each image."""
 
 
 @dataclass(frozen=True, kw_only=True)

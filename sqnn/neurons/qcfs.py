@@ -8,11 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from sqnn.core import Choices, is_whole
+from sqnn.core import MAX_PLANES, Choices, is_whole
 from sqnn.neurons.thresholds import learned_threshold, raw_threshold
 
-MAX_PLANES = 16
-"""Most bits of an activation: float32 keeps whole numbers of this many bits, and their sums, exactly."""
 INITIAL_THRESHOLD = 4.0
 """Where a learned threshold begins: normalised currents seldom exceed it, and training brings it down."""
 THRESHOLDS: Choices[str] = Choices("thresholds", {"layer": "one for a whole layer", "channel": "one for each channel"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -68,6 +70,15 @@ def test_a_class_without_a_call_is_no_engine() -> None:
 def test_what_is_no_engine_is_refused(engine) -> None:
     with pytest.raises(ValueError, match=r"engine: got .*, expected one of lightcone, pennylane, aer"):
         make_engine(engine, CIRCUIT)
+
+
+@pytest.mark.parametrize("device", ["default.qubit", "default.mixed", "lightning.qubit"])
+def test_a_pennylane_device_is_told_from_an_engine(device: str) -> None:
+    with pytest.raises(ValueError, match=r"expected one of .*engine='pennylane', device='" + re.escape(device)):
+        make_engine(device, CIRCUIT)
+    with pytest.raises(ValueError, match="that is a PennyLane device"):
+        ReuploadLayer(3, 2, engine=device)
+    assert make_engine("pennylane", CIRCUIT, device=device).device.name == device
 
 
 @pytest.mark.parametrize("name", ENGINES)

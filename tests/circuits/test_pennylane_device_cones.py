@@ -14,14 +14,14 @@ from pennylane.exceptions import DeviceError
 from circuits.pennylane_device import LightConeDevice
 from circuits.pennylane_device.cones import find_cone, independent_parts
 from circuits.pennylane_device.gates import X, Z
-from circuits.pennylane_device.graph import Graph
+from circuits.pennylane_device.graph import TapeGraph
 
 MASK = {"X": X, "Z": Z}
 
 
 def cone_wires(operations, word):
     """Wires and two-qubit gates that a Pauli word depends on."""
-    graph = Graph(operations)
+    graph = TapeGraph(operations)
     seeds = tuple((graph.track(wire), MASK[letter]) for wire, letter in word.items())
     cone = find_cone(graph, graph.end, seeds)
     labels = {track: wire for wire, track in graph.end.tracks.items()}
@@ -81,14 +81,14 @@ def test_gates_between_decide_whether_a_diagonal_gate_matters() -> None:
 
 def test_swaps_only_rename() -> None:
     operations = [*rotations(5), *(qml.SWAP([k, k + 1]) for k in range(4))]
-    graph = Graph(operations)
+    graph = TapeGraph(operations)
     cone = find_cone(graph, graph.end, ((graph.track(4), Z),))
     assert [graph.nodes[k].operations for k in cone.nodes] == [[operations[0]]]
 
 
 def test_a_word_falls_into_independent_parts() -> None:
     operations = [*rotations(6), qml.CNOT([0, 1]), qml.CNOT([4, 5])]
-    graph = Graph(operations)
+    graph = TapeGraph(operations)
     seeds = tuple((graph.track(wire), Z) for wire in (1, 3, 5))
     parts = independent_parts(graph, find_cone(graph, graph.end, seeds), seeds)
     assert sorted(parts) == sorted(((graph.track(wire), Z),) for wire in (1, 3, 5))
@@ -106,7 +106,7 @@ def test_gates_outside_the_cone_change_nothing(seed, n) -> None:
         choices = [qml.CZ([a, b]), qml.CRZ(angle, [a, b]), qml.IsingZZ(angle, [a, b]), qml.RX(angle, a)]
         choices += [qml.RZ(angle, b), qml.H(a), qml.S(b), qml.SX(a), qml.RY(angle, b)]
         operations.append(choices[rng.integers(len(choices))])
-    graph = Graph(operations)
+    graph = TapeGraph(operations)
     cone = find_cone(graph, graph.end, ((graph.track(0), Z),))
     kept = {id(operation) for k in cone.nodes for operation in graph.nodes[k].operations}
     device = qml.device("default.qubit", wires=n)

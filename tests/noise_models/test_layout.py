@@ -8,25 +8,27 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noise_models.layout import Graph, best_line, best_ring
+from noise_models.layout import CouplingGraph, best_line, best_ring
 
 costs = st.floats(0.001, 1)
 
 
 @st.composite
-def graphs(draw: Any) -> Graph:
+def graphs(draw: Any) -> CouplingGraph:
     """Ladders of two by three qubits with some rungs broken: the corner of a chip."""
     pairs = [(0, 1), (1, 2), (3, 4), (4, 5), (0, 3), (1, 4), (2, 5)]
     broken = draw(st.sets(st.sampled_from(pairs), max_size=2))
-    return Graph({q: draw(costs) for q in range(6)}, {pair: draw(costs) for pair in pairs if pair not in broken})
+    return CouplingGraph(
+        {q: draw(costs) for q in range(6)}, {pair: draw(costs) for pair in pairs if pair not in broken}
+    )
 
 
-def total(graph: Graph, line: tuple[int, ...], used: int, closed: bool) -> float:
+def total(graph: CouplingGraph, line: tuple[int, ...], used: int, closed: bool) -> float:
     pairs = list(itertools.pairwise(line)) + ([(line[-1], line[0])] if closed else [])
     return sum(graph.cost(a, b) for a, b in pairs) + sum(graph.qubits[q] for q in line[:used])
 
 
-def walks(graph: Graph, size: int, closed: bool) -> list[tuple[int, ...]]:
+def walks(graph: CouplingGraph, size: int, closed: bool) -> list[tuple[int, ...]]:
     """Every simple path or ring of a size."""
     found = []
     for order in itertools.permutations(graph.qubits, size):
@@ -38,7 +40,7 @@ def walks(graph: Graph, size: int, closed: bool) -> list[tuple[int, ...]]:
 
 @settings(max_examples=40)
 @given(graph=graphs(), size=st.integers(1, 6))
-def test_the_line_is_the_cheapest(graph: Graph, size: int) -> None:
+def test_the_line_is_the_cheapest(graph: CouplingGraph, size: int) -> None:
     line = best_line(graph, size)
     everything = walks(graph, size, closed=False)
     if not everything:
@@ -52,7 +54,7 @@ def test_the_line_is_the_cheapest(graph: Graph, size: int) -> None:
 
 @settings(max_examples=40)
 @given(graph=graphs(), used=st.integers(3, 6))
-def test_the_ring_is_the_cheapest_of_the_smallest_size(graph: Graph, used: int) -> None:
+def test_the_ring_is_the_cheapest_of_the_smallest_size(graph: CouplingGraph, used: int) -> None:
     ring = best_ring(graph, used)
     everything = next((found for size in range(used, 7) if (found := walks(graph, size, closed=True))), [])
     if not everything:
@@ -66,6 +68,6 @@ def test_the_ring_is_the_cheapest_of_the_smallest_size(graph: Graph, used: int) 
 def test_spare_qubits_are_the_dearest_run() -> None:
     """A square for three qubits: the fourth, on the way back, is the one with the worst readout."""
     pairs = {(0, 1): 0.01, (1, 2): 0.01, (2, 3): 0.01, (0, 3): 0.01}
-    ring = best_ring(Graph({0: 0.1, 1: 0.9, 2: 0.1, 3: 0.1}, pairs), 3)
+    ring = best_ring(CouplingGraph({0: 0.1, 1: 0.9, 2: 0.1, 3: 0.1}, pairs), 3)
     assert ring[3] == 1
     assert set(ring[:3]) == {0, 2, 3}

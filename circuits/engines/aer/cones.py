@@ -24,7 +24,7 @@ NOTHING, DIAGONAL, ANYTHING = KINDS = ((0,), (0, 3), (0, 1, 2, 3))
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class NoisyStep:
     """An instruction with transfer matrices of its gate (None for turns and `id`) and of its noise (None for none)."""
 
     instruction: Instruction
@@ -40,7 +40,7 @@ class Cone:
     turns: frozenset[Turn]
 
 
-def read_steps(compiled: Compiled, noise: Noise | None) -> list[Step]:
+def read_steps(compiled: Compiled, noise: Noise | None) -> list[NoisyStep]:
     """Return the instructions of a circuit with what they do."""
     gates: dict[tuple[str, tuple[Angle, ...]], Transfer] = {}
     channels: dict[tuple[str, tuple[int, ...]], Transfer | None] = {}
@@ -62,11 +62,11 @@ def read_steps(compiled: Compiled, noise: Noise | None) -> list[Step]:
         if (name, wires) not in channels:
             channel = None if noise is None else gate_channel(noise.aer, name, wires)
             channels[name, wires] = None if channel is None else cleaned(by_wires(channel))
-        steps.append(Step(instruction, gate, channels[name, wires]))
+        steps.append(NoisyStep(instruction, gate, channels[name, wires]))
     return steps
 
 
-def find_cone(steps: Sequence[Step], wire: int) -> Cone:
+def find_cone(steps: Sequence[NoisyStep], wire: int) -> Cone:
     """Return what <Z> on `wire` depends on."""
     paulis: dict[int, Paulis] = {wire: DIAGONAL}
     inside, turns = [], set()
@@ -91,7 +91,7 @@ def find_cone(steps: Sequence[Step], wire: int) -> Cone:
     return Cone(tuple(reversed(inside)), frozenset(turns))
 
 
-def find_aliases(steps: Sequence[Step]) -> dict[Turn, Turn | None]:
+def find_aliases(steps: Sequence[NoisyStep]) -> dict[Turn, Turn | None]:
     """Return for each angle that depends on a slot the angle with the same derivative, or None where that is zero.
 
     Turns about z that follow each other on a wire without noise between them add up, so one derivative serves both; a

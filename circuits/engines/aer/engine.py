@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from circuits.checks import whole
 from circuits.compile import Compiled, compile_circuit
 from circuits.engines.aer.cones import Cone, Turn, find_aliases, find_cone, read_steps
-from circuits.engines.aer.run import Program, Rows, Runner, make_program
+from circuits.engines.aer.run import AerProgram, Rows, Runner, make_program
 from circuits.engines.base import Engine
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
-from noise_models import Choices, Noise
+from noise_models import Choices, Noise, whole
 
 MEMORY_BUDGET = 2 * 2**30
 """Bytes that one quantum state may take: a density matrix of 13 wires."""
@@ -133,7 +132,7 @@ class AerEngine(Engine):
         blocks = data.reshape(len(inputs), self.circuit.n_blocks, self.circuit.n_inputs)
         return blocks.sum(axis=1), trained.sum(axis=0).reshape(self.circuit.weight_shape)
 
-    def _choose_method(self, register: Program) -> str:
+    def _choose_method(self, register: AerProgram) -> str:
         if self.noise is None:
             return "statevector"
         if self.shots is None:
@@ -144,7 +143,7 @@ class AerEngine(Engine):
         fits = 16 * 4 ** len(register.wires) <= self.memory_budget
         return "density_matrix" if fits and together <= apart else "statevector"
 
-    def _seconds(self, program: Program) -> float:
+    def _seconds(self, program: AerProgram) -> float:
         entries = (4 if self.method == "density_matrix" else 2) ** len(program.wires)
         return RUN_SECONDS + ENTRY_SECONDS * entries * len(program.steps)
 
@@ -167,7 +166,7 @@ class _Derivatives:
                 for slot, coefficient in self._angles[turn].terms:
                     slopes[slot] += coefficient
 
-    def angles(self, program: Program, inputs: Rows, weights: Rows) -> Rows:
+    def angles(self, program: AerProgram, inputs: Rows, weights: Rows) -> Rows:
         """Return the angles [batch, parameters] of a program."""
         blocks = len(weights)
         trained = np.broadcast_to(weights.reshape(1, -1), (len(inputs), weights.size))
@@ -179,7 +178,7 @@ class _Derivatives:
             out[:, column] = slots[:, list(numbers)] @ np.array(coefficients) + angle.offset
         return out
 
-    def needed(self, program: Program, inputs: bool, weights: bool) -> list[Turn]:
+    def needed(self, program: AerProgram, inputs: bool, weights: bool) -> list[Turn]:
         """Return the turns of a program to shift for the gradients of the inputs, the weights or both."""
         half = self.n_slots // 2
         first, last = (0 if inputs else half), (self.n_slots if weights else half)
@@ -193,7 +192,7 @@ class _Derivatives:
 class _Plan:
     """The shifted runs of one program: turns that no read wire sees together share a run."""
 
-    def __init__(self, program: Program, turns: Sequence[Turn], cones: Sequence[Cone]) -> None:
+    def __init__(self, program: AerProgram, turns: Sequence[Turn], cones: Sequence[Cone]) -> None:
         self.program = program
         self.turns: list[Turn] = []
         self.groups: list[int] = []

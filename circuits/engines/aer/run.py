@@ -12,7 +12,7 @@ from qiskit.circuit import Parameter
 from qiskit.result.models import ExperimentResultData
 from qiskit_aer import AerSimulator
 
-from circuits.engines.aer.cones import Step, Turn
+from circuits.engines.aer.cones import NoisyStep, Turn
 from circuits.transfer import make_gate
 from noise_models import Noise, readout_line, readout_matrix
 
@@ -26,7 +26,7 @@ SAVED = "probabilities"
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class AerProgram:
     """Instructions of a circuit that end in reading some wires; the angles with slots are its parameters, in order.
 
     The other wires and the instructions left out are not simulated.
@@ -41,8 +41,8 @@ class Program:
 
 
 def make_program(
-    steps: Sequence[Step], included: Sequence[int], reads: Sequence[int], n_wires: int, measured: bool
-) -> Program:
+    steps: Sequence[NoisyStep], included: Sequence[int], reads: Sequence[int], n_wires: int, measured: bool
+) -> AerProgram:
     """Return the program of the instructions `included`, which measures the wires `reads` or saves probabilities."""
     circuit = QuantumCircuit(n_wires, len(reads) if measured else 0)
     turns: list[Turn] = []
@@ -64,7 +64,7 @@ def make_program(
         circuit.measure(list(reads), range(len(reads)))
     else:
         circuit.save_probabilities(list(reads), label=SAVED)
-    return Program(tuple(included), tuple(sorted(wires)), tuple(reads), tuple(turns), tuple(parameters), circuit)
+    return AerProgram(tuple(included), tuple(sorted(wires)), tuple(reads), tuple(turns), tuple(parameters), circuit)
 
 
 class Runner:
@@ -91,11 +91,11 @@ class Runner:
         )
         self._noise = noise
 
-    def state_bytes(self, program: Program) -> int:
+    def state_bytes(self, program: AerProgram) -> int:
         """Return the bytes of one quantum state of a program."""
         return int(16 * self.bytes_per_wire ** len(program.wires))
 
-    def run(self, jobs: Sequence[tuple[Program, Rows]], seeds: Iterator[int]) -> list[Rows]:
+    def run(self, jobs: Sequence[tuple[AerProgram, Rows]], seeds: Iterator[int]) -> list[Rows]:
         """Return <Z> [rows, reads] of each program for its rows of angles [rows, parameters] in radians.
 
         Raises RuntimeError, with Aer's own words, where Aer fails.
@@ -124,7 +124,7 @@ class Runner:
             for rows, count in zip(joined, counts, strict=True)
         ]
 
-    def _pieces(self, jobs: Sequence[tuple[Program, Rows]]) -> Iterator[list[tuple[int, Rows]]]:
+    def _pieces(self, jobs: Sequence[tuple[AerProgram, Rows]]) -> Iterator[list[tuple[int, Rows]]]:
         """Cut jobs into pieces that Aer can hold at a time."""
         piece: list[tuple[int, Rows]] = []
         room, rows_left = PIECE_BYTES, MAX_ROWS
@@ -144,7 +144,7 @@ class Runner:
         if piece:
             yield piece
 
-    def _read(self, program: Program, data: Sequence[ExperimentResultData]) -> Rows:
+    def _read(self, program: AerProgram, data: Sequence[ExperimentResultData]) -> Rows:
         n = len(program.reads)
         if self.shots is None:
             probabilities = np.stack([vars(one)[SAVED] for one in data])

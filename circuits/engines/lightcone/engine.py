@@ -21,13 +21,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from circuits.checks import whole
 from circuits.engines.base import Engine
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
 from circuits.engines.lightcone.cone import register_expectations, state_wires, window_expectations
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
-from noise_models import Choices
+from noise_models import Choices, whole
 
 if TYPE_CHECKING:
     from circuits.engines.heisenberg import HeisenbergPicture

@@ -11,7 +11,7 @@ from sqnn.conversion.graph.roles import Role, role_of, scales, touches_batch
 from sqnn.conversion.graph.trace import ConversionError, call_name, describe, module_of
 
 
-class Kind(Enum):
+class Signal(Enum):
     """What a node of the graph gives in the spiking network.
 
     A VALUE is what the source network has there, [batch, ...]. SPIKES and CURRENT are trains [timesteps * batch, ...]
@@ -29,24 +29,24 @@ class Kind(Enum):
     @property
     def is_train(self) -> bool:
         """Whether time steps stand one after the other."""
-        return self in (Kind.SPIKES, Kind.CURRENT)
+        return self in (Signal.SPIKES, Signal.CURRENT)
 
 
 @dataclass
 class Plan:
-    """The kind of every node, and the nodes whose trains have to be summed before a call can use them.
+    """The signal of every node, and the nodes whose trains have to be summed before a call can use them.
 
     `decoded` has the callers whose trains are summed first: layer norms, products, softmax, and linear layers fed by
     currents, which integrate them in one membrane instead of being computed once per step.
     """
 
-    kinds: dict[fx.Node, Kind] = field(default_factory=dict)
+    signals: dict[fx.Node, Signal] = field(default_factory=dict)
     decoded: set[fx.Node] = field(default_factory=set)
     neurons: list[fx.Node] = field(default_factory=list)
 
 
 def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, pools: bool = False) -> Plan:
-    """Infer the kinds of all nodes; ConversionError with one line for every call that cannot be converted.
+    """Infer the signals of all nodes; ConversionError with one line for every call that cannot be converted.
 
     `integrate`: currents that reach a linear layer are summed before it. `activations`: ReLUs become neurons too, as
     the conversions by rate have it. `pools`: max pools are taken for the average pools that they are to become.
@@ -57,20 +57,20 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, p
         if node.op == "output":
             continue
         if node.op in ("placeholder", "get_attr"):
-            layout.kinds[node] = Kind.VALUE if node.op == "placeholder" else Kind.CONSTANT
+            layout.signals[node] = Signal.VALUE if node.op == "placeholder" else Signal.CONSTANT
             continue
         role = role_of(graph, node)
         role = Role.ROUTE if pools and role is Role.MAX_POOL else role
-        incoming = [layout.kinds[source] for source in node.all_input_nodes]
+        incoming = [layout.signals[source] for source in node.all_input_nodes]
         problem = _problem(graph, node, role, incoming, role in neurons)
         if problem:
             problems.append(f"{describe(graph, node)} {problem}")
         if role in neurons:
             layout.neurons.append(node)
         if role in (Role.NEURON, Role.ACTIVATION):
-            layout.kinds[node] = Kind.SPIKES
+            layout.signals[node] = Signal.SPIKES
         else:
-            layout.kinds[node] = _kind(node, role, incoming, integrate, layout)
+            layout.signals[node] = _signal(node, role, incoming, integrate, layout)
     if not layout.neurons and not problems:
         lacks = "activation" if activations else "qcfs activation"
         mend = "put a ReLU between its layers" if activations else "prepare(model, timesteps)"
@@ -80,37 +80,37 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, p
     return layout
 
 
-def _kind(node: fx.Node, role: Role, incoming: list[Kind], integrate: bool, layout: Plan) -> Kind:
+def _signal(node: fx.Node, role: Role, incoming: list[Signal], integrate: bool, layout: Plan) -> Signal:
     """Return what a node gives, from what comes in; notes in `layout` where trains must be summed first."""
-    trains = any(kind.is_train for kind in incoming)
+    trains = any(signal.is_train for signal in incoming)
     if role is Role.SHAPE:
-        return Kind.TRAIN_SIZE if trains else Kind.VALUE_SIZE
+        return Signal.TRAIN_SIZE if trains else Signal.VALUE_SIZE
     if role is Role.PICK:
         return incoming[0]
-    if incoming and all(kind in (Kind.TRAIN_SIZE, Kind.VALUE_SIZE) for kind in incoming):
-        return Kind.TRAIN_SIZE if Kind.TRAIN_SIZE in incoming else Kind.VALUE_SIZE
+    if incoming and all(signal in (Signal.TRAIN_SIZE, Signal.VALUE_SIZE) for signal in incoming):
+        return Signal.TRAIN_SIZE if Signal.TRAIN_SIZE in incoming else Signal.VALUE_SIZE
     if not trains:
-        constant = bool(incoming) and all(kind is Kind.CONSTANT for kind in incoming)
-        return Kind.CONSTANT if constant else Kind.VALUE
+        constant = bool(incoming) and all(signal is Signal.CONSTANT for signal in incoming)
+        return Signal.CONSTANT if constant else Signal.VALUE
     if role in (Role.WEIGHTS, Role.NORM, Role.SCALE):
         if (role is Role.SCALE and not scales(node)) or (
-            role is Role.WEIGHTS and integrate and Kind.CURRENT in incoming
+            role is Role.WEIGHTS and integrate and Signal.CURRENT in incoming
         ):
             layout.decoded.add(node)
-            return Kind.VALUE
-        return Kind.CURRENT
+            return Signal.VALUE
+        return Signal.CURRENT
     if role is Role.ROUTE:
-        return next(kind for kind in incoming if kind.is_train)
-    if role is Role.JOIN and all(kind.is_train for kind in incoming) and len(incoming) > 1:
-        signed = call_name(node).startswith("sub") or any(kind is Kind.CURRENT for kind in incoming)
-        return Kind.CURRENT if signed else Kind.SPIKES
+        return next(signal for signal in incoming if signal.is_train)
+    if role is Role.JOIN and all(signal.is_train for signal in incoming) and len(incoming) > 1:
+        signed = call_name(node).startswith("sub") or any(signal is Signal.CURRENT for signal in incoming)
+        return Signal.CURRENT if signed else Signal.SPIKES
     layout.decoded.add(node)
-    return Kind.VALUE
+    return Signal.VALUE
 
 
-def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Kind], spikes: bool) -> str | None:
+def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Signal], spikes: bool) -> str | None:
     """Say why a call cannot be converted and how to mend it; None where it can."""
-    trains = any(kind.is_train for kind in incoming)
+    trains = any(signal.is_train for signal in incoming)
     module = module_of(graph, node)
     if call_name(node) == "dropout" and module is None and _always_drops(node):
         return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
@@ -124,19 +124,21 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Ki
         return "has no running statistics to convert; train it with track_running_stats=True"
     if role is Role.SHAPE and call_name(node) == "getattr" and node.args[1] != "shape":
         return f"asks for {node.args[1]}, which the conversion does not know; use permute or flatten"
-    if role is Role.ROUTE and (Kind.VALUE_SIZE if trains else Kind.TRAIN_SIZE) in incoming:
+    if role is Role.ROUTE and (Signal.VALUE_SIZE if trains else Signal.TRAIN_SIZE) in incoming:
         return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
-    if role is Role.ISLAND and Kind.TRAIN_SIZE in incoming:
+    if role is Role.ISLAND and Signal.TRAIN_SIZE in incoming:
         return "takes a size that has the time steps in it; use a number, or the size of what comes before all spikes"
-    sized = [source for source, kind in zip(node.all_input_nodes, incoming, strict=True) if kind is Kind.TRAIN_SIZE]
+    sized = [
+        source for source, signal in zip(node.all_input_nodes, incoming, strict=True) if signal is Signal.TRAIN_SIZE
+    ]
     if role in (Role.SCALE, Role.JOIN) and len(sized) < len(incoming) and not all(map(_is_of_one_image, sized)):
         return "computes with a size that has the time steps in it; use a number, or mean over the dimensions"
-    constant = all(kind is Kind.CONSTANT for kind in incoming)
+    constant = all(signal is Signal.CONSTANT for signal in incoming)
     if role in (Role.ROUTE, Role.JOIN, Role.ISLAND) and not constant and touches_batch(graph, node):
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if not trains:
         return None
-    if role is Role.PICK and Kind.TRAIN_SIZE not in incoming and not _keeps_batch(node):
+    if role is Role.PICK and Signal.TRAIN_SIZE not in incoming and not _keeps_batch(node):
         return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
     return None
 

@@ -48,7 +48,7 @@ class HAS8(Network):
 
     Source: HAS-8, arXiv 2509.24411. Deliberate differences from the published code: bits are rounded, binary and in one
     order; ranges belong to the network instead of the batch; every neuron starts afresh in every call. The rest,
-    default surrogates, neurons, pools and stems among it, is listed in docs/hybrid.md.
+    default surrogates, neurons, pools and stems among it, is listed in docs/differences.md.
     """
 
     config_class: ClassVar[type[ModelConfig]] = HAS8Config
