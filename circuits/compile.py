@@ -1,4 +1,4 @@
-"""The circuit in a machine's instructions, those that a noise model sits on."""
+"""The circuit in a machine's instructions, after which the errors of a noise model act."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
     a chip does not couple pass over its spare wires: the first wire's bit is copied along them by CX gates, the CZ acts
     from the last copy, and the copies are undone.
 
-    Raises ValueError where the noise touches no instruction of the circuit (Aer would run it ideal without a word),
+    Raises ValueError where the noise touches no instruction of the circuit (Aer would run it as if there were none),
     where a chip has other wires or couplings than the circuit needs, and where the noise model's basis cannot express
     the circuit. Warns, as NoiseWarning, of instructions in a ready-made Aer model that do not occur.
     """

@@ -1,4 +1,4 @@
-"""Initial distributions of the trainable angles, in radians; each is the one that its name says."""
+"""Initial distributions of the trainable angles, in radians."""
 
 from __future__ import annotations
 

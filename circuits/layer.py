@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class ReuploadLayer(nn.Module):
     """Map data angles [..., 3 n_qubits] in radians to expectations <Z> [..., n_qubits] in [-1, 1].
 
-    `engine`, a name of `ENGINES` or an `Engine` class of one's own, evaluates the circuit and takes `engine_options`;
+    `engine`, a name of `ENGINES` or an `Engine` class, evaluates the circuit and takes `engine_options`;
     the weights, one Parameter of shape [n_blocks, n_qubits, 3], stay the same on every engine. `noise` is a
     `noise_models.Noise`, an Aer NoiseModel or a specification such as "depolarizing:0.01" or "torino", which takes the
     chip's best qubits in the circuit's shape. `initial` names the distribution the weights start from and `generator`
@@ -86,8 +86,8 @@ class ReuploadLayer(nn.Module):
         other = self._sharing_weights()
         made = type(self._engine) if engine is None else engine_class(engine)
         # A device without channels would refuse the noise, and one with them is no use without it.
-        kept = {key: value for key, value in self._options.items() if key not in ("device", "diff_method", "shots")}
-        options = {**self._kept_observable(), **(kept if made is type(self._engine) else {}), **options}
+        previous = {key: value for key, value in self._options.items() if key not in ("device", "diff_method", "shots")}
+        options = {**self._kept_observable(), **(previous if made is type(self._engine) else {}), **options}
         if shots is not None:
             options["shots"] = shots
         other._evaluate_with(made, resolve_noise(noise, self.circuit), options)

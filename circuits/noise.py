@@ -1,4 +1,4 @@
-"""The noise of a circuit from what a user may pass: an object, an Aer model or a text."""
+"""The noise of a circuit, from an object, an Aer model or a text."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Edge = tuple[int, int]
 
 BEAM = 24
 """Partial lines kept at each qubit: twice as many gave no better line of up to 20 qubits on any chip tried."""
-STEPS_A_START = 10_000
+STEPS_PER_START = 10_000
 """Steps of a ring search from one qubit, never reached by rings of up to 20 qubits on a heavy-hexagonal chip."""
 MAX_STEPS = 2_000_000
 """Steps of a whole ring search, a few seconds, after which it stops."""
@@ -118,7 +118,7 @@ class RingSearch:
         return away
 
     def _extend(self, path: list[int], seen: set[int], cost: float, away: dict[int, int]) -> None:
-        if self.steps >= STEPS_A_START:
+        if self.steps >= STEPS_PER_START:
             return
         self.steps += 1
         here, left = path[-1], self.size - len(path)

@@ -1,4 +1,4 @@
-"""Undoing noise in expectations: readout inverted exactly, gate noise extrapolated to zero."""
+"""Mitigation of noise in expectations: readout inverted exactly, gate noise extrapolated to zero."""
 
 from __future__ import annotations
 

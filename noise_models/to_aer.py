@@ -1,4 +1,4 @@
-"""From channels to a Qiskit Aer noise model: composition in time, and errors in the form Aer simulates fastest."""
+"""Channels as a Qiskit Aer noise model: composition in time, and errors in the form Aer simulates fastest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of options: what networks, studies and the training loop can be told."""
+"""Tables of the options of networks, studies and the training loop."""
 
 from __future__ import annotations
 

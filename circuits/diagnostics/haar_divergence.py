@@ -1,4 +1,4 @@
-"""Expressibility: how far the states of a circuit are from spread evenly over the state space."""
+"""Expressibility: the divergence of a circuit's states from Haar-random ones."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def _expected_divergence(log_haar: Tensor, samples: int) -> float:
     """Return the mean of KL for `samples` draws from the Haar masses: a sum over each bin's binomial counts."""
     total = 0.0
     count = torch.arange(1, samples + 1, dtype=torch.float64)
-    whole = torch.tensor(float(samples), dtype=torch.float64)
-    choose = torch.lgamma(whole + 1) - torch.lgamma(count + 1) - torch.lgamma(whole - count + 1)
+    drawn = torch.tensor(float(samples), dtype=torch.float64)
+    choose = torch.lgamma(drawn + 1) - torch.lgamma(count + 1) - torch.lgamma(drawn - count + 1)
     for log_mass in log_haar:
         rest = torch.log(-torch.expm1(log_mass))
         # xlogy's convention, 0 times minus infinity is 0, for a bin that holds all the mass.

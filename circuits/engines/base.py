@@ -92,8 +92,7 @@ def engine_class(engine: str | type[Engine]) -> type[Engine]:
     if isinstance(engine, str) and engine.startswith(PENNYLANE_DEVICES):
         hint = f"; that is a PennyLane device: engine='pennylane', device={engine!r}"
         raise ValueError(unknown("engine", engine, ENGINES) + hint)
-    named: type[Engine] = pkgutil.resolve_name(ENGINES.pick(engine))
-    return named
+    return pkgutil.resolve_name(ENGINES.pick(engine))
 
 
 def make_engine(engine: str | type[Engine], circuit: DataReupload, **options: Any) -> Engine:

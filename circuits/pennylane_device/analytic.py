@@ -1,4 +1,4 @@
-"""Exact results of the measurements of one tape; everything they read is evaluated in one go."""
+"""Exact results of the measurements of one tape; everything they read is evaluated at once."""
 
 from __future__ import annotations
 

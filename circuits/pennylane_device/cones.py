@@ -28,9 +28,9 @@ class Cone:
 
 def find_cone(graph: TapeGraph, end: End, seeds: Seeds) -> Cone:
     """Walk back from an observable and keep what can matter."""
-    held: dict[int, int] = {}
+    mask_of: dict[int, int] = {}
     for track, mask in seeds:
-        held[track] = held.get(track, 0) | mask
+        mask_of[track] = mask_of.get(track, 0) | mask
     waiting: list[int] = []
     seen: set[int] = {-1}
     inside: list[int] = []
@@ -40,26 +40,26 @@ def find_cone(graph: TapeGraph, end: End, seeds: Seeds) -> Cone:
             seen.add(node)
             heapq.heappush(waiting, -node)
 
-    for track in held:
+    for track in mask_of:
         wait_for(end.last.get(track, -1))
     while waiting:
         number = -heapq.heappop(waiting)
         node = graph.nodes[number]
         if node.name == "run":
             (track,) = node.tracks
-            if not (node.diagonal and held[track] == Z):
+            if not (node.diagonal and mask_of[track] == Z):
                 inside.append(number)
-                held[track] = image(held[track], node.spread)
+                mask_of[track] = image(mask_of[track], node.spread)
         else:
             one, two = node.tracks
-            masks = held.get(one, 0), held.get(two, 0)
+            masks = mask_of.get(one, 0), mask_of.get(two, 0)
             if (masks[0] | masks[1]) & FLIPS:
                 inside.append(number)
-                held[one], held[two] = _before_diagonal(masks[0], masks[1]), _before_diagonal(masks[1], masks[0])
+                mask_of[one], mask_of[two] = _before_diagonal(masks[0], masks[1]), _before_diagonal(masks[1], masks[0])
         for track, before in zip(node.tracks, node.previous, strict=True):
-            if track in held:
+            if track in mask_of:
                 wait_for(before)
-    return Cone(tuple(held), tuple(reversed(inside)))
+    return Cone(tuple(mask_of), tuple(reversed(inside)))
 
 
 def _before_diagonal(here: int, there: int) -> int:

@@ -1,4 +1,4 @@
-"""From a trained network to a spiking one."""
+"""Conversion of a trained network into a spiking one."""
 
 from __future__ import annotations
 

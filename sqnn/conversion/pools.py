@@ -1,4 +1,4 @@
-"""Pools as modules, and what an average pool would be that adds up its windows."""
+"""Pools as modules, and the sums over the windows of an average pool."""
 
 from __future__ import annotations
 
@@ -38,8 +38,7 @@ def _summed(pool: nn.AvgPool1d | nn.AvgPool2d | nn.AvgPool3d, values: Tensor) ->
         return torch.squeeze(flat(values.unsqueeze(-2)), -2)
     window = (pool.kernel_size, pool.stride, pool.padding, pool.ceil_mode)
     kind: Callable[..., nn.Module] = type(pool)
-    summed: Tensor = kind(*window, divisor_override=1)(values)
-    return summed
+    return kind(*window, divisor_override=1)(values)
 
 
 def _single(size: int | tuple[int]) -> tuple[int]:

@@ -1,4 +1,4 @@
-"""From an ordinary network to one that can be converted: activations with levels, pools that average."""
+"""Preparation of an ordinary network for conversion: activations with levels, pools that average."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proof: every spike of a converted network beside the bit that it stands for."""
+"""The proof of a conversion: every spike compared with the bit that it stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurations, whole files, memory format and progress, for all rooms and without a spike."""
+"""Configurations, whole files, memory format and progress: what all rooms use, and no spikes."""
 
 from noise_models import Choices, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of

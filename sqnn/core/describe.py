@@ -1,4 +1,4 @@
-"""Fields of configurations in words: what they mean, what they may be, and what they are where nobody says."""
+"""Fields of configurations in words: their meanings, limits and defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then moved there."""
+"""Files that appear whole or not at all: written under another name, then moved into place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML as people write it: 1e-3 is a number, and nothing is a number of base sixty."""
+"""A reader of YAML in which 1e-3 is a number and 1:30 is text, unlike in YAML 1.1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only; 1e-3 is a number, and 0:2:0.5 is no number of base sixty, as YAML 1.1 has it."""
+    """Plain values only; 0:2:0.5 is text, which YAML 1.1 reads as a number of base sixty."""
 
 
 # The loader's own table: SafeLoader keeps its.

@@ -1,4 +1,4 @@
-"""What every encoder shares: the verbs `encode`, `emit` and `decode`, its gradient, and checks where data enters."""
+"""The base of encoders: the verbs `encode`, `emit` and `decode`, the gradient, and checks where data enters."""
 
 from __future__ import annotations
 
@@ -139,8 +139,7 @@ def emit_spikes(unit: Values, spikes: Callable[[Tensor], Tensor], pull: Pull | N
     """
     if pull is None:
         return spikes(unit.detach())
-    emitted: Tensor = _Emit.apply(unit, spikes, pull)
-    return emitted
+    return _Emit.apply(unit, spikes, pull)
 
 
 class _Saved(FunctionCtx):

@@ -17,7 +17,7 @@ from sqnn.encoding.planes import bits, check_planes, plane_gradient, rescaling_f
 
 
 class WeightedPhase(Encoder):
-    """Send the binary digits of each pixel, one plane a step, most significant plane first.
+    """Send the binary digits of each pixel, one plane per step, most significant plane first.
 
     l = round(x (2^K - 1)), l = sum_k b_k 2^(K-k) for k = 1 .. K = `planes`. Step k - 1 of each period
     emits `gain` b_k 2^-k, or the bare b_k when `weighted` is False. Over one period the weighted values

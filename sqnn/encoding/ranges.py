@@ -1,7 +1,7 @@
 """Ranges: values of any size are brought into [0, 1], by bounds that belong to the network and not to the batch.
 
 Source: HAS-8, arXiv 2509.24411, rescales by the smallest and the largest value of the batch, so that a prediction
-depends on its batch mates. None of the ranges here does.
+depends on the rest of its batch. None of the ranges here does.
 """
 
 from __future__ import annotations

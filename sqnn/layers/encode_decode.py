@@ -19,7 +19,7 @@ class EncodeDecode(nn.Module):
     Random encoders draw from the `generator` passed to `forward`.
 
     Source: HAS-8, arXiv 2509.24411 ("encode-decode structure"). There the values are rescaled by the smallest and the
-    largest of the batch, so that a prediction depends on its batch mates; here by a range that belongs to the network.
+    largest of the batch, so that a prediction depends on the rest of its batch; here by a range of the network.
     """
 
     def __init__(self, block: nn.Module, encoder: Encoder, decoder: Decoder, range: nn.Module) -> None:
@@ -31,5 +31,4 @@ class EncodeDecode(nn.Module):
 
     def forward(self, values: Tensor, generator: torch.Generator | None = None) -> Tensor:
         spikes = self.encoder.emit(self.range(values), generator)
-        decoded: Tensor = self.decoder(self.block(spikes))
-        return decoded
+        return self.decoder(self.block(spikes))

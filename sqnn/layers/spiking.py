@@ -35,8 +35,7 @@ class SpikingConv(nn.Module):
         self.neuron = make_neuron(out_channels)
 
     def forward(self, trains: Tensor) -> Tensor:
-        fired: Tensor = self.neuron(stepwise(nn.Sequential(self.conv, self.norm), trains))
-        return fired
+        return self.neuron(stepwise(nn.Sequential(self.conv, self.norm), trains))
 
 
 class SpikingDense(nn.Module):
@@ -49,8 +48,7 @@ class SpikingDense(nn.Module):
         self.neuron = make_neuron(out_features)
 
     def forward(self, trains: Tensor) -> Tensor:
-        fired: Tensor = self.neuron(stepwise(nn.Sequential(self.linear, self.norm), trains))
-        return fired
+        return self.neuron(stepwise(nn.Sequential(self.linear, self.norm), trains))
 
 
 class SpikingResidual(nn.Module):
@@ -69,8 +67,7 @@ class SpikingResidual(nn.Module):
             self.shortcut = SpikingConv(in_channels, out_channels, make_neuron, stride, kernel=1)
 
     def forward(self, trains: Tensor) -> Tensor:
-        summed: Tensor = self.second(self.first(trains)) + self.shortcut(trains)
-        return summed
+        return self.second(self.first(trains)) + self.shortcut(trains)
 
 
 class SpikingStack(nn.Module):

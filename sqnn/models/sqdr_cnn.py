@@ -169,8 +169,7 @@ class SQDRCNN(Network):
         expectations: Tensor = self.circuit(angles, generator)
         if self.head is None:
             return self.config.logit_scale * expectations[:, : self.config.num_classes]
-        logits: Tensor = self.head(expectations)
-        return logits
+        return self.head(expectations)
 
     def with_engine(self, name: str, **options: object) -> SQDRCNN:
         """Return a network that shares these weights and has its circuit evaluated by another engine, noise and all.

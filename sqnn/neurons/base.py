@@ -1,4 +1,4 @@
-"""What every neuron layer shares: its shapes, and which options it takes."""
+"""The base of neuron layers: their shapes, and the options they take."""
 
 from __future__ import annotations
 

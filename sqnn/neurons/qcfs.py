@@ -39,8 +39,7 @@ def qcfs(values: Tensor, threshold: Tensor, steps: int) -> Tensor:
 
     Source: Bu et al., ICLR 2022; Datta et al. (error-free conversion), equation 2.
     """
-    quantised: Tensor = _QCFS.apply(values, threshold, steps)
-    return quantised
+    return _QCFS.apply(values, threshold, steps)
 
 
 class QCFS(nn.Module):

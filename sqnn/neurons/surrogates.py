@@ -40,8 +40,7 @@ class Surrogate(ABC):
 
     def fire(self, u: Tensor) -> Tensor:
         """Spikes in {0, 1} with the shape and dtype of `u`; backward multiplies by `slope_at(u)`."""
-        spikes: Tensor = _Fire.apply(u, self)
-        return spikes
+        return _Fire.apply(u, self)
 
     @abstractmethod
     def smooth(self, u: Tensor) -> Tensor:
@@ -136,8 +135,7 @@ class StraightThroughSpike(Surrogate):
     def snntorch(self) -> Callable[[Tensor], Tensor]:
         from snntorch import surrogate
 
-        spike: Callable[[Tensor], Tensor] = surrogate.straight_through_estimator()
-        return spike
+        return surrogate.straight_through_estimator()
 
 
 SURROGATES: Choices[type[Surrogate]] = Choices(

@@ -73,21 +73,21 @@ def find_cone(steps: Sequence[NoisyStep], wire: int) -> Cone:
     for number in reversed(range(len(steps))):
         step = steps[number]
         wires = step.instruction.wires
-        held = tuple(paulis.get(w, NOTHING) for w in wires)
-        if all(kind == NOTHING for kind in held):
+        sets = tuple(paulis.get(w, NOTHING) for w in wires)
+        if all(kind == NOTHING for kind in sets):
             continue
         changed = False
         for transfer in (step.noise, step.gate):
-            if transfer is not None and not fixes(transfer, held, ROUNDING):
-                changed, held = True, tuple(map(_widened, before(transfer, held)))
+            if transfer is not None and not fixes(transfer, sets, ROUNDING):
+                changed, sets = True, tuple(map(_widened, before(transfer, sets)))
         for axis, position in reversed(TURNS.get(step.instruction.name, ())):
-            if held[0] == ANYTHING or (held[0] == DIAGONAL and axis != "z"):
-                changed, held = True, (ANYTHING,)
+            if sets[0] == ANYTHING or (sets[0] == DIAGONAL and axis != "z"):
+                changed, sets = True, (ANYTHING,)
                 if position is not None:
                     turns.add((number, position))
         if changed:
             inside.append(number)
-        paulis.update(zip(wires, held, strict=True))
+        paulis.update(zip(wires, sets, strict=True))
     return Cone(tuple(reversed(inside)), frozenset(turns))
 
 

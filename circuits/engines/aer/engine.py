@@ -107,8 +107,7 @@ class AerEngine(Engine):
     def __call__(
         self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
     ) -> Expectations:
-        out: Tensor = _ParameterShift.apply(inputs, weights, self, generator or self.generator)
-        return out
+        return _ParameterShift.apply(inputs, weights, self, generator or self.generator)
 
     def evaluate(self, inputs: Rows, weights: Rows, generator: torch.Generator) -> Rows:
         """Return <Z> [batch, n_qubits] of inputs [batch, 3 n_qubits] and weights [n_blocks, n_qubits, 3] in radians."""

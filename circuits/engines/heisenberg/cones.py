@@ -135,7 +135,7 @@ def evaluate(batch: ConeBatch, rows: Tensor, kets: Tensor, middle: Tensor | None
     )
     for other in others:
         values = values.unsqueeze(2) * other.unsqueeze(1)
-    held = Coefficients(values, tuple(range(len(batch.observed))))
+    coefficients = Coefficients(values, tuple(range(len(batch.observed))))
     for step in batch.steps:
-        held = step.apply(held, kets, middle)
-    return held.values
+        coefficients = step.apply(coefficients, kets, middle)
+    return coefficients.values

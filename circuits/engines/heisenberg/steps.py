@@ -58,7 +58,7 @@ class Step(ABC):
         """Coefficients on each axis after the step; none where the axes are gone."""
 
     @abstractmethod
-    def apply(self, held: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
+    def apply(self, coefficients: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
         """Take the step; kets [wires, 4, batch] and middle [chains, 4 (before), 4 (after), batch] are all there are."""
 
 
@@ -80,11 +80,11 @@ class ChannelStep(Step):
         place = self.axes.index(axis)
         return replace(self, each=np.moveaxis(np.tensordot(block, self.each[0], axes=(1, place)), 0, place)[None])
 
-    def apply(self, held: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
-        blocks = torch.as_tensor(self.each, dtype=held.values.dtype, device=held.values.device)
+    def apply(self, coefficients: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
+        blocks = torch.as_tensor(self.each, dtype=coefficients.values.dtype, device=coefficients.values.device)
         matrices = blocks.reshape(len(blocks), math.prod(self.sizes), -1)
         used = self.axes[:1] if self.grows else self.axes
-        return held.changed(used, lambda flat: torch.bmm(matrices, flat.flatten(2)), self.axes, self.sizes)
+        return coefficients.changed(used, lambda flat: torch.bmm(matrices, flat.flatten(2)), self.axes, self.sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class ChainStep(Step):
     def sizes(self) -> tuple[int, ...]:
         return (len(self.before),)
 
-    def apply(self, held: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
+    def apply(self, coefficients: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
         if middle is None:
             raise RuntimeError("a cone meets a middle chain, but the circuit has none")
         matrices = rows_at(middle, self.each)[:, list(self.before)][:, :, list(self.after)]
@@ -109,7 +109,7 @@ class ChainStep(Step):
                 total = torch.addcmul(total, matrices[:, :, pauli].unsqueeze(2), flat[:, pauli].unsqueeze(1))
             return total
 
-        return held.changed(self.axes, through, self.axes, self.sizes)
+        return coefficients.changed(self.axes, through, self.axes, self.sizes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,9 +122,9 @@ class KetStep(Step):
     def sizes(self) -> tuple[int, ...]:
         return ()
 
-    def apply(self, held: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
+    def apply(self, coefficients: Coefficients, kets: Tensor, middle: Tensor | None) -> Coefficients:
         bloch = rows_at(kets, self.each)[:, list(self.paulis)].unsqueeze(2)
-        return held.changed(self.axes, lambda flat: (flat * bloch).sum(1), (), ())
+        return coefficients.changed(self.axes, lambda flat: (flat * bloch).sum(1), (), ())
 
 
 def rows_at(values: Tensor, places: NDArray[np.generic]) -> Tensor:

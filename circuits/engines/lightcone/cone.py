@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from circuits.engines.lightcone import statevector
+from circuits.engines.lightcone.frames import with_idle_wires
 from circuits.reupload import DataReupload
 from circuits.rotations import Spinor, compose, half_angle_spinor, pauli_row, rot_spinor
 from circuits.shapes import Expectations, Inputs, Weights
@@ -64,7 +65,10 @@ def window_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights,
     blocks, entangled, pair = circuit.n_blocks, bool(circuit.edges), int(observable == "ZZ")
     radius = blocks - 1 if entangled else 0
     idle = radius + pair if circuit.entangler == "line" else 0
-    gates = [_with_resting_wires(gate, idle) for gate in fused_gates(circuit, inputs, weights)]
+    gates = [
+        (with_idle_wires(a, idle, a.new_tensor(1.0)), with_idle_wires(b, idle, b.new_tensor(0.0)))
+        for a, b in fused_gates(circuit, inputs, weights)
+    ]
     wires, batch = gates[0][0].shape
     width = 2 * radius + 1 + pair
     state = statevector.product_state(_column(gates[0], offset) for offset in range(-radius, radius + 1 + pair))
@@ -96,12 +100,3 @@ def _read(gate: Spinor, x: Tensor, y: Tensor, z: Tensor, axis: str) -> Tensor:
     """Return <P> [batch, n] after a last gate from the Bloch vectors before it, each [n, batch]."""
     qx, qy, qz = pauli_row(gate, axis)
     return (qx * x + qy * y + qz * z).t()
-
-
-def _with_resting_wires(gate: Spinor, count: int) -> Spinor:
-    """Append wires that rest in |0>: a line is a ring closed over them, where CZ is idle."""
-    if not count:
-        return gate
-    a, b = gate
-    rest = a.new_zeros(count, a.shape[1])
-    return torch.cat([a, rest + 1]), torch.cat([b, rest])

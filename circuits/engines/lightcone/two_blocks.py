@@ -53,8 +53,7 @@ def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights) -> Exp
     if circuit.entangler == "all" or torch.compiler.is_compiling():
         values = _evaluate(inputs, weights)
         return _combine(values, neighbour_products(circuit, values.z)).t()
-    out: Tensor = _TwoBlocks.apply(inputs, weights, circuit)
-    return out
+    return _TwoBlocks.apply(inputs, weights, circuit)
 
 
 def _evaluate(inputs: Tensor, weights: Tensor) -> Values:

@@ -137,8 +137,7 @@ class PennyLaneEngine(Engine):
         # The TorchLayer reads its weights from this mapping; handing ours in keeps one copy for every engine.
         layer.qnode_weights["weights"] = weights
         if self.noise is None:
-            out: Tensor = layer(inputs)
-            return out
+            return layer(inputs)
         # Large broadcast density matrices are slower per sample than small ones, and would soon fill the memory.
         size = max(1, PIECE_BYTES // (16 * 4 ** len(self.device.wires or range(self.circuit.n_qubits))))
         return torch.cat([layer(part) for part in inputs.split(size)]).to(inputs.dtype)

@@ -1,4 +1,4 @@
-"""What every edge of a network carries once it spikes, and why some networks cannot be converted."""
+"""The signals of a spiking network, node by node, and the reasons why some networks cannot be converted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call means for spikes: which operations let a train through step by step, and which need its sum."""
+"""The roles of calls: which operations let a train through step by step, and which need its sum."""
 
 from __future__ import annotations
 

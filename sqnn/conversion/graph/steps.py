@@ -1,4 +1,4 @@
-"""Step by step: the whole network at the first time step, then at the second, and so on."""
+"""Execution step by step: the whole network at the first time step, then at the second, and so on."""
 
 from __future__ import annotations
 

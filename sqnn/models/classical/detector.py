@@ -75,7 +75,7 @@ class RetinaNet(SourceNetwork):
 
     The last three of four residual stages feed a pyramid, on whose every level the same two heads run. Positions run
     over levels from large to small, then rows, columns and anchors; `map_sizes` are height and width of each level in
-    pixels. What the numbers of a box mean is up to whoever trains it.
+    pixels. What the numbers of a box mean is decided in training.
 
     Source: Lin et al., "Focal loss for dense object detection", ICCV 2017, section 4; here two hidden convolutions per
     head instead of four, and no levels beyond the last stage.

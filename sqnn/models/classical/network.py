@@ -1,4 +1,4 @@
-"""What the source networks share: the check of their input, and how their weights are drawn."""
+"""The base of source networks: the check of their input, and how their weights are drawn."""
 
 from __future__ import annotations
 
@@ -55,8 +55,7 @@ class SourceClassifier(SourceNetwork):
     classifier: nn.Module
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        logits: Tensor = self.classifier(self.features(images))
-        return logits
+        return self.classifier(self.features(images))
 
 
 def _admit(

@@ -33,8 +33,7 @@ class BasicBlock(nn.Module):
         self.activation = config.make_activation(outputs)
 
     def forward(self, values: Tensor) -> Tensor:
-        activated: Tensor = self.activation(self.residual(values) + self.shortcut(values))
-        return activated
+        return self.activation(self.residual(values) + self.shortcut(values))
 
 
 def small_stem(config: SourceConfig, width: int) -> nn.Sequential:
@@ -43,7 +42,7 @@ def small_stem(config: SourceConfig, width: int) -> nn.Sequential:
 
 
 def fitting_stem(config: PoolingConfig, width: int) -> nn.Sequential:
-    """Build the stem for the images at hand: large ones are brought to a quarter, as those of the paper."""
+    """Build the stem for the configured image size: large images are brought to a quarter, as in the paper."""
     if min(config.image_size) < LARGE_IMAGE:
         return small_stem(config, width)
     convolution = conv_norm(config.in_channels, width, 7, stride=2)

@@ -35,8 +35,7 @@ class PatchEmbedding(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, images: Tensor) -> Tensor:
-        tokens: Tensor = self.dropout(self.project(images).flatten(2).transpose(1, 2) + self.position)
-        return tokens
+        return self.dropout(self.project(images).flatten(2).transpose(1, 2) + self.position)
 
 
 class Attention(nn.Module):
@@ -60,8 +59,7 @@ class Attention(nn.Module):
         value = self._heads(self.value_activation(self.value(tokens)))
         scores = torch.matmul(query, key.transpose(-2, -1)) / math.sqrt(self.split[1])
         attended = torch.matmul(torch.softmax(scores, dim=-1), value).transpose(1, 2).flatten(2)
-        projected: Tensor = self.project(self.output_activation(attended))
-        return projected
+        return self.project(self.output_activation(attended))
 
     def _heads(self, tokens: Tensor) -> Tensor:
         """Split the channels: [batch, tokens, width] to [batch, heads, tokens, width / heads]."""
@@ -86,8 +84,7 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.attention(tokens)
-        mixed: Tensor = tokens + self.dense(tokens)
-        return mixed
+        return tokens + self.dense(tokens)
 
 
 class VisionTransformer(SourceClassifier):
@@ -114,8 +111,7 @@ class VisionTransformer(SourceClassifier):
         self.draw_weights(generator)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        logits: Tensor = self.classifier(self.features(self.embedding(images)).mean(1))
-        return logits
+        return self.classifier(self.features(self.embedding(images)).mean(1))
 
     def _draw(self, generator: torch.Generator) -> None:
         reset_parameters(self, generator)

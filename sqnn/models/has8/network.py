@@ -73,8 +73,7 @@ class HAS8(Network):
         values = channels_last(self, images)
         for stage, after in zip(self.stages, self.after, strict=True):
             values = after(stage(values, generator))
-        logits: Tensor = self.classifier(values)
-        return logits
+        return self.classifier(values)
 
     def _matched_plan(self) -> list[Stage]:
         """Return the stages, widened where the network is a twin of the hybrid."""

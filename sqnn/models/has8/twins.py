@@ -1,4 +1,4 @@
-"""How wide a network of one kind must be to have as many parameters as another."""
+"""The width at which a network of one kind has as many parameters as another."""
 
 from __future__ import annotations
 
