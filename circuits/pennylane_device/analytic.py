@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable, Sequence
+from functools import reduce
 
 import torch
 from pennylane.measurements import ExpectationMP, MeasurementProcess, ProbabilityMP, StateMP, VarianceMP
@@ -105,35 +107,20 @@ def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, la
             planned.append(_dense(part, questions, label))
     if not planned:
         return lambda values: torch.zeros(1, dtype=precision.real, device=precision.device)
-    return lambda values: _total([term(values) for term in planned])
-
-
-def _total(values: list[Tensor]) -> Tensor:
-    total = values[0]
-    for value in values[1:]:
-        total = total + value
-    return total
+    return lambda values: reduce(operator.add, [term(values) for term in planned])
 
 
 def _scaled(factor: TensorLike, places: list[int], precision: Precision) -> Finish:
     plain = isinstance(factor, float | int) and factor == 1
-    coefficient = precision.cast_real(_real(factor))
+    coefficient = precision.cast_real(factor.real)
 
     def finish(values: Values) -> Tensor:
         if not places:
             return coefficient.reshape(-1)
-        product = values[places[0]]
-        for place in places[1:]:
-            product = product * values[place]
+        product = reduce(operator.mul, [values[place] for place in places])
         return product if plain else coefficient * product
 
     return finish
-
-
-def _real(coefficient: TensorLike) -> TensorLike:
-    if isinstance(coefficient, Tensor):
-        return coefficient.real if coefficient.is_complex() else coefficient
-    return coefficient.real
 
 
 def _dense(term: DenseTerm, questions: Questions, label: str) -> Finish:
@@ -142,7 +129,7 @@ def _dense(term: DenseTerm, questions: Questions, label: str) -> Finish:
     wires = term.observable.wires
     place = questions.wires(AmplitudeRead, wires, label)
     matrix = precision.cast_complex(term.observable.matrix(wire_order=wires))
-    coefficient = precision.cast_real(_real(term.coefficient))
+    coefficient = precision.cast_real(term.coefficient.real)
 
     def finish(values: Values) -> Tensor:
         return coefficient * _matrix_element(values[place], matrix)

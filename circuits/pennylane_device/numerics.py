@@ -26,16 +26,10 @@ class Precision:
 
     def cast_real(self, value: TensorLike) -> Tensor:
         """Return `value` as a real tensor; gradients flow through a torch tensor."""
-        if isinstance(value, Tensor):
-            return (
-                value if value.dtype == self.real and value.device == self.device else value.to(self.device, self.real)
-            )
         return torch.as_tensor(value, dtype=self.real, device=self.device)
 
     def cast_complex(self, value: TensorLike) -> Tensor:
         """Return `value` as a complex tensor; gradients flow through a torch tensor."""
-        if isinstance(value, Tensor):
-            return value.to(self.device, self.complex)
         return torch.as_tensor(value, dtype=self.complex, device=self.device)
 
 

@@ -99,20 +99,17 @@ def _combine(total: WeightedDraws, processed: dict[int, list[Result]], copy: int
 
 def _as_sum(measurement: MeasurementProcess) -> WeightedDraws:
     observable = measurement.obs
-    if observable is None:
-        return WeightedDraws(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
-    words = sentence(observable)
-    if isinstance(measurement, ExpectationMP) and (words is None or len(words) != 1):
+    words = None if observable is None else sentence(observable)
+    word = next(iter(words)) if words is not None and len(words) == 1 else None
+    if observable is not None and isinstance(measurement, ExpectationMP) and not word:
         return _split(list(terms(observable)))
-    if words is not None and len(words) == 1:
-        (word,) = words
-        if not word:
-            if isinstance(measurement, ExpectationMP):
-                return _split(list(terms(observable)))
-            return WeightedDraws(0.0, ((1.0, Draw(measurement, dict.fromkeys(measurement.wires, "Z"))),))
-        if set(word) == set(measurement.wires):
-            return WeightedDraws(0.0, ((1.0, Draw(measurement, dict(word))),))
-    return WeightedDraws(0.0, ((1.0, _own_basis(measurement)),))
+    if observable is None or (word is not None and not word):
+        draw = Draw(measurement, dict.fromkeys(measurement.wires, "Z"))
+    elif word is not None and set(word) == set(measurement.wires):
+        draw = Draw(measurement, dict(word))
+    else:
+        draw = _own_basis(measurement)
+    return WeightedDraws(0.0, ((1.0, draw),))
 
 
 def _split(parts: Sequence[Term]) -> WeightedDraws:
