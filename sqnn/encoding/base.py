@@ -143,8 +143,6 @@ def emit_spikes(unit: Values, spikes: Callable[[Tensor], Tensor], pull: Pull | N
 
 
 class _Saved(FunctionCtx):
-    """What the forward pass leaves for the backward pass."""
-
     pull: Pull
     saved_tensors: tuple[Tensor, ...]
 

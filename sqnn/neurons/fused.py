@@ -60,8 +60,6 @@ def _reset_(out: Tensor, u: Tensor, s: Tensor, threshold: float | Tensor, reset:
 
 
 class _Saved(FunctionCtx):
-    """What the forward pass leaves for the backward pass."""
-
     rule: Rule
     numbers: list[float | None]
     saved_tensors: tuple[Tensor, ...]

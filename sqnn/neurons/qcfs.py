@@ -125,8 +125,6 @@ def along_channels(threshold: Tensor, values: Tensor, axis: int) -> Tensor:
 
 
 class _Saved(FunctionCtx):
-    """What the forward pass leaves for the backward pass."""
-
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
 

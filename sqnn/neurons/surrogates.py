@@ -157,8 +157,6 @@ def make_surrogate(surrogate: str | Surrogate, slope: float | None = None) -> Su
 
 
 class _Saved(FunctionCtx):
-    """What the forward pass leaves for the backward pass."""
-
     surrogate: Surrogate
     saved_tensors: tuple[Tensor, ...]
 

@@ -25,6 +25,7 @@ def heavy_after(code: str) -> list[str]:
         "import circuits",
         "import circuits.engines, circuits.diagnostics, circuits.plotting, circuits.pennylane_device",
         "from circuits import ENGINES, ENTANGLERS, INITIALS, OBSERVABLES, DIFF_METHODS",
+        "from circuits.engines import MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES",
         "from circuits.diagnostics import ALGORITHMS, COSTS",
         "from circuits import ReuploadLayer; import torch; print(ReuploadLayer(4, 2)(torch.zeros(2, 12)))",
         "from circuits import DataReupload; print(DataReupload(3, 2).draw())",

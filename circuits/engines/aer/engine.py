@@ -225,8 +225,6 @@ class _Plan:
 
 
 class _Saved(FunctionCtx):
-    """What the forward pass leaves for the backward pass."""
-
     engine: AerEngine
     generator: torch.Generator
     saved_tensors: tuple[Tensor, ...]

@@ -82,8 +82,6 @@ def _combine(values: Values, product: Tensor) -> Tensor:
 
 
 class _Saved(FunctionCtx):
-    """What the forward pass leaves for the backward pass."""
-
     circuit: DataReupload
     saved_tensors: tuple[Tensor, ...]
 
