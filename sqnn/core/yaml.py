@@ -8,7 +8,16 @@ import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only; 0:2:0.5 is text, which YAML 1.1 reads as a number of base sixty."""
+    """Plain values only; 0:2:0.5 is text, which YAML 1.1 reads as a number of base sixty.
+
+    Aliases are refused: a few lines of them unfold to more values than a memory holds.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read; write the value out", mark)
+        return super().compose_node(parent, index)
 
 
 # The loader's own table: SafeLoader keeps its.

@@ -23,7 +23,7 @@ from sqnn.encoding.plane_surrogates import (
 from sqnn.encoding.planes import MAX_PLANES, RESCALINGS, bits, level_bits, rescaling_factors
 from sqnn.encoding.ranges import MIN_WIDTH, RANGES, FixedRange, LearnedRange, Range, RunningRange, make_range
 from sqnn.encoding.rate import Rate
-from sqnn.encoding.table import ENCODERS, make_encoder
+from sqnn.encoding.registry import ENCODERS, make_encoder
 
 __all__ = [
     "DECODERS",

@@ -15,8 +15,8 @@ from sqnn.neurons.qcfs import (
 )
 from sqnn.neurons.step import RESETS, lif_sequence, lif_step
 from sqnn.neurons.surrogates import SURROGATES, Surrogate, make_surrogate
-from sqnn.neurons.table import NEURONS, make_neuron
-from sqnn.neurons.thresholds import MIN_THRESHOLD
+from sqnn.neurons.registry import NEURONS, make_neuron
+from sqnn.neurons.positive import MIN_THRESHOLD
 
 __all__ = [
     "BETA_MARGIN",

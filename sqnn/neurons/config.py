@@ -8,7 +8,7 @@ from sqnn.core import Config, ConfigError, option, require
 from sqnn.neurons.base import Neuron
 from sqnn.neurons.step import RESETS
 from sqnn.neurons.surrogates import SURROGATES
-from sqnn.neurons.table import NEURONS
+from sqnn.neurons.registry import NEURONS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from sqnn.core import MAX_PLANES, Choices, is_whole
-from sqnn.neurons.thresholds import learned_threshold, raw_threshold
+from sqnn.neurons.positive import learned_threshold, raw_threshold
 
 INITIAL_THRESHOLD = 4.0
 """Where a learned threshold begins: normalised currents seldom exceed it, and training brings it down."""

@@ -23,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 
 from circuits.engines.base import Engine
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
-from circuits.engines.lightcone.cone import register_expectations, state_wires, window_expectations
+from circuits.engines.lightcone.windows import register_expectations, state_wires, window_expectations
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Choices, whole
