@@ -40,7 +40,7 @@ def compiling() -> pd.DataFrame:
 
 def times(ratio: float) -> str:
     """Return a ratio with as many digits as its size deserves."""
-    return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}" if ratio < 20 else f"{ratio:,.0f}"
+    return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 @table("circuit-fastest", GRID, COMMAND)
@@ -81,6 +81,13 @@ def circuit_ratio() -> str:
     """Median and range of the ratio to the fastest peer."""
     ratio = fastest().ratio
     return f"{times(ratio.median())} (from {times(ratio.min())} to {times(ratio.max())})"
+
+
+@number("circuit-medians")
+def circuit_medians() -> str:
+    """Median of the ratio by the number of qubits."""
+    medians = fastest().ratio.groupby(level="n_qubits").median()
+    return ", ".join(f"{times(median)} with {n}" for n, median in medians.items())
 
 
 @number("circuit-cells")
