@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from result_tables.base import RESULTS, bold, markdown, number, percent, rows, table
+from result_tables.base import bold, markdown, number, percent, rows, table
 
 PEERS = ("default.qubit, broadcast", "lightning.qubit, adjoint", "DeepQuantum", "TensorCircuit-NG")
 CELL = ["n_qubits", "n_blocks", "entangler", "batch"]
-
-
 OURS = "sqnn lightcone"
-ONE_THREAD = "quantum-cpu-1-thread"
-GRID, COMMAND = (
-    (ONE_THREAD, "sqnn bench quantum --threads 1 --budget 0.25 --batches 128,1,1024,16 --minutes 24 --resume")
-    if (RESULTS / f"{ONE_THREAD}.csv").exists()
-    else ("quantum-cpu", "sqnn bench quantum")
-)
-"""Rows of the comparison with all peers, compiled ones too, and their command."""
+GRID = "quantum-cpu-1-thread"
+COMMAND = "sqnn bench quantum --threads 1 --budget 0.25 --batches 128,1,1024,16 --minutes 24 --resume"
 
 
 def fastest() -> pd.DataFrame:
@@ -32,10 +25,7 @@ def fastest() -> pd.DataFrame:
 
 def compiling() -> pd.DataFrame:
     """Return the seconds that peers took to compile, peers in columns, by circuit and batch."""
-    frame = rows(GRID)
-    if "compile_seconds" not in frame:
-        return pd.DataFrame()
-    return frame.dropna(subset="compile_seconds").pivot(index=CELL, columns="engine", values="compile_seconds")
+    return rows(GRID).dropna(subset="compile_seconds").pivot(index=CELL, columns="engine", values="compile_seconds")
 
 
 def times(ratio: float) -> str:
@@ -66,12 +56,12 @@ def circuit_fastest() -> str:
 
 @table("circuit-by-qubits", GRID, COMMAND)
 def circuit_by_qubits() -> str:
-    """The ratio to the fastest peer by the number of qubits."""
+    """The ratio to the fastest peer by batch and number of qubits."""
     return markdown(
-        ["qubits", "circuits and batches", "median ratio", "least", "largest", "a peer is faster in"],
+        ["batch", "qubits", "circuits", "median ratio", "least", "largest", "a peer is faster in"],
         [
-            [str(n), str(len(part)), *map(times, (part.median(), part.min(), part.max())), str((part < 1).sum())]
-            for n, part in fastest().ratio.groupby(level="n_qubits")
+            [*map(str, (*cell, len(part))), *map(times, (part.median(), part.min(), part.max())), str((part < 1).sum())]
+            for cell, part in fastest().ratio.groupby(level=["batch", "n_qubits"])
         ],
     )
 
@@ -94,6 +84,12 @@ def circuit_medians() -> str:
 def circuit_cells() -> str:
     """How many circuits and batches were measured."""
     return str(len(fastest()))
+
+
+@number("circuit-batches")
+def circuit_batches() -> str:
+    """The sizes of batches that were measured."""
+    return " and ".join(map(str, sorted({cell[-1] for cell in fastest().index})))
 
 
 @number("circuit-compiled")
