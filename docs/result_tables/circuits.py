@@ -8,39 +8,129 @@ from result_tables.base import bold, markdown, number, percent, rows, table
 
 PEERS = ("default.qubit, broadcast", "lightning.qubit, adjoint", "DeepQuantum", "TensorCircuit-NG")
 CELL = ["n_qubits", "n_blocks", "entangler", "batch"]
+OURS = "sqnn lightcone"
+GRID = "quantum-cpu-1-thread"
+COMMAND = "sqnn bench quantum --threads 1 --budget 0.25 --batches 128,1,1024,16 --minutes 24 --resume"
 
 
-def ratios() -> pd.Series:
-    """Return the ratio of the fastest peer to our engine, by circuit and batch."""
+def fastest() -> pd.DataFrame:
+    """Return our seconds, those of the fastest peer, its name and the ratio of the two, by circuit and batch."""
+    frame = rows(GRID).dropna(subset="seconds")
+    peers = frame[frame.engine != OURS]
+    best = peers.loc[peers.groupby(CELL).seconds.idxmin()].set_index(CELL)
+    ours = frame[frame.engine == OURS].set_index(CELL).seconds
+    cells = pd.DataFrame({"ours": ours, "peer": best.seconds, "which": best.engine}).dropna().sort_index()
+    return cells.assign(ratio=cells.peer / cells.ours)
+
+
+def compiling() -> pd.DataFrame:
+    """Return the seconds that peers took to compile, peers in columns, by circuit and batch."""
+    return rows(GRID).dropna(subset="compile_seconds").pivot(index=CELL, columns="engine", values="compile_seconds")
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with as many digits as its size deserves."""
+    return f"{ratio:.2f}" if ratio < 1 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+@table("circuit-fastest", GRID, COMMAND)
+def circuit_fastest() -> str:
+    """Our engine and the fastest peer, circuit by circuit."""
+    seconds = compiling()
+    names = list(seconds.columns)
+    body = []
+    for cell, row in fastest().iterrows():
+        compiled = [seconds[name].get(cell, float("nan")) for name in names]
+        body.append(
+            [
+                *map(str, cell),
+                *(f"{1000 * value:,.2f}" for value in (row.ours, row.peer)),
+                row.which,
+                bold(times(row.ratio)) if row.ratio >= 1 else times(row.ratio),
+                *("-" if pd.isna(value) else f"{value:.1f} s" for value in compiled),
+            ]
+        )
+    header = ["qubits", "blocks", "entangler", "batch", OURS, "fastest peer", "which", "ratio"]
+    return markdown([*header, *(f"compiling {name}" for name in names)], body)
+
+
+@table("circuit-by-qubits", GRID, COMMAND)
+def circuit_by_qubits() -> str:
+    """The ratio to the fastest peer by batch and number of qubits."""
+    return markdown(
+        ["batch", "qubits", "circuits", "median ratio", "least", "largest", "a peer is faster in"],
+        [
+            [*map(str, (*cell, len(part))), *map(times, (part.median(), part.min(), part.max())), str((part < 1).sum())]
+            for cell, part in fastest().ratio.groupby(level=["batch", "n_qubits"])
+        ],
+    )
+
+
+@number("circuit-ratio")
+def circuit_ratio() -> str:
+    """Median and range of the ratio to the fastest peer."""
+    ratio = fastest().ratio
+    return f"{times(ratio.median())} (from {times(ratio.min())} to {times(ratio.max())})"
+
+
+@number("circuit-medians")
+def circuit_medians() -> str:
+    """Median of the ratio by the number of qubits."""
+    medians = fastest().ratio.groupby(level="n_qubits").median()
+    return ", ".join(f"{times(median)} with {n}" for n, median in medians.items())
+
+
+@number("circuit-cells")
+def circuit_cells() -> str:
+    """How many circuits and batches were measured."""
+    return str(len(fastest()))
+
+
+@number("circuit-batches")
+def circuit_batches() -> str:
+    """The sizes of batches that were measured."""
+    return " and ".join(map(str, sorted({cell[-1] for cell in fastest().index})))
+
+
+@number("circuit-compiled")
+def circuit_compiled() -> str:
+    """In how many of them a compiled peer took part."""
+    return str(len(compiling()))
+
+
+@number("circuit-slower")
+def circuit_slower() -> str:
+    """In how many of them a peer is faster, and with which numbers of qubits."""
+    ratio = fastest().ratio
+    qubits = sorted({cell[0] for cell in ratio[ratio < 1].index})
+    return f"{(ratio < 1).sum()} (qubits: {', '.join(map(str, qubits)) or 'none'})"
+
+
+def uncompiled_ratios() -> pd.Series:
+    """Return the ratio of the fastest of `PEERS` to our engine on two threads, by circuit and batch."""
     seconds = rows("quantum-cpu").pivot_table(index=CELL, columns="engine", values="seconds")
-    return seconds.drop(columns="sqnn lightcone").min(axis=1) / seconds["sqnn lightcone"]
+    return seconds.drop(columns=OURS).min(axis=1) / seconds[OURS]
 
 
 @table("circuit-speed", "quantum-cpu", "sqnn bench quantum")
 def circuit_speed() -> str:
     """Milliseconds of every circuit and batch."""
     seconds = rows("quantum-cpu").pivot_table(index=CELL, columns="engine", values="seconds")
-    over = ratios()
+    over = uncompiled_ratios()
     body = []
     for cell, row in seconds.iterrows():
-        times = [row["sqnn lightcone"], *(row[name] for name in PEERS)]
+        columns = [row[OURS], *(row[name] for name in PEERS)]
         body.append(
-            [*map(str, cell), *("-" if pd.isna(t) else f"{1000 * t:,.2f}" for t in times), bold(f"{over[cell]:.1f}x")]
+            [*map(str, cell), *("-" if pd.isna(t) else f"{1000 * t:,.2f}" for t in columns), bold(f"{over[cell]:.1f}x")]
         )
-    return markdown(["qubits", "blocks", "entangler", "batch", "sqnn lightcone", *PEERS, "over the fastest peer"], body)
+    return markdown(["qubits", "blocks", "entangler", "batch", OURS, *PEERS, "over the fastest peer"], body)
 
 
-@number("circuit-ratios")
-def circuit_ratios() -> str:
-    """Range of the ratio to the fastest peer."""
-    over = ratios()
-    return f"{over.min():.1f} to {over.max():.0f} times"
-
-
-@number("circuit-cells")
-def circuit_cells() -> str:
-    """How many circuits and batches were measured."""
-    return str(len(ratios()))
+@number("circuit-uncompiled")
+def circuit_uncompiled() -> str:
+    """Range of the ratio to the fastest peer that does not compile, and how many circuits and batches that is."""
+    over = uncompiled_ratios()
+    return f"{over.min():.1f} to {over.max():.0f} times ({len(over)} circuits and batches)"
 
 
 NOISES = (

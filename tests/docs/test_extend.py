@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "how-to" / "extend.md"
 PACKAGES = ("noise_models", "circuits", "sqnn")
 BLOCK = re.compile(r'```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<content>.*?)```', re.DOTALL)
-ROW = re.compile(r"^\| \[[\w ]+\]\(#(?P<anchor>[\w-]+)\) \| (?P<count>\d+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| \[[\w ]+\]\(#(?P<anchor>[\w-]+)\) \|[^|]+\| (?P<count>\d+)[^|]*\|$", re.MULTILINE)
 COUNTS = {match["anchor"]: int(match["count"]) for match in ROW.finditer(PAGE.read_text())}
 """Files that each section touches, by the anchor of its heading, as the table of the page says."""
 
@@ -60,6 +60,7 @@ def extended(home: Path, blocks: list[Block]) -> None:
     for name, block in touched(blocks).items():
         file = home / name
         assert file.exists() == (block.language == "diff")
+        file.parent.mkdir(exist_ok=True)
         file.write_text(change(file.read_text(), block.content) if file.exists() else block.content)
 
 
@@ -78,15 +79,33 @@ def test_all_examples_work_together_in_a_copy_of_the_package(tmp_path: Path) -> 
         extended(tmp_path, blocks)
         tries += [block.content for block in blocks if block.title == "try"]
         outputs += [block.content for block in blocks if block.title == "printed"]
-    assert len(tries) == len(outputs) == len(COUNTS) > 0
-    done = run(tmp_path, "".join(tries))
+    assert len(tries) == len(outputs) == sum(count > 0 for count in COUNTS.values()) > 0
+    # The tables of the commands are for people; what programs read of them is in files.
+    quiet = "from sqnn.cli import output\noutput.console.quiet = True\n"
+    done = run(tmp_path, quiet + "".join(tries))
     assert done.returncode == 0, done.stderr
     assert done.stdout == "".join(outputs)
 
 
 @pytest.mark.parametrize("anchor", COUNTS)
 def test_the_page_counts_the_files_that_an_example_touches(anchor: str) -> None:
-    assert len(touched(section(anchor))) == COUNTS[anchor]
+    blocks = section(anchor)
+    assert len(touched(blocks)) == COUNTS[anchor]
+    # What needs no file is executed with the page.
+    assert touched(blocks) or any(block.language == "python" and block.title is None for block in blocks)
+
+
+def test_a_study_is_one_folder_and_one_line() -> None:
+    files = touched(section("a-study"))
+    (changed,) = (name for name, block in files.items() if block.language == "diff")
+    assert {Path(name).parent for name in files if name != changed} == {Path("sqnn/studies/decoding")}
+    assert changed == "sqnn/studies/registry.py"
+    assert len([line for line in files[changed].content.splitlines() if line.startswith("+        ")]) == 1
+
+
+def test_every_row_of_the_table_is_read() -> None:
+    rows = re.findall(r"^\| \[.*$", PAGE.read_text(), re.MULTILINE)
+    assert len(rows) == len(COUNTS) >= 11
 
 
 def test_a_line_that_is_not_in_the_file_is_noticed() -> None:
