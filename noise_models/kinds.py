@@ -1,7 +1,7 @@
 """The kinds of noise: one class per kind, which says everything about it, and the table of all of them.
 
 A new kind is a class and its line in `TABLE`: JSON, text, notebooks and the axes of figures follow from these. A
-constructor for Python, such as `noise_models.depolarizing`, is a function in `noise.py` and its name in `__all__` there.
+constructor for Python, such as `noise_models.depolarizing`, is a function in `noise.py` and a name in its `__all__`.
 """
 
 from __future__ import annotations

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Any
 
 import yaml
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only; 0:2:0.5 is text, which YAML 1.1 reads as a number of base sixty.
-
-    Aliases are refused: a few lines of them unfold to more values than a memory holds.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not read; write the value out", mark)
-        return super().compose_node(parent, index)
+    """Plain values only; 0:2:0.5 is text, which YAML 1.1 reads as a number of base sixty."""
 
 
 # The loader's own table: SafeLoader keeps its.
@@ -37,6 +30,29 @@ _Loader.add_implicit_resolver(
 )
 
 
-def read_yaml(text: str) -> object:
-    """Return the plain values that YAML text stands for; yaml.YAMLError where it is none."""
-    return yaml.load(text, _Loader)
+MOST_VALUES = 100_000
+"""Most values that a text may stand for, aliases written out: a hundred times the largest settings."""
+
+
+def read_yaml(text: str) -> Any:
+    """Return the plain values that YAML text stands for; yaml.YAMLError where it is none, or stands for too many."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        # An alias is one node in many places: nested ones unfold to more values than a memory holds.
+        if _unfolded(node, {}) > MOST_VALUES:
+            raise yaml.YAMLError(f"it stands for more than {MOST_VALUES:,} values")
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _unfolded(node: yaml.Node, sizes: dict[yaml.Node, float]) -> float:
+    """Return how many values a node stands for; infinitely many where it contains itself."""
+    if node not in sizes:
+        sizes[node] = math.inf
+        parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+        sizes[node] = 1 + (0 if isinstance(node, yaml.ScalarNode) else sum(_unfolded(part, sizes) for part in parts))
+    return sizes[node]

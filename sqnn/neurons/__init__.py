@@ -3,6 +3,7 @@
 from sqnn.neurons.base import MakeNeuron, Neuron
 from sqnn.neurons.config import NeuronConfig
 from sqnn.neurons.lif import BETA_MARGIN, IF, LIF
+from sqnn.neurons.positive import MIN_THRESHOLD
 from sqnn.neurons.qcfs import (
     INITIAL_THRESHOLD,
     MAX_PLANES,
@@ -13,10 +14,9 @@ from sqnn.neurons.qcfs import (
     to_levels,
     to_values,
 )
+from sqnn.neurons.registry import NEURONS, make_neuron
 from sqnn.neurons.step import RESETS, lif_sequence, lif_step
 from sqnn.neurons.surrogates import SURROGATES, Surrogate, make_surrogate
-from sqnn.neurons.registry import NEURONS, make_neuron
-from sqnn.neurons.positive import MIN_THRESHOLD
 
 __all__ = [
     "BETA_MARGIN",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqnn.core import Config, ConfigError, option, require
 from sqnn.neurons.base import Neuron
+from sqnn.neurons.registry import NEURONS
 from sqnn.neurons.step import RESETS
 from sqnn.neurons.surrogates import SURROGATES
-from sqnn.neurons.registry import NEURONS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from sqnn.neurons.base import Neuron
 from sqnn.neurons.fused import lif_fused
+from sqnn.neurons.positive import learned_threshold, raw_threshold
 from sqnn.neurons.step import RESETS, lif_sequence
 from sqnn.neurons.surrogates import Surrogate, make_surrogate
-from sqnn.neurons.positive import learned_threshold, raw_threshold
 
 BETA_MARGIN = 1e-6
 """A learned beta stays at least this far inside (0, 1), where float32 alone would round to the ends."""

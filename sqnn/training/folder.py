@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sqnn.core import ConfigError, write_text
+from sqnn.core import ConfigError, read_yaml, write_text
 from sqnn.data import DATASETS, ImageData, load_data
 from sqnn.training.errors import RunError
 
@@ -125,7 +125,7 @@ class RunFolder:
         if not self.settings.is_file():
             raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
         try:
-            settings = yaml.safe_load(self.settings.read_text())
+            settings = read_yaml(self.settings.read_text())
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise RunError(f"run: {self.settings} is damaged ({str(error).splitlines()[0]})") from error
         if not isinstance(settings, dict) or not {"model", "config", "training", "data"} <= settings.keys():

@@ -9,7 +9,7 @@ from typing import Any, Self
 import yaml
 from torch import nn
 
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, read_yaml
 from sqnn.models import ModelConfig, build, model_class
 from sqnn.training.settings import TrainingConfig
 from sqnn.training.terms import TERMS, LossTerm, split_terms
@@ -78,7 +78,7 @@ class RunSettings:
     def from_yaml(cls, text: str) -> Self:
         """Build from YAML text; ConfigError where it describes no run."""
         try:
-            return cls.from_dict(yaml.safe_load(text))
+            return cls.from_dict(read_yaml(text))
         except (yaml.YAMLError, TypeError, KeyError) as error:
             raise ConfigError(f"settings: describe no run ({str(error).splitlines()[0]})") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from sqnn.core import write_text
+from sqnn.core import read_yaml, write_text
 from sqnn.studies.runner.study import AnyStudy
 from sqnn.studies.runner.table import Row, StudyTable, TableError
 
@@ -41,7 +41,7 @@ class RowsFolder:
         try:
             if not any(path.name[0] != "." for path in self.path.iterdir()):
                 return None
-            return yaml.safe_load((self.path / SETTINGS).read_text()) or {}
+            return read_yaml((self.path / SETTINGS).read_text()) or {}
         except (FileNotFoundError, NotADirectoryError):
             return {} if self.path.exists() else None
         except (OSError, yaml.YAMLError, UnicodeDecodeError):
