@@ -1,4 +1,4 @@
-"""`sqnn`: the table of commands, and the one line that a mistake gets."""
+"""`sqnn`: the table of commands, and the one line that a mistake is answered with."""
 
 from __future__ import annotations
 

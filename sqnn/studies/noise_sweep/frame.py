@@ -50,9 +50,6 @@ class SweepFrame(StudyFrame):
         order = list(columns.itertuples(index=False, name=None)) if several else list(columns.noise)
         return wide[order].loc[list(dict.fromkeys(summary.strength))].fillna("-")
 
-    def _with(self, frame: pd.DataFrame) -> SweepFrame:
-        return SweepFrame(frame, self.study, self.path, self.folder, self.settings)
-
 
 def _text(row: Any, bands: str) -> str:
     mean, low, high = 100 * row.accuracy, 100 * row.low, 100 * row.high
