@@ -13,12 +13,12 @@ from sqnn.cli.options import config_options, option, with_options
 from sqnn.cli.output import check_file, check_json, console, table, write_json
 from sqnn.core import ConfigError
 
-app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
+app = typer.Typer(help="Compare speed and memory with other public libraries, side by side.", no_args_is_help=True)
 
 
 @app.callback()
 def root() -> None:
-    """Measure speed side by side with public peers."""
+    """Compare speed and memory with other public libraries, side by side."""
 
 
 def _command(kind: type[Benchmark]) -> None:

@@ -27,7 +27,7 @@ OPTIONS = [
 @with_options(OPTIONS)
 def count(
     path: Annotated[
-        Path | None, typer.Argument(help="a run's folder or a network's file; else the options say")
+        Path | None, typer.Argument(help="a run's folder or a network's file (default: the network of the options)")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of options; flags override it")] = None,
     draw: Annotated[bool, typer.Option(help="also draw the circuit")] = False,

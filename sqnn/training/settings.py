@@ -49,12 +49,12 @@ class TrainingConfig(Config):
     )
 
     @classmethod
-    def for_model(cls, network: Network | type[Network], values: Mapping[str, object]) -> Self:
+    def for_model(cls, model: Network | type[Network], values: Mapping[str, object]) -> Self:
         """Build from plain values; for what they leave out, `training_defaults` of the network count.
 
         ConfigError as in `from_dict`.
         """
-        return cls.from_dict({**network.training_defaults, **values})
+        return cls.from_dict({**model.training_defaults, **values})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:

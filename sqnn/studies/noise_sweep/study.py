@@ -83,7 +83,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     alone = True
 
     noise: tuple[Any, ...] = option(
-        ("depolarizing",), f"noises with commas, or given again: {', '.join(KINDS)}, a chip, ..."
+        ("depolarizing",), f"noises, with commas or the option repeated: {', '.join(KINDS)}, a chip, ..."
     )
     strength: tuple[float, ...] = option(DEFAULT_STRENGTH, "strengths: start:stop:step or numbers with commas")
     engine: tuple[str, ...] = option(("lightcone",), "engines that evaluate the circuit, with commas", among=ENGINES)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from sqnn.studies.runner.intervals import t_interval, wilson_interval
+from sqnn.metrics import wilson_interval
+from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.panels import BANDS
 
 if TYPE_CHECKING:

@@ -23,19 +23,20 @@ class StudyFrame:
     folder, where there is one.
     """
 
+    study: type[AnyStudy]
     first: tuple[str, ...] = ()
     """Columns that are shown before the others."""
 
     def __init__(
         self,
         frame: pd.DataFrame,
-        study: type[AnyStudy],
+        study: type[AnyStudy] | None = None,
         path: Path | None = None,
         folder: RowsFolder | None = None,
         settings: dict[str, object] | None = None,
     ) -> None:
         self.frame = frame
-        self.study = study
+        self.study = study or self.study
         self.path = path
         self.folder = folder
         self.settings = settings or {}
