@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
+from torch import nn
 
 from circuits import ENGINES, ReuploadLayer
 from sqnn.cli.options import Progress
@@ -57,7 +58,7 @@ def evaluate(
             own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
         )
     score = measure(network, images, split, progress=progress)
-    circuit = _circuit(network.circuit if isinstance(network, SQDRCNN) else None)
+    circuit = _circuit(network)
     table(
         f"{path} on {images.name}, {split}",
         ("", "value"),
@@ -73,8 +74,9 @@ def evaluate(
     write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict()})
 
 
-def _circuit(layer: ReuploadLayer | None) -> str | None:
-    """Return the engine and the noise of the circuit in words; None where there is no circuit."""
+def _circuit(network: nn.Module) -> str | None:
+    """Return the engine and the noise of the network's circuit in words; None where there is no circuit."""
+    layer = next((module for module in network.modules() if isinstance(module, ReuploadLayer)), None)
     if layer is None:
         return None
     shots = layer.engine.shots

@@ -169,9 +169,8 @@ def conversion_study(
 ) -> pd.DataFrame:
     """Measure every conversion that the folder `out` lacks; return one row per cell, in their order.
 
-    `model` is one of the package's networks with QCFS activations. Each finished row is on the disk at once, in
-    `conversion.csv`: a study that was killed goes on where it stopped. Raises ConversionError with one line for every
-    layer that cannot be converted, and else as `run_study` does.
+    `model` is one of the package's networks with QCFS activations. Raises ConversionError with one line for every layer
+    that cannot be converted, and otherwise as `run_study` does.
 
     Source: Datta et al., "When SNN meets ANN", Tables 1 and 4.
     """

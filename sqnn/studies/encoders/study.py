@@ -241,8 +241,7 @@ StudyFolder = partial(RowsFolder, study=EncoderStudy)
 def encoder_study(study: EncoderStudy, data: ImageData, out: str | Path, progress: bool = False) -> pd.DataFrame:
     """Train every cell that the folder `out` lacks; return one row per cell, in their order, columns as in COLUMNS.
 
-    Each finished cell is on the disk at once, in `encoders.csv`, and its run is in `runs/<cell>`. A study that was
-    killed goes on where it stopped, within a cell after its last epoch. A training whose loss or weights become
+    The run of each cell is in `runs/<cell>` and resumes after its last epoch. A training whose loss or weights become
     infinite or NaN is a result as well: its row says so in `failure`. Raises as `run_study` does.
     """
     return run_study(study, data, out=out, progress=progress).frame

@@ -216,7 +216,7 @@ def _open(model: object, source: _Source, split: str, images: int | None, number
         split,
         part,
         seed=settings.get("training", {}).get("seed"),
-        train_noise=" ".join(network.config.noise.split()),
+        train_noise=" ".join(str(network.config.to_dict().get("noise", "")).split()),
         path=path,
         named=None if source.data is None else data.name,
     )
