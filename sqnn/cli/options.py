@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from noise_models import did_you_mean
-from sqnn.core import Config, ConfigError, limits_of, meaning, read_yaml, shown
+from sqnn.core import Config, ConfigError, Limits, limits_of, meaning, read_yaml, shown
 
 if TYPE_CHECKING:
     from sqnn.models import Network
@@ -260,6 +260,8 @@ def _sentence(field: Field, own: Mapping[str, object]) -> str:
             groups.setdefault(shown(field, value), []).append(model)
     remarks = [limits_of(field)] if limits_of(field) else []
     if groups or field.default not in (None, (), ""):  # else the sentence itself says what happens
-        remarks.append(f"default: {shown(field, field.default)}")
+        limits: Limits | None = field.metadata.get("limits")
+        everything = limits is not None and field.default == tuple(limits.among or ())
+        remarks.append(f"default: {'all' if everything else shown(field, field.default)}")
     remarks += [f"{', '.join(models)}: {value}" for value, models in groups.items()]
     return f"{meaning(field)} ({'; '.join(remarks)})" if remarks else meaning(field)
