@@ -196,7 +196,7 @@ class _Counter(fx.Interpreter):
             self._sum(n, module, output)
             return output
         role = role_of(self.graph_module, n)
-        if role is Role.WEIGHTS:
+        if role is Role.WEIGHTS and module is not None:
             self._linear(n, module, arriving)
         elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and arriving:
             # Sizes belong to such a call; spikes added to values are not counted here.
