@@ -26,6 +26,9 @@ HEAVY = frozenset(
 )
 TORCH = frozenset({"torch"})
 
+OTHERS = ["evaluate", "predict", "count", "convert", "noise-sweep", "study layers", "bench quantum"]
+"""Commands whose help is read beside that of `train`."""
+
 STARTS = [
     ("import sqnn", HEAVY | TORCH),
     ("import circuits", HEAVY),
@@ -33,6 +36,8 @@ STARTS = [
     ("from sqnn.cli import main; main(['--help'])", HEAVY | TORCH),
     ("from sqnn.cli import main; main(['--version'])", HEAVY | TORCH),
     ("from sqnn.cli import main; assert main(['bogus']) == 2", HEAVY | TORCH),
+    ("from sqnn.cli import main; main(['train', '--help'])", HEAVY),
+    (f"from sqnn.cli import main; [main([*words.split(), '--help']) for words in {OTHERS}]", HEAVY),
     ("from sqnn.cli import main; assert main(['count', '--n-qubits', '3']) == 0", HEAVY),
     ("from sqnn.cli import main; assert main(['count', '--n-qubits', '0']) == 2", HEAVY),
     ("from sqnn.training import TrainingConfig; TrainingConfig(epochs=3)", HEAVY),

@@ -1,4 +1,4 @@
-"""Measurements of speed and memory: ours and every installed peer, side by side in one run."""
+"""Measurements of speed and memory: this library and every installed peer, side by side in one run."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What a benchmark declares, its options, cells and columns; and how its rows are measured and written."""
+"""The base of all benchmarks: options, cells and columns, and the way rows are measured and written."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqnn.bench.machine import PROVENANCE, check_device, provenance
-from sqnn.core import Config, ConfigError, option, require, write_text
+from sqnn.core import Config, ConfigError, Row, Value, option, require, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Value = str | int | float | None
-Row = dict[str, Value]
+Question: TypeAlias = Any
+"""What another process is asked to build, in values that JSON has; each benchmark has its own."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Cell:
 class Benchmark(Config):
     """Base of all benchmarks: the fields are the options of `sqnn bench NAME`, and the docstring is its help.
 
-    `key` names the columns that a cell is recognised by, `columns` all columns beside those of `PROVENANCE`, `shown`
+    `key` names the columns that a cell is recognised by, `columns` all columns but those of `PROVENANCE`, `shown`
     the columns that the command prints, formats after a colon, and `quick` the options of a short run.
     """
 
@@ -42,7 +42,7 @@ class Benchmark(Config):
     key: ClassVar[tuple[str, ...]]
     columns: ClassVar[tuple[str, ...]]
     shown: ClassVar[str]
-    quick: ClassVar[Mapping[str, Any]]
+    quick: ClassVar[Row]
     resumes: ClassVar[bool] = False
     """Whether the command goes on with the rows of its file unless it is told not to."""
 
@@ -56,12 +56,12 @@ class Benchmark(Config):
         """Return the title of the table that shows a cell with this first row."""
         raise NotImplementedError
 
-    def step(self, question: Any) -> Callable[[], object] | None:
+    def step(self, question: Question) -> Callable[[], object] | None:
         """Build, in a process that measures memory, what a question asks for; None: it cannot be built here."""
         raise NotImplementedError
 
     def state(self) -> str:
-        """Return what holds for all rows beside processor and threads, in words."""
+        """Return what else all rows have in common, in words, after processor and threads."""
         return ""
 
     def verdict(self, rows: Sequence[Row]) -> tuple[str, int]:
@@ -72,7 +72,7 @@ class Benchmark(Config):
         """Return the command that measures the same: the options that differ from their defaults."""
         words = ["sqnn", "bench", self.name]
         for field in fields(self):
-            value = getattr(self, field.name)
+            value = vars(self)[field.name]
             if value != field.default:
                 flag = field.name.replace("_", "-")
                 words += (
@@ -159,7 +159,7 @@ class ImageBenchmark(TimedBenchmark):
         shape = (self.batch, self.in_channels, *self.image_size)
         return torch.rand(shape, generator=torch.Generator().manual_seed(number))
 
-    def peaks(self, questions: Sequence[Any]) -> list[float | None]:
+    def peaks(self, questions: Sequence[Question]) -> list[float | None]:
         """Return the peak memory of what `step` builds for each question; None everywhere where it is not asked for."""
         from sqnn.bench.memory import peaks_mib
 

@@ -1,4 +1,4 @@
-"""The benchmarks that there are: `sqnn bench NAME` is made from each."""
+"""The table of benchmarks, one command of `sqnn bench` for each."""
 
 from noise_models import Choices
 from sqnn.bench.benchmark import Benchmark

@@ -1,4 +1,4 @@
-"""Forward passes of spiking networks beside those of the network they were converted from."""
+"""Forward passes of spiking networks, compared with those of the network they were converted from."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ Converter = Callable[[nn.Module, Tensor, int], Run]
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionBenchmark(ImageBenchmark):
-    """Time forward passes of a source network beside the spiking networks that conversion makes of it.
+    """Time forward passes of a source network and of the spiking networks that conversion makes of it.
 
     The source network (QCFS activations), its ReLU twin, the exact conversion fused and layer by layer, the conversion
     by rates, and SpikingJelly's converter where it is installed (benchmarks/README.md), all in float32 without
     gradients, all taking turns in one process. "changed" counts images classified otherwise than by the source, by
     SpikingJelly otherwise than by the ReLU twin that it converts. Peak memory is what a forward pass needs above
-    weights and images; the bound beside it is the source's peak plus the spikes of the largest layer: of all time steps
+    weights and images; its bound is the source's peak plus the spikes of the largest layer: of all time steps
     of a T-th of the batch, or of one step of all of it.
 
     Examples:
@@ -90,7 +90,7 @@ class ConversionBenchmark(ImageBenchmark):
         return source.eval().to(self.device), twin.eval().to(self.device)
 
     def cells(self, converters: Mapping[str, Converter] | None = None) -> Iterator[Cell]:
-        """Yield the one comparison, beside the converters that are installed."""
+        """Yield the one comparison, installed converters included."""
         converters = installed_converters() if converters is None else converters
         inputs = f"{self.batch}x{self.data_shape}"
         values = (self.model, self.width_multiplier, inputs, self.timesteps)
@@ -114,7 +114,7 @@ class ConversionBenchmark(ImageBenchmark):
         calls = [call(forward, images) for forward in forwards.values()]
         timings = dict(zip(forwards, take_turns(calls, self.budget, device=self.device), strict=True))
         peaks = dict(zip(forwards, self.peaks(list(forwards)), strict=True))
-        layer, held = largest_layer_mib(source, self), peaks[SOURCE]
+        layer, source_peak = largest_layer_mib(source, self), peaks[SOURCE]
         rows: list[Row] = []
         for name in (*OURS, *converters):
             row: Row = {"name": name, "against": SOURCE, "device": self.device, "note": notes.get(name, "")}
@@ -124,7 +124,7 @@ class ConversionBenchmark(ImageBenchmark):
                 row |= {"milliseconds": timing.median * 1e3, **timing.columns(1e3)}
                 row |= {"ratio": timing.median / timings[SOURCE].median, "peak_mib": peaks[name], "spikes_mib": spikes}
                 row |= {"changed": int((classes[name] != classes[origin]).sum())}
-                row |= {"bound_mib": None if held is None else held + spikes}
+                row |= {"bound_mib": None if source_peak is None else source_peak + spikes}
             rows.append(row)
         return rows
 

@@ -1,4 +1,4 @@
-"""The proof that conversion is free of error: every spike of converted networks beside the bit that it stands for."""
+"""The proof that conversion is free of error: every spike compared with the bit that it stands for."""
 
 from __future__ import annotations
 
@@ -242,8 +242,8 @@ def _centres(height: int, width: int) -> Tensor:
 def share_right(model: nn.Module, split: Split, pixels: int) -> float:
     """Return the share of the images that the source network classifies rightly."""
     with torch.no_grad():
-        said = torch.cat([model(part).argmax(1) for part in at_size(split, pixels).split(50)])
-    return float((said == split.labels).double().mean())
+        predicted = torch.cat([model(part).argmax(1) for part in at_size(split, pixels).split(50)])
+    return float((predicted == split.labels).double().mean())
 
 
 def at_size(split: Split, pixels: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training steps of layer-wise hybrid networks beside their twins of one kind, and fusion blocks beside peers'."""
+"""Training steps of layer-wise hybrid networks and their fusion blocks, compared with twins and with peers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEARNING_RATE = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class HybridBenchmark(ImageBenchmark):
-    """Time a training step of has8-vgg beside its twins of one kind, and its blocks beside the paper's own code.
+    """Time a training step of has8-vgg and of its twins of one kind, and its blocks against the paper's own code.
 
     A training step is forward, backward and a step of Adam; a block's step is forward and backward; all in float32,
     all taking turns in one process. Blocks are compared with the surrogate that our network has by default and with the
@@ -111,13 +111,13 @@ class HybridBenchmark(ImageBenchmark):
             rows.append(row)
         return rows
 
-    def step(self, question: dict[str, Any]) -> Callable[[], object] | None:
+    def step(self, question: dict[str, str | int]) -> Callable[[], object] | None:
         """Build the step of a workload, as plain values; None where its peer is not installed.
 
         Held before a step, and so not in its memory: weights, the optimiser's state, the batch. In it: activations kept
         for the backward pass, gradients, and every temporary that lives at the peak.
         """
-        workload, peers = Workload(**question), installed_peers()
+        workload, peers = Workload(**cast(Any, question)), installed_peers()
         return build(workload, self, peers).step if workload.maker in (OURS, *peers) else None
 
 
@@ -172,8 +172,7 @@ class Convolution(nn.Module):
         self.after = after
 
     def forward(self, values: Tensor) -> Tensor:
-        pooled: Tensor = self.after(self.stage(values))
-        return pooled
+        return self.after(self.stage(values))
 
 
 def convolutions(benchmark: HybridBenchmark, surrogate: str = "") -> list[tuple[Convolution, tuple[int, ...]]]:

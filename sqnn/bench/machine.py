@@ -1,4 +1,4 @@
-"""The machine that a measurement runs on, and the state of the library: what every row says beside its numbers."""
+"""The machine and the version of the library, which every row names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Peak memory of a computation: what it needs above what is held before it."""
+"""Peak memory of a computation, above what the process held before it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from sqnn.bench.benchmark import TimedBenchmark
+from sqnn.bench.benchmark import Question, TimedBenchmark
 
 MIB = 2**20
 CLEAR_REFS, RESET_PEAK = Path("/proc/self/clear_refs"), "5"
@@ -23,7 +22,7 @@ RETURN_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "
 CHILD = "from sqnn.bench.memory import answer; answer()"
 
 
-def peaks_mib(benchmark: TimedBenchmark, questions: Sequence[Any]) -> list[float | None]:
+def peaks_mib(benchmark: TimedBenchmark, questions: Sequence[Question]) -> list[float | None]:
     """Return the peak memory in MiB of what `benchmark.step` builds for each question, above what is held before it.
 
     A question is made of values that JSON has. None stands for what cannot be measured: what cannot be built, or
@@ -62,8 +61,7 @@ def peaks_mib(benchmark: TimedBenchmark, questions: Sequence[Any]) -> list[float
             f"memory: the process that measures it failed ({lines[-1] if lines else process.returncode})"
         )
     # Libraries may print: the answer is the last line.
-    values: list[float | None] = json.loads(process.stdout.splitlines()[-1])
-    return values
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def answer() -> None:
@@ -78,7 +76,7 @@ def answer() -> None:
     print(json.dumps([_peak(benchmark, question) for question in asked["questions"]]))
 
 
-def _peak(benchmark: TimedBenchmark, question: Any) -> float | None:
+def _peak(benchmark: TimedBenchmark, question: Question) -> float | None:
     step = benchmark.step(question)
     if step is None:
         return None

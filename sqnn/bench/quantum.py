@@ -72,7 +72,7 @@ class QuantumBenchmark(TimedBenchmark):
     def validate(self) -> None:
         super().validate()
         for name in ("qubits", "blocks", "batches"):
-            numbers(name, getattr(self, name))
+            numbers(name, vars(self)[name])
         for peer in self.chosen():
             if not peer.installed():
                 raise ConfigError(f"peers: {peer.name} is not installed; benchmarks/README.md says how")
@@ -82,7 +82,7 @@ class QuantumBenchmark(TimedBenchmark):
 
     def grid(self) -> list[tuple[int, int, str, int]]:
         """Return qubits, blocks, entangler and batch of each cell, all circuits of one batch size after the other."""
-        qubits, blocks, batches = (numbers(name, getattr(self, name)) for name in ("qubits", "blocks", "batches"))
+        qubits, blocks, batches = (numbers(name, vars(self)[name]) for name in ("qubits", "blocks", "batches"))
         cells = [(n, depth, self.entangler, batch) for batch, n, depth in product(batches, qubits, blocks)]
         if self.entangler == "ring" and set(cells) == set(GRID):
             cells += EXTRA

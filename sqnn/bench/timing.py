@@ -1,4 +1,4 @@
-"""The one way to time: all computations take turns, so that whatever else the machine does hits all alike."""
+"""The one way to time: all computations take turns, so that other load on the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Timing:
     cores: float
 
     def columns(self, unit: float = 1.0) -> dict[str, float | int]:
-        """Return the columns `TIMING` beside a median in another unit than seconds: 1e3 is milliseconds."""
+        """Return the columns `TIMING` in units of 1 / `unit` seconds: 1e3 is milliseconds."""
         return dict(zip(TIMING, (self.lower * unit, self.upper * unit, self.repetitions, self.cores), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""`sqnn`: the table of commands, and the one line that a mistake gets."""
+"""`sqnn`: the table of commands, and the one line that a mistake is answered with."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "Measure trained networks while the noise of their circuits grows: every noise, strength, engine and draw.",
             interrupted="the sweep goes on with the same command",
         ),
-        "bench": Command("sqnn.cli.bench:app", "Measure speed side by side with public peers."),
+        "bench": Command("sqnn.cli.bench:app", "Compare speed and memory with other public libraries, side by side."),
         "study": Command(
             "sqnn.cli.study:study",
-            "Compare choices on one small task.",
+            "Run a study, which compares choices on one small task.",
             interrupted="the study goes on with the same command",
         ),
     }

@@ -1,36 +1,28 @@
-"""`sqnn bench`: one command for each benchmark, made from its fields, and one that checks the peers."""
+"""`sqnn bench`: one command per benchmark, made from its fields, and one that checks the peers."""
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import typing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sqnn.bench import BENCHMARKS, Benchmark, check_peers, read_rows
-from sqnn.cli.options import option, with_options
+from sqnn.cli.options import config_options, option, with_options
 from sqnn.cli.output import check_file, check_json, console, table, write_json
 from sqnn.core import ConfigError
 
-app = typer.Typer(help="Measure speed side by side with public peers.", no_args_is_help=True)
+app = typer.Typer(help="Compare speed and memory with other public libraries, side by side.", no_args_is_help=True)
 
 
 @app.callback()
 def root() -> None:
-    """Measure speed side by side with public peers."""
+    """Compare speed and memory with other public libraries, side by side."""
 
 
 def _command(kind: type[Benchmark]) -> None:
     """Add the command of a benchmark: its fields are options, its docstring is the help."""
-    hints = typing.get_type_hints(kind)
-    own = []
-    for field in dataclasses.fields(kind):
-        hint = next(iter(typing.get_args(hints[field.name])), hints[field.name])
-        default = "" if field.default in (None, "") else f" (default: {field.default})"
-        own.append(option(field.name, hint, f"{field.metadata['help']}{default}"))
     common = [
         option("out", Path, "write the rows to this CSV file, as they come"),
         option("json", Path, "also write the rows to this JSON file"),
@@ -39,11 +31,11 @@ def _command(kind: type[Benchmark]) -> None:
         option("minutes", float, "begin nothing new after so many minutes"),
     ]
 
-    def run(**values: Any) -> None:
+    def run(**values: object) -> None:
         _run(kind, values)
 
     run.__name__, run.__doc__ = kind.name, inspect.getdoc(kind)
-    app.command(kind.name)(with_options(own, common)(run))
+    app.command(kind.name)(with_options(config_options(kind), common)(run))
 
 
 def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:

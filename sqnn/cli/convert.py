@@ -1,13 +1,14 @@
-"""`sqnn convert`."""
+"""`sqnn convert`: a trained network as a spiking one, and what that costs."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from torch import nn
 
 from sqnn.cli.options import config_options, read_settings, with_options
 from sqnn.cli.output import check_file, check_json, console, table, write_json
@@ -24,9 +25,9 @@ from sqnn.conversion import (
     verify,
 )
 from sqnn.core import Config, option, require
-from sqnn.data import DATASETS, ImageData, Split
+from sqnn.data import DATASETS, SPLITS, ImageData, Split
 from sqnn.metrics import ENERGY_MODELS, OPERATIONS, OperationCount, Score, count_operations, score
-from sqnn.training import SPLITS, check_fit
+from sqnn.training import check_fit
 
 EXACT = next(iter(METHODS))
 SUFFIX = ".safetensors"
@@ -47,14 +48,14 @@ class Options(Config):
     timesteps: int | None = option(None, "time steps of a conversion by rate (exact has one per bit)")
     planes: int | None = option(None, "exact: stop after so many of the most significant bits (default: all)")
     fold_batch_norm: bool = option(False, "exact: merge batch norms into convolutions, instead of a bias")
-    precision: str = option("single", "of all numbers", among=PRECISIONS)
-    order: str = option("layer", "execute by", among=ORDERS)
+    precision: str = option("single", "precision of all numbers", among=PRECISIONS)
+    order: str = option("layer", "order of execution", among=ORDERS)
     data: str | None = option(None, f"images: {', '.join(DATASETS)} (default: the run's)")
     data_dir: Path | None = option(None, "folder with the data files (default: $SQNN_DATA)")
     split: str = option("test", "which images", among=SPLITS)
     images: int | None = option(None, "only the first so many of them (default: all)")
 
-    def convert(self, model: Any, data: ImageData) -> SpikingNetwork:
+    def convert(self, model: nn.Module, data: ImageData) -> SpikingNetwork:
         """Return the network, converted."""
         calibration = data.train.floats(slice(CALIBRATION_IMAGES)).to(next(model.parameters()).dtype)
         spiking = convert_by(
@@ -92,7 +93,7 @@ def convert(
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write all numbers to this JSON file")] = None,
     progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
-    **values: Any,
+    **values: object,
 ) -> None:
     """Convert a trained network into a spiking one and tell what that costs: accuracy, spikes, operations, energy.
 
@@ -106,7 +107,9 @@ def convert(
 
     Orders of execution: layer (all steps of a layer, then the next layer), fused (exact only: the source's own layers
     run on summed planes, as fast as they do there), step (rates only: the whole network, step by step). Operations are
-    means over the first 200 of the images; energies are those of 45 nm chips. Examples:
+    means over the first 200 of the images; energies are those of 45 nm chips.
+
+    Examples:
 
     sqnn convert runs/resnet20 --verify
 

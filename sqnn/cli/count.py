@@ -1,9 +1,9 @@
-"""`sqnn count`."""
+"""`sqnn count`: the parameters of a network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.source import open_model
 from sqnn.core import ConfigError
 from sqnn.metrics import count as count_parameters
-from sqnn.models import MODELS, create_model, require_circuit
+from sqnn.models import MODELS, SQDRCNN, create_model, require_circuit
 
 PANEL = "Which network"
 OPTIONS = [
@@ -27,12 +27,12 @@ OPTIONS = [
 @with_options(OPTIONS)
 def count(
     path: Annotated[
-        Path | None, typer.Argument(help="a run's folder or a network's file; else the options say")
+        Path | None, typer.Argument(help="a run's folder or a network's file (default: the network of the options)")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of options; flags override it")] = None,
     draw: Annotated[bool, typer.Option(help="also draw the circuit")] = False,
     json: Annotated[Path | None, typer.Option(help="also write the counts to this JSON file")] = None,
-    **values: Any,
+    **values: object,
 ) -> None:
     """Count a network's trainable parameters: spiking, quantum (raw and effective) and classical.
 
@@ -48,7 +48,6 @@ def count(
     """
     check_json(json)
     settings = read_settings(config, values, OPTIONS)
-    model: Any
     if path is not None:
         if settings:
             raise ConfigError(f"{next(iter(settings))}: the network in {path} has its own; leave this option out")
@@ -62,5 +61,5 @@ def count(
     counts = count_parameters(model)
     parameter_table(title, counts)
     if draw:
-        console.print(model.circuit.draw())
+        console.print(cast(SQDRCNN, model).circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})

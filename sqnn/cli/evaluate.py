@@ -1,18 +1,19 @@
-"""`sqnn evaluate`."""
+"""`sqnn evaluate`: a trained network measured on images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
+from torch import nn
 
 from circuits import ENGINES, ReuploadLayer
+from sqnn.cli.options import Progress
 from sqnn.cli.output import check_json, table, write_json
 from sqnn.cli.source import open_data, open_model
-from sqnn.data import DATASETS
-from sqnn.models import require_circuit
-from sqnn.training import SPLITS
+from sqnn.data import DATASETS, SPLITS
+from sqnn.models import SQDRCNN, require_circuit
 from sqnn.training import evaluate as measure
 
 
@@ -30,9 +31,7 @@ def evaluate(
         int | None, typer.Option(help="shots an expectation is estimated from (default: the network's, or exact)")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
-    progress: Annotated[
-        bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
-    ] = True,
+    progress: Progress = True,
 ) -> None:
     """Measure a trained network: accuracy, cross-entropy and confusion counts.
 
@@ -47,19 +46,19 @@ def evaluate(
     sqnn evaluate runs/mnist-0 --noise depolarizing:0.02+readout:0.01 --engine aer --shots 1024
     """
     check_json(json)
-    network: Any
     network, classes = open_model(path)
     for name, value in (("noise", noise), ("engine", engine), ("shots", shots)):
         if value is not None:
             require_circuit(network, name, value)
     images = open_data(path, data, data_dir)
     if (noise, engine, shots) != (None, None, None):
-        own: ReuploadLayer = network.circuit
-        network = network.with_noise(
+        hybrid = cast(SQDRCNN, network)
+        own = hybrid.circuit
+        network = hybrid.with_noise(
             own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
         )
     score = measure(network, images, split, progress=progress)
-    circuit = _circuit(getattr(network, "circuit", None))
+    circuit = _circuit(network)
     table(
         f"{path} on {images.name}, {split}",
         ("", "value"),
@@ -75,8 +74,9 @@ def evaluate(
     write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict()})
 
 
-def _circuit(layer: ReuploadLayer | None) -> str | None:
-    """Return the engine and the noise of the circuit in words; None where there is no circuit."""
+def _circuit(network: nn.Module) -> str | None:
+    """Return the engine and the noise of the network's circuit in words; None where there is no circuit."""
+    layer = next((module for module in network.modules() if isinstance(module, ReuploadLayer)), None)
     if layer is None:
         return None
     shots = layer.engine.shots

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """One command: where it is (module:name), the line that its group's help shows, what an interrupted user is told.
+    """One command: where it is (module:name), the line that its group's help shows, how to go on after Ctrl-C.
 
     The name is that of a function, or of a Typer application with commands of its own.
     """

@@ -1,4 +1,4 @@
-"""`sqnn noise-sweep`."""
+"""`sqnn noise-sweep`: trained networks under growing noise."""
 
 from __future__ import annotations
 

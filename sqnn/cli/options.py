@@ -14,13 +14,14 @@ import typer
 import yaml
 
 from noise_models import did_you_mean
-from sqnn.core import Config, ConfigError, limits_of, meaning, read_yaml, shown
+from sqnn.core import Config, ConfigError, Limits, limits_of, meaning, read_yaml, shown
 
 if TYPE_CHECKING:
     from sqnn.models import Network
 
 Field = dataclasses.Field[Any]
 Parameters = list[inspect.Parameter]
+Progress = Annotated[bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")]
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 MOST_NAMED = 4
 """Most networks in the title of a panel, which has one line."""
@@ -73,7 +74,7 @@ def config_options(
 def model_options(models: Mapping[str, type[Network]] | None = None) -> Parameters:
     """Return the options of every network, those of most networks first.
 
-    One that several networks have appears once, in a panel that names them; its help tells where they differ.
+    One that several networks have appears once, in a panel that names them; its help says where they differ.
     """
     models = _networks() if models is None else models
     owners: dict[str, dict[str, Field]] = {}
@@ -91,7 +92,7 @@ def model_options(models: Mapping[str, type[Network]] | None = None) -> Paramete
 
 
 def training_options(models: Mapping[str, type[Network]] | None = None) -> Parameters:
-    """Return the options of the training loop; the help tells where a network has a default of its own."""
+    """Return the options of the training loop; the help says where a network has a default of its own."""
     from sqnn.training import TrainingConfig
 
     models = _networks() if models is None else models
@@ -122,7 +123,7 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callabl
             command(**values)
 
         run.__name__ = command.__name__
-        run.__doc__ = command.__doc__
+        run.__doc__ = "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))
         run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
         return run
@@ -178,8 +179,7 @@ def _kind(hint: object) -> object:
 
 
 def _kind_of(parameter: inspect.Parameter) -> object:
-    kind: object = typing.get_args(parameter.annotation)[2]
-    return kind
+    return typing.get_args(parameter.annotation)[2]
 
 
 def _names_of(parameter: inspect.Parameter) -> list[str]:
@@ -259,7 +259,9 @@ def _sentence(field: Field, own: Mapping[str, object]) -> str:
         if value != field.default:
             groups.setdefault(shown(field, value), []).append(model)
     remarks = [limits_of(field)] if limits_of(field) else []
-    if groups or field.default not in (None, ()):  # else the sentence itself says what happens
-        remarks.append(f"default: {shown(field, field.default)}")
+    if groups or field.default not in (None, (), ""):  # else the sentence itself says what happens
+        limits: Limits | None = field.metadata.get("limits")
+        everything = limits is not None and field.default == tuple(limits.among or ())
+        remarks.append(f"default: {'all' if everything else shown(field, field.default)}")
     remarks += [f"{', '.join(models)}: {value}" for value, models in groups.items()]
     return f"{meaning(field)} ({'; '.join(remarks)})" if remarks else meaning(field)

@@ -1,15 +1,16 @@
-"""`sqnn predict`."""
+"""`sqnn predict`: class probabilities of a user's images."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
 
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import open_model
 from sqnn.data import read_images
+from sqnn.models import ModelConfig
 from sqnn.training import predict as ask
 
 SHOWN = 20
@@ -30,12 +31,12 @@ def predict(
     """
     check_json(json)
     model, classes = open_model(path)
-    config: Any = model.config
+    config = cast(ModelConfig, model.config)
     probabilities = ask(model, read_images(images, config.in_channels, config.image_size))
     order = probabilities.argsort(1, descending=True)
     if len(probabilities) == 1:
-        rows: list[Any] = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]
-        table(str(images), ("class", "probability"), rows)
+        shares = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]
+        table(str(images), ("class", "probability"), shares)
     else:
         best = order[:, 0].tolist()
         rows = [(i, classes[k], f"{probabilities[i, k]:.2%}") for i, k in enumerate(best[:SHOWN])]

@@ -1,4 +1,4 @@
-"""The command that trains a network on until it can be converted exactly."""
+"""The command proposed for a network that cannot be converted exactly yet."""
 
 from __future__ import annotations
 

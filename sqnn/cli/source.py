@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from sqnn.core import ConfigError, require_one_of
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from sqnn.conversion import SpikingNetwork
     from sqnn.data import ImageData
+    from sqnn.models import ModelConfig, Network
 
 
 def model_file(path: Path) -> Path:
@@ -22,18 +22,18 @@ def model_file(path: Path) -> Path:
     return RunFolder(path).model
 
 
-def open_model(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
+def open_model(path: Path) -> tuple[Network | SpikingNetwork, tuple[str, ...]]:
     """Return the network, which may be a converted one, and the names of its classes."""
     from sqnn.conversion import SPIKING_FORMAT, load_spiking
     from sqnn.models import FORMAT, load_model, read_header
 
     file = model_file(path)
     header = read_header(file, (FORMAT, SPIKING_FORMAT))
-    model: Any = load_spiking(file) if header["format"] == SPIKING_FORMAT else load_model(file)
-    return model, tuple(header["classes"]) or tuple(map(str, range(model.config.num_classes)))
+    model = load_spiking(file) if header["format"] == SPIKING_FORMAT else load_model(file)
+    return model, tuple(header["classes"]) or tuple(map(str, range(cast("ModelConfig", model.config).num_classes)))
 
 
-def open_source(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
+def open_source(path: Path) -> tuple[Network, tuple[str, ...]]:
     """Return a network that can be converted, and the names of its classes; ConfigError where it is converted."""
     from sqnn.conversion import SpikingNetwork
 

@@ -7,12 +7,12 @@ import typer
 from sqnn.cli.study_command import study_command
 from sqnn.studies import STUDIES
 
-study = typer.Typer(name="study", help="Compare choices on one small task.", no_args_is_help=True)
+study = typer.Typer(name="study", help="Run a study, which compares choices on one small task.", no_args_is_help=True)
 
 
 @study.callback()
 def studies() -> None:
-    """Compare choices on one small task and write rows, a picture and a table."""
+    """Run a study, which compares choices on one small task: it writes rows and a picture, and prints a table."""
 
 
 for name, kind in STUDIES.items():

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqnn.cli.options import Parameters, config_options, option, read_settings, with_options
+from sqnn.cli.options import Parameters, Progress, config_options, option, read_settings, with_options
 from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.retraining import suggest_retraining
+from sqnn.cli.source import named_data, open_data, open_source
 from sqnn.core import ConfigError, whole_file
 from sqnn.data import DATASETS
 from sqnn.studies import AnyStudy, Panel, run_study
+from sqnn.training import versions
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 PATH = "run's folder or .safetensors file of a network of qcfs activations"
 CHECKPOINTS = "runs' folders or networks' .safetensors files"
+PICTURE_DPI = 150
 DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
 
 
@@ -35,10 +38,8 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
         json: Annotated[
             Path | None, typer.Option(help="also write settings, summary and rows to this JSON file")
         ] = None,
-        progress: Annotated[
-            bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
-        ] = True,
-        **values: Any,
+        progress: Progress = True,
+        **values: object,
     ) -> None:
         check_json(json)
         settings = read_settings(config, values, subject, fields, places)
@@ -49,7 +50,8 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
             result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=console.print)
         path = result.path or Path()
         picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
-        save_figure(picture, result.plot())
+        with whole_file(picture) as partial:
+            result.plot().savefig(partial, format="png", dpi=PICTURE_DPI)
         for part in kind.report(result.frame):
             if isinstance(part, Panel):
                 table(*part)
@@ -65,7 +67,7 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
                 "table": str(path),
                 "picture": str(picture),
                 "folder": None if result.folder is None else str(result.folder.path),
-                "versions": _versions(),
+                "versions": versions(),
             },
         )
 
@@ -73,17 +75,10 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
     return with_options(subject, fields, places)(command)
 
 
-def save_figure(path: Path, figure: Figure) -> None:
-    """Write a picture that appears whole or not at all."""
-    with whole_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=150)
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
     """Return rows as JSON takes them, which has no nan: None in the place of what is missing."""
     plain = frame.astype(object)
-    rows: Any = plain.where(plain.notna(), None).to_dict("records")
-    return list(rows)
+    return list(plain.where(plain.notna(), None).to_dict("records"))
 
 
 def _place_options(kind: type[AnyStudy]) -> Parameters:
@@ -116,39 +111,32 @@ def _subject_options(kind: type[AnyStudy]) -> Parameters:
     return options
 
 
-def _argument(name: str, kind: Any, default: Any, help: str) -> inspect.Parameter:
+def _argument(name: str, kind: Any, default: object, help: str) -> inspect.Parameter:
     # The types that follow are those that `read_settings` reads of an option; nothing is parsed here.
     annotation = Annotated[kind, typer.Argument(help=help, show_default=False), object, ()]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 @contextlib.contextmanager
-def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[object]]:
     """Give the subject that the settings name, and within the block say how a network is made convertible."""
     name, folder = settings.get("data"), settings.get("data_dir")
     if kind.takes == "nothing":
         yield []
     elif kind.takes == "data":
-        from sqnn.cli.source import named_data
-
         yield [named_data(name or "digits", folder)]
     elif kind.takes == "network":
-        from sqnn.cli.retraining import suggest_retraining
-        from sqnn.cli.source import open_data, open_source
-
         path = Path(settings["path"])
         model, _ = open_source(path)
         images = open_data(path, name, folder)
         with suggest_retraining(path, model, images.name):
             yield [model, images]
     else:
-        from sqnn.cli.source import named_data
-
         images_of = None if name is None else named_data(name, folder)
         yield [_paths(settings.get("checkpoints", [])), images_of, folder]
 
 
-def _paths(networks: Any) -> list[Path]:
+def _paths(networks: object) -> list[Path]:
     """Return the networks' paths; ConfigError where there is none."""
     paths = [networks] if isinstance(networks, str | Path) else networks
     if not isinstance(paths, list) or not all(isinstance(path, str | Path) for path in paths):
@@ -156,9 +144,3 @@ def _paths(networks: Any) -> list[Path]:
     if not paths:
         raise ConfigError("checkpoints: got none, expected a run's folder or a network's file, such as runs/mnist-0")
     return [Path(path) for path in paths]
-
-
-def _versions() -> dict[str, str]:
-    from sqnn.training import versions
-
-    return versions()

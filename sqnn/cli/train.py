@@ -1,10 +1,10 @@
-"""`sqnn train`."""
+"""`sqnn train`: a training run, begun or resumed."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import typer
 from torch import nn
 
-from sqnn.cli.options import model_options, option, read_settings, training_options, with_options
+from sqnn.cli.options import Progress, model_options, option, read_settings, training_options, with_options
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import TERMS, CheckpointError, Run, RunError, TrainingConfig, fit, resume
+from sqnn.training import TERMS, CheckpointError, Run, RunError, TrainingConfig
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
@@ -49,10 +49,8 @@ def train(
         Path | None, typer.Option("--resume", help="go on with the run in this folder, settings included")
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
-    progress: Annotated[
-        bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")
-    ] = True,
-    **values: Any,
+    progress: Progress = True,
+    **values: object,
 ) -> None:
     """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.
 
@@ -73,9 +71,11 @@ def train(
 
     sqnn train --resume runs/mnist-0
     """
+    from sqnn.training import resume  # Lightning, which the help has no use for
+
     settings = read_settings(config, values, OPTIONS)
     check_json(json)
-    trainer: dict[str, Any] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     with _in_words_of_the_command():
         if resume_from is not None:
             data_dir = settings.pop("data_dir", None)
@@ -90,7 +90,9 @@ def train(
     write_json(json, {**run.result, "folder": str(run.folder)})
 
 
-def _fresh(settings: dict[str, Any], progress: bool, trainer: dict[str, Any]) -> Run:
+def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object]) -> Run:
+    from sqnn.training import fit
+
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}

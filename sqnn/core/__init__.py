@@ -6,6 +6,7 @@ from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning
 from sqnn.core.files import whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
+from sqnn.core.rows import Row, Value
 from sqnn.core.shapes import MAX_PLANES, Trains, Values
 from sqnn.core.yaml import read_yaml
 
@@ -17,7 +18,9 @@ __all__ = [
     "Limits",
     "Option",
     "OptionTable",
+    "Row",
     "Trains",
+    "Value",
     "Values",
     "channels_last",
     "channels_last_is_safe",

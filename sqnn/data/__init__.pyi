@@ -2,7 +2,7 @@ from .augmentation import AUGMENTATIONS, augment
 from .batches import MAX_BATCH, Batch, cut
 from .errors import SEED_LIMIT, DataError
 from .files import read_images
-from .images import ImageData, Split, require_image_data
+from .images import SPLITS, ImageData, Split, require_image_data
 from .load import load_data
 from .module import ImageDataModule
 from .sources import DATASETS, Source
@@ -12,6 +12,7 @@ __all__ = [
     "DATASETS",
     "MAX_BATCH",
     "SEED_LIMIT",
+    "SPLITS",
     "Batch",
     "DataError",
     "ImageData",

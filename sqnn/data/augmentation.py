@@ -20,7 +20,7 @@ SMALL_SHIFT = 1
 
 def batch_generator(seed: int, epoch: int, batch: int) -> torch.Generator:
     """Return a generator that depends on `(seed, epoch, batch)` and nothing else."""
-    # The batch is a key beside the entropy: as a third word of it, a zero would repeat the generator of the order.
+    # The batch is a spawn key and not a third word of entropy, where 0 would repeat the generator of the order.
     mixed = int(np.random.SeedSequence((seed, epoch), spawn_key=(batch,)).generate_state(1)[0])
     return torch.Generator().manual_seed(mixed)
 

@@ -6,7 +6,6 @@ import struct
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from sqnn.data.errors import DataError, reason, user_path
 
 MODES = MappingProxyType({1: "L", 3: "RGB"})
 """Pillow's name of a picture with so many channels."""
+Array = NDArray[np.generic]
 BYTE_LEVEL = 255
 WORD_LEVEL = 65535
 """Full intensity of a 16-bit picture."""
@@ -87,7 +87,7 @@ def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Te
     return torch.from_numpy(_unit_levels(_four_dimensional(array, file, in_channels, image_size), file))
 
 
-def _four_dimensional(array: NDArray[Any], file: Path, channels: int, size: tuple[int, int]) -> NDArray[Any]:
+def _four_dimensional(array: Array, file: Path, channels: int, size: tuple[int, int]) -> Array:
     expected = (channels, *size)
     if array.ndim == 4 and array.shape[1:] == expected and len(array):
         return array
@@ -99,7 +99,7 @@ def _four_dimensional(array: NDArray[Any], file: Path, channels: int, size: tupl
     raise DataError(f"{file}: array of shape {array.shape}, expected {grey}{expected} or (N, {str(expected)[1:]}")
 
 
-def _unit_levels(array: NDArray[Any], file: Path) -> NDArray[np.float32]:
+def _unit_levels(array: Array, file: Path) -> NDArray[np.float32]:
     if array.dtype == np.uint8:
         return array.astype(np.float32) / np.float32(BYTE_LEVEL)
     if not np.issubdtype(array.dtype, np.floating):

@@ -16,6 +16,7 @@ from sqnn.data.errors import DataError, whole_number
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
 Positions = Tensor | list[int] | slice
 
 
@@ -99,7 +100,7 @@ class ImageData:
     @property
     def splits(self) -> dict[str, Split]:
         """The three parts by name."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: vars(self)[name] for name in SPLITS}
 
     @property
     def fingerprint(self) -> str:

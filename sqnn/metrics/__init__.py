@@ -1,4 +1,4 @@
-"""What a network costs and what it is worth: parameters, accuracy, spikes, operations, energy."""
+"""Measures of a network: parameters, accuracy, spikes, operations, energy."""
 
 import lazy_loader
 

@@ -6,6 +6,7 @@ from .accuracy import (
     predict_logits,
     run_batches,
     score_logits,
+    wilson_interval,
 )
 from .confusion import draw_confusion
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
@@ -30,4 +31,5 @@ __all__ = [
     "run_batches",
     "score",
     "score_logits",
+    "wilson_interval",
 ]

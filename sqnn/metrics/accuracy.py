@@ -39,11 +39,8 @@ class Evaluation:
     @property
     def interval(self) -> tuple[float, float]:
         """Lower and upper end of the 95 % Wilson interval of the accuracy over images."""
-        from scipy.stats import binomtest  # type: ignore[import-untyped]
-
         right = sum(row[label] for label, row in enumerate(self.confusion))
-        low, high = binomtest(right, self.images).proportion_ci(CONFIDENCE, "wilson")
-        return float(low), float(high)
+        return wilson_interval(right / self.images, self.images)
 
     def to_dict(self) -> dict[str, object]:
         """Return the numbers as plain values, without the names of the classes."""
@@ -85,6 +82,17 @@ class Evaluation:
                 rows[f"class {name}"] = f"{counts[label] / sum(counts):.2%} of {sum(counts):,}"
         cells = "".join(f"<tr><th>{escape(key)}</th><td>{value}</td></tr>" for key, value in rows.items())
         return f"<table>{cells}</table>"
+
+
+def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a proportion seen in n trials; it stays within [0, 1] and has a width at 0 and 1.
+
+    Source: Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
+    """
+    from scipy.stats import binomtest  # type: ignore[import-untyped]
+
+    interval = binomtest(round(fraction * n), n).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 @torch.no_grad()

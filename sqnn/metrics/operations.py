@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from noise_models import Choices
 from sqnn.conversion import (
@@ -157,10 +157,6 @@ def count_operations(spiking: SpikingNetwork, data: Tensor | Split, *, batch_siz
     return OperationCounts(ordinary.count(len(images)), spent.count(len(images)))
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, int | torch.Size)
-
-
 class _Counter(fx.Interpreter):
     """Run a graph and count; `spikes` holds, for nodes that carry spikes, how many arrive in each place."""
 
@@ -187,7 +183,7 @@ class _Counter(fx.Interpreter):
         )
         return OperationCount(layers, self.fired / (self.cells * images) if self.cells else 0.0)
 
-    def run_node(self, n: fx.Node) -> Any:
+    def run_node(self, n: fx.Node) -> object:
         output = super().run_node(n)
         if n.op in ("placeholder", "get_attr", "output"):
             return output
@@ -200,11 +196,12 @@ class _Counter(fx.Interpreter):
             self._sum(n, module, output)
             return output
         role = role_of(self.graph_module, n)
-        if role is Role.WEIGHTS:
+        if role is Role.WEIGHTS and module is not None:
             self._linear(n, module, arriving)
         elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and arriving:
-            # Sizes are no spikes, but belong to the call; a neuron's spikes beside values do not come here.
-            if all(source in self.spikes or _is_size(self.env[source]) for source in n.all_input_nodes):
+            # Sizes belong to such a call; spikes added to values are not counted here.
+            others = [self.env[source] for source in n.all_input_nodes if source not in self.spikes]
+            if all(isinstance(other, int | torch.Size) for other in others):
                 self.spikes[n] = self._routed(n, module, role)
         elif role is Role.ISLAND and call_name(n) in ("matmul", "bmm"):
             inner = self.env[n.all_input_nodes[0]].shape[-1]
@@ -236,7 +233,7 @@ class _Counter(fx.Interpreter):
         self.fired += ones
         self.cells += train[0].numel()
 
-    def _linear(self, node: fx.Node, layer: Any, spikes: list[Tensor]) -> None:
+    def _linear(self, node: fx.Node, layer: nn.Module, spikes: list[Tensor]) -> None:
         values: Tensor = self.env[node.all_input_nodes[0]]
         fan = self._fan_out(node, layer, values)
         if spikes:
@@ -244,24 +241,23 @@ class _Counter(fx.Interpreter):
         else:
             self._add(node.name, multiply_accumulates=float(fan.sum()) * len(values))
 
-    def _fan_out(self, node: fx.Node, layer: Any, arriving: Tensor) -> Tensor:
+    def _fan_out(self, node: fx.Node, layer: nn.Module, arriving: Tensor) -> Tensor:
         """Return, for every place of one image, how many outputs read it: [1, ...]."""
         key = (str(node.target), arriving.shape[1:])
         if key not in self.fans:
             ones = copy.deepcopy(layer)
             ones.requires_grad_(False)
-            ones.weight.fill_(1.0)
-            ones.bias = None
+            for name, parameter in ones.named_parameters():
+                parameter.fill_(1.0 if name == "weight" else 0.0)
             with torch.enable_grad():
                 place = torch.ones_like(arriving[:1], requires_grad=True)
                 (self.fans[key],) = torch.autograd.grad(ones(place).sum(), place)
         return self.fans[key]
 
-    def _routed(self, node: fx.Node, module: Any, role: Role) -> Tensor:
+    def _routed(self, node: fx.Node, module: nn.Module | None, role: Role) -> Tensor:
         """Return how many spikes a routing node hands on to each place: it sums where it averages or subtracts."""
-        inputs: Any = fx.map_arg(
-            (node.args, node.kwargs), lambda n: self.spikes[n] if n in self.spikes else self.env[n]
-        )
+        seen = {**self.env, **self.spikes}
+        inputs: Any = fx.map_arg((node.args, node.kwargs), seen.__getitem__)
         args, kwargs = inputs
         name = call_name(node) if module is None else type(module).__name__.lower()
         if role is Role.JOIN and "cat" not in name:
@@ -272,11 +268,8 @@ class _Counter(fx.Interpreter):
         if "pool" in name:
             layer = module if module is not None else make_pool(node, name)
             return windows_summed(layer, args[0])
-        called: Any = module if module is not None else node.target
-        routed: Tensor = (
-            getattr(args[0], called)(*args[1:], **kwargs) if isinstance(called, str) else called(*args, **kwargs)
-        )
-        return routed
+        calls = {"call_method": self.call_method, "call_function": self.call_function, "call_module": self.call_module}
+        return calls[node.op](node.target, args, kwargs)
 
     def _add(self, name: str, **counts: float) -> None:
         totals = self.totals.setdefault(name, {})

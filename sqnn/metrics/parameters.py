@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from torch import nn
 
 from circuits import ReuploadLayer
+from sqnn.conversion import SpikingNetwork
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def count(model: nn.Module) -> ParameterCount:
 
     `parts` of the class maps names of modules to spiking, quantum or classical. A parameter is of the kind of the first
     component of its dotted name that is there: with {"ann": "classical", "snn": "spiking"} the weight
-    `stages.0.snn.conv.weight` is spiking. A class with a method `learned_parameters` lists itself what was learned: a
-    converted network, whose parameters are frozen, counts those of its source, and all as spiking.
+    `stages.0.snn.conv.weight` is spiking. A converted network, whose own parameters are frozen, counts those of its
+    source, all as spiking.
 
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
@@ -76,8 +76,6 @@ def count(model: nn.Module) -> ParameterCount:
 
 
 def _learned(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    own: Any = getattr(model, "learned_parameters", None)
-    if own is not None:
-        yield from own()
-        return
-    yield from ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)
+    if isinstance(model, SpikingNetwork):
+        return model.learned_parameters()
+    return ((name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad)

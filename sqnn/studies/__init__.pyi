@@ -21,13 +21,13 @@ from .noise_sweep.frame import SweepFrame
 from .noise_sweep.grid import parse_strengths, split_names
 from .noise_sweep.networks import Subject, open_subjects
 from .noise_sweep.study import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
-from .noise_sweep.summary import line_names, summarise_sweep
+from .noise_sweep.summary import line_names, summarise_sweep, wilson_interval
 from .noise_sweep.table import COLUMNS, ResultsTable
 from .registry import STUDIES, study
 from .runner.cluster import ClusterError, check_cluster, run_tasks
 from .runner.folder import RowsFolder
 from .runner.frame import StudyFrame
-from .runner.intervals import t_interval, wilson_interval
+from .runner.intervals import t_interval
 from .runner.run import StudyError, run_study
 from .runner.study import AnyStudy, Panel, Study
 from .runner.table import Schema, StudyTable, TableError

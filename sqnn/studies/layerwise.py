@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar, cast
 
 from torch import nn
 
@@ -33,32 +33,34 @@ class LayeredStudy(Study[ImageData, Cell]):
     """
 
     takes: ClassVar[str] = "data"
-    sizes: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    sizes: ClassVar[Mapping[str, object]] = MappingProxyType({})
 
     model: str = option("has8-vgg", "network", among=LAYERED)
     width: int | None = option(None, "width of the network (default: its own)")
     hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: its own)")
     encoding_alpha: float | None = option(None, "steepness of sigmoid-sine and tanh-sine (default: the network's)")
-    variants: tuple[str, ...] = option(ENCODED, "with commas", among=ENCODED)
-    surrogates: tuple[str, ...] = option(tuple(PLANE_SURROGATES), "with commas", among=tuple(PLANE_SURROGATES))
-    seeds: int = option(5, "draws of the weights", least=1)
+    variants: tuple[str, ...] = option(ENCODED, "variants of the network, with commas", among=ENCODED)
+    surrogates: tuple[str, ...] = option(
+        tuple(PLANE_SURROGATES), "surrogates of the encoders, with commas", among=PLANE_SURROGATES
+    )
+    seeds: int = option(5, "how many draws of the weights, seeds 0, 1, ...", least=1)
 
     def validate(self) -> None:
         super().validate()
         self.config()
 
-    def config(self, **options: Any) -> HAS8Config:
+    def config(self, **options: object) -> HAS8Config:
         """Return the configuration of a network of the study; `options` are more of its fields."""
         return cast(HAS8Config, MODELS[self.model].config_class.from_dict({**self.network, **options}))
 
     @property
-    def network(self) -> dict[str, Any]:
+    def network(self) -> dict[str, object]:
         """What all networks of the study have in common, as options of their configuration."""
         fields = {field.name for field in dataclasses.fields(MODELS[self.model].config_class)}
         usual = {name: value for name, value in self.sizes.items() if name in fields}
         asked = {"width": self.width, "hidden": self.hidden, "encoding_alpha": self.encoding_alpha}
         return usual | {name: value for name, value in asked.items() if value is not None}
 
-    def build(self, data: ImageData, seed: int, **options: Any) -> nn.Module:
+    def build(self, data: ImageData, seed: int, **options: object) -> nn.Module:
         """Return the network for `data`, its weights drawn from `seed`; `options` are fields of its configuration."""
         return create_model(self.model, data, seed=seed, **self.network, **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from noise_models import Choices
 from sqnn.core import ConfigError
@@ -30,12 +29,12 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
 
 def study(
     name: str,
-    *subject: Any,
+    *subject: object,
     out: str | Path | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: object,
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
@@ -45,5 +44,4 @@ def study(
     cluster, `workers` a number of processes. Raises ValueError as `run_study` does.
     """
     chosen = STUDIES.pick(name, "study", ConfigError).read(options)
-    where: dict[str, Any] = {"out": out, "scheduler": scheduler, "workers": workers, "progress": progress}
-    return run_study(chosen, *subject, **where)
+    return run_study(chosen, *subject, out=out, scheduler=scheduler, workers=workers, progress=progress)

@@ -19,7 +19,7 @@ PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint files, written beside their place and moved there, and read as plain data only."""
+    """Lightning's checkpoint files, written to a temporary file that replaces them, and read as plain data only."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write `checkpoint`; a process killed meanwhile leaves the previous file in place."""
@@ -61,11 +61,6 @@ class EpochCheckpoint(ModelCheckpoint):
         moved = {name: self._moved(here, state_dict[name]) for name in PATHS}
         scores = {self._moved(here, path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state_dict, **moved, "best_k_models": scores, "dirpath": self.dirpath})
-
-    @property
-    def best_score(self) -> float:
-        """The best monitored value so far."""
-        return float(torch.as_tensor(self.best_model_score))
 
     @staticmethod
     def _moved(here: Path, path: str) -> str:

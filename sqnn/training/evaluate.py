@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from noise_models import unknown
-from sqnn.core import ConfigError
-from sqnn.data import ImageData, require_image_data
+from sqnn.core import ConfigError, require_one_of
+from sqnn.data import SPLITS, ImageData, require_image_data
 from sqnn.metrics import Evaluation, predict_logits, score_logits
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     from sqnn.models import ModelConfig
 
-SPLITS: tuple[str, ...] = ("train", "validation", "test")
 PLACE: tuple[str, ...] = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 """Options of Lightning's trainer that say where and how precisely a network is evaluated."""
 
@@ -40,8 +38,7 @@ def evaluate(
     Raises ValueError when the split is unknown or empty, or when the data do not fit the network's input.
     """
     check_fit(model, data)
-    if split not in SPLITS:
-        raise ValueError(unknown("split", split, SPLITS))
+    require_one_of("split", split, SPLITS)
     if not len(data.splits[split]):
         raise ValueError(f"split: {split} of {data.name} holds no images")
     return measure(model, data, split, _place_of(trainer) if trainer else None, progress)
@@ -88,13 +85,14 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
 
 def require_network(model: nn.Module) -> ModelConfig:
     """Return the configuration of a network; ConfigError where `model` is none, or has no configuration."""
-    from sqnn.models import ModelConfig
+    from sqnn.conversion import SpikingNetwork
+    from sqnn.models import Network
 
     if not isinstance(model, nn.Module):
         hint = f"create_model({model!r}, data) gives one" if isinstance(model, str) else "such as create_model gives"
         raise ConfigError(f"model: got {type(model).__name__}, expected a network; {hint}")
-    config = getattr(model, "config", None)
-    if not isinstance(config, ModelConfig):
+    config = model.config if isinstance(model, Network | SpikingNetwork) else None
+    if config is None:
         raise ConfigError(
             f"model: got {type(model).__name__}, which has no `config`, expected a network of create_model: its "
             "configuration (a ModelConfig) says which images it takes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 import warnings
@@ -13,12 +14,12 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import nn
+from torch import Tensor, nn
 
 from sqnn.core import ConfigError, require, write_text
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import init_weights, load_weights, model_name, save_model
+from sqnn.models import init_weights, load_weights, model_class, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.errors import RunError
@@ -46,14 +47,14 @@ def fit(
     progress: bool = True,
     trainer: Mapping[str, object] | None = None,
     data_source: Mapping[str, str | int] | None = None,
-    **training: Any,
+    **training: object,
 ) -> Run:
     """Train `model` on `data.train`, choose the epoch by `data.validation`, read `data.test` once; return the Run.
 
     `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
     the network's class states in `training_defaults`, or else TrainingConfig's default. `terms` are losses added to
     cross-entropy, such as BitPenalty(0.2). `callbacks` are Lightning's, such as EarlyStopping("validation_loss"), and
-    work beside the run's own. `trainer` goes to `lightning.Trainer` (accelerator, devices, strategy, logger, ...).
+    join the run's own. `trainer` goes to `lightning.Trainer` (accelerator, devices, strategy, logger, ...).
 
     `out` is the run's folder, by default the first free of runs/<model>-<data>-<n>. `model`, in training mode
     throughout, ends with the weights of its best epoch. Weights that the seed does not draw are stored with the run, to
@@ -67,7 +68,7 @@ def fit(
         message = "data_source: is no longer needed; load_data notes it in ImageData.source"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
     weights, training = split_terms(training)
-    config = TrainingConfig.for_model(model, training)
+    config = TrainingConfig.for_model(model_class(model_name(model)), training)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
         raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
     settings = RunSettings(
@@ -140,10 +141,8 @@ def resume(
 
 def free_folder(model: nn.Module, data: ImageData) -> Path:
     """Return the first folder runs/<model>-<data>-<n> that does not exist."""
-    number = 1
-    while (RUNS / f"{model_name(model)}-{data.name}-{number}").exists():
-        number += 1
-    return RUNS / f"{model_name(model)}-{data.name}-{number}"
+    folders = (RUNS / f"{model_name(model)}-{data.name}-{number}" for number in itertools.count(1))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def _checked_terms(terms: tuple[LossTerm, ...]) -> tuple[LossTerm, ...]:
@@ -185,7 +184,7 @@ def _trainer(
         )
 
 
-def _weights(checkpoint: dict[str, Any]) -> dict[str, Any]:
+def _weights(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """Return the network's weights out of a checkpoint of the training module."""
     prefix = "model."
     return {name.removeprefix(prefix): t for name, t in checkpoint["state_dict"].items() if name.startswith(prefix)}
@@ -222,7 +221,7 @@ def _run(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolder
         "epochs": loop.current_epoch,
         "seed": config.seed,
         "best_epoch": int(chosen["epoch"]) + 1,
-        "validation_accuracy": best.best_score,
+        "validation_accuracy": float(torch.as_tensor(best.best_model_score)),
         "test_accuracy": score.accuracy,
         "test_loss": score.loss,
         "confusion": score.confusion,

@@ -26,56 +26,40 @@ NOT_CURVES = ("epoch", "step")
 """Columns of the log that are no curves."""
 
 
+class _File:
+    """The path of a file of a run, by its name in the run's folder."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, folder: RunFolder, owner: type[RunFolder]) -> Path:
+        return folder.path / self.name
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Names of the files in a run's folder."""
 
     path: Path
 
-    @property
-    def settings(self) -> Path:
-        """Everything needed to start or resume the run, YAML."""
-        return self.path / "settings.yaml"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Best and last checkpoint."""
-        return self.path / "checkpoints"
-
-    @property
-    def last(self) -> Path:
-        """Checkpoint of the last finished epoch."""
-        return self.checkpoints / "last.ckpt"
-
-    @property
-    def best(self) -> Path:
-        """Checkpoint of the epoch with the best validation accuracy."""
-        return self.checkpoints / "best.ckpt"
-
-    @property
-    def logs(self) -> Path:
-        """CSV and TensorBoard logs; a resumed run adds a version."""
-        return self.path / "logs"
-
-    @property
-    def initial(self) -> Path:
-        """The network as training began, in runs whose seed did not draw its weights."""
-        return self.path / "initial.safetensors"
-
-    @property
-    def model(self) -> Path:
-        """The best network."""
-        return self.path / "model.safetensors"
-
-    @property
-    def result(self) -> Path:
-        """Final numbers, JSON."""
-        return self.path / "result.json"
-
-    @property
-    def picture(self) -> Path:
-        """Learning curves and confusion matrix."""
-        return self.path / "training.png"
+    settings = _File("settings.yaml")
+    """Everything needed to start or resume the run, YAML."""
+    checkpoints = _File("checkpoints")
+    """Best and last checkpoint."""
+    last = _File("checkpoints/last.ckpt")
+    """Checkpoint of the last finished epoch."""
+    best = _File("checkpoints/best.ckpt")
+    """Checkpoint of the epoch with the best validation accuracy."""
+    logs = _File("logs")
+    """CSV and TensorBoard logs; a resumed run adds a version."""
+    initial = _File("initial.safetensors")
+    """The network as training began, in runs whose seed did not draw its weights."""
+    model = _File("model.safetensors")
+    """The best network."""
+    result = _File("result.json")
+    """Final numbers, JSON."""
+    picture = _File("training.png")
+    """Learning curves and confusion matrix."""
 
     def owns(self, file: Path) -> bool:
         """Say whether a file is one that the run here needs, which nothing else may write to."""

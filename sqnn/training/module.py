@@ -51,8 +51,7 @@ class Classifier(pl.LightningModule):
         self.noise_source = torch.Generator()
 
     def forward(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.model(images, self.noise_source)
-        return logits
+        return self.model(images, self.noise_source)
 
     def on_train_epoch_start(self) -> None:
         # The seed of an epoch depends on nothing but the run's seed and the epoch's number.

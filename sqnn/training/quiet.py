@@ -1,4 +1,4 @@
-"""Silence for Lightning's advertising and hints, and for nothing else."""
+"""A block in which Lightning's advertising and hints are hidden, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training to be done: everything that a run's folder stores to begin it or to resume it."""
+"""The settings of a run: everything that its folder stores to begin it or to resume it."""
 
 from __future__ import annotations
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from noise_models import did_you_mean
 from sqnn.core import Config, ConfigError, option
 from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
+
+if TYPE_CHECKING:
+    from sqnn.models import Network
 
 MAX_LEARNING_RATE = 1e6
 """Far beyond any use, and small enough that an optimiser's own arithmetic does not overflow."""
@@ -46,19 +49,19 @@ class TrainingConfig(Config):
     )
 
     @classmethod
-    def for_model(cls, model: Any, values: Mapping[str, Any]) -> Self:
-        """Build from plain values; for what they leave out, `training_defaults` of the network or its class count.
+    def for_model(cls, model: Network | type[Network], values: Mapping[str, object]) -> Self:
+        """Build from plain values; for what they leave out, `training_defaults` of the network count.
 
         ConfigError as in `from_dict`.
         """
-        return cls.from_dict({**getattr(model, "training_defaults", {}), **values})
+        return cls.from_dict({**model.training_defaults, **values})
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, object]) -> Self:
         """Build from plain values; ConfigError names an unknown field, the known ones and the nearest."""
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
                 near = f"; did you mean {ELSEWHERE[name]}?" if name in ELSEWHERE else did_you_mean(name, known)
                 raise ConfigError(f"{name}: the training loop has no such setting; it has {', '.join(known)}{near}")
-        return cls(**values)
+        return super().from_dict(values)

@@ -1,4 +1,4 @@
-"""Loss terms beside cross-entropy: their contract, and the penalty on spikes."""
+"""Loss terms added to cross-entropy: their contract, and the penalty on spikes."""
 
 from __future__ import annotations
 

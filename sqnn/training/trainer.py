@@ -1,4 +1,4 @@
-"""Lightning's trainer, with a user's options beside ours."""
+"""Lightning's trainer, made from a user's options and from ours."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, ProgressBar
 
-from sqnn.core import ConfigError, require
+from sqnn.core import ConfigError
 from sqnn.training.checkpoints import EpochCheckpoint
 from sqnn.training.progress import progress_callback
 
-DEFAULTS: Mapping[str, Any] = MappingProxyType({"accelerator": "auto", "devices": 1})
+DEFAULTS: Mapping[str, object] = MappingProxyType({"accelerator": "auto", "devices": 1})
 OURS: Mapping[str, str] = MappingProxyType(
     {
         "max_epochs": "is set by epochs",
@@ -64,7 +64,8 @@ def user_callbacks(value: object, ours: Sequence[pl.Callback] = ()) -> list[pl.C
     callbacks: list[pl.Callback] = []
     folders = {_folder(callback) for callback in ours if isinstance(callback, EpochCheckpoint)}
     for callback in _listed(value):
-        require(isinstance(callback, pl.Callback), "callbacks", callback, "callbacks of Lightning")
+        if not isinstance(callback, pl.Callback):
+            raise ConfigError(f"callbacks: got {callback!r}, expected callbacks of Lightning")
         if isinstance(callback, ModelCheckpoint) and callback.dirpath and _folder(callback) in folders:
             raise ConfigError(
                 f"callbacks: got a ModelCheckpoint that writes to {callback.dirpath}, where the run keeps its own "
@@ -74,13 +75,13 @@ def user_callbacks(value: object, ours: Sequence[pl.Callback] = ()) -> list[pl.C
     return callbacks
 
 
-def _user_loggers(value: object) -> list[Any]:
+def _user_loggers(value: object) -> list[object]:
     if value is False:
         raise ConfigError("trainer: logger=False cannot be: the history of a run is read from its log; leave it out")
     return [] if value is True else _listed(value)
 
 
-def _user_plugins(value: object) -> list[Any]:
+def _user_plugins(value: object) -> list[object]:
     for plugin in _listed(value):
         if isinstance(plugin, CheckpointIO):
             raise ConfigError(
@@ -90,7 +91,7 @@ def _user_plugins(value: object) -> list[Any]:
     return _listed(value)
 
 
-def _listed(value: object) -> list[Any]:
+def _listed(value: object) -> list[object]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]

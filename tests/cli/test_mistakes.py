@@ -58,7 +58,7 @@ MISTAKES = [
     (f"{T} --timesteps 5", "timesteps: got 5, expected what the encoding takes"),
     (f"{T} --timesteps 0", "timesteps: got 0, expected a whole number of at least 1"),
     (f"{T} --channels 2,x", "channels: got '2,x', expected whole numbers with commas"),
-    (f"{T} --channels ,", "channels: got (), expected one or more widths"),
+    (f"{T} --channels ,", "channels: got (), expected one or more positive widths"),
     (f"{T} --channels 2,2,2,2", "image_size: got (8, 8), expected at least 16 x 16 pixels for 4 pooling blocks"),
     (f"{T} --mlp-hidden 0", "mlp_hidden: got 0, expected a whole number of at least 1"),
     (f"{T} --n-qubits 0", "n_qubits: got 0, expected a whole number of at least 1"),

@@ -151,7 +151,7 @@ def test_the_help_of_any_configuration_has_its_limits_and_names() -> None:
     assert {name: text for name, (panel, text) in told(FOURTH).items() if panel == "P"} == {
         "n_qubits": "wires (1 to 30; default: 4)",
         "rate": "a rate (above 0)",
-        "starts": "starts: a, b (default: a,b)",
+        "starts": "starts: a, b (default: all)",
         "steps": "steps (at least 1; default: 4,8)",
         "strength": "strengths (default: 0,0.5)",
         "shape": "shape (default: 1x28x28)",

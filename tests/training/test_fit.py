@@ -195,18 +195,18 @@ def test_a_network_may_have_training_defaults_of_its_own(digits, make_model, tmp
 
 
 def test_a_mistaken_training_default_is_refused_as_a_setting_is() -> None:
-    class Mistaken:
+    class Mistaken(sqnn.models.Network):
         training_defaults: ClassVar[dict[str, float]] = {"learning_rate": -1.0}
 
     with pytest.raises(ConfigError, match=r"learning_rate: got -1\.0"):
         TrainingConfig.for_model(Mistaken, {})
     assert TrainingConfig.for_model(Mistaken, {"learning_rate": 0.5}) == TrainingConfig(learning_rate=0.5)
-    assert TrainingConfig.for_model(torch.nn.Linear(1, 1), {}) == TrainingConfig()
+    assert TrainingConfig.for_model(sqnn.models.Network, {}) == TrainingConfig()
 
 
 @pytest.mark.parametrize("name", sqnn.MODELS)
 def test_the_training_defaults_of_every_network_are_settings(name: str) -> None:
-    stated = dict(getattr(sqnn.MODELS[name], "training_defaults", {}))
+    stated = dict(sqnn.MODELS[name].training_defaults)
     assert TrainingConfig.for_model(sqnn.MODELS[name], {}) == TrainingConfig(**stated)
 
 

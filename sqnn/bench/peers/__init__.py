@@ -1,4 +1,4 @@
-"""What we are measured beside, one file per library; each takes part where it is installed."""
+"""Peers, the other libraries that are measured: one file per library, which takes part where it is installed."""
 
 from noise_models import Choices
 from sqnn.bench.peers.aer import AER

@@ -1,4 +1,4 @@
-"""Whether peers are what was asked for: their versions, and that each computes what our engine does."""
+"""Checks of the peers: their versions, and whether each computes what our engine does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCES = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
 class Finding(NamedTuple):
-    """What was found about a peer or a package, and whether that is wrong."""
+    """A remark on a peer or a package, and whether it reports a mistake."""
 
     name: str
     version: str
@@ -70,10 +70,10 @@ def disagreements(peer: Peer) -> str:
 
 def pins(path: Path) -> list[tuple[str, str]]:
     """Return the packages that a file of requirements pins with ==, with their versions; it may name other files."""
-    found: list[tuple[str, str]] = []
+    packages: list[tuple[str, str]] = []
     for line in path.read_text().splitlines():
         if other := re.match(r"-r\s+(\S+)", line):
-            found += pins(path.parent / other[1])
+            packages += pins(path.parent / other[1])
         elif pin := re.match(r"([A-Za-z0-9._-]+)==(\S+)", line):
-            found.append((pin[1], pin[2]))
-    return found
+            packages.append((pin[1], pin[2]))
+    return packages

@@ -1,4 +1,4 @@
-"""What peers on JAX share: a pass that is compiled ahead of time, on as many threads as PyTorch computes with."""
+"""The pass that peers on JAX share: compiled ahead of time, on as many threads as PyTorch computes with."""
 
 from __future__ import annotations
 
@@ -76,5 +76,4 @@ def _jax(threads: int) -> ModuleType:
 
 
 def _precision(jax: ModuleType, double: bool) -> contextlib.AbstractContextManager[None]:
-    context: contextlib.AbstractContextManager[None] = jax.experimental.enable_x64(double)
-    return context
+    return jax.experimental.enable_x64(double)

@@ -1,4 +1,4 @@
-"""A peer: another public library, or one way to use it, and what it can evaluate where it is installed."""
+"""The contract of a peer: another public library, or one way to use it, and what it can evaluate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class Pass:
     `compile_seconds` is what it took to compile, None where nothing is compiled.
     """
 
-    run: Callable[[], tuple[Any, ...]]
+    run: Callable[[], tuple[object, ...]]
     compile_seconds: float | None = None
 
     def results(self) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""Published data sets, one file per family: what they are, where their files are, how they are read."""
+"""Published data sets, one file per family: description, files and reader of each."""
 
 from noise_models import Choices
 from sqnn.data.sources.base import Source

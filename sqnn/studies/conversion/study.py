@@ -1,4 +1,4 @@
-"""Study of the ways to convert one trained network, and of what each part of the exact one is worth."""
+"""Study of the ways to convert one trained network, and of the effect of each part of the exact way."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from sqnn.conversion import CALIBRATION_IMAGES, MAX_RATE_STEPS, METHODS, SpikingNetwork, convert, convert_by
-from sqnn.core import option, require
+from sqnn.core import Row, option, require
 from sqnn.data import ImageData
 from sqnn.metrics import score
-from sqnn.models import model_name
+from sqnn.models import Network, model_name
 from sqnn.studies.runner.folder import RowsFolder
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import Row, kinds
+from sqnn.studies.runner.table import kinds
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 SOURCE, ABLATION = "source", "ablation"
 EXACT, *RATES = METHODS
@@ -34,7 +33,7 @@ PARTS = ("plane_weights", "bias_shift", "postponed")
 """The parts of the exact conversion, each of which an ablation can leave out; see `sqnn.conversion.convert`."""
 RATE_STEPS = (2, 4, 8, 16, 32)
 FEW_PLANES = 2
-"""Planes that the ablation is done with beside all of them; the paper's shortest network."""
+"""Planes of the ablation's short networks, the paper's shortest; it is done with all planes too."""
 
 COLUMNS = kinds("model data: str; images bits: int; method: str; timesteps: int; parts: str; accuracy spikes: float")
 """Every column and the kind of its values.
@@ -57,7 +56,7 @@ class ConversionCell(NamedTuple):
 class ConversionSubject(NamedTuple):
     """A network, the images of every cell, those that thresholds are read off, and the bits of an activation."""
 
-    model: nn.Module
+    model: Network
     data: ImageData
     calibration: Tensor
     bits: int
@@ -71,7 +70,9 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
     the largest activation and with its 99.9th percentile; and the exact one at T and at 2 planes without some of its
     parts (plane weights, bias shift, postponed firing), which tells what each is worth.
 
-    Every finished row is on the disk: the same command goes on where it was stopped. Examples:
+    Every finished row is on the disk: the same command goes on where it was stopped.
+
+    Examples:
 
     sqnn study conversion runs/resnet20
 
@@ -81,6 +82,7 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
     name = "conversion"
     title = "accuracy after conversion, by method and number of time steps"
     columns = COLUMNS
+    figure = "sqnn.studies.conversion.figure:plot_conversion"
     key = ConversionCell._fields
     takes = "network"
 
@@ -90,7 +92,7 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
         CALIBRATION_IMAGES, "training images that max and percentile read their thresholds off", least=1
     )
 
-    def prepare(self, model: nn.Module, data: ImageData) -> ConversionSubject:
+    def prepare(self, model: Network, data: ImageData) -> ConversionSubject:
         from sqnn.training import check_fit
 
         check_fit(model, data)
@@ -133,11 +135,10 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
     def describe(self, subject: ConversionSubject) -> dict[str, object]:
         model, data = subject.model, subject.data
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
-        config: Any = model.config
         return {
             "study": self.name,
             "model": model_name(model),
-            "network": {**config.to_dict(), "sha256": hashlib.sha256(safetensors.torch.save(state)).hexdigest()},
+            "network": {**model.config.to_dict(), "sha256": hashlib.sha256(safetensors.torch.save(state)).hexdigest()},
             "calibration": self.calibration,
             "data": {"name": data.name, "images": len(data.test), "sha256": data.fingerprint},
         }
@@ -145,12 +146,6 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
     @classmethod
     def flaw(cls, row: Row) -> str:
         return super().flaw({**row, "spikes": 0.0} if row["method"] == SOURCE else row)
-
-    @classmethod
-    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
-        from sqnn.studies.conversion.figure import plot_conversion
-
-        return plot_conversion(rows, **options)
 
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
@@ -174,9 +169,8 @@ def conversion_study(
 ) -> pd.DataFrame:
     """Measure every conversion that the folder `out` lacks; return one row per cell, in their order.
 
-    `model` is one of the package's networks with QCFS activations. Each finished row is on the disk at once, in
-    `conversion.csv`: a study that was killed goes on where it stopped. Raises ConversionError with one line for every
-    layer that cannot be converted, and else as `run_study` does.
+    `model` is one of the package's networks with QCFS activations. Raises ConversionError with one line for every layer
+    that cannot be converted, and otherwise as `run_study` does.
 
     Source: Datta et al., "When SNN meets ANN", Tables 1 and 4.
     """
@@ -190,7 +184,7 @@ def convert_cell(cell: ConversionCell, model: nn.Module, calibration: Tensor) ->
     if cell.method in RATES:
         return convert_by(cell.method, model, timesteps=cell.timesteps, images=calibration)
     names = cell.parts.split("+")
-    parts: dict[str, Any] = {part: part in names for part in PARTS}
+    parts = {part: part in names for part in PARTS}
     return convert(model, planes=cell.timesteps if parts["plane_weights"] else None, **parts)
 
 

@@ -1,1 +1,1 @@
-"""What the encoders' gradients are worth: one training per surrogate, rescaling, variant and seed."""
+"""Trainings by surrogate, rescaling, variant and seed of the encoders."""

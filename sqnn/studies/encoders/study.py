@@ -1,4 +1,4 @@
-"""Study of what the encoders' gradients are worth: one training per surrogate, rescaling, variant and seed."""
+"""Study of the encoders' gradients: one training per surrogate, rescaling, variant and seed."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torch import nn
 
 from sqnn import training as loop
-from sqnn.core import option, require
+from sqnn.core import Row, option, require
 from sqnn.data import ImageData
 from sqnn.encoding import PLAIN_SURROGATES, RESCALINGS
 from sqnn.metrics import count
-from sqnn.models import HAS8Config, model_class
+from sqnn.models import model_class
 from sqnn.studies.layerwise import ENCODED, LayeredStudy
 from sqnn.studies.runner.folder import RowsFolder
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import Panel
-from sqnn.studies.runner.table import Row, kinds
+from sqnn.studies.runner.table import kinds
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 CELL = ["variant", "surrogate", "rescaling"]
 WITHOUT = "no-snn"
 """The variant without encoders: there is nothing to choose, so that it is trained once per seed."""
+VARIANTS = (*ENCODED, WITHOUT)
 COLUMNS = kinds(
     "model data: str; train_images epochs: int; variant surrogate rescaling: str; seed parameters: int; "
     "best_epoch: int?; validation_accuracy test_accuracy test_loss train_accuracy train_loss: float; failure: str"
@@ -72,7 +72,9 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
 
     The defaults are 69 trainings of about 7 seconds, 8 minutes on one core. Every finished one is on the disk: the same
     command goes on where it was stopped, and with more seeds, surrogates, rescalings or variants it trains only what is
-    new. Examples:
+    new.
+
+    Examples:
 
     sqnn study encoders
 
@@ -84,6 +86,7 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
     name = "encoders"
     title = "trainings by surrogate and rescaling of the encoders"
     columns = COLUMNS
+    figure = "sqnn.studies.encoders.figure:plot_encoders"
     key = EncoderCell._fields
     again = "the runs beside it fill it again"
     needs_folder = True
@@ -91,11 +94,15 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
 
     width: int | None = option(None, "width of the network (default: 4)")
     hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: 64)")
-    variants: tuple[str, ...] = option((*ENCODED, WITHOUT), "with commas", among=(*ENCODED, WITHOUT))
-    rescalings: tuple[str, ...] = option(tuple(RESCALINGS), "with commas", among=tuple(RESCALINGS))
-    seeds: int = option(3, "trainings per cell", least=1)
+    variants: tuple[str, ...] = option(
+        (*ENCODED, WITHOUT), "variants of the network, with commas", among=(*ENCODED, WITHOUT)
+    )
+    rescalings: tuple[str, ...] = option(
+        tuple(RESCALINGS), "rescalings of the gradients, with commas", among=RESCALINGS
+    )
+    seeds: int = option(3, "trainings of each kind, seeds 0, 1, ...", least=1)
     train_images: int | None = option(None, "only the first so many training images (default: all)", least=2)
-    epochs: int = option(10, "passes over them")
+    epochs: int = option(10, "passes over the training images")
     batch_size: int = option(64, "images per step")
     learning_rate: float | None = option(None, "peak learning rate (default: the network's)")
 
@@ -146,12 +153,13 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
         return {"model": self.model, "data": subject.name, **sizes}
 
     def tell(self, cell: EncoderCell, rows: Sequence[Row]) -> str:
-        return ": ".join([cell.name, *(row["failure"] or format(row["test_accuracy"], ".2%") for row in rows)])
+        return ": ".join([cell.name, *(str(row["failure"] or f"{row['test_accuracy']:.2%}") for row in rows)])
 
     def describe(self, subject: ImageData) -> dict[str, object]:
         settings = self.training(0).to_dict()
         del settings["seed"]
-        network = self.config(**{name: getattr(subject, name) for name in HAS8Config.data_fields}).to_dict()
+        sizes = {"in_channels": subject.in_channels, "image_size": subject.image_size}
+        network = self.config(**sizes, num_classes=subject.num_classes).to_dict()
         for choice in ("variant", "encoding_surrogate", "rescaling"):
             del network[choice]
         return {
@@ -165,7 +173,7 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
     @classmethod
     def agrees(cls, stored: object, description: Mapping[str, Any]) -> bool:
         """Say whether a folder holds this study; options that other versions have besides are at their defaults."""
-        common: dict[str, Any] = dict(stored) if isinstance(stored, dict) else {}
+        common = dict(stored) if isinstance(stored, dict) else {}
         for part in ("network", "training"):
             if isinstance(options := common.get(part), dict):
                 common[part] = {name: options.get(name, value) for name, value in description[part].items()}
@@ -186,11 +194,10 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
 
         lines = []
         for cell, part in rows.groupby(CELL, sort=False):
-            names: Any = cell
             good = part[part.failure == ""]
             lines.append(
                 {
-                    **dict(zip(CELL, names, strict=True)),
+                    **dict(zip(CELL, cell, strict=True)),
                     "seeds": len(good),
                     "failures": len(part) - len(good),
                     "parameters": int(part.parameters.iloc[0]),
@@ -202,12 +209,6 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
                 }
             )
         return pd.DataFrame(lines)
-
-    @classmethod
-    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
-        from sqnn.studies.encoders.figure import plot_encoders
-
-        return plot_encoders(rows, **options)
 
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
@@ -240,8 +241,7 @@ StudyFolder = partial(RowsFolder, study=EncoderStudy)
 def encoder_study(study: EncoderStudy, data: ImageData, out: str | Path, progress: bool = False) -> pd.DataFrame:
     """Train every cell that the folder `out` lacks; return one row per cell, in their order, columns as in COLUMNS.
 
-    Each finished cell is on the disk at once, in `encoders.csv`, and its run lies in `runs/<cell>`. A study that was
-    killed goes on where it stopped, within a cell after its last epoch. A training whose loss or weights become
+    The run of each cell is in `runs/<cell>` and resumes after its last epoch. A training whose loss or weights become
     infinite or NaN is a result as well: its row says so in `failure`. Raises as `run_study` does.
     """
     return run_study(study, data, out=out, progress=progress).frame
@@ -279,7 +279,7 @@ def _train(study: EncoderStudy, data: ImageData, seed: int, model: nn.Module, fo
 
 
 def cell_label(surrogate: str, rescaling: str, failures: int = 0) -> str:
-    """Return how a cell is called beside its variant."""
+    """Return the name of a cell without its variant."""
     if not surrogate:
         return "no spiking branch"
     failed = f" ({failures} failed)" if failures else ""

@@ -1,4 +1,4 @@
-"""Study of how the circuit trains: differentiation rules and initialisations on one teacher-student task."""
+"""Study of the circuit's training: differentiation rules and initialisations on one teacher-student task."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from circuits import ENTANGLERS, INITIALS, DataReupload, LightConeEngine, initial_weights
 from circuits.diagnostics import ALGORITHMS, differentiate, mean_squared_error
-from sqnn.core import ConfigError, option
+from sqnn.core import ConfigError, Row, option
 from sqnn.studies.runner.intervals import geometric_mean
 from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import Row, kinds
+from sqnn.studies.runner.table import kinds
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 TWO_PI = 2 * math.pi
 COLUMNS = kinds("algorithm initial: str; seed step: int; loss: float; executions: int; seconds: float; cosine: float?")
@@ -55,20 +54,21 @@ class GradientStudy(Study[None, Training]):
     name = "gradients"
     title = "ways to differentiate the circuit, and its initialisations"
     columns = COLUMNS
+    figure = "sqnn.studies.gradients.figure:plot_gradients"
     key = (*Training._fields, "step")
     axes = ("algorithms", "initials", "seeds")
     flags = MappingProxyType({"n_qubits": ("--qubits",), "n_blocks": ("--blocks",)})
     timed = True
 
-    n_qubits: int = option(4, "wires", least=1)
-    n_blocks: int = option(2, "re-uploads", least=1)
-    entangler: str = option("ring", "CZ layer between blocks", among=tuple(ENTANGLERS))
-    steps: int = option(40, "updates per run", least=1)
-    seeds: int = option(2, "tasks, seeds 0, 1, ...", least=1)
+    n_qubits: int = option(4, "qubits of the circuit", least=1)
+    n_blocks: int = option(2, "re-upload blocks of the circuit", least=1)
+    entangler: str = option("ring", "CZ layer between blocks", among=ENTANGLERS)
+    steps: int = option(40, "updates per training", least=1)
+    seeds: int = option(2, "how many tasks, seeds 0, 1, ...", least=1)
     samples: int = option(8, "data points per task", least=1)
-    learning_rate: float = option(0.1, "Adam's", above=0)
-    algorithms: tuple[str, ...] = option(tuple(ALGORITHMS), "with commas", among=tuple(ALGORITHMS))
-    initials: tuple[str, ...] = option(tuple(INITIALS), "with commas", among=tuple(INITIALS))
+    learning_rate: float = option(0.1, "learning rate of Adam", above=0)
+    algorithms: tuple[str, ...] = option(tuple(ALGORITHMS), "ways to differentiate, with commas", among=ALGORITHMS)
+    initials: tuple[str, ...] = option(tuple(INITIALS), "initialisations, with commas", among=INITIALS)
 
     def validate(self) -> None:
         super().validate()
@@ -112,12 +112,6 @@ class GradientStudy(Study[None, Training]):
                 }
             )
         return pd.DataFrame(lines)
-
-    @classmethod
-    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
-        from sqnn.studies.gradients.figure import plot_gradients
-
-        return plot_gradients(rows, **options)
 
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:

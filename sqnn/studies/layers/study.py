@@ -1,4 +1,4 @@
-"""Study of how much gradient reaches each layer of a layer-wise hybrid network that has learned nothing yet."""
+"""Study of the gradient that reaches each layer of an untrained layer-wise hybrid network."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.core import ConfigError, option
+from sqnn.core import ConfigError, Row, option
 from sqnn.data import ImageData, Split
 from sqnn.encoding import RESCALINGS, RunningRange
 from sqnn.studies.layerwise import LayeredStudy
 from sqnn.studies.runner.intervals import geometric_mean
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import Panel
-from sqnn.studies.runner.table import Row, kinds
+from sqnn.studies.runner.table import kinds
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 BRANCHES: Mapping[str, str] = MappingProxyType({"ann": "ordinary branches", "snn": "spiking branches"})
 COLUMNS = kinds(
@@ -57,7 +56,9 @@ class LayerStudy(LayeredStudy[LayerCell]):
     share a gradient: compare the surrogates within a stage rather than the stages.
 
     Without ordinary branches (no-ann) the encoders alone carry the gradient: detached leaves exactly 0 before the last
-    stage. The defaults take half a minute on one core. Examples:
+    stage. The defaults take half a minute on one core.
+
+    Examples:
 
     sqnn study layers
 
@@ -69,6 +70,7 @@ class LayerStudy(LayeredStudy[LayerCell]):
     name = "layers"
     title = "gradient per stage of layer-wise hybrid networks"
     columns = COLUMNS
+    figure = "sqnn.studies.layers.figure:plot_layers"
     key = ("variant", "surrogate", "seed", "stage", "branch")
     axes = ("variants", "seeds")
 
@@ -117,12 +119,6 @@ class LayerStudy(LayeredStudy[LayerCell]):
         return pd.DataFrame(lines, columns=[*keys, "seeds", "zeros", "rms", "low", "high"])
 
     @classmethod
-    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
-        from sqnn.studies.layers.figure import plot_layers
-
-        return plot_layers(rows, **options)
-
-    @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
         """Yield one table per variant and branch: stages in rows, surrogates in columns."""
         one = rows.iloc[0]
@@ -163,7 +159,7 @@ def measure_layers(study: LayerStudy, data: ImageData, variant: str, seed: int) 
     batch (see `settle`).
     """
     cell = LayerCell(variant, seed)
-    common = {**study.shared_columns(data, cell), **study.identify(cell)}
+    common: Row = {**study.shared_columns(data, cell), **study.identify(cell)}
     return study.schema().frame({**common, **row} for row in study.measure(cell, data))
 
 
@@ -186,8 +182,9 @@ def _measure(study: LayerStudy, data: ImageData, variant: str, seed: int) -> lis
         for first, gradient in zip(firsts, gradients, strict=True):
             norm = 0.0 if gradient is None else float(gradient.double().norm())
             size = first.weight.numel()
-            place = {"surrogate": surrogate, "stage": first.stage, "branch": first.branch, "parameter": first.parameter}
-            rows.append({**place, "weights": size, "norm": norm, "rms": norm / math.sqrt(size), "loss": loss.item()})
+            row: Row = {"surrogate": surrogate, "stage": first.stage, "branch": first.branch}
+            row |= {"parameter": first.parameter, "weights": size}
+            rows.append({**row, "norm": norm, "rms": norm / math.sqrt(size), "loss": loss.item()})
     return rows
 
 
@@ -219,9 +216,8 @@ def first_weights(model: nn.Module) -> Iterator[FirstWeight]:
     stages: nn.ModuleList = model.stages  # type: ignore[assignment]
     for number, stage in enumerate(stages):
         for branch in BRANCHES:
-            part = getattr(stage, branch)
-            if part is not None:
-                name, layer = next(
-                    (name, module) for name, module in part.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)
-                )
-                yield FirstWeight(number + 1, branch, f"stages.{number}.{branch}.{name}.weight", layer.weight)
+            part = dict(stage.named_children()).get(branch)
+            for name, layer in part.named_modules() if part is not None else ():
+                if isinstance(layer, nn.Conv2d | nn.Linear):
+                    yield FirstWeight(number + 1, branch, f"stages.{number}.{branch}.{name}.weight", layer.weight)
+                    break

@@ -1,1 +1,1 @@
-"""Accuracy under growing noise, of finished networks."""
+"""Accuracy of trained networks under growing noise."""

@@ -6,7 +6,7 @@ import hashlib
 import time
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 import noise_models
-from circuits import NoiseWarning
+from sqnn.core import Row
 from sqnn.studies.noise_sweep.networks import BATCH, PackedNetwork
+from sqnn.studies.noise_sweep.table import KEY
 from sqnn.studies.runner.threads import one_thread
+
+if TYPE_CHECKING:
+    from sqnn.models import SQDRCNN
 
 SEED_BITS = 32
 """What torch's generator on the CPU keeps of a seed."""
@@ -50,16 +54,9 @@ class Cell:
     fingerprint: str
 
     @property
-    def columns(self) -> dict[str, Any]:
-        """What tells this cell's row from the other rows of its network."""
-        return {
-            "noise": self.noise,
-            "strength": self.strength,
-            "engine": self.engine,
-            "shots": self.shots,
-            "draw": self.draw,
-            "fingerprint": self.fingerprint,
-        }
+    def columns(self) -> Row:
+        """The columns that distinguish this cell's row from the others of its network."""
+        return {name: vars(self)[name] for name in KEY}
 
     @property
     def seed(self) -> int:
@@ -72,23 +69,24 @@ class Cell:
         return f"{self.label}, {self.noise} {self.strength:g}, {self.engine}{drawn}"
 
 
-def noisy_network(network: PackedNetwork, cell: Cell) -> Any:
+def noisy_network(network: PackedNetwork, cell: Cell) -> SQDRCNN:
     """Build the network with its circuit under the cell's noise, on the cell's engine.
 
     Raises ValueError where the engine cannot evaluate this circuit under this noise.
     """
     noise = noise_models.Noise.from_json(cell.noise_json)
-    options: dict[str, Any] = {}
-    if cell.shots is not None:
-        options = {"shots": cell.shots, "generator": torch.Generator().manual_seed(cell.seed)}
-    return network.unpack().with_noise(noise, engine=cell.engine, **options)
+    if cell.shots is None:
+        return network.unpack().with_noise(noise, cell.engine)
+    generator = torch.Generator().manual_seed(cell.seed)
+    return network.unpack().with_noise(noise, cell.engine, cell.shots, generator=generator)
 
 
-def measure(task: Task, cell: Cell) -> dict[str, Any]:
+def measure(task: Task, cell: Cell) -> Row:
     """Return accuracy (a fraction), loss (mean cross-entropy, nats), seconds and versions of one cell.
 
     Only the circuit and the head are evaluated, in one thread, in batches of a fixed size; sums are in float64.
     """
+    from circuits import NoiseWarning
     from sqnn.training import versions
 
     began = time.perf_counter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from noise_models import strength_label
 from sqnn.studies.noise_sweep.summary import LINE, line_key, summarise_sweep
@@ -22,7 +22,7 @@ MAX_COLUMNS = 4
 BANDS = {"t": "95 % over", "std": "standard deviation over", "range": "least to largest of"}
 CHANCE = "chance level"
 LONG = 14
-"""Letters of a noise beside which its neighbour on the axis has no place."""
+"""Letters of a noise's name above which the names on the axis are turned."""
 DODGE = 0.12
 """Distance between the points of neighbouring lines over one noise, in noises."""
 
@@ -97,10 +97,10 @@ def _networks(axes: Axes, frame: pd.DataFrame, summary: pd.DataFrame, lines: lis
     several = summary[summary.networks > 1]
     names = dict(zip(map(line_key, several[LINE].to_numpy()), several.line, strict=True))
     for line, part in frame.groupby([*LINE, "model"], sort=False, dropna=False):
-        *key, _ = cast(tuple[Any, ...], line)
-        if line_key(key) in names:
+        name = names.get(line_key(line[:-1]))
+        if name is not None:
             accuracies = 100 * part.groupby("strength").accuracy.mean()
-            number = lines.index(names[line_key(key)])
+            number = lines.index(name)
             axes.plot(accuracies.index, accuracies, color=f"C{number}", lw=0.7, alpha=0.45, zorder=2)
 
 
@@ -113,8 +113,10 @@ def _points(panels: Panels, summary: pd.DataFrame, noises: list[str], lines: lis
         style = {**_style(number), "ls": ""}
         axes.errorbar(places, 100 * part.accuracy, spread, capsize=3, label=name, **style)
     words = [_short(panels.label(noise)) for noise in noises]
-    turned: dict[str, Any] = {"rotation": 30, "ha": "right"} if max(map(len, words)) > LONG else {}
-    axes.set_xticks(range(len(noises)), words, fontsize=9, **turned)
+    ticks = axes.set_xticks(range(len(noises)), words, fontsize=9)
+    if max(map(len, words)) > LONG:
+        for tick in ticks:
+            tick.label1.set(rotation=30, ha="right")
     axes.set_xlim(-0.5, len(noises) - 0.5)
     strengths = sorted(set(summary.strength))
     if len(strengths) == 1:

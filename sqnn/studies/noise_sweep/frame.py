@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqnn.studies.noise_sweep.study import NoiseSweep
 from sqnn.studies.noise_sweep.summary import summarise_sweep
-from sqnn.studies.runner.folder import RowsFolder
 from sqnn.studies.runner.frame import StudyFrame
 from sqnn.studies.runner.panels import BANDS
-from sqnn.studies.runner.study import AnyStudy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,17 +20,8 @@ class SweepFrame(StudyFrame):
     `sweep[sweep.engine == "aer"].plot()`.
     """
 
+    study = NoiseSweep
     first = ("noise", "strength", "accuracy", "loss", "model", "engine")
-
-    def __init__(
-        self,
-        frame: pd.DataFrame,
-        study: type[AnyStudy] = NoiseSweep,
-        path: Path | None = None,
-        folder: RowsFolder | None = None,
-        settings: dict[str, object] | None = None,
-    ) -> None:
-        super().__init__(frame, study, path, folder, settings)
 
     def table(self, bands: str = "std") -> pd.DataFrame:
         """Return accuracies in percent, strengths in rows, noises (and lines, where there are several) in columns.
@@ -49,9 +37,6 @@ class SweepFrame(StudyFrame):
         columns = cells[["noise", "line"] if several else ["noise"]].drop_duplicates()
         order = list(columns.itertuples(index=False, name=None)) if several else list(columns.noise)
         return wide[order].loc[list(dict.fromkeys(summary.strength))].fillna("-")
-
-    def _with(self, frame: pd.DataFrame) -> SweepFrame:
-        return SweepFrame(frame, self.study, self.path, self.folder, self.settings)
 
 
 def _text(row: Any, bands: str) -> str:

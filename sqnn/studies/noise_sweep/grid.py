@@ -1,12 +1,13 @@
-"""How a sweep is written down: strengths such as 0:0.2:0.02, and names with commas."""
+"""Notation of a sweep: strengths such as 0:0.2:0.02, and names with commas."""
 
 from __future__ import annotations
 
 import math
 import re
+import typing
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from sqnn.core import ConfigError
 
@@ -17,7 +18,7 @@ ROUNDING = Decimal("1e-9")
 _SEPARATOR = re.compile(r"\s*,\s*(?=[A-Za-z./~])(?![A-Za-z]\w*\s*=)")
 
 
-def parse_strengths(value: Any) -> tuple[float, ...]:
+def parse_strengths(value: object) -> tuple[float, ...]:
     """Return the strengths that a number, an iterable of numbers or a text stands for, in their order.
 
     Texts hold numbers and ranges start:stop:step with commas: `0,0.05,0.1`, `0:0.2:0.02`, `0:0.1:0.02,0.5`. A range
@@ -37,24 +38,20 @@ def parse_strengths(value: Any) -> tuple[float, ...]:
     for strength in strengths:
         if not 0 <= strength < math.inf:
             raise _wrong(value, f"finite strengths of at least 0, not {strength:g}")
-    twice = (
-        [strength for strength in strengths if strengths.count(strength) > 1]
-        if len(set(strengths)) < len(strengths)
-        else []
-    )
-    if twice:
-        raise _wrong(value, f"every strength once, not {twice[0]:g} twice")
+    twice = next((strength for strength, count in Counter(strengths).items() if count > 1), None)
+    if twice is not None:
+        raise _wrong(value, f"every strength once, not {twice:g} twice")
     return tuple(strength + 0.0 for strength in strengths)  # -0.0 + 0.0 is 0.0
 
 
-def split_names(value: Any, name: str) -> tuple[Any, ...]:
+def split_names(value: object, name: str) -> tuple[object, ...]:
     """Return the names in a text or an iterable; a comma within a specification's parameters separates nothing.
 
     `depolarizing:0.01,on=id,torino` are two: a comma separates only where a name or a path follows that no `=` makes a
     parameter. A text that starts with `{` (JSON) is one. Raises ConfigError where there is no name or one comes twice.
     """
     parts = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    names: list[Any] = []
+    names: list[object] = []
     for each in parts:
         if isinstance(each, str) and not each.lstrip().startswith("{"):
             names += _SEPARATOR.split(each.strip().strip(",").strip())
@@ -95,14 +92,14 @@ def _decimal(whole: str, text: str) -> Decimal:
     return number
 
 
-def _number(whole: Any, value: Any) -> float:
+def _number(whole: object, value: object) -> float:
     try:
         if isinstance(value, str | bool | bytes):
             raise TypeError
-        return float(value)
+        return float(typing.cast(float, value))
     except (TypeError, ValueError, OverflowError) as error:
         raise _wrong(whole, "numbers, or a text such as 0:0.2:0.02") from error
 
 
-def _wrong(value: Any, expected: str) -> ConfigError:
+def _wrong(value: object, expected: str) -> ConfigError:
     return ConfigError(f"strength: got {value!r}, expected {expected}")

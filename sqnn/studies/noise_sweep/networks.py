@@ -1,4 +1,4 @@
-"""Subjects of a noise sweep: networks with their images, made ready to be sent to any worker."""
+"""Subjects of a noise sweep: networks with their images, ready to be sent to any worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import safetensors.torch
@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sqnn import training as loop
-from sqnn.core import ConfigError, require, require_one_of
-from sqnn.data import DATASETS, ImageData, Split
+from sqnn.core import ConfigError, Row, require, require_one_of
+from sqnn.data import DATASETS, SPLITS, ImageData, Split
 from sqnn.metrics import count
 from sqnn.models import ModelFileError, build, load_model, load_weights, model_class, model_name, require_circuit
 from sqnn.studies.runner.threads import one_thread
 
-SPLITS = ("train", "validation", "test")
+if TYPE_CHECKING:
+    from sqnn.models import SQDRCNN, SQDRCNNConfig
 
 BATCH = 512
 """Images at a time, in every cell and on every machine, so that rounding is the same everywhere."""
@@ -45,17 +46,16 @@ class PackedNetwork:
     weights: bytes
 
     @classmethod
-    def pack(cls, model: nn.Module) -> PackedNetwork:
+    def pack(cls, model: SQDRCNN) -> PackedNetwork:
         """Copy a network's name, configuration (JSON) and weights (safetensors)."""
-        config: Any = model.config
-        plain = {name: value for name, value in config.to_dict().items() if name not in EVALUATION}
+        plain = {name: value for name, value in model.config.to_dict().items() if name not in EVALUATION}
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
         return cls(model_name(model), json.dumps(plain), safetensors.torch.save(state))
 
-    def unpack(self) -> Any:
+    def unpack(self) -> SQDRCNN:
         """Build the network, in evaluation mode."""
         config = model_class(self.name).config_class.from_dict(json.loads(self.config))
-        model = build(self.name, config)
+        model = cast("SQDRCNN", build(self.name, config))
         state = safetensors.torch.load(self.weights)
         for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:
             model.to(dtype)
@@ -82,7 +82,7 @@ class Subject:
     named: str | None = None
 
     @cached_property
-    def config(self) -> Any:
+    def config(self) -> SQDRCNNConfig:
         """The network's configuration."""
         return self.network.unpack().config
 
@@ -99,7 +99,7 @@ class Subject:
         return digest.hexdigest()
 
     @cached_property
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Row:
         """What every row of this network holds."""
         counts = count(self.network.unpack().requires_grad_())
         return {
@@ -131,7 +131,7 @@ class Subject:
 
 
 def open_subjects(
-    models: Any, data: ImageData | None, split: str, images: int | None, data_dir: str | Path | None = None
+    models: object, data: ImageData | None, split: str, images: int | None, data_dir: str | Path | None = None
 ) -> list[Subject]:
     """Return the networks to measure, each with the first `images` of the `split` (all where None).
 
@@ -141,8 +141,9 @@ def open_subjects(
     Raises ValueError naming what cannot be opened, does not fit its images or is there twice.
     """
     require_one_of("split", split, SPLITS)
-    several = isinstance(models, Iterable) and not isinstance(models, str | nn.Module)
-    networks = list(models) if several else [models]
+    networks = [models]
+    if isinstance(models, Iterable) and not isinstance(models, str | nn.Module):
+        networks = list(models)
     if not networks:
         raise ConfigError("models: got none, expected a run's folder, a network's file or a network")
     subjects: list[Subject] = []
@@ -171,7 +172,7 @@ class _Source:
             raise ConfigError(
                 f"data: got None for {label}, expected images, since no run tells on which it was trained"
             )
-        source: Mapping[str, Any] = run.read_settings()["data"]
+        source: Mapping[str, object] = run.read_settings()["data"]
         key = json.dumps(source, sort_keys=True, default=str)
         if key not in self.loaded:
             if source.get("name") not in DATASETS:
@@ -183,7 +184,7 @@ class _Source:
         return self.loaded[key]
 
 
-def _open(model: Any, source: _Source, split: str, images: int | None, number: int | None) -> Subject:
+def _open(model: object, source: _Source, split: str, images: int | None, number: int | None) -> Subject:
     folder: loop.RunFolder | None = None
     path: Path | None = None
     if isinstance(model, loop.Run):
@@ -200,6 +201,7 @@ def _open(model: Any, source: _Source, split: str, images: int | None, number: i
     else:
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")
     require_circuit(network, "models", label)
+    network = cast("SQDRCNN", network)
     settings = folder.read_settings() if folder is not None else {}
     data = source.of(label, folder)
     part = _first(data, split, images)
@@ -207,7 +209,6 @@ def _open(model: Any, source: _Source, split: str, images: int | None, number: i
         loop.check_fit(network, data)
     except ValueError as error:
         raise ConfigError(str(error).replace("the network", label)) from error
-    config: Any = network.config
     return Subject(
         label,
         PackedNetwork.pack(network),
@@ -215,7 +216,7 @@ def _open(model: Any, source: _Source, split: str, images: int | None, number: i
         split,
         part,
         seed=settings.get("training", {}).get("seed"),
-        train_noise=" ".join(str(config.to_dict().get("noise", "")).split()),
+        train_noise=" ".join(str(network.config.to_dict().get("noise", "")).split()),
         path=path,
         named=None if source.data is None else data.name,
     )
@@ -227,7 +228,7 @@ def _run_of(path: Path) -> loop.RunFolder | None:
     return folder if folder.settings.is_file() and (path.is_dir() or path == folder.model) else None
 
 
-def _first(data: Any, split: str, images: int | None) -> Split:
+def _first(data: object, split: str, images: int | None) -> Split:
     if not isinstance(data, ImageData):
         raise ConfigError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
     whole = data.splits[split]

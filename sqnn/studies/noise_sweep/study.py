@@ -1,4 +1,4 @@
-"""Noise sweep: what becomes of trained networks as the noise of their circuits grows."""
+"""Noise sweep: measurements of trained networks as the noise of their circuits grows."""
 
 from __future__ import annotations
 
@@ -15,20 +15,18 @@ from typing import TYPE_CHECKING, Any
 import noise_models
 from circuits import CHIP_SHAPES, ENGINES
 from noise_models import KINDS
-from sqnn.core import ConfigError, option
-from sqnn.data import ImageData
+from sqnn.core import ConfigError, Row, option
+from sqnn.data import SPLITS, ImageData
 from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
 from sqnn.studies.noise_sweep.grid import parse_strengths, split_names
-from sqnn.studies.noise_sweep.networks import SPLITS, Subject, open_subjects
+from sqnn.studies.noise_sweep.networks import Subject, open_subjects
 from sqnn.studies.noise_sweep.summary import summarise_sweep
 from sqnn.studies.noise_sweep.table import KEY, OLDER, SCHEMA, ResultsTable
 from sqnn.studies.runner.run import StudyError, measure_cells, run_study
 from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import Row
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
     from sqnn.studies.noise_sweep.frame import SweepFrame
 
@@ -53,7 +51,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     that.
 
     Several networks on one line of the picture (the same architecture, other seeds) get a 95 % band over the networks,
-    one network with several draws over the draws, a single number that of the number of images.
+    one network with several draws over the draws, one measurement the interval of its number of images.
 
     Every finished row is on the disk. The same command again goes on where it was stopped, and computes nothing twice.
 
@@ -73,6 +71,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     name = "noise-sweep"
     title = "accuracy under noise"
     columns = SCHEMA.columns
+    figure = "sqnn.studies.noise_sweep.figure:plot_sweep"
     key = KEY
     older = OLDER
     file = "rows.csv"
@@ -84,10 +83,10 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     alone = True
 
     noise: tuple[Any, ...] = option(
-        ("depolarizing",), f"noises with commas, or given again: {', '.join(KINDS)}, a chip, ..."
+        ("depolarizing",), f"noises, with commas or the option repeated: {', '.join(KINDS)}, a chip, ..."
     )
     strength: tuple[float, ...] = option(DEFAULT_STRENGTH, "strengths: start:stop:step or numbers with commas")
-    engine: tuple[str, ...] = option(("lightcone",), "with commas", among=tuple(ENGINES))
+    engine: tuple[str, ...] = option(("lightcone",), "engines that evaluate the circuit, with commas", among=ENGINES)
     shots: int | None = option(None, "shots an expectation is estimated from; exact where left out", least=1)
     seeds: int = option(1, "repetitions with shots, draws 0, 1, ...", least=1, most=MAX_SEEDS)
     images: int | None = option(None, "only the first so many images of the split", least=1)
@@ -107,7 +106,9 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         """The repetitions of every measurement: exact expectations have none."""
         return (None,) if self.shots is None else tuple(range(self.seeds))
 
-    def prepare(self, models: Any, data: ImageData | None = None, data_dir: str | Path | None = None) -> list[Subject]:
+    def prepare(
+        self, models: object, data: ImageData | None = None, data_dir: str | Path | None = None
+    ) -> list[Subject]:
         return open_subjects(models, data, self.split, self.images, data_dir)
 
     def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
@@ -121,7 +122,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
             if [other for other, _ in named].count(label) > 1:
                 raise ConfigError(f"noise: got two noises called {label!r}, expected functions with names of their own")
         cells: list[Cell] = []
-        built: dict[tuple[Any, ...], str] = {}
+        built: dict[tuple[object, ...], str] = {}
         for number, subject in enumerate(subjects):
             register = (subject.config.n_qubits, CHIP_SHAPES[subject.config.entangler])
             for (label, source), strength in product(named, self.strength):
@@ -180,12 +181,6 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         return summarise_sweep(rows)
 
     @classmethod
-    def plot(cls, rows: pd.DataFrame, **options: Any) -> Figure:
-        from sqnn.studies.noise_sweep.figure import plot_sweep
-
-        return plot_sweep(rows, **options)
-
-    @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
         """Yield one table per noise: strengths in rows, lines in columns."""
         for noise, part in summarise_sweep(rows).groupby("noise", sort=False):
@@ -206,10 +201,10 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
 
 
 def noise_sweep(
-    models: Any,
+    models: object,
     data: ImageData | None = None,
-    noise: Any = "depolarizing",
-    strength: Any = DEFAULT_STRENGTH,
+    noise: object = "depolarizing",
+    strength: object = DEFAULT_STRENGTH,
     engine: str | Iterable[str] = "lightcone",
     shots: int | None = None,
     seeds: int = 1,
@@ -242,10 +237,10 @@ def noise_sweep(
     Raises ValueError before anything is measured where something does not fit, and SweepError after the last
     measurement where some failed; the others are in the table then.
     """
-    values: dict[str, Any] = {"noise": noise, "strength": strength, "engine": engine, "shots": shots, "seeds": seeds}
-    sweep = NoiseSweep(**values, images=images, split=split)
-    where: dict[str, Any] = {"out": out, "table": table, "scheduler": scheduler, "workers": workers}
-    return typing.cast("SweepFrame", run_study(sweep, models, data, progress=progress, **where))
+    options = {"noise": noise, "strength": strength, "engine": engine, "shots": shots, "seeds": seeds}
+    sweep = NoiseSweep.from_dict({**options, "images": images, "split": split})
+    rows = run_study(sweep, models, data, out=out, table=table, scheduler=scheduler, workers=workers, progress=progress)
+    return typing.cast("SweepFrame", rows)
 
 
 def run_cells(
@@ -262,8 +257,8 @@ def run_cells(
     return NoiseSweep.frame_class()(frame)
 
 
-def _named(noise: Any) -> tuple[str, Source]:
-    """Return the words that stand in the table for a noise, and what it is built from."""
+def _named(noise: object) -> tuple[str, Source]:
+    """Return the name that the table gives a noise, and what it is built from."""
     aer = sys.modules.get("qiskit_aer.noise")
     if aer is not None and isinstance(noise, aer.NoiseModel):
         noise = noise_models.from_aer(noise)

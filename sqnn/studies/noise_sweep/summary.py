@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from sqnn.studies.runner.intervals import t_interval, wilson_interval
+from sqnn.metrics import wilson_interval
+from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.panels import BANDS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas._typing import Scalar
 
 LINE = ["data", "split", "images", "train_noise", "parameters_total", "parameters_quantum", "engine", "shots"]
 """What belongs on one line: networks that differ in one of these are no repetitions of each other."""
@@ -31,9 +33,10 @@ def summarise_sweep(frame: pd.DataFrame, bands: str = "t") -> pd.DataFrame:
     import pandas as pd
 
     BANDS.pick(bands)
-    models = frame.groupby(LINE, sort=False, dropna=False).model.unique()
-    lines: Any = models.items()
-    names_of = {line_key(line): str(names[0]) if len(names) == 1 else f"{len(names)} networks" for line, names in lines}
+    names_of = {}
+    for names, models in frame.groupby(LINE, sort=False, dropna=False).model:
+        several = models.nunique()
+        names_of[line_key(names)] = str(models.iloc[0]) if several == 1 else f"{several} networks"
     rows = []
     for names, part in frame.groupby(["noise", *LINE, "strength"], sort=False, dropna=False):
         networks = part.groupby("fingerprint", sort=False).accuracy.mean().astype(float).tolist()
@@ -62,7 +65,7 @@ def summarise_sweep(frame: pd.DataFrame, bands: str = "t") -> pd.DataFrame:
 
 
 def line_names(summary: pd.DataFrame) -> pd.Series:
-    """Return for each row the name of its line: what tells the lines apart, or else the network."""
+    """Return the name of each row's line: what distinguishes the lines, or else the network."""
     import pandas as pd
 
     several = {name for name in LINE if summary[name].nunique(dropna=False) > 1}
@@ -94,8 +97,8 @@ def _band(values: Sequence[float], mean: float, bands: str, images: int) -> tupl
     return mean - deviation, mean + deviation
 
 
-def line_key(line: Iterable[Any]) -> tuple[str, ...]:
+def line_key(line: Iterable[object]) -> tuple[str, ...]:
     """Return a line's values as texts, missing ones alike."""
     import pandas as pd
 
-    return tuple("" if pd.isna(value) else str(value) for value in line)
+    return tuple("" if pd.isna(cast("Scalar", value)) else str(value) for value in line)

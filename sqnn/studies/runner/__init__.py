@@ -1,1 +1,1 @@
-"""What every study runs on: its declaration, one runner, one table, one folder, one cluster."""
+"""The foundation of all studies: declaration, runner, table, folder and cluster."""

@@ -1,4 +1,4 @@
-"""Independent tasks on whatever computes: this process, the cores of this machine, or a Dask cluster."""
+"""Independent tasks in this process, on the cores of this machine, or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -21,23 +21,26 @@ START_SECONDS = 120
 SILENT = logging.CRITICAL + 1
 LOGGERS = ("distributed", "tornado", "asyncio")
 
-Function = Callable[[Any, Any], Any]
-Outcome = tuple[int, Any]
+Shared = TypeVar("Shared")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Function = Callable[[Shared, Task], Result]
+Outcome = tuple[int, Result | Exception]
 """(number of the task, its value or the exception it failed by)."""
 
 
 class ClusterError(ValueError):
-    """Nobody to compute: one line saying who was asked and how to mend it."""
+    """No worker to compute on: one line saying which address was asked and how to fix it."""
 
 
 def run_tasks(
-    function: Function,
-    shared: Sequence[object],
-    tasks: Sequence[tuple[int, object]],
+    function: Function[Shared, Task, Result],
+    shared: Sequence[Shared],
+    tasks: Sequence[tuple[int, Task]],
     *,
     scheduler: str | None = None,
     workers: int | None = None,
-) -> Iterator[list[Outcome]]:
+) -> Iterator[list[Outcome[Result]]]:
     """Yield outcomes as they come, some at a time: task (s, x) is `function(shared[s], x)`.
 
     They are computed by the cluster whose `scheduler` has this address (tcp://host:port), or else by `workers`
@@ -78,22 +81,23 @@ def check_cluster(scheduler: str | None, workers: int | None) -> int | None:
     with _silence(), ThreadPoolExecutor(1) as pool:
         # A thread of its own: in a notebook this one has a loop running. A Client that fails never falls silent.
         try:
-            identity = pool.submit(asyncio.run, _identity(scheduler)).result()
-            kind, count = identity["type"], len(identity["workers"])
-        except Exception as error:  # whatever else listens there answers in ways that nobody can foresee
+            kind, count = pool.submit(asyncio.run, _identity(scheduler)).result()
+        except Exception as error:  # another program may listen there and answer anything
             raise _no_scheduler(scheduler) from error
     if "Scheduler" not in kind:
         raise _no_scheduler(scheduler)
     return count
 
 
-async def _identity(scheduler: str) -> Any:
+async def _identity(scheduler: str) -> tuple[str, int]:
+    """Return what answers at an address, and how many workers it has."""
     from distributed import rpc
     from distributed.security import Security
 
     security = Security().get_connection_args("client")
     async with rpc(scheduler, timeout=CONNECT_SECONDS, connection_args=security) as remote:
-        return await asyncio.wait_for(remote.identity(), CONNECT_SECONDS)
+        identity = await asyncio.wait_for(remote.identity(), CONNECT_SECONDS)
+    return identity["type"], len(identity["workers"])
 
 
 def _no_scheduler(address: str) -> ClusterError:
@@ -103,7 +107,7 @@ def _no_scheduler(address: str) -> ClusterError:
     )
 
 
-def _outcome(function: Function, shared: object, task: object) -> object:
+def _outcome(function: Function[Shared, Task, Result], shared: Shared, task: Task) -> Result | Exception:
     try:
         return function(shared, task)
     except Exception as error:
@@ -111,11 +115,14 @@ def _outcome(function: Function, shared: object, task: object) -> object:
 
 
 def _outcomes(
-    client: Client, function: Function, shared: Sequence[object], tasks: Sequence[tuple[int, object]]
-) -> Iterator[list[Outcome]]:
+    client: Client,
+    function: Function[Shared, Task, Result],
+    shared: Sequence[Shared],
+    tasks: Sequence[tuple[int, Task]],
+) -> Iterator[list[Outcome[Result]]]:
     from distributed import as_completed
 
-    # Several sweeps may share a cluster. Dask takes what stands before the first number for the kind of a task, and
+    # Several sweeps may share a cluster. Dask takes the key up to its first number for the kind of a task, and
     # hands work from one worker to another by how long tasks of its kind take: holding is not measuring.
     name = uuid.uuid4().hex
     # Tasks, not scattered data: what a dead worker had is then made again from the graph, instead of being lost.
@@ -176,7 +183,7 @@ def _local_client(workers: int) -> Iterator[Client]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Within the block Dask tells nothing: what matters comes as an outcome or an error."""
+    """Within the block Dask logs nothing: what matters comes as an outcome or an error."""
     import distributed  # noqa: F401  # it sets levels of its own when it is first imported
 
     loggers = [logging.getLogger(name) for name in LOGGERS]
@@ -194,17 +201,13 @@ def _silence() -> Iterator[None]:
 def _script_left_alone() -> Iterator[None]:
     """Within the block, new processes do not run the program's main file again.
 
-    Python does so for the sake of functions defined there, of which no cell has need; a script that calls a sweep
+    Python does so for functions that are defined there, which no cell needs; a script that calls a sweep
     without asking for `__name__ == "__main__"` would begin anew in each worker.
     """
-    main: Any = sys.modules["__main__"]
-    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-    main.__spec__ = None
-    if file is not None:
-        del main.__file__
+    main = vars(sys.modules["__main__"])
+    hidden: dict[str, object] = {name: main.pop(name) for name in ("__spec__", "__file__") if name in main}
+    main["__spec__"] = None
     try:
         yield
     finally:
-        main.__spec__ = spec
-        if file is not None:
-            main.__file__ = file
+        main.update(hidden)

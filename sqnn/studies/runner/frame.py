@@ -23,24 +23,25 @@ class StudyFrame:
     folder, where there is one.
     """
 
+    study: type[AnyStudy]
     first: tuple[str, ...] = ()
     """Columns that are shown before the others."""
 
     def __init__(
         self,
         frame: pd.DataFrame,
-        study: type[AnyStudy],
+        study: type[AnyStudy] | None = None,
         path: Path | None = None,
         folder: RowsFolder | None = None,
         settings: dict[str, object] | None = None,
     ) -> None:
         self.frame = frame
-        self.study = study
+        self.study = study or self.study
         self.path = path
         self.folder = folder
         self.settings = settings or {}
 
-    def plot(self, path: str | Path | None = None, **options: Any) -> Figure:
+    def plot(self, path: str | Path | None = None, **options: object) -> Figure:
         """Return the picture of these rows; write it to `path` where one is given.
 
         `options`: `ax` draws into axes of the caller's (one per panel), `title` and `labels` (name: what is shown)
@@ -59,7 +60,7 @@ class StudyFrame:
         """Return what a paper prints of these rows."""
         return self.summary()
 
-    def to_latex(self, **options: Any) -> str:
+    def to_latex(self, **options: object) -> str:
         """Return `table(**options)` as LaTeX."""
         shown = self.table(**options).rename(index=lambda value: f"{value:g}" if isinstance(value, float) else value)
         return shown.to_latex(escape=True).replace(" ± ", " $\\pm$ ")
@@ -71,9 +72,6 @@ class StudyFrame:
             name = self.study.name.replace("-", " ")
             raise ValueError(f"frame: got {problem}, expected rows of a {name} (pandas' own plots: .frame.plot())")
         return self.frame
-
-    def _with(self, frame: pd.DataFrame) -> StudyFrame:
-        return StudyFrame(frame, self.study, self.path, self.folder, self.settings)
 
     def _ordered(self) -> pd.DataFrame:
         names = [name for name in self.first if name in self.frame.columns]
@@ -88,7 +86,9 @@ class StudyFrame:
         import pandas as pd
 
         part = self.frame[key]
-        return self._with(part) if isinstance(part, pd.DataFrame) else part
+        if not isinstance(part, pd.DataFrame):
+            return part
+        return type(self)(part, self.study, self.path, self.folder, self.settings)
 
     def __len__(self) -> int:
         return len(self.frame)

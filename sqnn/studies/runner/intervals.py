@@ -21,17 +21,6 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
     return max(float(low), 0.0), min(float(high), 1.0)
 
 
-def wilson_interval(fraction: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a proportion seen in n trials; it stays within [0, 1] and has a width at 0 and 1.
-
-    Source: Wilson, J. Am. Stat. Assoc. 22, 209 (1927).
-    """
-    from scipy import stats
-
-    interval = stats.binomtest(round(fraction * n), n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def geometric_mean(values: Iterable[float]) -> float:
     """Return exp(mean(ln value)): losses and gradients spread over orders of magnitude."""
     from scipy import stats

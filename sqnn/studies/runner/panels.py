@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from noise_models import Choices
 from sqnn.studies.runner.intervals import geometric_mean
@@ -42,7 +42,7 @@ class Panels:
         *,
         across: int | None = None,
         labels: Labels = None,
-        **options: Any,
+        sharey: bool = False,
     ) -> None:
         from circuits.plotting import Picture
 
@@ -52,7 +52,7 @@ class Panels:
         if ax is None:
             self.figure: Figure = Picture(figsize=size, layout="constrained")
             down = -(-count // self.across)
-            grid = self.figure.subplots(down, self.across, squeeze=False, **options).flatten()
+            grid = self.figure.subplots(down, self.across, squeeze=False, sharey=sharey).flatten()
             self.axes: list[Axes] = list(grid[:count])
             for unused in grid[count:]:
                 unused.set_visible(False)
@@ -63,7 +63,7 @@ class Panels:
             self.figure = self.axes[0].get_figure(root=True)  # type: ignore[assignment]
 
     def label(self, name: str) -> str:
-        """Return the words that stand for a name."""
+        """Return the label of a name."""
         return self.labels.get(name, name)
 
     def title(self, text: str | None) -> None:
@@ -78,12 +78,20 @@ class Panels:
     def legend(self, entries: Mapping[str, Artist], title: str | None = None, columns: int | None = None) -> None:
         """Draw a legend of artists by name, below a figure of our own, or within the last of the caller's axes."""
         words = [self.label(name) for name in entries]
-        options: dict[str, Any] = {"frameon": False, "fontsize": 9, "title_fontsize": 9}
-        if self.own:
-            options |= {"ncols": columns or len(words), "title": title}
-            self.figure.legend(list(entries.values()), words, loc="outside lower center", **options)
-        else:
-            self.axes[-1].legend(list(entries.values()), words, **options)
+        handles = list(entries.values())
+        if not self.own:
+            self.axes[-1].legend(handles, words, frameon=False, fontsize=9)
+            return
+        self.figure.legend(
+            handles,
+            words,
+            loc="outside lower center",
+            ncols=columns or len(words),
+            title=title,
+            title_fontsize=9,
+            frameon=False,
+            fontsize=9,
+        )
 
     def handles(self) -> dict[str, Artist]:
         """Return the artists of all panels by name, each name once."""
@@ -112,8 +120,8 @@ def spread(values: pd.Series, bands: str) -> tuple[float, float]:
     return mean / factor, mean * factor
 
 
-def _flat(ax: Any) -> list[Any]:
+def _flat(ax: Axes | Iterable[Axes]) -> list[Axes]:
     """Return axes, a list of them or an array of them as one list."""
-    if hasattr(ax, "get_figure"):
-        return [ax]
-    return [each for part in ax for each in _flat(part)]
+    from matplotlib.axes import Axes
+
+    return [ax] if isinstance(ax, Axes) else [each for part in ax for each in _flat(part)]

@@ -1,4 +1,4 @@
-"""The one runner: every cell of a study is measured once, here or on a cluster, however often it is killed."""
+"""The one runner: every cell of a study is measured once, here or on a cluster, even after a kill."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import ConfigError, sweep_progress
+from sqnn.core import ConfigError, Row, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
 from sqnn.studies.runner.study import AnyStudy, Study
-from sqnn.studies.runner.table import Row, StudyTable
+from sqnn.studies.runner.table import StudyTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 S = TypeVar("S")
 C = TypeVar("C")
-Measure = Callable[[Any, Any], Row | list[Row]]
 
 
 class StudyError(ValueError):
@@ -30,7 +29,7 @@ class StudyError(ValueError):
 
 def run_study(
     study: AnyStudy,
-    *subject: Any,
+    *subject: object,
     out: str | Path | None = None,
     keep: bool = False,
     table: str | Path | None = None,
@@ -44,7 +43,7 @@ def run_study(
     `subject` is what the study is of (data, a network, nothing), `out` the folder of settings and
     rows; without it, `keep` takes the first runs/<name>-<n> that is free or holds this very study, and nothing is
     written otherwise. The cells are measured by the Dask cluster of `scheduler` (its address), or by `workers`
-    processes of this machine, or in this process. `announce` is told where the rows are.
+    processes of this machine, or in this process. `announce` is called with a line that says where the rows are.
 
     Raises ValueError before anything is measured where something does not fit, StudyError after the last measurement
     where some failed; the others are on the disk then.
@@ -137,7 +136,7 @@ def _measured(
         yield [(missing[number], value) for number, value in outcomes]
 
 
-def _call(measure: Measure, shared: Any, cell: Any) -> Row | list[Row]:
+def _call(measure: Callable[[C, S], Row | list[Row]], shared: S, cell: C) -> Row | list[Row]:
     return measure(cell, shared)
 
 
@@ -166,7 +165,7 @@ def _finished(study: AnyStudy, cells: Sequence[object], folder: RowsFolder) -> b
 
 
 def _failure(
-    study: Study[Any, C], failed: Sequence[tuple[C, Exception]], finished: int, table: StudyTable | None
+    study: Study[S, C], failed: Sequence[tuple[C, Exception]], finished: int, table: StudyTable | None
 ) -> StudyError:
     cell, error = failed[0]
     reason = " ".join(str(error).split()) or type(error).__name__

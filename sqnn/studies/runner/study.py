@@ -1,9 +1,10 @@
-"""What a study is: options, cells, one measurement per cell, and what the rows say."""
+"""The declaration of a study: options, cells, the measurement of a cell, and the summary of the rows."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from noise_models import did_you_mean
-from sqnn.core import Config, ConfigError, Limits, require
-from sqnn.studies.runner.table import Kind, Row, Schema, StudyTable
+from sqnn.core import Config, ConfigError, Limits, Row, require
+from sqnn.studies.runner.table import Kind, Schema, StudyTable
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from sqnn.studies.runner.frame import StudyFrame
@@ -37,15 +37,18 @@ class Panel(NamedTuple):
 class Study(Config, Generic[Subject, Cell]):
     """Base of all studies: the fields are its options, with help and limits; the runner does the rest.
 
-    A study names its `columns` with the kinds of their values, and the `key` that tells its rows apart. `cells` lists
-    what is to be measured of a subject, `measure` returns the row, or the rows, of one cell without the columns that
-    `identify` and `shared_columns` give. Options in `axes` only add cells: the same folder takes more of their values.
+    A study names its `columns` with the kinds of their values, and the `key` by which its rows are distinguished.
+    `cells` lists what is to be measured of a subject, `measure` returns the row, or the rows, of one cell without the
+    columns that `identify` and `shared_columns` give. Options in `axes` only add cells: the same folder takes more of
+    their values.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     columns: ClassVar[Mapping[str, Kind]]
     key: ClassVar[tuple[str, ...]]
+    figure: ClassVar[str] = ""
+    """The function that draws the rows, as module:name; it is imported when a picture is asked for."""
     axes: ClassVar[tuple[str, ...]] = ()
     file: ClassVar[str] = ""
     """The table in the study's folder, if not <name>.csv."""
@@ -61,7 +64,7 @@ class Study(Config, Generic[Subject, Cell]):
     """How rows come back that are removed from a damaged table."""
     noun: ClassVar[str] = "study"
     processes: ClassVar[int | None] = 0
-    """Processes that measure where nobody says how many; None is one per core."""
+    """Processes that measure by default; None is one per core."""
     timed: ClassVar[bool] = False
     """Wall times are a result: nothing runs beside a measurement, and a finished study is measured anew."""
     shared: ClassVar[bool] = False
@@ -91,7 +94,7 @@ class Study(Config, Generic[Subject, Cell]):
                 near = did_you_mean(name, known) or f"; it has {', '.join(known)}"
                 raise ConfigError(f"{name}: no such option of this {cls.noun}{near}")
             options[name] = value if name in cls.texts else _split(value, kinds[name])
-        return cls(**options)
+        return cls.from_dict(options)
 
     def prepare(self, *subject: Any) -> Subject:
         """Return what is measured, checked and made ready; raises before anything is written."""
@@ -107,8 +110,7 @@ class Study(Config, Generic[Subject, Cell]):
 
     def identify(self, cell: Cell) -> Row:
         """Return the columns that tell the rows of this cell from those of others."""
-        fields: Row = typing.cast(Any, cell)._asdict()
-        return fields
+        return typing.cast(NamedTuple, cell)._asdict()
 
     def shared_columns(self, subject: Subject, cell: Cell) -> Row:
         """Return further columns that the cell's rows have in common with those of other cells."""
@@ -123,7 +125,7 @@ class Study(Config, Generic[Subject, Cell]):
         return ", ".join(str(value) for value in self.identify(cell).values() if value != "")
 
     def describe(self, subject: Subject) -> dict[str, object]:
-        """Return, as plain values, what two cells must have in common to stand in one folder."""
+        """Return, as plain values, what all cells of one folder have in common."""
         return {"study": self.name, **{name: v for name, v in self.to_dict().items() if name not in self.axes}}
 
     @classmethod
@@ -136,8 +138,9 @@ class Study(Config, Generic[Subject, Cell]):
         """Return what is wrong with a row that was read: a number that is missing, an accuracy that is none."""
         if any(row[name] is None for name, kind in cls.columns.items() if kind in (int, float)):
             return "a row without all of its numbers"
-        accuracies = [row[name] for name in cls.columns if "accuracy" in name and row[name] is not None]
-        return "" if all(0 <= accuracy <= 1 for accuracy in accuracies) else "an accuracy outside [0, 1]"
+        accuracies = [row[name] for name in cls.columns if "accuracy" in name]
+        inside = all(0 <= value <= 1 for value in accuracies if isinstance(value, float))
+        return "" if inside else "an accuracy outside [0, 1]"
 
     @classmethod
     def schema(cls) -> Schema:
@@ -162,9 +165,10 @@ class Study(Config, Generic[Subject, Cell]):
         return rows
 
     @classmethod
-    def plot(cls, rows: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **options: Any) -> Figure:
-        """Return the picture of the rows, drawn into `ax` where given."""
-        raise NotImplementedError
+    def plot(cls, rows: pd.DataFrame, **options: object) -> Figure:
+        """Return the picture of the rows; `options` are those of the function that `figure` names."""
+        module, name = cls.figure.split(":")
+        return vars(importlib.import_module(module))[name](rows, **options)
 
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
@@ -178,7 +182,7 @@ class Study(Config, Generic[Subject, Cell]):
 AnyStudy = Study[Any, Any]
 
 
-def _split(value: Any, hint: Any) -> Any:
+def _split(value: object, hint: object) -> object:
     """Return a text as the list that a field of this type takes; what is no text, or does not parse, stays."""
     lists = [part for part in (hint, *typing.get_args(hint)) if typing.get_origin(part) is tuple]
     if not isinstance(value, str) or not lists:

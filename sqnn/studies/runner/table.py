@@ -1,4 +1,4 @@
-"""The results table of every study: an append-only CSV file of whole rows, whatever happens to its writers."""
+"""The results table of every study: an append-only CSV file whose rows are whole even after a kill."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqnn.core import Row
+
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = dict[str, Any]
 Kind = type | types.UnionType
 """int, float or str; with `| None` where a number may be missing."""
 
@@ -53,7 +54,7 @@ class Schema:
     flaw: Callable[[Row], str] = lambda row: ""
 
     def row_key(self, row: Mapping[str, object], names: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Return what tells a row's measurement from every other one: its values of `names` (the key) as text."""
+        """Return what identifies a row's measurement: its values of `names` (the key) as text."""
         return tuple(self.field(name, row.get(name)) for name in (self.key if names is None else names))
 
     def field(self, name: str, value: Any) -> str:
@@ -109,7 +110,8 @@ class StudyTable:
         """
         lines = {self.schema.row_key(row, key): self._checked(row) for row in rows}
         with self._locked() as file:
-            data = _read_all(file)
+            with open(file, "rb", closefd=False) as reader:
+                data = reader.read()
             columns, whole = self._split(data)
             known = {self.schema.row_key(row, key) for row in self._rows(columns, whole)} if lines else set()
             new = [_line(self.schema, columns, row) for name, row in lines.items() if name not in known]
@@ -238,11 +240,6 @@ def _line(schema: Schema, columns: Sequence[str], row: Mapping[str, object]) -> 
     fields = [schema.field(name, row.get(name)) if name in schema.columns else "" for name in columns]
     csv.writer(text, lineterminator="\n").writerow(fields)
     return text.getvalue()
-
-
-def _read_all(file: int) -> bytes:
-    with open(file, "rb", closefd=False) as reader:
-        return reader.read()
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""One thread for a while."""
+"""A block in which PyTorch computes in one thread."""
 
 from __future__ import annotations
 
