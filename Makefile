@@ -34,10 +34,10 @@ demo: $(STAMP)
 	@echo "Look at demo/training.png and demo/noise/noise-sweep.png; predict with: $(BIN)/sqnn predict demo IMAGE"
 
 test: $(STAMP)
-	$(PYTEST)
+	$(PYTEST) --durations=20
 
 test-all: $(STAMP)
-	$(PYTEST) -m 'slow or not slow'
+	$(PYTEST) -m 'slow or not slow' tests notebooks
 
 # Environments of their own for what `sqnn bench` measures beside sqnn; each ends in a check of versions and values.
 peers: .venv-peers/.installed .venv-peers-jax/.installed

@@ -27,6 +27,7 @@ def last_faults(keep: str) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 def test_a_block_of_120_mib_is_not_fetched_from_the_system_again() -> None:
     # Without it, each such tensor touches 29,000 fresh pages of 4 KiB (or 58 of 2 MiB where the system has large ones).
