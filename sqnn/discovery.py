@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from noise_models import unknown
-from sqnn.core import ConfigError, OptionTable, describe
+from sqnn.core import ConfigError, Option, OptionTable, describe, limits_of, meaning
 
 
 def options(name: str) -> OptionTable:
@@ -13,12 +13,14 @@ def options(name: str) -> OptionTable:
     Raises ConfigError on an unknown name.
     """
     from sqnn.models import MODELS, ModelConfig
-    from sqnn.training import TrainingConfig
+    from sqnn.training import TrainingConfig, term_options
 
     if name in MODELS:
         return describe(MODELS[name].config_class, name, ModelConfig.data_fields)
     if name == "training":
-        return describe(TrainingConfig, name)
+        table = describe(TrainingConfig, name)
+        terms = (Option(term, "0", limits_of(field), meaning(field)) for term, field in term_options().items())
+        return OptionTable(table.title, (*table.options, *terms))
     # The studies load more than networks and training do.
     from sqnn.studies import STUDIES
 

@@ -24,7 +24,6 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "sqnn.cli.train:train",
             "Train a network, keep the epoch that does best on validation images, and measure it once on the test "
             "images.",
-            interrupted="a training run goes on with: sqnn train --resume FOLDER",
         ),
         "evaluate": Command(
             "sqnn.cli.evaluate:evaluate", "Measure a trained network: accuracy, cross-entropy and confusion counts."

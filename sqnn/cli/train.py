@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,11 @@ from torch import nn
 from sqnn.cli.options import Progress, model_options, option, read_settings, training_options, with_options
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, meaning
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import TERMS, CheckpointError, Run, RunError, TrainingConfig
+from sqnn.training import CheckpointError, Run, RunError, RunFolder, TrainingConfig, term_options
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
@@ -33,10 +34,7 @@ SOURCE_OPTIONS = [
     option("devices", int, "how many of them (default: 1)", PANEL),
 ]
 TERM_OPTIONS = [
-    option(name.replace("-", "_"), float, f"{field.metadata['help']} (default: 0)", "Training")
-    for name, term in TERMS.items()
-    for field in fields(term)
-    if field.name == "weight"
+    option(name, float, f"{meaning(field)} (default: 0)", "Training") for name, field in term_options().items()
 ]
 TRAINING_OPTIONS = training_options()
 OPTIONS = [*SOURCE_OPTIONS, *TRAINING_OPTIONS, *TERM_OPTIONS, *model_options()]
@@ -83,7 +81,8 @@ def train(
                 raise ConfigError(
                     f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out"
                 )
-            run = resume(resume_from, data_dir=data_dir, progress=progress, trainer=trainer)
+            with _how_to_go_on(resume_from):
+                run = resume(resume_from, data_dir=data_dir, progress=progress, trainer=trainer)
         else:
             run = _fresh(settings, progress, trainer)
     report(run)
@@ -91,7 +90,7 @@ def train(
 
 
 def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object]) -> Run:
-    from sqnn.training import fit
+    from sqnn.training import fit, free_folder
 
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
@@ -103,7 +102,21 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     if begin_with is not None:
         _begin_with(model, model_file(begin_with))
     parameter_table(f"{name}", count(model))
-    return fit(model, data, out=out, progress=progress, trainer=trainer, **training, **weights)
+    folder = free_folder(model, data) if out is None else out
+    with _how_to_go_on(folder):
+        return fit(model, data, out=folder, progress=progress, trainer=trainer, **training, **weights)
+
+
+@contextlib.contextmanager
+def _how_to_go_on(folder: Path) -> Iterator[None]:
+    """After Ctrl-C within the block, name the command that resumes the run, if there is an unfinished one by then."""
+    place = RunFolder(folder)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if place.settings.is_file() and not place.result.is_file():
+            print(f"sqnn: the run goes on with: sqnn train --resume {shlex.quote(str(folder))}", file=sys.stderr)
+        raise
 
 
 @contextlib.contextmanager

@@ -21,12 +21,21 @@ from sqnn.conversion.graph.trace import site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import RATE_THRESHOLDS
 from sqnn.core import ConfigError, require
-from sqnn.models import MODELS, ModelFileError, build_stored, class_names, load_weights, read_header, write_model_file
+from sqnn.models import (
+    MODELS,
+    ModelFileError,
+    build_stored,
+    class_names,
+    load_weights,
+    read_header,
+    stored_file,
+    write_model_file,
+)
 from sqnn.neurons import MAX_PLANES
 
 SPIKING_FORMAT = "sqnn-spiking-1"
 SOURCE, THRESHOLD = "source.", "threshold."
-"""What the names of tensors begin with: weights of the source, thresholds that a calibration layout."""
+"""What the names of tensors begin with: weights of the source, thresholds that a calibration chose."""
 LEARNED = "learned"
 MAX_INITIAL = 2**MAX_PLANES
 """No membrane begins above the highest level."""
@@ -61,6 +70,7 @@ def load_spiking(path: str | Path) -> SpikingNetwork:
     Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
     header asks for.
     """
+    path = stored_file(path)
     header = read_header(path, (SPIKING_FORMAT,))
     state = safetensors.torch.load_file(path)
     how = _read_conversion(header.get("conversion", "{}"), path)

@@ -3,7 +3,7 @@
 from noise_models import Choices, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
-from sqnn.core.files import whole_file, write_text
+from sqnn.core.files import path_of, whole_file, write_text
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
 from sqnn.core.rows import Row, Value
@@ -29,6 +29,7 @@ __all__ = [
     "limits_of",
     "meaning",
     "option",
+    "path_of",
     "read_yaml",
     "require",
     "require_one_of",

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqnn.core.config import ConfigError
+
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -29,6 +31,13 @@ def whole_file(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def path_of(name: str, value: object) -> Path:
+    """Return the value of the argument `name` as a path; ConfigError where it is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise ConfigError(f"{name}: got {value!r}, expected a path, as text or pathlib.Path")
+    return Path(value)
 
 
 def write_text(path: Path, text: str) -> None:

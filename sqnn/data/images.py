@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
+CHANNELS = (1, 3, 4)
+"""Of a grey image, of one in red, green and blue, and of one with transparency as well."""
 Positions = Tensor | list[int] | slice
 
 
@@ -37,6 +39,12 @@ class Split:
         whole_number("max_level", self.max_level, 1, 255)
         _require("images", self.images, torch.uint8, 4, "[N, C, H, W]")
         _require("labels", self.labels, torch.int64, 1, "[N]")
+        _, first, second, last = self.images.shape
+        if last in CHANNELS and min(first, second) > max(CHANNELS):
+            raise DataError(
+                f"images: got shape {tuple(self.images.shape)}, which has the channels last, expected [N, C, H, W]; "
+                "images.permute(0, 3, 1, 2) makes it so"
+            )
         if len(self.images) != len(self.labels):
             raise DataError(f"labels: got {len(self.labels):,} for {len(self.images):,} images, expected as many")
         if 0 in self.images.shape[1:]:
@@ -86,8 +94,13 @@ class ImageData:
         for part, split in self.splits.items():
             if not isinstance(split, Split):
                 raise DataError(f"{part}: got {type(split).__name__}, expected a Split(images, labels)")
-        if not all(isinstance(name, str) for name in self.classes):
-            raise DataError(f"classes: got {self.classes!r}, expected the name of each class, as text")
+        if not isinstance(self.name, str):
+            raise DataError(f"name: got {self.name!r}, expected the name of the data, as text")
+        if not isinstance(self.classes, tuple | list) or not all(isinstance(name, str) for name in self.classes):
+            raise DataError(f"classes: got {self.classes!r}, expected the name of each class, as text: ('cat', 'dog')")
+        repeated = next((name for name in self.classes if self.classes.count(name) > 1), None)
+        if repeated is not None:
+            raise DataError(f"classes: got {repeated!r} more than once, expected another name for each class")
         if not len(self.train):
             raise DataError("train: got no image, expected at least one")
         for part, split in self.splits.items():
@@ -153,7 +166,8 @@ class ImageData:
 
 def _require(name: str, value: Tensor, dtype: torch.dtype, ndim: int, shape: str) -> None:
     if not isinstance(value, Tensor):
-        raise DataError(f"{name}: got {type(value).__name__}, expected a {dtype} tensor {shape}")
+        hint = f"torch.as_tensor({name}, dtype={dtype}) makes one"
+        raise DataError(f"{name}: got {type(value).__name__}, expected a {dtype} tensor {shape}; {hint}")
     if value.dtype != dtype or value.ndim != ndim:
         raise DataError(f"{name}: got {value.dtype} of shape {tuple(value.shape)}, expected {dtype} {shape}")
 

@@ -8,7 +8,7 @@ from .accuracy import (
     score_logits,
     wilson_interval,
 )
-from .confusion import draw_confusion
+from .confusion import draw_confusion, figure_of
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
 from .parameters import ParameterCount, count
 from .score import Score, score
@@ -27,6 +27,7 @@ __all__ = [
     "count_operations",
     "draw_confusion",
     "evaluating",
+    "figure_of",
     "predict_logits",
     "run_batches",
     "score",

@@ -46,18 +46,14 @@ class Evaluation:
         """Return the numbers as plain values, without the names of the classes."""
         return {name: value for name, value in asdict(self).items() if name != "classes"}
 
-    def plot(self, ax: Axes | None = None) -> Figure | Axes:
-        """Draw the confusion counts in percent of each true class, on `ax` or as a figure."""
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Draw the confusion counts in percent of each true class, on `ax` where given; return the figure."""
         from circuits.plotting import Picture
-        from sqnn.metrics.confusion import draw_confusion
+        from sqnn.metrics.confusion import draw_confusion, figure_of
 
-        title = f"{self.images:,} {self.split} images"
-        if ax is not None:
-            draw_confusion(ax, self.confusion, self._names, title)
-            return ax
-        figure = Picture(figsize=(5.2, 4.4), layout="constrained")
-        draw_confusion(figure.subplots(), self.confusion, self._names, title)
-        return figure
+        axes = Picture(figsize=(5.2, 4.4), layout="constrained").subplots() if ax is None else ax
+        draw_confusion(axes, self.confusion, self._names, f"{self.images:,} {self.split} images")
+        return figure_of(axes)
 
     @property
     def _names(self) -> tuple[str, ...]:

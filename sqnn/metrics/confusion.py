@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sqnn.core import ConfigError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DARK = 55
 """Percent above which a cell is dark enough for white digits."""
@@ -29,6 +32,12 @@ def draw_confusion(axes: Axes, counts: Sequence[Sequence[int]], classes: Sequenc
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     axes.set_title(title, fontsize=10)
-    figure = axes.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=axes, label="% of the true class", shrink=0.9)
+    figure_of(axes).colorbar(image, ax=axes, label="% of the true class", shrink=0.9)
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that the axes are a part of; ConfigError where there is none."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ConfigError("ax: got axes without a figure, expected those of plt.subplots or of a figure of yours")
+    return figure

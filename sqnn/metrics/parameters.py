@@ -9,6 +9,7 @@ from torch import nn
 
 from circuits import ReuploadLayer
 from sqnn.conversion import SpikingNetwork
+from sqnn.models import require_network
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def count(model: nn.Module) -> ParameterCount:
 
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
+    require_network(model)
     numbers = {"spiking": 0, "quantum": 0, "classical": 0}
     parts: dict[str, str] = getattr(model, "parts", {})
     for name, parameter in _learned(model):

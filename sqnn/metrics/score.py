@@ -13,6 +13,7 @@ from sqnn.conversion import SpikingNetwork, Watcher, laid_out
 from sqnn.core import require
 from sqnn.data import Split
 from sqnn.metrics.accuracy import run_batches
+from sqnn.models import require_network
 
 ROWS = 512
 """Images times time steps per batch."""
@@ -37,7 +38,7 @@ def score(network: nn.Module, split: Split, *, rows: int = ROWS, progress: bool 
 
     `rows` bounds images times time steps of a batch. Raises ConfigError where there are no images.
     """
-    require(isinstance(network, nn.Module), "network", type(network).__name__, "a source network or a spiking one")
+    require_network(network, "network")
     require(isinstance(split, Split), "split", type(split).__name__, "a part of a data set, such as data.test")
     require(len(split) > 0, "split", repr(split), "at least one image")
     require(isinstance(rows, Integral) and rows >= 1, "rows", rows, "a whole number of at least 1")

@@ -19,7 +19,16 @@ from sqnn.models.classical import (
     VisionTransformer,
     VisionTransformerConfig,
 )
-from sqnn.models.create import MODELS, build, create_model, known_name, model_class, model_name, require_circuit
+from sqnn.models.create import (
+    MODELS,
+    build,
+    create_model,
+    known_name,
+    model_class,
+    model_name,
+    require_circuit,
+    require_network,
+)
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.saving import (
     FORMAT,
@@ -31,6 +40,7 @@ from sqnn.models.saving import (
     load_weights,
     read_header,
     save_model,
+    stored_file,
     write_model_file,
 )
 from sqnn.models.sqdr_cnn import SQDRCNN, SQDRCNNConfig
@@ -80,6 +90,8 @@ __all__ = [
     "model_name",
     "read_header",
     "require_circuit",
+    "require_network",
     "save_model",
+    "stored_file",
     "write_model_file",
 ]

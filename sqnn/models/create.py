@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -49,6 +51,33 @@ def model_class(name: str) -> type[Network]:
     return MODELS.pick(name, error=ConfigError)
 
 
+@runtime_checkable
+class HasNetwork(Protocol):
+    """What holds a network as its `model`, as a training run does."""
+
+    model: nn.Module
+
+
+def require_network(model: object, argument: str = "model") -> nn.Module:
+    """Return `model` if it is a network; ConfigError says where the network is to be had."""
+    if isinstance(model, nn.Module):
+        return model
+    hint = "such as create_model gives"
+    if isinstance(model, HasNetwork) and isinstance(model.model, nn.Module):
+        hint = f"such as {type(model).__name__.lower()}.model"
+    elif isinstance(model, os.PathLike) or (isinstance(model, str) and model not in MODELS and _like_a_path(model)):
+        path = os.fspath(model)
+        call = f"load_model({path!r})" if Path(path).suffix else f"Run.load({path!r}).model"
+        hint = f"such as {call}"
+    elif isinstance(model, str):
+        hint = f"create_model({model!r}, data) gives one"
+    raise ConfigError(f"{argument}: got {type(model).__name__}, expected a network; {hint}")
+
+
+def _like_a_path(text: str) -> bool:
+    return "/" in text or os.sep in text or text.endswith(".safetensors") or Path(text).exists()
+
+
 def known_name(model: nn.Module) -> str | None:
     """Return the name under which `create_model` builds networks of this class; None for a class of no name."""
     return next((name for name, known in MODELS.items() if type(model) is known), None)
@@ -56,7 +85,7 @@ def known_name(model: nn.Module) -> str | None:
 
 def model_name(model: nn.Module) -> str:
     """Return the name under which `create_model` builds networks of this class; ConfigError where it has none."""
-    name = known_name(model)
+    name = known_name(require_network(model))
     if name is None:
         raise ConfigError(f"model: {type(model).__name__} is not one of {', '.join(MODELS)}")
     return name
@@ -94,7 +123,7 @@ def _check_owner(name: str, options: Iterable[str]) -> None:
 
 def require_circuit(model: nn.Module, name: str, value: object) -> None:
     """Raise ConfigError unless the network has a quantum circuit, which alone the argument called `name` is about."""
-    if not isinstance(model, Network) or "quantum" not in model.parts.values():
+    if not isinstance(require_network(model), Network) or "quantum" not in model.parts.values():
         called = known_name(model) or type(model).__name__
         raise ConfigError(f"{name}: got {value!r}, expected a network with a quantum circuit; {called} has none")
 

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, require, whole_file
+from sqnn.core import ConfigError, path_of, require, whole_file
 from sqnn.models.base import Network, config_of
 from sqnn.models.create import build, model_class, model_name
 from sqnn.neurons import QCFS
@@ -31,12 +31,18 @@ class ModelFileError(ValueError):
     """A file that cannot be written, or that is not a network of ours: one line saying which and why."""
 
 
+MODEL_FILE = "model.safetensors"
+"""The network of a run, in the run's folder."""
+
+
 def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) -> Path:
     """Write the network, and the names of its classes if any, to `path`; the file appears whole or not at all.
 
     Raises ConfigError where there are names, but not one for each class, and ModelFileError when the folder cannot be
     written or the disk is full.
     """
+    if isinstance(path, nn.Module):
+        raise ConfigError(f"path: got {type(path).__name__}, expected a path; the network comes first, then the path")
     name, config = model_name(model), config_of(model)
     if config is None:
         raise ConfigError(f"model: {type(model).__name__} has no configuration, expected a sqnn.models.Network")
@@ -56,7 +62,7 @@ def write_model_file(
     path: str | Path, form: str, name: str, header: Mapping[str, object], state: Mapping[str, Tensor]
 ) -> Path:
     """Write tensors, the name of a network and what else `header` says in plain values; ModelFileError as above."""
-    path = Path(path)
+    path = path_of("path", path)
     metadata = {"format": form, "model": name, **{key: json.dumps(value) for key, value in header.items()}}
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
     try:
@@ -72,7 +78,7 @@ def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[st
 
     Raises ModelFileError where the file is not one of ours, or of none of these formats.
     """
-    path = Path(path)
+    path = stored_file(path)
     if not path.is_file():
         raise ModelFileError(f"path: no file {path}")
     try:
@@ -96,12 +102,19 @@ def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[st
     return contents
 
 
+def stored_file(path: str | Path) -> Path:
+    """Return the file of a network: `path`, or the one in it where it is a run's folder."""
+    path = path_of("path", path)
+    return path / MODEL_FILE if path.is_dir() else path
+
+
 def load_model(path: str | Path) -> Network:
-    """Read a network written by `save_model`, in evaluation mode.
+    """Read a network written by `save_model`, from its file or from the folder of a run, in evaluation mode.
 
     Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
     configuration asks for.
     """
+    path = stored_file(path)
     header, state = read_header(path), safetensors.torch.load_file(path)
     model = build_stored(header, state, path)
     load_weights(model, state, str(path))
@@ -136,6 +149,7 @@ def init_weights(model: nn.Module, path: str | Path) -> None:
     Thresholds of QCFS activations that the file lacks, as that of a ReLU network does, stay as they are. Raises
     ModelFileError where the file is damaged, holds a network of another name, or tensors other than this one's.
     """
+    path = stored_file(path)
     stored, name = read_header(path)["model"], model_name(model)
     if stored != name:
         raise ModelFileError(f"path: got {stored} in {path}, expected {name}")

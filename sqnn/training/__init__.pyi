@@ -2,14 +2,15 @@ from .allocator import keep_freed_memory
 from .checkpoints import SafeCheckpointIO
 from .errors import CheckpointError, NotFiniteError, RunError
 from .evaluate import SPLITS, Evaluation, check_fit, evaluate, predict
-from .fit import fit, resume
+from .fit import fit, free_folder
 from .folder import RunFolder
 from .module import Classifier
 from .optimization import OPTIMIZERS, SCHEDULES
+from .resume import resume
 from .run import Run
 from .run_settings import RunSettings
 from .settings import TrainingConfig
-from .terms import TERMS, BitPenalty, LossTerm
+from .terms import TERMS, BitPenalty, LossTerm, term_options
 from .versions import versions
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "check_fit",
     "evaluate",
     "fit",
+    "free_folder",
     "keep_freed_memory",
     "predict",
     "resume",
+    "term_options",
     "versions",
 ]

@@ -41,14 +41,14 @@ def evaluate(
     require_one_of("split", split, SPLITS)
     if not len(data.splits[split]):
         raise ValueError(f"split: {split} of {data.name} holds no images")
-    return measure(model, data, split, _place_of(trainer) if trainer else None, progress)
+    return measure(model, data, split, _place_of(trainer) if trainer is not None else None, progress)
 
 
 def _place_of(options: Mapping[str, object]) -> pl.Trainer:
+    from sqnn.training.lightning_options import lightning_options, make_trainer
     from sqnn.training.quiet import quiet
-    from sqnn.training.trainer import make_trainer
 
-    for name, value in options.items():
+    for name, value in lightning_options(options).items():
         if name not in PLACE:
             raise ConfigError(f"trainer: got {name}={value!r}, expected only {', '.join(PLACE)} in evaluation")
     with quiet():
@@ -74,8 +74,8 @@ def measure(
 
 def check_fit(model: nn.Module, data: ImageData) -> None:
     """Raise ValueError where `model` is no network, `data` no images, or naming the first size in which they differ."""
+    config = network_config(model)
     require_image_data(data)
-    config = require_network(model)
     sizes = {"in_channels": data.in_channels, "image_size": data.image_size, "num_classes": data.num_classes}
     for field in config.data_fields:
         built_for = vars(config)[field]
@@ -83,14 +83,12 @@ def check_fit(model: nn.Module, data: ImageData) -> None:
             raise ValueError(f"data: {data.name} has {field} {sizes[field]}, but the network was built for {built_for}")
 
 
-def require_network(model: nn.Module) -> ModelConfig:
+def network_config(model: nn.Module) -> ModelConfig:
     """Return the configuration of a network; ConfigError where `model` is none, or has no configuration."""
     from sqnn.conversion import SpikingNetwork
-    from sqnn.models import Network
+    from sqnn.models import Network, require_network
 
-    if not isinstance(model, nn.Module):
-        hint = f"create_model({model!r}, data) gives one" if isinstance(model, str) else "such as create_model gives"
-        raise ConfigError(f"model: got {type(model).__name__}, expected a network; {hint}")
+    require_network(model)
     config = model.config if isinstance(model, Network | SpikingNetwork) else None
     if config is None:
         raise ConfigError(
@@ -106,6 +104,9 @@ def predict(model: nn.Module, images: Tensor) -> Tensor:
 
     Random encoders draw from the same seed in every call. Raises ValueError where the images do not fit the network.
     """
+    from sqnn.models import require_network
+
+    require_network(model)
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
     return predict_logits(model, images).softmax(-1)

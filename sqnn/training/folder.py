@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sqnn.core import ConfigError, read_yaml, write_text
+from sqnn.core import ConfigError, path_of, read_yaml, write_text
 from sqnn.data import DATASETS, ImageData, load_data
 from sqnn.training.errors import RunError
 
@@ -42,6 +42,9 @@ class RunFolder:
 
     path: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", path_of("path", self.path))
+
     settings = _File("settings.yaml")
     """Everything needed to start or resume the run, YAML."""
     checkpoints = _File("checkpoints")
@@ -71,6 +74,8 @@ class RunFolder:
 
         RunError where a run is there already or nothing can be written.
         """
+        if self.path.is_file():
+            raise RunError(f"out: {self.path} is a file, expected a folder, new or empty; choose another name")
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(
                 f"out: {self.path} is not empty; choose another folder, or continue it with "
@@ -106,6 +111,7 @@ class RunFolder:
 
     def read_settings(self) -> dict[str, Any]:
         """Return the settings as plain values; RunError where the folder holds no run."""
+        self._check_there()
         if not self.settings.is_file():
             raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
         try:
@@ -134,12 +140,19 @@ class RunFolder:
 
     def read_result(self) -> dict[str, Any]:
         """Return the final numbers; RunError where the run has not finished."""
+        self._check_there()
         if not self.result.is_file():
             raise RunError(f"run: {self.path} has no finished run; continue it with sqnn.resume({str(self.path)!r})")
         try:
             return dict(json.loads(self.result.read_text()))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise RunError(f"run: {self.result} is damaged ({error})") from error
+
+    def _check_there(self) -> None:
+        if not self.path.exists():
+            raise RunError(f"run: no folder {self.path}")
+        if not self.path.is_dir():
+            raise RunError(f"run: {self.path} is a file, expected the folder of a run")
 
     def read_history(self) -> pd.DataFrame:
         """Return one row per epoch, gathered from the CSV logs of all sessions of this run."""

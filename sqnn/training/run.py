@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from sqnn.metrics import ParameterCount
+from sqnn.core import path_of
+from sqnn.metrics import ParameterCount, figure_of
 from sqnn.training.figure import plot_curves, plot_run
 from sqnn.training.folder import RunFolder
 
@@ -42,7 +43,7 @@ class Run:
         """Read a finished run from its folder; RunError where it is not one."""
         from sqnn.models import load_model
 
-        place = RunFolder(Path(folder))
+        place = RunFolder(path_of("folder", folder))
         result = place.read_result()
         return cls(place.path, load_model(place.model), result, place.read_history())
 
@@ -73,22 +74,22 @@ class Run:
             columns=pd.Index(classes, name="predicted"),
         )
 
-    def plot(
-        self, path: str | Path | None = None, *, ax: Axes | None = None, title: str | None = None
-    ) -> Figure | Axes:
+    def plot(self, path: str | Path | None = None, *, ax: Axes | None = None, title: str | None = None) -> Figure:
         """Return the learning curves and the confusion matrix as a figure; write it to `path` where one is given.
 
-        With `ax`, draw the accuracies there alone, as a part of another figure, and return `ax`. By default the title
-        is the network, the data and the parameters; on `ax` none.
+        With `ax`, draw the accuracies there alone and return its figure. By default the title is the network, the data
+        and the parameters; on `ax` none.
         """
-        if ax is not None:
+        place = None if path is None else path_of("path", path)
+        if ax is None:
+            figure = plot_run(self.result, self.history, title)
+        else:
             plot_curves(ax, self.result, self.history, "accuracy")
             ax.set_title(title or "")
-            return ax
-        figure = plot_run(self.result, self.history, title)
-        if path is not None:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=150)
+            figure = figure_of(ax)
+        if place is not None:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(place, dpi=150)
         return figure
 
     def __repr__(self) -> str:

@@ -62,6 +62,9 @@ class TrainingConfig(Config):
         known = [field.name for field in fields(cls)]
         for name in values:
             if name not in known:
+                from sqnn.training.terms import term_options
+
+                known += term_options()
                 near = f"; did you mean {ELSEWHERE[name]}?" if name in ELSEWHERE else did_you_mean(name, known)
                 raise ConfigError(f"{name}: the training loop has no such setting; it has {', '.join(known)}{near}")
         return super().from_dict(values)

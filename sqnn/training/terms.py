@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from noise_models import Choices
 from sqnn.conversion import digits, levels_of
-from sqnn.core import Config, ConfigError, option
+from sqnn.core import Config, ConfigError, option, require
+from sqnn.models import MODELS
 from sqnn.neurons import QCFS
 
 
@@ -67,9 +68,14 @@ class BitPenalty(LossTerm):
     def check(self, model: nn.Module) -> None:
         """Raise ConfigError where the network has no QCFS."""
         if not any(isinstance(module, QCFS) for module in model.modules()):
+            names = [
+                name
+                for name, network in MODELS.items()
+                if any(field.name == "activation" for field in fields(network.config_class))
+            ]
             raise ConfigError(
-                "bit_penalty: got a network without qcfs activations, expected some whose bits can be penalised; take "
-                "activation qcfs"
+                "bit_penalty: got a network without qcfs activations, expected some whose bits can be penalised: "
+                f'create_model(name, data, activation="qcfs") of {", ".join(names)}'
             )
 
     @contextlib.contextmanager
@@ -97,6 +103,27 @@ class BitPenalty(LossTerm):
 
 TERMS: Choices[type[LossTerm]] = Choices("terms", {term.name: term for term in (BitPenalty,)})
 """Loss terms that a run rebuilds by name. The weight of each is also an option of `fit` and of `sqnn train`."""
+
+
+def loss_terms(value: object) -> tuple[LossTerm, ...]:
+    """Return a user's loss terms, none, one or several; ConfigError on anything else, and on a term given twice."""
+    values: Iterable[object] = () if value is None else (value,)
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        values = value
+    terms: list[LossTerm] = []
+    for term in values:
+        if not isinstance(term, LossTerm):
+            raise ConfigError(f"terms: got {term!r}, expected loss terms, such as BitPenalty(0.2)")
+        terms.append(term)
+    names = [term.name for term in terms]
+    require(len(set(names)) == len(names), "terms", names, "each term once")
+    return tuple(terms)
+
+
+def term_options() -> dict[str, Field[object]]:
+    """Return the settings that give the weights of terms by name, such as `bit_penalty`, with their fields."""
+    weights = {name: next(field for field in fields(term) if field.name == "weight") for name, term in TERMS.items()}
+    return {name.replace("-", "_"): weight for name, weight in weights.items()}
 
 
 def split_terms(values: Mapping[str, Any]) -> tuple[tuple[LossTerm, ...], dict[str, Any]]:

@@ -63,7 +63,12 @@ LABELS = torch.zeros(2, dtype=torch.int64)
     [
         (LEVELS.float(), LABELS, 255, "images: got torch.float32"),
         (LEVELS[:, 0], LABELS, 255, r"shape \(2, 3, 3\), expected torch.uint8 \[N, C, H, W\]"),
-        (LEVELS.numpy(), LABELS, 255, "images: got ndarray"),
+        (LEVELS.numpy(), LABELS, 255, "images: got ndarray, .*; torch.as_tensor.images, dtype=torch.uint8. makes one"),
+        (LEVELS, LABELS.tolist(), 255, "labels: got list, .*; torch.as_tensor.labels, dtype=torch.int64. makes one"),
+        *(
+            (LEVELS.new_zeros(2, 8, 6, last), LABELS, 255, r"channels last, .*images.permute\(0, 3, 1, 2\) makes it so")
+            for last in (1, 3, 4)
+        ),
         (LEVELS, LABELS.int(), 255, "labels: got torch.int32"),
         (LEVELS, LABELS[:1], 255, "labels: got 1 for 2 images"),
         (LEVELS, LABELS - 1, 255, "labels: got -1"),
@@ -75,6 +80,27 @@ LABELS = torch.zeros(2, dtype=torch.int64)
 def test_split_refuses(images: Any, labels: Any, max_level: int, expected: str) -> None:
     with pytest.raises(DataError, match=expected):
         Split(images, labels, max_level)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 6), (1, 8, 3), (4, 4, 4), (1, 1, 1), (8, 6, 5), (3, 2, 3)])
+def test_channels_first_are_taken_whatever_the_size(shape: tuple[int, ...]) -> None:
+    split = Split(torch.zeros(2, *shape, dtype=torch.uint8), LABELS)
+    assert split.floats().shape == (2, *shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "expected"),
+    [
+        ("toy", 3, "classes: got 3, expected the name of each class, as text"),
+        ("toy", "abc", "classes: got 'abc', expected the name of each class, as text"),
+        ("toy", ("a", "b", "a"), "classes: got 'a' more than once, expected another name for each class"),
+        (5, ("a", "b", "c"), "name: got 5, expected the name of the data, as text"),
+    ],
+)
+def test_names_are_texts_and_differ(name: Any, classes: Any, expected: str) -> None:
+    part = _split()
+    with pytest.raises(DataError, match=f"^{expected}"):
+        ImageData(name, part, part, part, classes)
 
 
 def test_parts_must_agree() -> None:

@@ -14,7 +14,8 @@ import torch
 
 import sqnn
 from sqnn.core import ConfigError
-from sqnn.models import ModelFileError, read_header
+from sqnn.metrics import score
+from sqnn.models import ModelFileError, init_weights, read_header, require_circuit
 from sqnn.models.saving import load_weights
 
 OPTIONS = {"image_size": (8, 8), "channels": (3, 4), "n_qubits": 4, "num_classes": 3, "neuron": "lif"}
@@ -60,6 +61,58 @@ def test_a_network_comes_back_bit_by_bit(tmp_path: Path, options: dict, dtype: t
     images = torch.rand(4, 1, 8, 8, dtype=dtype)
     assert torch.equal(read(images), model(images))
     assert read_header(path)["classes"] == ["a", "b", "c"]
+
+
+def test_a_runs_folder_stands_for_its_network(tmp_path: Path) -> None:
+    model, other = network(), sqnn.create_model("sqdr-cnn", seed=8, **OPTIONS)
+    sqnn.save_model(model, tmp_path / "run" / "model.safetensors")
+    init_weights(other, tmp_path / "run")
+    for read in (other, sqnn.load_model(tmp_path / "run"), sqnn.load_model(str(tmp_path / "run"))):
+        assert all(torch.equal(read.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+    refuse(tmp_path, "path: no file .*model.safetensors")
+    with pytest.raises(ConfigError, match="path: got 5, expected a path"):
+        sqnn.load_model(5)
+
+
+class Trained:
+    """As a run is: it has a network."""
+
+    model = torch.nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("sqdr-cnn", r"got str, expected a network; create_model\('sqdr-cnn', data\) gives one"),
+        ("sqdr-cn", r"got str, expected a network; create_model\('sqdr-cn', data\) gives one"),
+        ("runs/x", r"got str, expected a network; such as Run.load\('runs/x'\).model"),
+        (Path("first"), r"got PosixPath, expected a network; such as Run.load\('first'\).model"),
+        ("a.safetensors", r"got str, expected a network; such as load_model\('a.safetensors'\)"),
+        (Trained(), r"got Trained, expected a network; such as trained.model"),
+        (3, r"got int, expected a network; such as create_model gives"),
+    ],
+)
+def test_what_is_no_network_says_where_one_is(tmp_path: Path, value: object, hint: str) -> None:
+    data = sqnn.load_data("digits")
+    calls = [
+        lambda: sqnn.count(value),
+        lambda: sqnn.predict(value, torch.zeros(1, 1, 8, 8)),
+        lambda: sqnn.evaluate(value, data),
+        lambda: sqnn.fit(value, data),
+        lambda: sqnn.save_model(value, tmp_path / "a.safetensors"),
+        lambda: init_weights(value, sqnn.save_model(network(), tmp_path / "stored.safetensors")),
+        lambda: require_circuit(value, "noise", "paper"),
+        lambda: score(value, data.test),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigError, match=f"^(model|network): {hint}$"):
+            call()
+    assert [path.name for path in tmp_path.iterdir()] == ["stored.safetensors"]
+
+
+def test_a_path_before_the_network_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="path: got SQDRCNN, expected a path; the network comes first"):
+        sqnn.save_model(tmp_path / "a.safetensors", network())
 
 
 def test_every_truncation_is_noticed(tmp_path: Path) -> None:

@@ -95,7 +95,10 @@ def test_a_callback_goes_on_with_what_it_had_seen(digits, tmp_path) -> None:
     folder = tmp_path / "cut"
     with pytest.raises(RuntimeError, match="power cut"):
         sqnn.fit(toy(digits), digits, callbacks=[patient(), PowerCut()], **{**options, "out": folder})
-    with pytest.warns(UserWarning, match="began with PowerCut"):
+    with pytest.warns(UserWarning, match="began with EarlyStopping, PowerCut, which are not stored; pass them again"):
+        cut = sqnn.resume(shutil.copytree(folder, tmp_path / "copy"), digits, progress=False)
+    assert cut.result["epochs"] == 6
+    with pytest.warns(UserWarning, match="began with PowerCut, which is not stored; pass it again"):
         assert_same(sqnn.resume(folder, digits, callbacks=[patient()], progress=False), whole)
 
 

@@ -113,7 +113,7 @@ def test_a_measurement_says_how_sure_it_is(digits, make_model) -> None:
 def test_the_confusion_is_drawn_on_the_axes_that_are_given(digits, make_model) -> None:
     score = sqnn.evaluate(make_model(), digits, progress=False)
     axes, other = Figure().subplots(1, 2)
-    assert score.plot(ax=other) is other
+    assert score.plot(ax=other) is other.figure
     assert (len(axes.images), len(other.images)) == (0, 1)
     drawn = score.plot().axes[0].images[0].get_array()
     counts = np.array(score.confusion)

@@ -117,7 +117,7 @@ def test_a_line_tells_the_seconds_of_training_and_validation(monkeypatch, capsys
 
 
 def test_lines_come_once_an_epoch_where_nobody_watches(digits, tmp_path, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("sqnn.training.trainer.progress_callback", EpochLines)
+    monkeypatch.setattr("sqnn.training.lightning_options.progress_callback", EpochLines)
     sqnn.fit(
         sqnn.create_model("toy", digits), digits, out=tmp_path / "run", **{**ONE_STEP, "epochs": 3, "progress": True}
     )

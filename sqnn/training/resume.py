@@ -1,0 +1,71 @@
+"""The continuation of a run that was killed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import lightning.pytorch as pl
+
+from sqnn.core import path_of
+from sqnn.data import ImageData
+from sqnn.models import init_weights, load_weights
+from sqnn.training.checkpoints import SafeCheckpointIO
+from sqnn.training.errors import RunError
+from sqnn.training.evaluate import check_fit
+from sqnn.training.folder import RunFolder
+from sqnn.training.lightning_options import callback_names, lightning_options
+from sqnn.training.module import Classifier
+from sqnn.training.run import Run
+from sqnn.training.session import train, trainer_for, weights_in
+from sqnn.training.terms import LossTerm, loss_terms
+
+
+def resume(
+    folder: str | Path,
+    data: ImageData | None = None,
+    *,
+    terms: LossTerm | Iterable[LossTerm] | None = (),
+    callbacks: pl.Callback | Sequence[pl.Callback] | None = (),
+    data_dir: str | Path | None = None,
+    progress: bool = True,
+    trainer: Mapping[str, object] | None = None,
+) -> Run:
+    """Continue the run in `folder` after its last finished epoch.
+
+    `data` must be the images that the run began with; left out, they are loaded by the name and options stored with the
+    run. Callbacks, options of `trainer` and loss terms of your own are not stored: pass those of the run again, and the
+    weights end as if nothing had happened. Raises RunError where the folder holds no run.
+    """
+    place = RunFolder(path_of("folder", folder))
+    options = lightning_options(trainer)
+    values = place.read_settings()
+    if place.result.is_file():
+        raise RunError(f"run: {place.path} has finished; there is nothing to resume")
+    settings = place.run_settings(values, loss_terms(terms))
+    model = settings.build()
+    if data is None:
+        data = place.load_data(data_dir)
+    check_fit(model, data)
+    if settings.data_sha256 != data.fingerprint:
+        raise RunError(
+            f"data: got {data!r}, expected the images that {place.path} began with; pass them as data (a subset, or "
+            f"another validation part, cannot be loaded by its name)"
+        )
+    missing = [name for name in settings.callbacks if name not in callback_names(callbacks, options)]
+    if missing:
+        stored, them = ("are not stored", "them") if len(missing) > 1 else ("is not stored", "it")
+        warnings.warn(
+            f"callbacks: {place.path} began with {', '.join(missing)}, which {stored}; pass {them} again to end as "
+            "the undisturbed run would: resume(folder, callbacks=[...])",
+            stacklevel=2,
+        )
+    if place.last.is_file():
+        load_weights(model, weights_in(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
+    elif settings.initial is not None:
+        init_weights(model, place.initial)
+    loop = trainer_for(settings, place, progress, options, callbacks)
+    module = Classifier(model, settings.training, data.num_classes, settings.terms)
+    place.remove_partials()
+    return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)

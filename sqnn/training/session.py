@@ -1,0 +1,112 @@
+"""One session of a run: from Lightning's trainer to the result in the run's folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
+
+from sqnn.core import ConfigError, write_text
+from sqnn.data import ImageData, ImageDataModule
+from sqnn.metrics import count
+from sqnn.models import load_weights, model_name, save_model
+from sqnn.training.allocator import keep_freed_memory
+from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
+from sqnn.training.errors import RunError
+from sqnn.training.evaluate import measure
+from sqnn.training.folder import CURVES, RunFolder
+from sqnn.training.lightning_options import check_monitors, make_trainer, user_callbacks
+from sqnn.training.module import Classifier
+from sqnn.training.quiet import quiet
+from sqnn.training.run import Run
+from sqnn.training.run_settings import RunSettings
+from sqnn.training.versions import versions
+
+
+def trainer_for(
+    settings: RunSettings,
+    place: RunFolder,
+    progress: bool,
+    options: Mapping[str, object],
+    callbacks: pl.Callback | Sequence[pl.Callback] | None,
+) -> pl.Trainer:
+    """Build Lightning's trainer around a run's folder; ConfigError on options and callbacks that do not fit."""
+    config = settings.training
+    own = user_callbacks(callbacks)
+    check_monitors([*own, *user_callbacks(options.get("callbacks"))], [*CURVES, *(t.curve for t in settings.terms)])
+    best = EpochCheckpoint(
+        place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
+    )
+    last = EpochCheckpoint(place.checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    with quiet():
+        return make_trainer(
+            options,
+            progress,
+            [best, last, *user_callbacks(own, [best])],
+            max_epochs=config.epochs,
+            logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
+            plugins=[SafeCheckpointIO()],
+            gradient_clip_val=config.gradient_clip or None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=10,
+        )
+
+
+def weights_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
+    """Return the network's weights out of a checkpoint of the training module."""
+    prefix = "model."
+    return {name.removeprefix(prefix): t for name, t in checkpoint["state_dict"].items() if name.startswith(prefix)}
+
+
+def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolder, checkpoint: str | None) -> Run:
+    """Train from a checkpoint where one is given, measure the best epoch's network, and write what came of it.
+
+    RunError where no epoch ended with a validation.
+    """
+    model, config = module.model, module.training_config
+    started = time.perf_counter()
+    keep_freed_memory()
+    with quiet():
+        # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
+        batches = ImageDataModule(data, config.batch_size, config.seed, augmentation=config.augmentation)
+        try:
+            loop.fit(module.train(), batches, ckpt_path=checkpoint)
+        except MisconfigurationException as error:
+            raise ConfigError(f"trainer: Lightning refuses the run ({str(error).splitlines()[0]})") from error
+    if not place.best.is_file():
+        raise RunError(
+            f"run: {place.path} ended after {loop.current_epoch} of {config.epochs} epochs without a validation, so no "
+            "network was chosen; leave out the callback or the option of trainer that ended it"
+        )
+    best = next(c for c in loop.checkpoint_callbacks if isinstance(c, EpochCheckpoint) and c.monitor)
+    chosen = SafeCheckpointIO().load_checkpoint(place.best)
+    load_weights(model.cpu(), weights_in(chosen), str(place.best))
+    model.eval()
+    save_model(model, place.model, data.classes)
+    score = measure(model, data, "test", loop)
+    result = {
+        "model": model_name(model),
+        "data": data.name,
+        "classes": list(data.classes),
+        "parameters": count(model).to_dict(),
+        "epochs": loop.current_epoch,
+        "seed": config.seed,
+        "best_epoch": int(chosen["epoch"]) + 1,
+        "validation_accuracy": float(torch.as_tensor(best.best_model_score)),
+        "test_accuracy": score.accuracy,
+        "test_loss": score.loss,
+        "confusion": score.confusion,
+        "seconds": round(time.perf_counter() - started, 3),
+        "versions": versions(),
+    }
+    write_text(place.result, json.dumps(result, indent=1))
+    run = Run(place.path, model, result, place.read_history())
+    run.plot(place.picture)
+    return run
