@@ -123,7 +123,8 @@ def _check_owner(name: str, options: Iterable[str]) -> None:
 
 def require_circuit(model: nn.Module, name: str, value: object) -> None:
     """Raise ConfigError unless the network has a quantum circuit, which alone the argument called `name` is about."""
-    if not isinstance(require_network(model), Network) or "quantum" not in model.parts.values():
+    require_network(model)
+    if not isinstance(model, Network) or "quantum" not in model.parts.values():
         called = known_name(model) or type(model).__name__
         raise ConfigError(f"{name}: got {value!r}, expected a network with a quantum circuit; {called} has none")
 

@@ -247,12 +247,31 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(here: Path, tmp_path
     with monkeypatch.context() as patched:
         patched.setattr(Classifier, "training_step", step)
         assert main(["train", *two, str(tmp_path / "run")]) == 130
-    message = "sqnn: interrupted; a training run goes on with: sqnn train --resume FOLDER"
-    assert capsys.readouterr().err.strip() == message
+    said = f"sqnn: the run goes on with: sqnn train --resume {tmp_path / 'run'}\nsqnn: interrupted\n"
+    assert capsys.readouterr().err == said
     assert len(steps) == 15
     assert main(["train", "--resume", str(tmp_path / "run"), "--no-progress"]) == 0
     assert main(["train", *two, str(tmp_path / "undisturbed")]) == 0
     assert same_weights(tmp_path / "run", tmp_path / "undisturbed")
+
+
+def test_a_training_interrupted_before_it_has_a_folder_does_not_go_on(tmp_path, capsys, monkeypatch) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sqnn.training.session.make_trainer", stop)
+    assert main(["train", *SMALL]) == 130
+    assert capsys.readouterr().err == "sqnn: interrupted\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_training_names_the_folder_that_was_chosen_for_it(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Classifier, "training_step", lambda *arguments: signal.raise_signal(signal.SIGINT))
+    assert main(["train", *SMALL]) == 130
+    said = "sqnn: the run goes on with: sqnn train --resume runs/sqdr-cnn-digits-1\nsqnn: interrupted\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_full_memory_is_one_line(capsys) -> None:
