@@ -197,7 +197,7 @@ def test_a_network_without_activations_has_nothing_that_could_spike(model: nn.Mo
 
 
 def test_no_module_is_no_network() -> None:
-    assert problems("vgg11") == ("model: got str, expected a torch module",)
+    assert problems("vgg11") == ("model: got str, expected a network; create_model('vgg11', data) gives one",)
 
 
 MISTAKES = [

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from sqnn.core import ConfigError, channels_last_is_safe
-from sqnn.models import MODELS, VARIANTS, HAS8Config, SourceNetwork, config_of
+from sqnn.models import MODELS, VARIANTS, HAS8Config, SourceNetwork, config_of, require_network
 from sqnn.neurons import QCFS
 
 GENERATOR = "generator"
@@ -42,8 +42,10 @@ class _Tracer(fx.Tracer):
 
 def trace(model: nn.Module) -> fx.GraphModule:
     """Return a copy of `model` in evaluation mode as a graph module; ConversionError where it cannot be traced."""
-    if not isinstance(model, nn.Module):
-        raise ConversionError([f"model: got {type(model).__name__}, expected a torch module"])
+    try:
+        require_network(model)
+    except ConfigError as error:
+        raise ConversionError([str(error)]) from error
     config = config_of(model)
     if config is not None and not isinstance(model, SourceNetwork | fx.GraphModule):
         names = ", ".join(name for name, known in MODELS.items() if issubclass(known, SourceNetwork))
