@@ -142,6 +142,7 @@ class RunFolder:
         """Return the final numbers; RunError where the run has not finished."""
         self._check_there()
         if not self.result.is_file():
+            self.read_settings()
             raise RunError(f"run: {self.path} has no finished run; continue it with sqnn.resume({str(self.path)!r})")
         try:
             return dict(json.loads(self.result.read_text()))

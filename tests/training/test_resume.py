@@ -264,6 +264,8 @@ def test_a_folder_with_damaged_settings_is_refused(tmp_path, settings: str, expe
 def test_what_is_no_unfinished_run_is_refused(tmp_path, undisturbed, digits) -> None:
     with pytest.raises(RunError, match=r"holds no run .settings.yaml is missing"):
         sqnn.resume(tmp_path)
+    with pytest.raises(RunError, match=r"holds no run .settings.yaml is missing"):
+        Run.load(tmp_path)
     with pytest.raises(RunError, match="has finished; there is nothing to resume"):
         sqnn.resume(undisturbed["phase"], digits)
 
