@@ -201,7 +201,7 @@ def test_damaged_images_are_an_error_and_no_proof_on_others(tmp_path: Path) -> N
     assert {data.name for data in find_data(tmp_path).values()} == {"digits"}
     for name in DATASETS["mnist"].downloads:
         (tmp_path / name).write_bytes(b"no images")
-    with pytest.raises(DataError, match="fetch the file again"):
+    with pytest.raises(DataError, match="not an IDX file"):
         find_data(tmp_path)
 
 
