@@ -21,7 +21,7 @@ CHIP_SHAPES: Mapping[str, str] = MappingProxyType(
 
 def resolve_noise(noise: Noise | NoiseModel | str | None, circuit: DataReupload) -> Noise | None:
     """Return the noise that an object, an Aer model or a specification stands for; None and "none" for no noise."""
-    if noise is None or (isinstance(noise, str) and noise.strip().lower() in ("", "none")):
+    if noise is None or (isinstance(noise, str) and noise.strip().lower() == "none"):
         return None
     from noise_models import Noise, from_aer, parse_noise
 

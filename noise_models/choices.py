@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,10 +12,12 @@ T = TypeVar("T")
 class Choices(Mapping[str, T]):
     """An immutable mapping from names to alternatives, in their order: `ENCODERS.pick("phase")`.
 
-    `argument` is the argument that takes such a name; error messages begin with it.
+    `argument` is the argument that takes such a name; error messages begin with it, and end with what `hint` says of a
+    name that is not there.
     """
 
-    def __init__(self, argument: str, members: Mapping[str, T]) -> None:
+    def __init__(self, argument: str, members: Mapping[str, T], hint: Callable[[str], str] = lambda name: "") -> None:
+        self.hint = hint
         self._argument = argument
         self._members = dict(members)
 
@@ -41,7 +43,8 @@ class Choices(Mapping[str, T]):
 def unknown(argument: str, name: object, names: Iterable[str]) -> str:
     """Return the message for a name that is not among `names`, with the nearest of them if one is near."""
     valid = tuple(names)
-    return f"{argument}: got {name!r}, expected one of {', '.join(valid)}{did_you_mean(name, valid)}"
+    hint = names.hint(str(name)) if isinstance(names, Choices) else ""
+    return f"{argument}: got {name!r}, expected one of {', '.join(valid)}{hint or did_you_mean(name, valid)}"
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:

@@ -86,7 +86,7 @@ class Imported(Part):
         if factor != 1:
             raise ValueError(
                 f"factor: got {factor!r}, expected 1 for noise read from an Aer model, which has no strength to scale; "
-                "build it from library kinds or a chip instead"
+                "in a sweep give strength=1, or build it from library kinds or a chip instead"
             )
         return self
 

@@ -71,6 +71,8 @@ class _OldModule(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         homes = MODULES[module.__name__]
+        text = f"{module.__name__} has moved to {', '.join(homes)}; the old place goes with the next release"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
         module.__doc__ = f"Moved to {', '.join(homes)}."
         vars(module)["__getattr__"] = _answer(module.__name__, lambda name: () if name.startswith("__") else homes)
 
@@ -91,7 +93,12 @@ class _Finder(MetaPathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if name in MODULES:
-            return ModuleSpec(name, _OldModule())
+            # A package, so that importing a name that is not there asks for it here.
+            return ModuleSpec(name, _OldModule(), is_package=True)
+        parent, _, last = name.rpartition(".")
+        if parent in MODULES:
+            homes = ", ".join(MODULES[parent])
+            raise ImportError(f"{parent} has moved to {homes}, where there is no {last}", name=name)
         spec = PathFinder.find_spec(name, path) if name in NAMES else None
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
             spec.loader = _Door(name, spec.loader.path)

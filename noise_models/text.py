@@ -112,18 +112,23 @@ def at_strength(text: str, strength: float, n_qubits: int | None = None, shape: 
 def strength_label(text: str) -> str:
     """Return what the strength of `at_strength(text, strength)` is, with its unit, as the axis of a figure says it.
 
-    It is the parameter of the kinds whose strength is left open, else a factor. A text that is no specification, such
-    as the repr of a Noise, stands for noise that is multiplied.
+    It is the parameter of the kinds whose strength is left open, else a factor. The repr of a Noise stands for noise
+    that is multiplied; of any other text that is no specification the strength has no meaning that is known.
     """
     try:
         swept = [term for term in _terms(text) if term.is_swept]
     except ValueError:
-        # A bare word is a kind that this version does not know: its strength need not be a factor.
-        return "strength" if re.fullmatch(r"[\w\s+-]+", text) else FACTOR
+        # Another text may name a kind that this version does not know: its strength need not be a factor.
+        return FACTOR if _is_whole(text) else "strength"
     if not swept or any(term.factor != 1 for term in swept):
         return FACTOR
     labels = [term.kind.label for term in swept if term.kind is not None]
     return str(labels[0]) if len({term.name for term in swept}) == 1 else SEVERAL
+
+
+def _is_whole(text: str) -> bool:
+    """Say whether a text is JSON, names a JSON file, or looks like the repr of a Noise: readout(0.02), <torino ...>."""
+    return re.match(r"\w+\(|<|\{|.*\.json$", text.strip().lower()) is not None
 
 
 def _stored(text: str) -> Noise | None:

@@ -18,9 +18,17 @@ Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSwee
 
 import lazy_loader
 
-import noise_models  # noqa: F401  (its door has names of the last release answered, see noise_models.moved)
+import noise_models  # (its door has names of the last release answered, see noise_models.moved)
 
 __version__ = "0.1.0"
 
 # No __all__ at run time: with it help() would print every class in full.
-__getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
+_get, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> object:
+    try:
+        return _get(name)
+    except AttributeError as error:
+        near = noise_models.did_you_mean(name, _names)
+        raise AttributeError(f"module 'sqnn' has no attribute {name!r}{near}") from error

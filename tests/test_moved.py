@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -103,8 +104,11 @@ ALL += [(module, name, (home,)) for module, names in NAMES.items() for name, hom
 
 @pytest.mark.parametrize(("module", "name", "homes"), ALL, ids=[f"{module}.{name}" for module, name, _ in ALL])
 def test_a_moved_name_answers_and_says_where_it_is(module: str, name: str, homes: tuple[str, ...]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        place = importlib.import_module(module)
     with pytest.warns(DeprecationWarning, match=f"^{module}.{name} has moved: `from ") as caught:
-        value = getattr(importlib.import_module(module), name)
+        value = getattr(place, name)
     assert Path(caught[0].filename) == Path(__file__)
     home = str(caught[0].message).split("`from ")[1].split(" import ")[0]
     assert home in homes
@@ -133,3 +137,24 @@ def test_the_documentation_has_the_whole_table() -> None:
 def test_a_script_of_the_last_release_runs_and_is_warned(line: str) -> None:
     run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, cwd=ROOT)
     assert "DeprecationWarning" in run.stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_importing_a_module_that_moved_is_warned_of(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.warns(DeprecationWarning, match=f"^{module} has moved to {MODULES[module][0]}") as caught:
+        importlib.import_module(module)
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("line", ["from sqnn.hybrid import bogus", "import sqnn.hybrid.bogus"])
+def test_what_is_missing_names_the_new_place(line: str) -> None:
+    run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == "ImportError: sqnn.hybrid has moved to sqnn.layers, where there is no bogus"
+
+
+def test_the_warning_of_an_import_is_that_of_its_line() -> None:
+    line = "import sqnn.hybrid"
+    run = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "<string>:1: DeprecationWarning: sqnn.hybrid has moved to sqnn.layers" in run.stderr

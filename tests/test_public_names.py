@@ -76,3 +76,17 @@ def test_options_are_those_of_the_configuration(name: str) -> None:
 def test_an_unknown_name_gets_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"name: got 'trainin', expected one of .*; did you mean 'training'"):
         sqnn.options("trainin")
+
+
+def test_a_name_that_is_nearly_one_is_answered_with_it() -> None:
+    with pytest.raises(AttributeError, match=r"no attribute 'load_dat'; did you mean 'load_data'\?$"):
+        _ = sqnn.load_dat
+    assert not hasattr(sqnn, "zebra")
+
+
+def test_limits_of_a_study_s_trainings_are_listed() -> None:
+    lines = str(sqnn.options("encoders")).splitlines()
+    rows = {line.split()[0]: line for line in lines if line[:1].strip()}
+    assert "at least 1" in rows["epochs"]
+    assert "2 to 1,000,000" in rows["batch_size"]
+    assert "above 0" in rows["learning_rate"]

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
-from noise_models import Choices, unknown, whole
+from noise_models import Choices, whole
 
 if TYPE_CHECKING:
     import torch
@@ -72,6 +72,15 @@ class Engine(ABC):
         return f"{type(self).__name__}({', '.join((f'<{self.observable}>', shots, *noise, *self.details()))})"
 
 
+PENNYLANE_DEVICES = ("default.", "lightning.")
+"""What the names of PennyLane's own devices begin with, which are often taken for engines."""
+
+
+def _hint(name: str) -> str:
+    device = name.startswith(PENNYLANE_DEVICES)
+    return f"; that is a PennyLane device: engine='pennylane', device={name!r}" if device else ""
+
+
 ENGINES: Choices[str] = Choices(
     "engine",
     {
@@ -79,19 +88,15 @@ ENGINES: Choices[str] = Choices(
         "pennylane": "circuits.engines.pennylane:PennyLaneEngine",
         "aer": "circuits.engines.aer:AerEngine",
     },
+    _hint,
 )
 """The engines by name, and where the class of each stands; it is imported when such an engine is made."""
-PENNYLANE_DEVICES = ("default.", "lightning.")
-"""What the names of PennyLane's own devices begin with, which are often taken for engines."""
 
 
 def engine_class(engine: str | type[Engine]) -> type[Engine]:
     """Return the class of an engine by its name, or the class itself; ValueError on anything else."""
     if isinstance(engine, type) and issubclass(engine, Engine):
         return engine
-    if isinstance(engine, str) and engine.startswith(PENNYLANE_DEVICES):
-        hint = f"; that is a PennyLane device: engine='pennylane', device={engine!r}"
-        raise ValueError(unknown("engine", engine, ENGINES) + hint)
     return pkgutil.resolve_name(ENGINES.pick(engine))
 
 

@@ -1,8 +1,8 @@
 from .benchmark import Benchmark, Cell, ImageBenchmark, Row, TimedBenchmark, read_rows
-from .benchmarks import BENCHMARKS
 from .memory import peaks_mib
 from .peers import PEERS, Peer
 from .peers.check import check_peers
+from .registry import BENCHMARKS
 from .timing import Timing, take_turns
 
 __all__ = [

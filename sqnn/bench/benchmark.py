@@ -43,6 +43,8 @@ class Benchmark(Config):
     columns: ClassVar[tuple[str, ...]]
     shown: ClassVar[str]
     quick: ClassVar[Row]
+    free: ClassVar[tuple[str, ...]] = ()
+    """Options that only choose cells or say how long they are timed; the rows of a file agree in all others."""
     resumes: ClassVar[bool] = False
     """Whether the command goes on with the rows of its file unless it is told not to."""
 
@@ -86,7 +88,8 @@ class Benchmark(Config):
         """Measure cell by cell, yield the rows of each, and write all of them to the CSV file `out` after each cell.
 
         Cells whose rows are there `before` are not measured again, and no cell is begun after so many minutes. On the
-        CPU the process keeps memory that is freed, as it does in training.
+        CPU the process keeps memory that is freed, as it does in training. ConfigError where rows are those of another
+        computation.
         """
         import torch
 
@@ -95,6 +98,7 @@ class Benchmark(Config):
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         keep_freed_memory()
+        self._check_same(before)
         start, names, rows = time.monotonic(), (*self.columns, *PROVENANCE), list(before)
         done = {_name(row, self.key) for row in rows}
         for cell in self.cells():
@@ -108,6 +112,32 @@ class Benchmark(Config):
             if out is not None:
                 write_text(out, _csv(rows, names))
             yield measured
+
+    def _check_same(self, rows: Sequence[Row]) -> None:
+        """Raise ConfigError where rows were measured with other options than these, but for free ones.
+
+        Rows of old files do not name their command; it had no options but perhaps a number of threads.
+        """
+        ours = self._computation(self.command())
+        for command in dict.fromkeys(row.get("command") for row in rows):
+            unnamed = {"threads": ours["threads"]} if "threads" in ours else {}
+            theirs = self._computation(str(command)) if command else unnamed
+            for name in {**ours, **theirs}:
+                if ours.get(name) != theirs.get(name):
+                    stored, asked = (options.get(name) or "the default" for options in (theirs, ours))
+                    difference = f"{name}: {stored} there, {asked} here"
+                    raise ConfigError(f"out: holds rows of another computation ({difference}); choose another file")
+
+    def _computation(self, command: str) -> dict[str, str | None]:
+        """Return the options of a command, but for free ones, as texts by name."""
+        options: dict[str, str | None] = {}
+        for word in shlex.split(command)[3:]:
+            if word.startswith("--"):
+                name = word.removeprefix("--").removeprefix("no-").replace("-", "_")
+                options[name] = "no" if word.startswith("--no-") else "yes"
+            elif options:
+                options[next(reversed(options))] = word
+        return {name: text for name, text in options.items() if name not in self.free}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,7 @@ class ConversionBenchmark(ImageBenchmark):
         *("device", "note", *TIMING),
     )
     shown = "name milliseconds:,.2f ratio:.2f changed:,d peak_mib:,.1f spikes_mib:,.1f bound_mib:,.1f"
+    free = ("model", "width_multiplier", "data_shape", "batch", "timesteps", "budget")
     quick: ClassVar = {"width_multiplier": 0.25, "batch": 8, "budget": 0.2}
 
     model: str = option("resnet20", "source network")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,6 +73,7 @@ class ExactnessBenchmark(Benchmark):
         *("changed", "spikes", "accuracy", "seconds"),
     )
     shown = "weights precision bits:,d mismatches:,d edge:.1e changed:,d seconds:.1f"
+    free = ("data_dir", "models", "images", "pixels", "timesteps", "threads")
     quick: ClassVar = {"models": "resnet20", "images": 50, "pixels": "28", "timesteps": "2"}
     resumes = True
 
@@ -100,6 +100,7 @@ class ExactnessBenchmark(Benchmark):
     def cells(self) -> Iterator[Cell]:
         """Yield every cell, those that share weights one after the other."""
         sets = find_data(None if self.data_dir is None else Path(self.data_dir))
+        trained = lru_cache(1)(source)  # cells that share a network come one after the other
         steps, sides = numbers("timesteps", self.timesteps), numbers("pixels", self.pixels)
         for model, side, weights in product(names_of(self.models), PIXELS, ("random", "trained")):
             precisions = [(number, "float64") for number in TIMESTEPS]
@@ -112,7 +113,8 @@ class ExactnessBenchmark(Benchmark):
                 count = min(self.images, len(data.test), LARGE_IMAGES if side == LARGE else self.images)
                 values = (model, WIDTHS[model], data.name, side, count, timesteps, weights, precision)
                 key: Row = dict(zip(self.key, values, strict=True))
-                yield Cell(key, partial(measure, model, side, weights, timesteps, precision, data, count))
+                network = partial(trained, model, weights, side, data)
+                yield Cell(key, partial(measure, network, model, side, timesteps, precision, data, count))
 
     def verdict(self, rows: Sequence[Row]) -> tuple[str, int]:
         double = [row for row in rows if row["precision"] == "float64"]
@@ -125,13 +127,19 @@ class ExactnessBenchmark(Benchmark):
 
 
 def measure(
-    name: str, pixels: int, weights: str, timesteps: int, precision: str, data: ImageData, images: int
+    network: Callable[[], nn.Module],
+    name: str,
+    pixels: int,
+    timesteps: int,
+    precision: str,
+    data: ImageData,
+    images: int,
 ) -> list[Row]:
-    """Compare all bits of one network, converted for so many time steps, on the first images."""
+    """Compare all bits of the network that a function returns, converted for so many time steps, on some images."""
     from sqnn.conversion import convert, prepare, verify
 
     test = data.test.take(slice(images))
-    model = prepare(source(name, weights, pixels, data), timesteps).eval()
+    model = prepare(network(), timesteps).eval()
     accuracy = None if name == "retinanet" else share_right(model, test, pixels)
     model = model.to(torch.float64 if precision == "float64" else torch.float32)
     start = time.perf_counter()
@@ -152,7 +160,6 @@ def measure(
     ]
 
 
-@cache
 def source(name: str, weights: str, pixels: int, data: ImageData) -> nn.Module:
     """Return the network in single precision, its batch norms used to the data, trained where `weights` says so."""
     from sqnn.models import RetinaNet, RetinaNetConfig, create_model
@@ -256,15 +263,20 @@ def at_size(split: Split, pixels: int) -> Tensor:
 
 
 def find_data(data_dir: Path | None) -> dict[int, ImageData]:
-    """Return the data set for each size of images: the first of the wanted ones that the folder has."""
-    from sqnn.data import DataError, load_data
+    """Return the data set for each size of images: the first of the wanted ones that the folder has.
+
+    Raises DataError where one is there and damaged: a proof says on which images it was made.
+    """
+    from sqnn.data import MissingDataError, load_data
 
     sets = []
     for wanted in (("mnist",), ("cifar10", "mnist")):
         for name in wanted:
-            with contextlib.suppress(DataError):
+            try:
                 sets.append(load_data(name, data_dir, download=False))
                 break
+            except MissingDataError:
+                continue
         else:
             sets.append(load_data("digits"))
     return {28: sets[0], 32: sets[1], LARGE: sets[1]}

@@ -53,6 +53,7 @@ class HybridBenchmark(ImageBenchmark):
         *("peak_mib", "device", "note", "block", *TIMING),
     )
     shown = "name surrogate parameters:,d milliseconds:,.2f ratio:.2f peak_mib:,.1f"
+    free = ("budget",)
     quick: ClassVar = {"data_shape": "1x8x8", "batch": 16, "width": 4, "budget": 0.2}
 
     width: int = option(16, "width of has8-vgg")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -33,8 +33,8 @@ class NoiseBenchmark(Benchmark):
     """Time noisy expectations: exact, exact with gradients, and from shots, on every engine that can.
 
     The library's default.mixed and Aer's density matrix are run the way their documentation shows; qiskit.aer of
-    pennylane-qiskit takes part where it is installed. Each engine gets a batch that suits it; the ratio is samples per
-    second of the task's first engine over this one's.
+    pennylane-qiskit takes part where it is installed. An engine that has not every kind of the noise is left out. Each
+    gets a batch that suits it; the ratio is samples per second of the task's first engine over this one's.
 
     Examples:
 
@@ -46,10 +46,11 @@ class NoiseBenchmark(Benchmark):
     name = "noise"
     key = ("task",)
     columns = (
-        *("task", "engine", "batch", "seconds", "samples_per_second", "ratio"),
+        *("task", "engine", "batch", "seconds", "samples_per_second", "ratio", "note"),
         *(*TIMING, "noise", "n_qubits", "n_blocks", "entangler"),
     )
     shown = "engine batch seconds:ms samples_per_second:,.1f ratio:,.4g"
+    free = ("shots", "budget")
     quick: ClassVar = {"qubits": 4, "budget": 0.2}
 
     noise: str = option("paper", "noise of the circuit")
@@ -93,12 +94,18 @@ class NoiseBenchmark(Benchmark):
         }
         for task, (work, engines) in ours.items():
             shots = self.shots if task.startswith("shots") else None
+            left_out: dict[str, str] = {}
             for peer in PEERS.values():
-                if peer.noisy and peer.installed() and task in (peer.noisy_batches or {}):
+                if not (peer.noisy and peer.installed() and task in (peer.noisy_batches or {})):
+                    continue
+                if noise.has_readout and not peer.readout:
+                    left_out[peer.title] = "left out: it has no readout errors"
+                else:
                     engines[peer.title] = (peer.noisy_batches or {})[task], peer.noisy(circuit, noise, shots)
             tolerance = STANDARD_ERRORS / self.shots**0.5 if shots else AGREEMENT
             label = f"{self.shots:,} {task}" if shots else task
-            yield Cell({"task": label}, partial(self.compare, circuit, exact, work, engines, tolerance, str(noise)))
+            measure = partial(self.compare, circuit, exact, work, engines, tolerance, str(noise), left_out)
+            yield Cell({"task": label}, measure)
 
     def compare(
         self,
@@ -108,8 +115,9 @@ class NoiseBenchmark(Benchmark):
         engines: dict[str, tuple[int, Evaluate]],
         tolerance: float,
         noise: str,
+        left_out: Mapping[str, str],
     ) -> list[Row]:
-        """Time one task on all engines in turns, float32.
+        """Time one task on all engines in turns, float32; those left out have a row that says why.
 
         Raises RuntimeError where values differ from the exact ones: ratios between different computations would mean
         nothing.
@@ -129,7 +137,7 @@ class NoiseBenchmark(Benchmark):
         rates = [batch / timing.median for batch, timing in zip(batches, timings, strict=True)]
         common: Row = {"noise": noise, "n_qubits": circuit.n_qubits, "n_blocks": circuit.n_blocks}
         common["entangler"] = circuit.entangler
-        return [
+        rows: list[Row] = [
             {
                 "engine": name,
                 "batch": batch,
@@ -141,6 +149,7 @@ class NoiseBenchmark(Benchmark):
             }
             for name, batch, timing, rate in zip(engines, batches, timings, rates, strict=True)
         ]
+        return rows + [{"engine": name, "note": note, **common} for name, note in left_out.items()]
 
 
 Work = Callable[[Evaluate, Tensor, Tensor], object]

@@ -60,6 +60,7 @@ class QuantumBenchmark(TimedBenchmark):
         *("engine", "seconds", "ratio", "note", *TIMING, "samples_per_second", "compile_seconds", "device"),
     )
     shown = "engine seconds:ms samples_per_second:,.0f ratio:.1f compile_seconds:.1f"
+    free = ("qubits", "blocks", "batches", "entangler", "peers", "budget")
     quick: ClassVar = {"qubits": "9", "blocks": "2", "batches": "128"}
 
     qubits: str = option(",".join(map(str, QUBITS)), "numbers of qubits, with commas")

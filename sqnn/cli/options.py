@@ -23,6 +23,8 @@ Field = dataclasses.Field[Any]
 Parameters = list[inspect.Parameter]
 Progress = Annotated[bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")]
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
+DEFAULT_MODEL = "sqdr-cnn"
+"""The network where the user names none."""
 MOST_NAMED = 4
 """Most networks in the title of a panel, which has one line."""
 EXPECTED = {str: "a name", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
@@ -34,11 +36,12 @@ def option(
     """Return one keyword option `--name` that is `default` where the user says nothing.
 
     `kind` is a type, or a tuple of types, which is written as text and which `read_settings` parses: with commas where
-    it has any length (`tuple[int, ...]`: 2,4,8), else with x (`tuple[int, int]`: 28x28). `also` are further flags.
+    it has any length (`tuple[int, ...]`: 2,4,8), else with x (`tuple[int, int]`: 28x28), or types by network where
+    networks differ. `also` are further flags.
     """
     flag = "--" + name.replace("_", "-")
     declarations = [f"{flag}/--no-{flag[2:]}" if kind is bool else flag, *also]
-    read_as: Any = str if typing.get_origin(kind) is tuple else kind
+    read_as: Any = str if typing.get_origin(kind) is tuple or isinstance(kind, Mapping) else kind
     shape = typer.Option(*declarations, help=help, rich_help_panel=panel)
     annotation = Annotated[read_as | None, shape, kind, tuple(also)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -78,15 +81,15 @@ def model_options(models: Mapping[str, type[Network]] | None = None) -> Paramete
     """
     models = _networks() if models is None else models
     owners: dict[str, dict[str, Field]] = {}
-    kinds: dict[str, object] = {}
+    kinds: dict[str, dict[str, object]] = {}
     for model, network in models.items():
         hints = typing.get_type_hints(network.config_class)
         for field in dataclasses.fields(network.config_class):
             if field.name not in network.config_class.data_fields:
                 owners.setdefault(field.name, {})[model] = field
-                kinds.setdefault(field.name, _kind(hints[field.name]))
+                kinds.setdefault(field.name, {})[model] = _kind(hints[field.name])
     return [
-        option(name, kinds[name], _help(fields), _panel(fields, models))
+        option(name, _common(kinds[name]), _help(fields), _panel(fields, models))
         for name, fields in sorted(owners.items(), key=lambda item: -len(item[1]))
     ]
 
@@ -146,7 +149,8 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
             raise ConfigError(f"{name}: no such option of this command{near}")
         settings[names[name]] = value
     settings |= {name: value for name, value in flags.items() if value not in (None, [])}
-    return {name: _parse(name, value, kinds[name]) for name, value in settings.items() if value is not None}
+    model = str(settings.get("model", DEFAULT_MODEL))
+    return {name: _value(name, value, kinds[name], model) for name, value in settings.items() if value is not None}
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
@@ -176,6 +180,22 @@ def _kind(hint: object) -> object:
         return _kind(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
     values = set(typing.get_args(hint)) - {...} if typing.get_origin(hint) is tuple else {hint}
     return hint if len(values) == 1 and values <= EXPECTED.keys() else str
+
+
+def _common(kinds: Mapping[str, object]) -> object:
+    """Return the type that an option has in all networks, or the types by network where they differ."""
+    first = next(iter(kinds.values()))
+    return first if all(kind == first for kind in kinds.values()) else kinds
+
+
+def _value(name: str, value: object, kind: object, model: str) -> object:
+    """Return the value of an option, which for one whose type depends on the network is text on the command line."""
+    if not isinstance(kind, Mapping):
+        return _parse(name, value, kind)
+    own = kind.get(model)
+    if own in (int, float, bool) and isinstance(value, str):
+        value = read_yaml(value)
+    return _parse(name, value, own)
 
 
 def _kind_of(parameter: inspect.Parameter) -> object:

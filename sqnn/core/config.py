@@ -151,9 +151,9 @@ def require(holds: bool, name: str, value: object, expected: str) -> None:
 
 def require_one_of(name: str, value: object, valid: Iterable[str]) -> None:
     """Raise ConfigError listing the valid names unless `value` is among them."""
-    names = tuple(valid)
-    if value not in names:
-        raise ConfigError(unknown(name, value, names))
+    valid = valid if isinstance(valid, Collection) else tuple(valid)
+    if value not in tuple(valid):
+        raise ConfigError(unknown(name, value, valid))
 
 
 def _fit(name: str, value: Any, hint: Any) -> Any:

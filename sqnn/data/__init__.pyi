@@ -1,6 +1,6 @@
 from .augmentation import AUGMENTATIONS, augment
 from .batches import MAX_BATCH, Batch, cut
-from .errors import SEED_LIMIT, DataError
+from .errors import SEED_LIMIT, DataError, MissingDataError
 from .files import read_images
 from .images import SPLITS, ImageData, Split, require_image_data
 from .load import load_data
@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "ImageData",
     "ImageDataModule",
+    "MissingDataError",
     "Source",
     "Split",
     "augment",

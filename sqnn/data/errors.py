@@ -16,6 +16,10 @@ class DataError(ValueError):
     """A mistake in what the user asked for or supplied: one line."""
 
 
+class MissingDataError(DataError):
+    """A data set that no searched folder holds."""
+
+
 def whole_number(name: str, value: object, least: int, most: int) -> int:
     """Return `value` if it is a whole number in [least, most]; otherwise raise a DataError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:

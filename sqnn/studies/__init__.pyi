@@ -16,13 +16,13 @@ from .layers.figure import plot_layers
 from .layers.study import LayerStudy, layer_study, measure_layers, summarise_layers
 from .layerwise import ENCODED, LAYERED
 from .noise_sweep.cells import Cell, Task, measure
+from .noise_sweep.columns import COLUMNS, ResultsTable
 from .noise_sweep.figure import plot_sweep, strength_label
 from .noise_sweep.frame import SweepFrame
 from .noise_sweep.grid import parse_strengths, split_names
 from .noise_sweep.networks import Subject, open_subjects
 from .noise_sweep.study import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
 from .noise_sweep.summary import line_names, summarise_sweep, wilson_interval
-from .noise_sweep.table import COLUMNS, ResultsTable
 from .registry import STUDIES, study
 from .runner.cluster import ClusterError, check_cluster, run_tasks
 from .runner.folder import RowsFolder

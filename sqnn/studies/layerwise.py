@@ -36,9 +36,11 @@ class LayeredStudy(Study[ImageData, Cell]):
     sizes: ClassVar[Mapping[str, object]] = MappingProxyType({})
 
     model: str = option("has8-vgg", "network", among=LAYERED)
-    width: int | None = option(None, "width of the network (default: its own)")
-    hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: its own)")
-    encoding_alpha: float | None = option(None, "steepness of sigmoid-sine and tanh-sine (default: the network's)")
+    width: int | None = option(None, "width of the network (default: its own)", least=1)
+    hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: its own)", least=1)
+    encoding_alpha: float | None = option(
+        None, "steepness of sigmoid-sine and tanh-sine (default: the network's)", above=0
+    )
     variants: tuple[str, ...] = option(ENCODED, "variants of the network, with commas", among=ENCODED)
     surrogates: tuple[str, ...] = option(
         tuple(PLANE_SURROGATES), "surrogates of the encoders, with commas", among=PLANE_SURROGATES

@@ -38,10 +38,10 @@ def study(
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
-    The subject is what the study is of: nothing (gradients), data (layers, encoders), a network and data (conversion),
-    or networks, with data where they are no runs (noise-sweep). `options` are the fields of its class in STUDIES. With
-    `out` its rows are on the disk, and the same call goes on where it was stopped; `scheduler` is the address of a Dask
-    cluster, `workers` a number of processes. Raises ValueError as `run_study` does.
+    The subject is what the study is of: nothing (gradients), data (layers, encoders), a network (conversion) or
+    networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the fields of its class in
+    STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped; `scheduler` is the
+    address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study` does.
     """
     chosen = STUDIES.pick(name, "study", ConfigError).read(options)
     return run_study(chosen, *subject, out=out, scheduler=scheduler, workers=workers, progress=progress)

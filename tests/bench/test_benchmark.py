@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gc
 import shlex
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,6 +19,7 @@ import torch
 from sqnn.bench import BENCHMARKS, Benchmark, Cell, read_rows
 from sqnn.bench.machine import PROVENANCE
 from sqnn.core import ConfigError, option
+from sqnn.data import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,7 @@ class Counting(Benchmark):
     name: ClassVar[str] = "counting"
     key: ClassVar[tuple[str, ...]] = ("number", "label")
     columns: ClassVar[tuple[str, ...]] = ("number", "label", "part", "square")
+    free: ClassVar[tuple[str, ...]] = ("last", "fails_at")
 
     last: int = option(3, "how far to count")
     fails_at: int = option(0, "the number that fails")
@@ -84,6 +88,32 @@ def test_rows_of_an_older_file_are_kept(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ({}, {"loud": False}, "loud: the default there, no here"),
+        ({"loud": False}, {}, "loud: no there, the default here"),
+        ({"threads": 1}, {"threads": 2}, "threads: 1 there, 2 here"),
+    ],
+)
+def test_rows_of_another_computation_are_refused(first: dict, second: dict, reason: str, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    list(Counting(last=1, **first).run(out))
+    content, before = out.read_bytes(), read_rows(out, Counting.key)
+    with pytest.raises(
+        ConfigError, match=rf"^out: holds rows of another computation \({reason}\); choose another file$"
+    ):
+        list(Counting(**second).run(out, before=before))
+    assert out.read_bytes() == content
+
+
+def test_rows_that_name_no_command_were_measured_with_the_defaults() -> None:
+    before = [{"number": "1", "label": None, "part": "x", "square": "1"}]
+    with pytest.raises(ConfigError, match="another computation"):
+        list(Counting(loud=False).run(before=before))
+    assert [rows[0]["number"] for rows in Counting(threads=1, last=2).run(before=before)] == [2]
+
+
 def test_another_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ConfigError, match="has no column number, expected a table of this benchmark"):
@@ -108,6 +138,7 @@ def test_a_benchmark_declares_its_columns(name: str) -> None:
     kind = BENCHMARKS[name]
     assert kind.name == name
     assert set(kind.key) <= set(kind.columns)
+    assert set(kind.free) <= {field.name for field in fields(kind)}
     assert {part.partition(":")[0] for part in kind.shown.split()} <= set(kind.columns)
     assert len({*kind.columns, *PROVENANCE}) == len(kind.columns) + len(PROVENANCE)
     assert kind(**kind.quick) != kind(), "a short run is another one"
@@ -141,3 +172,54 @@ def test_the_benchmarks_load_no_peer() -> None:
     tops = {name.partition(".")[0] for name in names}
     assert "sqnn.bench.quantum" in names
     assert tops.isdisjoint({"jax", "tensorcircuit", "deepquantum", "spikingjelly", "has_8", "pennylane_qiskit"})
+
+
+def test_a_noise_benchmark_does_not_go_on_with_other_circuits(tmp_path: Path) -> None:
+    row = {"task": "exact, forward", "command": "sqnn bench noise --budget 0.2"}
+    with pytest.raises(ConfigError, match="qubits: the default there, 4 here"):
+        next(BENCHMARKS["noise"](qubits=4).run(before=[row]))
+    with pytest.raises(ConfigError, match=r"noise: paper\*0\.5 there, the default here"):
+        next(BENCHMARKS["noise"]().run(before=[{**row, "command": "sqnn bench noise --noise 'paper*0.5'"}]))
+
+
+def test_a_peer_without_readout_errors_is_left_out_with_a_note() -> None:
+    """The measured engines are all of ours; the peer that cannot take part has a row without numbers."""
+    pytest.importorskip("qiskit_aer")
+    benchmark = BENCHMARKS["noise"](noise="readout:0.02", qubits=2, blocks=1, budget=0.001)
+    rows = next(iter(benchmark.cells())).measure()
+    (absent,) = [row for row in rows if row.get("note")]
+    assert absent["engine"] == "Aer density matrix, SaveExpectationValue"
+    assert absent["note"] == "left out: it has no readout errors"
+    assert "seconds" not in absent
+    assert [row["engine"] for row in rows if row.get("seconds")] == ["sqnn lightcone", "sqnn aer"]
+
+
+def test_damaged_images_are_an_error_and_no_proof_on_others(tmp_path: Path) -> None:
+    from sqnn.bench.exactness import find_data
+    from sqnn.data import DATASETS
+
+    assert {data.name for data in find_data(tmp_path).values()} == {"digits"}
+    for name in DATASETS["mnist"].downloads:
+        (tmp_path / name).write_bytes(b"no images")
+    with pytest.raises(DataError, match="not an IDX file"):
+        find_data(tmp_path)
+
+
+def test_a_proof_builds_a_network_once_and_keeps_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqnn.bench import exactness
+
+    built: list[weakref.ref[torch.nn.Module]] = []
+
+    def source(*_: object) -> torch.nn.Module:
+        network = torch.nn.Identity()
+        built.append(weakref.ref(network))
+        return network
+
+    monkeypatch.setattr(exactness, "source", source)
+    monkeypatch.setattr(exactness, "measure", lambda network, *_: [{"bits": id(network())}])
+    benchmark = BENCHMARKS["exactness"](models="resnet20", pixels="28", timesteps="2,3")
+    cells = [cell.measure()[0]["bits"] for cell in benchmark.cells()]
+    assert len(built) == 2
+    assert cells[0] == cells[1]
+    gc.collect()
+    assert [network() for network in built] == [None, None]

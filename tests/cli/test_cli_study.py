@@ -109,3 +109,10 @@ def test_mistakes_get_one_line(
     assert captured.out == ""
     assert Path("full/file").read_text() == "kept"
     assert not Path("runs").exists(), "nothing may be left behind by a refused study"
+
+
+def test_a_command_of_its_own_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    from sqnn.cli import main
+
+    assert main(["study", "noise-sweep", "runs/mine", "--noise", "paper"]) == 2
+    assert capsys.readouterr().err == "sqnn: study: noise-sweep is a command of its own: sqnn noise-sweep\n"

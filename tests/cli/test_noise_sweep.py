@@ -173,7 +173,7 @@ MISTAKES = [
     (f"{S} --scheduler tcp://127.0.0.1:9", "workers: got 0 beside a scheduler"),
     ("noise-sweep run --out new --scheduler nowhere", "scheduler: no Dask scheduler answers at nowhere within 10 s"),
     (f"{S} --out full", "out: full holds something else than this sweep"),
-    (f"{S} --out file", "out: file holds something else than this sweep"),
+    (f"{S} --out file", "out: file is a file, expected a folder"),
     (f"{S} --out file/x", "out: cannot write file/x"),
     (f"{S} --table file", "table: file is not a results table"),
     (f"{S} --table full", "table: cannot read full"),

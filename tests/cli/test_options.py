@@ -206,3 +206,24 @@ def test_a_mistake_in_a_file_names_the_option(line: str, message: str, tmp_path:
     with pytest.raises(ConfigError) as error:
         read_settings(file, {}, FOURTH, BESIDE)
     assert str(error.value).startswith(message)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fifth(ModelConfig):
+    hidden: int = option(8, "width of the one hidden layer")
+
+
+class D:
+    config_class = Fifth
+    training_defaults: typing.ClassVar[dict[str, Any]] = {}
+
+
+def test_an_option_has_the_type_that_the_chosen_network_gives_it(tmp_path: Path) -> None:
+    (hidden,) = (one for one in model_options({"b": B, "d": D}) if one.name == "hidden")
+    options = [flag("model", str, "network"), hidden]
+    assert read_settings(None, {"model": "d", "hidden": "0"}, options)["hidden"] == 0
+    assert read_settings(None, {"model": "b", "hidden": "0"}, options)["hidden"] == (0,)
+    with pytest.raises(ConfigError, match="hidden: got 'wide', expected a whole number"):
+        read_settings(None, {"model": "d", "hidden": "wide"}, options)
+    (tmp_path / "options.yaml").write_text("model: d\nhidden: 4\n")
+    assert read_settings(tmp_path / "options.yaml", {}, options)["hidden"] == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 import torch
@@ -214,3 +215,26 @@ def test_images_of_another_type_are_refused(images: object, message: str) -> Non
         sqnn.create_model("sqdr-cnn")(images)
     with pytest.raises(ValueError, match="data: got str, expected an ImageData"):
         sqnn.create_model("sqdr-cnn", data="digits")
+
+
+@pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit"])
+def test_a_device_of_pennylane_taken_for_an_engine_is_named(device: str) -> None:
+    hint = f"; that is a PennyLane device: engine='pennylane', device={device!r}"
+    model = sqnn.create_model("sqdr-cnn")
+    for call in (
+        lambda: model.with_engine(device),
+        lambda: model.with_noise("paper", engine=device),
+        lambda: sqnn.create_model("sqdr-cnn", engine=device),
+        lambda: sqnn.STUDIES["noise-sweep"](engine=device),
+    ):
+        with pytest.raises(ValueError, match=f"^engine: got '{device}', expected one of .*{re.escape(hint)}$"):
+            call()
+
+
+def test_a_noise_without_a_name_is_refused_everywhere() -> None:
+    model = sqnn.create_model("sqdr-cnn")
+    for call in (lambda: model.with_noise(""), lambda: sqnn.create_model("sqdr-cnn", noise=" ")):
+        with pytest.raises(ValueError, match=r"^noise: got '.*', expected kinds such as"):
+            call()
+    assert model.with_noise("none").circuit.noise is None
+    assert model.with_noise(None).circuit.noise is None

@@ -115,6 +115,7 @@ def test_a_chip_stays_as_calibrated_beside_a_bare_kind() -> None:
         (repr(Noise()), "factor on rates and times"),
         (depolarizing(0.1).to_json(), "factor on rates and times"),
         ("some-later-kind", "strength"),
+        ("some-later-kind:0.05+readout:0.02", "strength"),
     ],
 )
 def test_the_label_of_an_axis_is_that_of_what_is_swept(text: str, label: str) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 import typer
 import yaml
 from matplotlib.figure import Figure
+from torch import nn
 from typer.testing import CliRunner
 
 import sqnn
@@ -190,7 +192,7 @@ def test_wrong_options_are_one_line() -> None:
         sqnn.study("layer")
     with pytest.raises(ConfigError, match=r"seed: no such option of this study; did you mean 'seeds'\?"):
         sqnn.study("gradients", seed=1)
-    with pytest.raises(ConfigError, match="workers: got some, expected 0"):
+    with pytest.raises(ConfigError, match="workers: got 2, expected 0: times"):
         sqnn.study("gradients", workers=2)
 
 
@@ -281,3 +283,94 @@ def test_the_door_loads_nothing_heavy() -> None:
     loaded, missing = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[:2]
     assert set(loaded.split()) & set(HEAVY) == set()
     assert missing == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "expected"),
+    [
+        ("encoders", (), "subject: got nothing, expected images: study('encoders', data)"),
+        ("layers", ("digits",), "data: got 'digits', expected an ImageData; load_data('digits') gives one"),
+        ("gradients", (1,), "subject: got int, expected nothing: study('gradients')"),
+        ("conversion", (), "subject: got nothing, expected a network or a run's folder, and images"),
+        ("conversion", (5, None), "network: got int, expected a network, its file, or a run's folder"),
+        ("conversion", (nn.Identity(),), "data: got None, expected images"),
+        ("conversion", ("nowhere",), "path: no file nowhere"),
+        ("noise-sweep", (), "subject: got nothing, expected networks or runs' folders, and images"),
+    ],
+)
+def test_a_wrong_subject_is_one_line(name: str, subject: tuple[object, ...], expected: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}") as caught:
+        sqnn.study(name, *subject)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"workers": -1}, "workers: got -1, expected 0: times"),
+        ({"scheduler": "tcp://x:1"}, "scheduler: got 'tcp://x:1', expected None: times"),
+        ({"out": 5}, "out: got 5, expected the path of a folder"),
+    ],
+)
+def test_a_wrong_place_says_what_came(options: dict[str, object], expected: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(expected)}"):
+        sqnn.study("gradients", **options)
+
+
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(RunError, match=r"^out: .*file is a file, expected a folder$"):
+        run(tmp_path / "file")
+    run(tmp_path / "out")
+    (tmp_path / "out" / "settings.yaml").write_text("study: [walks")
+    with pytest.raises(RunError, match=r"^out: .*settings.yaml is damaged .*; choose another folder$"):
+        run(tmp_path / "out")
+
+    def refused(self: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(RunError, match=r"^out: cannot read .*settings.yaml \(Permission denied\)"):
+        run(tmp_path / "out")
+
+
+def test_the_first_setting_that_differs_is_named(tmp_path: Path) -> None:
+    run(tmp_path / "out")
+    with pytest.raises(RunError, match=r"holds something else than this study \(steps: \d+ there, 5 asked\); choose"):
+        run(tmp_path / "out", steps=5)
+
+
+@pytest.mark.parametrize("kind", STUDIES.values())
+def test_options_of_other_versions_are_at_their_defaults(kind: type[Study]) -> None:
+    asked = {"study": kind.name, "network": {"width": 4, "new": 1, "sha256": "a"}, "data": {"name": "digits"}}
+    stored = {**asked, "network": {"width": 4, "retired": 2, "sha256": "a"}}
+    assert kind.agrees(stored, asked)
+    assert kind.difference({**stored, "network": {"width": 5, "sha256": "a"}}, asked) == "width: 5 there, 4 asked"
+    assert kind.difference({**stored, "network": {"width": 4}}, asked) == "network.sha256: nothing there, 'a' asked"
+    assert kind.difference({**stored, "data": {}}, asked) == "name: nothing there, 'digits' asked"
+
+
+def test_encoders_have_no_folder_by_accident() -> None:
+    with pytest.raises(ConfigError, match="out: got None, expected a folder"):
+        EncoderStudy().share(None, [], None)
+
+
+def test_axes_that_are_none_are_one_line_and_latex_has_no_row_numbers() -> None:
+    rows = sqnn.study(
+        "gradients", steps=1, seeds=1, algorithms="backprop-lightcone", initials="uniform", progress=False
+    )
+    with pytest.raises(ValueError, match=r"^ax: got 5, expected axes of matplotlib, one per panel$"):
+        rows.plot(ax=5)
+    lines = rows.to_latex().splitlines()
+    assert lines[2].startswith("algorithm & initial")
+    assert lines[4].startswith("backprop-lightcone & uniform")
+
+
+def test_a_conversion_is_studied_from_a_run_s_folder(tmp_path: Path, digits: sqnn.ImageData) -> None:
+    from sqnn.studies.runner.subject import open_network
+
+    model = sqnn.create_model("sqdr-cnn", data=digits)
+    sqnn.save_model(model, tmp_path / "model.safetensors")
+    network, images = open_network(tmp_path / "model.safetensors", digits)
+    assert images is digits
+    assert all((network.state_dict()[name] == value).all() for name, value in model.state_dict().items())

@@ -53,4 +53,5 @@ AER = Peer(
     ("qiskit_aer",),
     noisy=_expectation_values,
     noisy_batches={"exact, forward": 16},
+    readout=False,
 )

@@ -64,7 +64,8 @@ class Peer:
     its results have.
 
     `noisy(circuit, noise, shots)` evaluates under noise, exactly where shots is None; `noisy_batches` holds the batch
-    that suits it for each task of the benchmark `noise` that it takes part in.
+    that suits it for each task of the benchmark `noise` that it takes part in. `readout` says whether it has
+    readout errors.
 
     `convert(model, images, timesteps)` converts a ReLU network, calibrated on some images. `layerwise()` gives the
     parts of layer-wise networks.
@@ -82,6 +83,7 @@ class Peer:
     precisions: tuple[torch.dtype, ...] = (torch.float32, torch.float64)
     noisy: Callable[[DataReupload, Noise, int | None], Evaluate] | None = None
     noisy_batches: Mapping[str, int] | None = None
+    readout: bool = True
     convert: Callable[[nn.Module, Tensor, int], Run] | None = None
     layerwise: Callable[[], Layerwise] | None = None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqnn.data.errors import DataError, reason
+from sqnn.data.errors import DataError, MissingDataError, reason
 from sqnn.data.sources.locate import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def fetch(source: PublishedSource, folders: tuple[Path, ...], allowed: bool) -> None:
     """Download the files of `source` that the first folder lacks, checking each against its published digest.
 
-    Files that are already there are left as they are: they may be the user's own. Raises DataError, naming all the
-    folders that were searched, where downloading is not allowed or fails.
+    Files that are already there are left as they are: they may be the user's own. Raises MissingDataError,
+    naming all the folders that were searched, where downloading is not allowed, DataError where it fails.
     """
     if not allowed:
-        raise DataError(f"{_not_found(source, folders)}; {_remedy()}, or allow the download (download=True)")
+        raise MissingDataError(f"{_not_found(source, folders)}; {_remedy()}, or allow the download (download=True)")
     import pooch
 
     folder = folders[0]

@@ -22,6 +22,7 @@ from sqnn.models import Network, model_name
 from sqnn.studies.runner.folder import RowsFolder
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import Panel, Study
+from sqnn.studies.runner.subject import open_network
 from sqnn.studies.runner.table import kinds
 
 if TYPE_CHECKING:
@@ -92,9 +93,10 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
         CALIBRATION_IMAGES, "training images that max and percentile read their thresholds off", least=1
     )
 
-    def prepare(self, model: Network, data: ImageData) -> ConversionSubject:
+    def prepare(self, network: object, images: ImageData | None = None) -> ConversionSubject:
         from sqnn.training import check_fit
 
+        model, data = open_network(network, images)
         check_fit(model, data)
         require(len(data.test) > 0, "data", data.name, "some test images")
         for name, part, split in (("images", data.test, "test"), ("calibration", data.train, "train")):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
 from sqnn import training as loop
-from sqnn.core import Row, option, require
-from sqnn.data import ImageData
+from sqnn.core import ConfigError, Row, option, require
+from sqnn.data import MAX_BATCH, ImageData
 from sqnn.encoding import PLAIN_SURROGATES, RESCALINGS
 from sqnn.metrics import count
 from sqnn.models import model_class
@@ -92,8 +92,8 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
     needs_folder = True
     sizes = MappingProxyType({"width": 4, "hidden": (64,)})
 
-    width: int | None = option(None, "width of the network (default: 4)")
-    hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: 64)")
+    width: int | None = option(None, "width of the network (default: 4)", least=1)
+    hidden: tuple[int, ...] | None = option(None, "dense layers of has8-vgg, with commas (default: 64)", least=1)
     variants: tuple[str, ...] = option(
         (*ENCODED, WITHOUT), "variants of the network, with commas", among=(*ENCODED, WITHOUT)
     )
@@ -102,9 +102,9 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
     )
     seeds: int = option(3, "trainings of each kind, seeds 0, 1, ...", least=1)
     train_images: int | None = option(None, "only the first so many training images (default: all)", least=2)
-    epochs: int = option(10, "passes over the training images")
-    batch_size: int = option(64, "images per step")
-    learning_rate: float | None = option(None, "peak learning rate (default: the network's)")
+    epochs: int = option(10, "passes over the training images", least=1)
+    batch_size: int = option(64, "images per step", least=2, most=MAX_BATCH)
+    learning_rate: float | None = option(None, "peak learning rate (default: the network's)", above=0)
 
     def validate(self) -> None:
         super().validate()
@@ -141,7 +141,9 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
     def share(
         self, subject: ImageData, cells: Sequence[EncoderCell], folder: Path | None
     ) -> list[tuple[Trained, EncoderCell]]:
-        trained = (subject, (folder or Path()).resolve() / "runs")
+        if folder is None:
+            raise ConfigError("out: got None, expected a folder, which the runs of the trainings are kept in")
+        trained = (subject, folder.resolve() / "runs")
         return [(trained, cell) for cell in cells]
 
     def measure(self, cell: EncoderCell, subject: Trained) -> Row:
@@ -169,15 +171,6 @@ class EncoderStudy(LayeredStudy[EncoderCell]):
             "training": settings,
             "data": {"name": subject.name, "train_images": len(subject.train), "sha256": subject.fingerprint},
         }
-
-    @classmethod
-    def agrees(cls, stored: object, description: Mapping[str, Any]) -> bool:
-        """Say whether a folder holds this study; options that other versions have besides are at their defaults."""
-        common = dict(stored) if isinstance(stored, dict) else {}
-        for part in ("network", "training"):
-            if isinstance(options := common.get(part), dict):
-                common[part] = {name: options.get(name, value) for name, value in description[part].items()}
-        return common == description
 
     @classmethod
     def flaw(cls, row: Row) -> str:

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 import noise_models
 from sqnn.core import Row
+from sqnn.studies.noise_sweep.columns import KEY
 from sqnn.studies.noise_sweep.networks import BATCH, PackedNetwork
-from sqnn.studies.noise_sweep.table import KEY
 from sqnn.studies.runner.threads import one_thread
 
 if TYPE_CHECKING:

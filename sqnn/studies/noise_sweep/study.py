@@ -18,10 +18,10 @@ from noise_models import KINDS
 from sqnn.core import ConfigError, Row, option
 from sqnn.data import SPLITS, ImageData
 from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
+from sqnn.studies.noise_sweep.columns import KEY, OLDER, SCHEMA, ResultsTable
 from sqnn.studies.noise_sweep.grid import parse_strengths, split_names
 from sqnn.studies.noise_sweep.networks import Subject, open_subjects
 from sqnn.studies.noise_sweep.summary import summarise_sweep
-from sqnn.studies.noise_sweep.table import KEY, OLDER, SCHEMA, ResultsTable
 from sqnn.studies.runner.run import StudyError, measure_cells, run_study
 from sqnn.studies.runner.study import Panel, Study
 

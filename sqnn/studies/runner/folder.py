@@ -37,15 +37,28 @@ class RowsFolder:
         return self.path / f"{self.study.name}.png"
 
     def holds(self) -> object:
-        """Return the description of the study in the folder: None where nothing is, {} where it is something else."""
+        """Return the description of the study in the folder: None where nothing is, {} where it is something else.
+
+        RunError where there is a file instead of a folder, or where what is there cannot be read.
+        """
+        from sqnn.training import RunError
+
+        settings = self.path / SETTINGS
         try:
             if not any(path.name[0] != "." for path in self.path.iterdir()):
                 return None
-            return read_yaml((self.path / SETTINGS).read_text()) or {}
-        except (FileNotFoundError, NotADirectoryError):
+            return read_yaml(settings.read_text()) or {}
+        except FileNotFoundError:
             return {} if self.path.exists() else None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError):
-            return {}
+        except NotADirectoryError as error:
+            if self.path.is_file():
+                raise RunError(f"out: {self.path} is a file, expected a folder") from error
+            return None
+        except OSError as error:
+            raise RunError(f"out: cannot read {error.filename} ({error.strerror}); choose another folder") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0]
+            raise RunError(f"out: {settings} is damaged ({reason}); choose another folder") from error
 
     @contextlib.contextmanager
     def open(self, description: Mapping[str, object]) -> Iterator[None]:
@@ -59,11 +72,9 @@ class RowsFolder:
 
         noun = self.study.noun
         content = self.holds()
-        if content is not None and not self.study.agrees(content, description):
+        if content is not None and (difference := self.study.difference(content, description)):
             advice = "choose another folder, or add to a table with --table" if self.study.shared else "choose another"
-            raise RunError(
-                f"out: {self.path} holds something else than this {noun} (other settings, data or networks); {advice}"
-            )
+            raise RunError(f"out: {self.path} holds something else than this {noun} ({difference}); {advice}")
         with contextlib.ExitStack() as stack:
             try:
                 self.path.mkdir(parents=True, exist_ok=True)

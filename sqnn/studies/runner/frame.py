@@ -63,7 +63,8 @@ class StudyFrame:
     def to_latex(self, **options: object) -> str:
         """Return `table(**options)` as LaTeX."""
         shown = self.table(**options).rename(index=lambda value: f"{value:g}" if isinstance(value, float) else value)
-        return shown.to_latex(escape=True).replace(" ± ", " $\\pm$ ")
+        named = any(name is not None for name in shown.index.names)
+        return shown.to_latex(escape=True, index=named).replace(" ± ", " $\\pm$ ")
 
     def _checked(self) -> pd.DataFrame:
         missing = [name for name in self.study.columns if name not in self.frame.columns]

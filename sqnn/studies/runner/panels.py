@@ -120,8 +120,12 @@ def spread(values: pd.Series, bands: str) -> tuple[float, float]:
     return mean / factor, mean * factor
 
 
-def _flat(ax: Axes | Iterable[Axes]) -> list[Axes]:
+def _flat(ax: object) -> list[Axes]:
     """Return axes, a list of them or an array of them as one list."""
     from matplotlib.axes import Axes
 
-    return [ax] if isinstance(ax, Axes) else [each for part in ax for each in _flat(part)]
+    if isinstance(ax, Axes):
+        return [ax]
+    if isinstance(ax, str) or not isinstance(ax, Iterable):
+        raise ValueError(f"ax: got {ax!r}, expected axes of matplotlib, one per panel")
+    return [each for part in ax for each in _flat(part)]

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import ConfigError, Row, sweep_progress
+from sqnn.core import Row, require, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
 from sqnn.studies.runner.study import AnyStudy, Study
+from sqnn.studies.runner.subject import check_subject
 from sqnn.studies.runner.table import StudyTable
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ def run_study(
     where some failed; the others are on the disk then.
     """
     if study.timed and (scheduler is not None or workers):
-        raise ConfigError("workers: got some, expected 0: times are measured one after the other, in this process")
+        name, value, expected = ("workers", workers, 0) if scheduler is None else ("scheduler", scheduler, None)
+        require(False, name, value, f"{expected}: times are measured one after the other, in this process")
+    for option, where, what in (("out", out, "a folder"), ("table", table, "a file")):
+        require(where is None or isinstance(where, str | Path), option, where, f"the path of {what}")
+    check_subject(study.name, study.takes, subject)
     workers = study.processes if workers is None and scheduler is None else workers
     prepared = study.prepare(*subject)
     cells = study.cells(prepared)
@@ -144,13 +149,18 @@ def _folder(
     study: AnyStudy, description: Mapping[str, object], cells: Sequence[object], out: str | Path | None, keep: bool
 ) -> RowsFolder | None:
     """Return the folder asked for, or the first runs/<name>-<n> that is free or holds this very study."""
+    from sqnn.training import RunError
+
     if out is not None:
         return RowsFolder(Path(out), type(study))
     if not keep:
         return None
     for number in itertools.count(1):
         folder = RowsFolder(RUNS / f"{study.name}-{number}", type(study))
-        content = folder.holds()
+        try:
+            content = folder.holds()
+        except RunError:  # something else lies there
+            continue
         if content is None:
             break
         if study.agrees(content, description) and not (study.timed and _finished(study, cells, folder)):

@@ -25,6 +25,14 @@ Subject = TypeVar("Subject")
 Cell = TypeVar("Cell")
 
 
+OPTIONS = ("network", "training")
+"""Parts of a description whose options may differ between versions."""
+DIGEST = "sha256"
+"""What stands for weights or images in a description; it is never an option."""
+LONGEST = 60
+"""Characters of a setting that an error shows."""
+
+
 class Panel(NamedTuple):
     """A table to be printed."""
 
@@ -129,9 +137,32 @@ class Study(Config, Generic[Subject, Cell]):
         return {"study": self.name, **{name: v for name, v in self.to_dict().items() if name not in self.axes}}
 
     @classmethod
+    def difference(cls, stored: object, description: Mapping[str, object]) -> str:
+        """Return the first setting in which what a folder holds is not the study described; "" where it is.
+
+        Options of a network or of training that another version had besides, or did not have yet, are at their
+        defaults.
+        """
+        if not isinstance(stored, Mapping) or not stored:
+            return "no settings of a study"
+        for name in (*description, *(name for name in stored if name not in description)):
+            one, other, where = stored.get(name), description.get(name), name
+            if isinstance(one, Mapping) and isinstance(other, Mapping):
+                names = [part for part in {**other, **one} if one.get(part) != other.get(part)]
+                if name in OPTIONS:
+                    names = [part for part in names if part == DIGEST or (part in one and part in other)]
+                if not names:
+                    continue
+                one, other = one.get(names[0]), other.get(names[0])
+                where = f"{name}.{DIGEST}" if names[0] == DIGEST else names[0]
+            if one != other:
+                return f"{where}: {_briefly(one)} there, {_briefly(other)} asked"
+        return ""
+
+    @classmethod
     def agrees(cls, stored: object, description: Mapping[str, object]) -> bool:
         """Say whether what a folder holds is the study described."""
-        return stored == description
+        return not cls.difference(stored, description)
 
     @classmethod
     def flaw(cls, row: Row) -> str:
@@ -191,6 +222,11 @@ def _split(value: object, hint: object) -> object:
     with contextlib.suppress(ValueError):
         return tuple(kind(part.strip()) for part in value.split(",") if part.strip())
     return value
+
+
+def _briefly(value: object) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _plainly(value: object) -> str:
