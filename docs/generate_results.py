@@ -5,7 +5,7 @@
 
 A page marks the places: a table stands between `<!-- table: NAME -->` and `<!-- end -->`, a single number between
 `<!--= NAME -->` and `<!--/-->`. Everything else on the page is written by hand. The names are those in
-`result_tables.py`.
+the folder `result_tables`.
 """
 
 from __future__ import annotations
