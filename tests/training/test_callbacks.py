@@ -6,7 +6,6 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import lightning.pytorch as pl
@@ -15,12 +14,13 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import CSVLogger
+from runs import assert_same, killed
 from torch import Tensor, nn
 from toys import register
 
 import sqnn
 from sqnn.core import option
-from sqnn.training import BitPenalty, LossTerm, Run, RunError, RunSettings, SafeCheckpointIO
+from sqnn.training import BitPenalty, LossTerm, RunError, RunSettings, SafeCheckpointIO
 
 SHORT = {"epochs": 3, "batch_size": 32, "seed": 5, "progress": False}
 
@@ -37,21 +37,6 @@ def stop() -> EarlyStopping:
 
 def toy(digits, **options) -> nn.Module:
     return sqnn.create_model("toy", digits, seed=5, **options)
-
-
-def killed(run: Run, folder: Path) -> Path:
-    """The folder of the same run, killed before its first checkpoint."""
-    folder.mkdir()
-    for path in (run.folder / "settings.yaml", *run.folder.glob("initial.safetensors")):
-        shutil.copy(path, folder)
-    return folder
-
-
-def assert_same(one: Run, other: Run) -> None:
-    for name, tensor in other.model.state_dict().items():
-        assert torch.equal(one.model.state_dict()[name], tensor), name
-    assert one.history.equals(other.history)
-    assert one.result["epochs"] == other.result["epochs"]
 
 
 @pytest.mark.parametrize("by_trainer", [False, True])

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 import torch
 import yaml
+from runs import assert_same, killed
 from toys import register
 
 import sqnn
 from sqnn.models import ModelFileError
-from sqnn.training import Run
 
 TRAINING = {"epochs": 2, "batch_size": 32, "seed": 5, "progress": False}
 CHANGED = {**TRAINING, "augmentation": "shift-flip", "bit_penalty": 0.1, "learning_rate": 0.01}
@@ -32,21 +29,6 @@ def own_network(digits: sqnn.ImageData) -> torch.nn.Module:
     model = sqnn.create_model("toy", digits, seed=3, activation="qcfs")
     model(digits.validation.floats())
     return model
-
-
-def killed(run: Run, folder: Path) -> Path:
-    """The folder of the same run, killed before its first checkpoint."""
-    folder.mkdir()
-    for path in (run.folder / "settings.yaml", *run.folder.glob("initial.safetensors")):
-        shutil.copy(path, folder)
-    return folder
-
-
-def assert_same(one: Run, other: Run) -> None:
-    for name, tensor in other.model.state_dict().items():
-        assert torch.equal(one.model.state_dict()[name], tensor), name
-    assert one.history.equals(other.history)
-    assert one.result["test_loss"] == other.result["test_loss"]
 
 
 def test_a_run_with_weights_of_its_own_resumes_to_the_same_bits(digits, tmp_path) -> None:
