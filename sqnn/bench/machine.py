@@ -1,13 +1,13 @@
-"""The machine and the version of the library, which every row names."""
+"""The version of the library and the machine, which every row names."""
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+
+from sqnn.core import cores, machine
 
 PROVENANCE = ("commit", "machine", "cores", "threads", "command")
 """Columns of every row of every benchmark."""
@@ -34,20 +34,6 @@ def commit() -> str:
         if described.returncode == 0:
             return described.stdout.strip()
     return version("sqnn")
-
-
-@cache
-def machine() -> str:
-    """Return the model of the processor."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Return the number of processor cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_device(name: str) -> None:
