@@ -6,6 +6,7 @@ import contextlib
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,8 +70,9 @@ def train(
 
     sqnn train --resume runs/mnist-0
     """
-    from sqnn.training import resume  # Lightning, which the help has no use for
+    from sqnn.training import CollapseWarning, resume  # Lightning, which the help has no use for
 
+    warnings.simplefilter("ignore", CollapseWarning)  # `report` prints them
     settings = read_settings(config, values, OPTIONS)
     check_json(json)
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
@@ -152,4 +154,6 @@ def report(run: Run) -> None:
         ("threads", f"{run.result['threads']} on {run.result['cores']} cores, {run.result['machine']}"),
     ]
     table(f"{run.result['model']} on {run.result['data']}, seed {run.result['seed']}", ("", "value"), rows)
+    for warning in run.warnings:
+        console.print(f"warning: training collapsed: {warning}")
     console.print(f"network: {run.folder / 'model.safetensors'}\npicture: {run.folder / 'training.png'}")

@@ -9,21 +9,25 @@ from .accuracy import (
     wilson_interval,
 )
 from .confusion import draw_confusion, figure_of
+from .dead_units import ANGLES, DeadUnits, dead_units
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
 from .parameters import ParameterCount, count
 from .score import Score, score
 
 __all__ = [
+    "ANGLES",
     "ENERGY_MODELS",
     "EVALUATION_BATCH",
     "EVALUATION_SEED",
     "OPERATIONS",
+    "DeadUnits",
     "Evaluation",
     "OperationCount",
     "OperationCounts",
     "ParameterCount",
     "Score",
     "count",
+    "dead_units",
     "count_operations",
     "draw_confusion",
     "evaluating",

@@ -1,5 +1,6 @@
 from .allocator import keep_freed_memory
 from .checkpoints import SafeCheckpointIO
+from .collapse import CollapseWarning, collapse_signs
 from .errors import CheckpointError, NotFiniteError, RunError
 from .evaluate import SPLITS, Evaluation, check_fit, evaluate, predict
 from .fit import fit, free_folder
@@ -21,6 +22,7 @@ __all__ = [
     "BitPenalty",
     "CheckpointError",
     "Classifier",
+    "CollapseWarning",
     "Evaluation",
     "LossTerm",
     "NotFiniteError",
@@ -31,6 +33,7 @@ __all__ = [
     "SafeCheckpointIO",
     "TrainingConfig",
     "check_fit",
+    "collapse_signs",
     "evaluate",
     "fit",
     "free_folder",

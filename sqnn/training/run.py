@@ -58,6 +58,11 @@ class Run:
         return float(self.result["test_accuracy"])
 
     @property
+    def warnings(self) -> list[str]:
+        """Signs that the training collapsed, in words; none where it went well."""
+        return list(self.result.get("warnings", []))
+
+    @property
     def parameters(self) -> dict[str, int]:
         """Trainable parameters by part."""
         return dict(self.result["parameters"])
@@ -97,7 +102,7 @@ class Run:
         return (
             f"Run({r['model']} on {r['data']}, {len(self.history)} epochs: "
             f"validation {self.validation_accuracy:.2%}, test {self.test_accuracy:.2%}, "
-            f"{r['parameters']['total']:,} parameters, {self.folder})"
+            f"{r['parameters']['total']:,} parameters, {self.folder}{', collapsed' if self.warnings else ''})"
         )
 
     def _repr_html_(self) -> str:
@@ -111,6 +116,7 @@ class Run:
             "parameters": str(ParameterCount(**{part: r["parameters"][part] for part in PARTS})),
             "training time": f"{r['seconds']:.1f} s",
             "folder": str(self.folder),
+            **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
         }
         cells = "".join(f"<tr><th>{key}</th><td>{html.escape(str(value))}</td></tr>" for key, value in rows.items())
         return f"<table>{cells}</table>"

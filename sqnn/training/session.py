@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
 from sqnn.models import load_weights, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
+from sqnn.training.collapse import CollapseWarning, collapse_signs
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.errors import RunError
 from sqnn.training.evaluate import measure
@@ -97,6 +99,10 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     load_weights(model.cpu(), weights_in(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
+    history = place.read_history()
+    signs = collapse_signs(model, data, history, config.learning_rate, threads)
+    for sign in signs:
+        warnings.warn(f"training collapsed: {sign}", CollapseWarning, stacklevel=2)
     score = measure(model, data, "test", loop, threads=threads)
     result = {
         "model": model_name(model),
@@ -110,6 +116,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "test_accuracy": score.accuracy,
         "test_loss": score.loss,
         "confusion": score.confusion,
+        "warnings": signs,
         "seconds": round(time.perf_counter() - started, 3),
         "threads": threads,
         "machine": machine(),
@@ -117,6 +124,6 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "versions": versions(),
     }
     write_text(place.result, json.dumps(result, indent=1))
-    run = Run(place.path, model, result, place.read_history())
+    run = Run(place.path, model, result, history)
     run.plot(place.picture)
     return run

@@ -1,0 +1,69 @@
+"""Signs that a training collapsed, and what to do about each, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from sqnn.core import Threads
+from sqnn.data import ImageData
+from sqnn.metrics import ANGLES, DeadUnits, dead_units
+from sqnn.models import config_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOOKED_AT = 1_000
+"""Most validation images that dead units are looked for in."""
+DEAD_ANGLES = 0.25
+"""Largest share of a circuit's angles that may be the same for all images."""
+DEAD_CHANNELS = 0.75
+"""Largest share of a layer's channels that may be silent."""
+RISE = 1.5
+"""Largest factor between the training loss of the last epoch and the smallest of all epochs."""
+CHANCE = 3.0
+"""Standard deviations above the chance level under which a network has learned nothing."""
+
+
+class CollapseWarning(UserWarning):
+    """A training that ended, but whose network collapsed on the way: the sign, and how to train better."""
+
+
+def collapse_signs(
+    model: nn.Module, data: ImageData, history: pd.DataFrame, learning_rate: float, threads: Threads
+) -> list[str]:
+    """Return one sentence for each sign of a collapse in a finished training; none where it went well.
+
+    - The best validation accuracy is no more than CHANCE standard deviations sqrt(p (1 - p) / n) above the share p of
+      the most frequent class among the n validation images.
+    - The training loss of the last epoch is more than RISE times the smallest of all epochs.
+    - More than DEAD_ANGLES of a circuit's angles are the same for all images, or more than DEAD_CHANNELS of a layer's
+      channels never fire, with the network as it is now, on the first LOOKED_AT validation images.
+    """
+    labels, validation = data.validation.labels, data.validation
+    remedy = f"lower learning_rate ({learning_rate:g})"
+    signs = []
+    share = int(labels.bincount().max()) / len(labels)
+    best = float(history["validation_accuracy"].max())
+    if best <= share + CHANCE * math.sqrt(share * (1 - share) / len(labels)):
+        signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {remedy}")
+    losses = history["train_loss"].dropna()
+    if losses.iloc[-1] > RISE * losses.min():
+        signs.append(
+            f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {remedy} or gradient_clip"
+        )
+    images = validation.take(slice(LOOKED_AT))
+    for part in dead_units(model, images, threads=threads):
+        if part.share > (DEAD_ANGLES if part.kind == ANGLES else DEAD_CHANNELS):
+            what = "are the same for all images" if part.kind == ANGLES else "never fire"
+            signs.append(f"{part.dead} of {part.units} {part.kind} of {part.part} {what}; {_remedy(part, model, remedy)}")
+    return signs
+
+
+def _remedy(part: DeadUnits, model: nn.Module, remedy: str) -> str:
+    """Name the readout too where a circuit reads spikes, which is what most often goes silent."""
+    config = config_of(model)
+    spiking = part.kind == ANGLES and config is not None and vars(config).get("readout") == "spike"
+    return f"{remedy} or take readout membrane" if spiking else remedy

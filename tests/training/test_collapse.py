@@ -1,0 +1,83 @@
+"""A training that collapsed says so, and what to do; one that went well says nothing."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import pandas as pd
+import pytest
+
+import sqnn
+from sqnn.cli.app import main
+from sqnn.training import CollapseWarning, collapse_signs
+
+
+def history(losses: list[float], accuracies: list[float]) -> pd.DataFrame:
+    return pd.DataFrame({"train_loss": losses, "validation_accuracy": accuracies})
+
+
+def signs(model, data: sqnn.ImageData, losses: list[float], accuracies: list[float]) -> list[str]:
+    return collapse_signs(model, data, history(losses, accuracies), 0.05, 1)
+
+
+def test_a_network_that_learned_has_no_signs(digits, make_model) -> None:
+    assert signs(make_model(readout="membrane"), digits, [2.0, 0.5, 0.4], [0.2, 0.8, 0.7]) == []
+
+
+def test_chance_level_is_the_share_of_the_most_frequent_class(digits, make_model) -> None:
+    counts = digits.validation.labels.bincount()
+    share = int(counts.max()) / int(counts.sum())
+    model = make_model(readout="membrane")
+    (sign,) = signs(model, digits, [2.3, 2.2], [share, share / 2])
+    assert sign.startswith(f"the best validation accuracy, {share:.2%}, is at the chance level, {share:.2%}")
+    assert "lower learning_rate (0.05)" in sign
+    above = share + 3.1 * (share * (1 - share) / int(counts.sum())) ** 0.5
+    assert signs(model, digits, [2.3, 2.2], [share, above]) == []
+
+
+def test_a_loss_that_rose_again_is_named_with_both_values(digits, make_model) -> None:
+    (sign,) = signs(make_model(readout="membrane"), digits, [2.0, 0.4, 0.9], [0.2, 0.8, 0.6])
+    assert sign == "the training loss rose from 0.400 to 0.900 nats; lower learning_rate (0.05) or gradient_clip"
+
+
+@pytest.mark.parametrize("readout", ["spike", "membrane"])
+def test_dead_angles_are_named_with_the_readout_that_keeps_them_alive(digits, make_model, readout: str) -> None:
+    model = make_model(readout=readout)
+    for _ in range(30):
+        model(digits.train.floats())  # batch norms that know the images
+    model.frontend.linear.weight.data *= 20
+    model.frontend.linear.weight.data[3:] = 0  # 6 of 9 angles are the same for all images
+    model.frontend.linear.bias.data[:] = 0
+    (sign,) = signs(model, digits, [2.0, 0.5], [0.2, 0.8])
+    assert sign.startswith("6 of 9 angles of circuit are the same for all images; lower learning_rate (0.05)")
+    assert ("readout membrane" in sign) == (readout == "spike")
+
+
+def test_a_layer_of_silent_neurons_is_named(digits, make_model) -> None:
+    model = make_model(readout="membrane")
+    model.frontend.blocks[0].norm.bias.data[:] = -1e3
+    found = signs(model, digits, [2.0, 0.5], [0.2, 0.8])
+    assert any(sign.startswith("2 of 2 channels of frontend.blocks.0.neuron never fire") for sign in found)
+
+
+def test_a_run_warns_stores_the_signs_and_reads_them_back(digits, make_model, tmp_path) -> None:
+    with pytest.warns(CollapseWarning, match="is at the chance level"):
+        run = sqnn.fit(make_model(), digits, epochs=1, learning_rate=1e-6, out=tmp_path / "run", progress=False)
+    assert run.warnings
+    assert run.warnings == json.loads((tmp_path / "run" / "result.json").read_text())["warnings"]
+    assert run.warnings == sqnn.Run.load(tmp_path / "run").warnings
+    assert "collapsed" in repr(run)
+    assert run.warnings[0] in run._repr_html_()
+
+
+def test_the_command_prints_them_once_and_without_a_line_of_code(tmp_path, capsys) -> None:
+    words = "train --data digits --epochs 1 --learning-rate 1e-6 --n-qubits 2 --channels 2,2 --no-progress"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        assert main([*words.split(), "--out", str(tmp_path / "run")]) == 0
+    seen = capsys.readouterr()
+    both = seen.out + seen.err
+    assert both.count("is at the chance level") == 1
+    assert "CollapseWarning" not in both
