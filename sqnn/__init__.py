@@ -9,8 +9,8 @@
 Data:         load_data(name), read_images(path), DATASETS, ImageData
 Networks:     create_model(name, data), load_model(path), save_model(model, path), MODELS, count(model), ParameterCount
 Options:      options(name): fields, defaults, limits and meanings of a network, of a study or of "training"
-Training:     fit(model, data), resume(folder), evaluate(model, data), predict(model, images); TrainingConfig, Run,
-              Evaluation
+Training:     fit(model, data), resume(folder), evaluate(model, data), predict(model, images); RECIPES: settings whose
+              accuracy is published; TrainingConfig, Run, Evaluation
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`, `sqnn.studies`, ...

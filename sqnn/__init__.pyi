@@ -4,13 +4,14 @@ from .discovery import options
 from .metrics import ParameterCount, count
 from .models import MODELS, create_model, load_model, save_model
 from .studies import STUDIES, NoiseSweep, ResultsTable, SweepFrame, noise_sweep, study
-from .training import Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
+from .training import RECIPES, Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
 
 __version__: str
 
 __all__ = [
     "DATASETS",
     "MODELS",
+    "RECIPES",
     "STUDIES",
     "Evaluation",
     "ImageData",

@@ -21,10 +21,11 @@ from sqnn.core import ConfigError, meaning
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import CheckpointError, Run, RunError, RunFolder, TrainingConfig, term_options
+from sqnn.training import RECIPES, CheckpointError, Run, RunError, RunFolder, TrainingConfig, term_options
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
+    option("recipe", str, f"settings that belong together; flags override them: {', '.join(RECIPES)}", PANEL),
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
     option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
     option("data", str, f"images: {', '.join(DATASETS)} (default: digits)", PANEL),
@@ -58,6 +59,8 @@ def train(
 
     Examples:
 
+    sqnn train --recipe digits
+
     sqnn train --epochs 30
 
     sqnn train --data mnist --data-dir DIR --epochs 12 --seed 0 --out runs/mnist-0
@@ -73,7 +76,7 @@ def train(
     from sqnn.training import CollapseWarning, resume  # Lightning, which the help has no use for
 
     warnings.simplefilter("ignore", CollapseWarning)  # `report` prints them
-    settings = read_settings(config, values, OPTIONS)
+    settings = with_recipe(read_settings(config, values, OPTIONS))
     check_json(json)
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     with _in_words_of_the_command():
@@ -89,6 +92,14 @@ def train(
             run = _fresh(settings, progress, trainer)
     report(run)
     write_json(json, {**run.result, "folder": str(run.folder)})
+
+
+def with_recipe(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings over those of the recipe that they name, if they do; ConfigError where there is no such one."""
+    if "recipe" not in settings:
+        return settings
+    recipe = RECIPES.pick(settings.pop("recipe"), error=ConfigError)
+    return {**recipe.settings, **settings}
 
 
 def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object]) -> Run:

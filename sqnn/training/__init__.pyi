@@ -7,6 +7,7 @@ from .fit import fit, free_folder
 from .folder import RunFolder
 from .module import Classifier
 from .optimization import OPTIMIZERS, SCHEDULES
+from .recipes import RECIPES, Recipe
 from .resume import resume
 from .run import Run
 from .run_settings import RunSettings
@@ -16,6 +17,7 @@ from .versions import versions
 
 __all__ = [
     "OPTIMIZERS",
+    "RECIPES",
     "SCHEDULES",
     "SPLITS",
     "TERMS",
@@ -26,6 +28,7 @@ __all__ = [
     "Evaluation",
     "LossTerm",
     "NotFiniteError",
+    "Recipe",
     "Run",
     "RunError",
     "RunFolder",
