@@ -15,6 +15,7 @@ from .initial import INITIALS, initial_weights
 from .layer import ReuploadLayer
 from .noise import CHIP_SHAPES, resolve_noise
 from .reupload import DataReupload
+from .threads import SMALL, computing_in, when_small
 
 __all__ = [
     "CHIP_SHAPES",
@@ -23,6 +24,7 @@ __all__ = [
     "ENTANGLERS",
     "INITIALS",
     "OBSERVABLES",
+    "SMALL",
     "AerEngine",
     "Compiled",
     "DataReupload",
@@ -33,7 +35,9 @@ __all__ = [
     "PennyLaneEngine",
     "ReuploadLayer",
     "compile_circuit",
+    "computing_in",
     "initial_weights",
     "make_engine",
     "resolve_noise",
+    "when_small",
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from torch import Tensor
 
 from circuits.engines.lightcone import apply_gate, cz_signs, product_state
 from circuits.reupload import DataReupload
 from circuits.rotations import compose, rot_spinor
+from circuits.threads import when_small
 
 
 def states(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
@@ -26,6 +29,11 @@ def states(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
             f"weights: got shape {tuple(weights.shape)}, expected {list(circuit.weight_shape)}, with or without a "
             f"leading batch of {len(inputs)}"
         )
+    return when_small(2 * len(inputs) * 2**n, partial(_states, circuit), inputs, weights)
+
+
+def _states(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:
+    n = circuit.n_qubits
     data = rot_spinor(inputs.reshape(-1, n, 3).transpose(0, 1))
     own = weights.ndim == 4
     a, b = rot_spinor(weights.permute(1, 2, 0, 3) if own else weights.unsqueeze(2))

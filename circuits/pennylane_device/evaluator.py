@@ -16,6 +16,7 @@ from circuits.pennylane_device.numerics import Precision
 from circuits.pennylane_device.program import ConeProgram, layered
 from circuits.pennylane_device.reads import PauliRead, Read
 from circuits.pennylane_device.register import run_program
+from circuits.threads import when_small
 
 AMPLITUDES_AT_ONCE = 1 << 24
 """Cones of one shape run together up to this many amplitudes, 256 MiB in complex128."""
@@ -83,6 +84,12 @@ class Evaluator:
         if not requests:
             return []
         cones = [self.cone(request) for request in requests]
+        if self.precision.device.type != "cpu":
+            return self._evaluate(requests, cones)
+        amplitudes = sum(1 << len(tracks) for tracks in {cone.tracks for cone in cones})
+        return when_small(2 * self.batch * amplitudes, lambda: self._evaluate(requests, cones))
+
+    def _evaluate(self, requests: Sequence[Request], cones: list[Cone]) -> list[Tensor]:
         # Only Pauli words of the circuit's own end may share: bits and states are read from their own cone's wires.
         words = [k for k, r in enumerate(requests) if isinstance(r.read, PauliRead) and r.end is None]
         shared = share_cones(self.graph, self.graph.end, [requests[k].seeds for k in words], [cones[k] for k in words])

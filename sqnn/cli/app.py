@@ -15,6 +15,8 @@ from sqnn.cli.lazy import Command, lazy_app
 
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
+WAITING, ASLEEP = "OMP_WAIT_POLICY", "PASSIVE"
+"""How threads wait for one another. By default they keep their core, on a busy machine from the one they wait for."""
 # Typer carries its own click, or uses an installed one, depending on its version; this finds the class in both.
 UsageError: type[Exception] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -86,6 +88,9 @@ def root(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] != ["bench"]:  # which measures PyTorch as it comes
+        os.environ.setdefault(WAITING, ASLEEP)  # read when PyTorch is loaded
     try:
         result = app(args=arguments, standalone_mode=False)
     except UsageError as error:
@@ -98,7 +103,6 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _complain(*messages)
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
-        words = sys.argv[1:] if arguments is None else arguments
         remark = COMMANDS[words[0]].interrupted if words and words[0] in COMMANDS else ""
         print("; ".join(["sqnn: interrupted", *([remark] if remark else [])]), file=sys.stderr)
     return result if isinstance(result, int) else 0

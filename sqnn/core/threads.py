@@ -1,22 +1,17 @@
-"""The number of threads that PyTorch computes with on the CPU: chosen by the size of the work, set for a block.
+"""The number of threads that PyTorch computes with on the CPU, chosen by the size of the work.
 
-Threads that wait for one another cost more than they bring where tensors are small, most of all on a busy machine; and
-another number of threads adds in another order, so that a training ends elsewhere. Small work therefore gets one thread
-on every machine.
+Another number of threads adds in another order, so that a training ends elsewhere. Small work, to which several threads
+bring nothing, therefore gets one on every machine.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
+from circuits import SMALL
 from sqnn.core.config import is_whole, require
 from sqnn.core.machine import cores
 
 AUTO = "auto"
 EXPECTED = f"{AUTO} or a whole number of at least 1"
-SMALL = 2**20
-"""Largest work, in numbers of a feature map, that one thread does alone: the digits' networks in usual batches."""
 SHARE = 2**18
 """Least work of each thread where there are several."""
 
@@ -42,16 +37,3 @@ def threads_for(work: int, threads: Threads = AUTO) -> int:
     if not isinstance(chosen, str):
         return chosen
     return 1 if work <= SMALL else max(1, min(work // SHARE, cores(), torch.get_num_threads()))
-
-
-@contextlib.contextmanager
-def computing_in(threads: int) -> Iterator[None]:
-    """Within the block, PyTorch computes in so many threads; after it, in as many as before."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.core import Choices
+from sqnn.core import Choices, when_small
 from sqnn.layers.spiking import SpikingConv
 from sqnn.neurons import MakeNeuron
 
@@ -57,11 +57,15 @@ class SpikingCNN(nn.Module):
         super().__init__()
         READOUTS.pick(readout)
         widths = [in_channels, *channels]
+        self._first_width = max(widths[:2])
         self.blocks = nn.ModuleList(SpikingBlock(before, after, make_neuron) for before, after in pairwise(widths))
         self.linear = nn.Linear(widths[-1], n_features)
         self.output = make_neuron(n_features) if readout == "spike" else None
 
     def forward(self, spikes: Tensor) -> Tensor:
+        return when_small(spikes[:, :, :1].numel() * self._first_width, self._read, spikes)
+
+    def _read(self, spikes: Tensor) -> Tensor:
         for block in self.blocks:
             spikes = block(spikes)
         currents = self.linear(spikes.mean((-2, -1)))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from circuits import DIFF_METHODS, ENGINES, ENTANGLERS, INITIALS
 from circuits.engines import MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES
-from sqnn.core import ConfigError, option, require
+from sqnn.core import ConfigError, option, require, when_small
 from sqnn.encoding import ENCODERS, make_encoder
 from sqnn.layers import READOUTS, SpikingCNN
 from sqnn.models.base import ModelConfig, Network, check_batch
@@ -159,10 +159,14 @@ class SQDRCNN(Network):
 
     def angles(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the data angles [batch, 3 n_qubits] in radians that the circuit reads for these images."""
-        return self.config.angle_scale * self.frontend(self.encoder.encode(images, generator))
+        check_batch(images, self.config, self.frontend.linear.weight.dtype)
+        c = self.config
+        work = images[:, 0].numel() * c.timesteps * c.widths[0]
+        return when_small(
+            work, lambda images: c.angle_scale * self.frontend(self.encoder.encode(images, generator)), images
+        )
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        check_batch(images, self.config, self.frontend.linear.weight.dtype)
         return self.classify(self.angles(images, generator), generator)
 
     def classify(self, angles: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -141,3 +141,13 @@ def test_evaluation_takes_the_number_that_it_is_told(digits, monkeypatch, cores_
     assert seen.pop() == 4
     with pytest.raises(ConfigError, match=r"^threads: got 0, expected auto or a whole number"):
         sqnn.evaluate(model, digits, threads=0)
+
+
+def test_a_small_front_end_takes_one_thread_where_it_is_called_by_hand(digits) -> None:
+    model = sqnn.create_model("sqdr-cnn", digits, **SMALL)
+    seen = []
+    model.frontend.blocks[0].register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    model.frontend.blocks[0].norm.weight.register_hook(lambda _: seen.append(torch.get_num_threads()))
+    with computing_in(3):
+        model.angles(digits.train.floats()).sum().backward()
+        assert (seen, torch.get_num_threads()) == ([1, 1], 3)

@@ -26,6 +26,7 @@ from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
 from circuits.engines.lightcone.windows import register_expectations, state_wires, window_expectations
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
+from circuits.threads import when_small
 from noise_models import Choices, whole
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class LightConeEngine(Engine):
     def __call__(
         self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
     ) -> Expectations:
-        exact = self._exact(inputs, weights)
+        exact = when_small(len(inputs) * self._numbers(), self._exact, inputs, weights)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
     def _exact(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
@@ -137,6 +138,14 @@ class LightConeEngine(Engine):
             return evaluate(inputs, weights)
         parts = [checkpoint(evaluate, part, weights, use_reentrant=False) for part in inputs.split(size)]
         return torch.cat(parts)
+
+    def _numbers(self) -> int:
+        """Return about how many numbers the evaluation of one sample has at a time."""
+        if self._picture is not None:
+            return self._picture.n_kept
+        if self.method in ("windows", "register"):
+            return 2 * state_wires(self.circuit, self.method, self.observable)[0]
+        return self.circuit.n_qubits * 4**self.circuit.n_blocks
 
     def _tiled(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
         """Evaluate state vectors, on a CPU in tiles of samples that stay in its caches."""

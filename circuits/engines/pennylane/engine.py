@@ -15,6 +15,7 @@ from circuits.engines.pennylane.gradients import DIFF_METHODS
 from circuits.engines.pennylane.noisy_qnode import build_noisy_qnode
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
+from circuits.threads import when_small
 from noise_models import Noise
 
 MAX_DENSITY_BYTES = 2**32
@@ -136,11 +137,13 @@ class PennyLaneEngine(Engine):
         layer = self.expanded_layer if inputs.requires_grad else self.torch_layer
         # The TorchLayer reads its weights from this mapping; handing ours in keeps one copy for every engine.
         layer.qnode_weights["weights"] = weights
+        wires = len(self.device.wires or range(self.circuit.n_qubits))
         if self.noise is None:
-            return layer(inputs)
+            return when_small(2 * len(inputs) * 2**wires, layer, inputs)
         # Large broadcast density matrices are slower per sample than small ones, and would soon fill the memory.
-        size = max(1, PIECE_BYTES // (16 * 4 ** len(self.device.wires or range(self.circuit.n_qubits))))
-        return torch.cat([layer(part) for part in inputs.split(size)]).to(inputs.dtype)
+        size = max(1, PIECE_BYTES // (16 * 4**wires))
+        parts = [when_small(2 * len(part) * 4**wires, layer, part) for part in inputs.split(size)]
+        return torch.cat(parts).to(inputs.dtype)
 
 
 def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Generator | None) -> Device:
