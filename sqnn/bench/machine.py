@@ -1,13 +1,8 @@
-"""The machine and the version of the library, which every row names."""
+"""Where and by which command a row was measured, and the device it was measured on."""
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
+from sqnn.core import commit, cores, machine
 
 PROVENANCE = ("commit", "machine", "cores", "threads", "command")
 """Columns of every row of every benchmark."""
@@ -18,36 +13,6 @@ def provenance(command: str) -> dict[str, str | int]:
     import torch
 
     return dict(zip(PROVENANCE, (commit(), machine(), cores(), torch.get_num_threads(), command), strict=True))
-
-
-@cache
-def commit() -> str:
-    """Return what `git describe` says of the checkout that this package lies in, else the version of the package."""
-    root = Path(__file__).resolve().parents[2]
-    if (root / ".git").exists():
-        described = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--tags"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if described.returncode == 0:
-            return described.stdout.strip()
-    return version("sqnn")
-
-
-@cache
-def machine() -> str:
-    """Return the model of the processor."""
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Return the number of processor cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_device(name: str) -> None:

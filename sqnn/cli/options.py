@@ -111,6 +111,20 @@ def training_options(models: Mapping[str, type[Network]] | None = None) -> Param
     return options
 
 
+def term_weights() -> Parameters:
+    """Return the options that give loss terms their weights."""
+    from sqnn.training import term_options
+
+    fields = term_options().items()
+    return [option(name, float, f"{meaning(field)} (default: 0)", "Training") for name, field in fields]
+
+
+def run_options(leave_out: Collection[str] = ()) -> Parameters:
+    """Return the options of training, loss terms and networks, but for those in `leave_out`."""
+    options = [*training_options(), *term_weights(), *model_options()]
+    return [parameter for parameter in options if parameter.name not in leave_out]
+
+
 def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command that takes **values the listed options; each is None where the user says nothing."""
 

@@ -13,14 +13,22 @@ from typing import Annotated, Any
 import typer
 from torch import nn
 
-from sqnn.cli.options import Progress, model_options, option, read_settings, training_options, with_options
+from sqnn.cli.options import (
+    Progress,
+    model_options,
+    option,
+    read_settings,
+    term_weights,
+    training_options,
+    with_options,
+)
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
-from sqnn.core import ConfigError, meaning
+from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import CheckpointError, Run, RunError, RunFolder, TrainingConfig, term_options
+from sqnn.training import CheckpointError, Run, RunError, RunFolder, TrainingConfig
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
@@ -33,9 +41,7 @@ SOURCE_OPTIONS = [
     option("accelerator", str, "Lightning accelerator: auto, cpu, gpu, ... (default: auto)", PANEL),
     option("devices", int, "how many of them (default: 1)", PANEL),
 ]
-TERM_OPTIONS = [
-    option(name, float, f"{meaning(field)} (default: 0)", "Training") for name, field in term_options().items()
-]
+TERM_OPTIONS = term_weights()
 TRAINING_OPTIONS = training_options()
 OPTIONS = [*SOURCE_OPTIONS, *TRAINING_OPTIONS, *TERM_OPTIONS, *model_options()]
 

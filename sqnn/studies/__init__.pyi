@@ -31,6 +31,9 @@ from .runner.intervals import t_interval
 from .runner.run import StudyError, run_study
 from .runner.study import AnyStudy, Panel, Study
 from .runner.table import Schema, StudyTable, TableError
+from .seeds.figure import plot_seeds
+from .seeds.frame import SeedFrame
+from .seeds.study import SeedStudy, summarise_seeds
 
 __all__ = [
     "COLUMNS",
@@ -53,6 +56,8 @@ __all__ = [
     "ResultsTable",
     "RowsFolder",
     "Schema",
+    "SeedFrame",
+    "SeedStudy",
     "Study",
     "StudyError",
     "StudyFolder",
@@ -81,6 +86,7 @@ __all__ = [
     "plot_encoders",
     "plot_gradients",
     "plot_layers",
+    "plot_seeds",
     "plot_sweep",
     "run_cells",
     "run_study",
@@ -91,6 +97,7 @@ __all__ = [
     "summarise",
     "summarise_encoders",
     "summarise_layers",
+    "summarise_seeds",
     "summarise_sweep",
     "t_interval",
     "train_student",

@@ -1,4 +1,4 @@
-"""A block in which PyTorch computes in one thread."""
+"""A block in which PyTorch computes in a number of threads."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Within the block torch computes in one thread: sums have one order, and as many processes as cores fit."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def threads(count: int) -> Iterator[None]:
+    """Within the block torch computes in so many threads; the order of sums, and so their rounding, depends on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
