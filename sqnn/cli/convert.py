@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from torch import nn
 
-from sqnn.cli.options import config_options, read_settings, with_options
+from sqnn.cli.options import ThreadsOption, config_options, read_settings, with_options
 from sqnn.cli.output import check_file, check_json, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import model_file, open_data, open_source
@@ -24,9 +24,10 @@ from sqnn.conversion import (
     save_spiking,
     verify,
 )
-from sqnn.core import Config, option, require
+from sqnn.core import AUTO, Config, check_threads, computing_in, option, require, threads_for
 from sqnn.data import DATASETS, SPLITS, ImageData, Split
 from sqnn.metrics import ENERGY_MODELS, OPERATIONS, OperationCount, Score, count_operations, score
+from sqnn.models import step_work
 from sqnn.training import check_fit
 
 EXACT = next(iter(METHODS))
@@ -93,6 +94,7 @@ def convert(
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write all numbers to this JSON file")] = None,
     progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
+    threads: ThreadsOption = AUTO,
     **values: object,
 ) -> None:
     """Convert a trained network into a spiking one and tell what that costs: accuracy, spikes, operations, energy.
@@ -123,20 +125,23 @@ def convert(
     """
     chosen = Options.from_dict(read_settings(None, values, OPTIONS))
     _check_targets(path, out, json)
+    wanted = check_threads(threads)
     model, classes = open_source(path)
     if chosen.precision == "double":
         model = model.double()
     data = open_data(path, chosen.data, chosen.data_dir)
     check_fit(model, data)
     part = chosen.part(data)
-    with suggest_retraining(path, model, data.name):
-        spiking = chosen.convert(model, data)
-    bits = "a conversion of method exact with all planes, whose spikes are bits"
-    require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
-    shown = progress and console.is_terminal
-    scores = [score(network, part, progress=shown) for network in (model, spiking)]
-    counts = count_operations(spiking, part.floats(slice(COUNTED)))
-    verification = verify(model, spiking, part, progress=shown) if check else None
+    number = threads_for(step_work(model, min(COUNTED, len(part)), data.image_size), wanted)
+    with computing_in(number):
+        with suggest_retraining(path, model, data.name):
+            spiking = chosen.convert(model, data)
+        bits = "a conversion of method exact with all planes, whose spikes are bits"
+        require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
+        shown = progress and console.is_terminal
+        scores = [score(network, part, progress=shown, threads=number) for network in (model, spiking)]
+        counts = count_operations(spiking, part.floats(slice(COUNTED)))
+        verification = verify(model, spiking, part, progress=shown) if check else None
     name = f"{path} on {data.name}, {chosen.split}: {chosen.method}, {spiking.timesteps} time steps"
     _score_table(name, *scores)
     _operation_table(*counts, images=min(COUNTED, len(part)))

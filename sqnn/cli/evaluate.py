@@ -9,9 +9,10 @@ import typer
 from torch import nn
 
 from circuits import ENGINES, ReuploadLayer
-from sqnn.cli.options import Progress
+from sqnn.cli.options import Progress, ThreadsOption
 from sqnn.cli.output import check_json, table, write_json
 from sqnn.cli.source import open_data, open_model
+from sqnn.core import AUTO, check_threads
 from sqnn.data import DATASETS, SPLITS
 from sqnn.models import SQDRCNN, require_circuit
 from sqnn.training import evaluate as measure
@@ -32,6 +33,7 @@ def evaluate(
     ] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
+    threads: ThreadsOption = AUTO,
 ) -> None:
     """Measure a trained network: accuracy, cross-entropy and confusion counts.
 
@@ -46,6 +48,7 @@ def evaluate(
     sqnn evaluate runs/mnist-0 --noise depolarizing:0.02+readout:0.01 --engine aer --shots 1024
     """
     check_json(json)
+    chosen = check_threads(threads)
     network, classes = open_model(path)
     for name, value in (("noise", noise), ("engine", engine), ("shots", shots)):
         if value is not None:
@@ -57,7 +60,7 @@ def evaluate(
         network = hybrid.with_noise(
             own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
         )
-    score = measure(network, images, split, progress=progress)
+    score = measure(network, images, split, progress=progress, threads=chosen)
     circuit = _circuit(network)
     table(
         f"{path} on {images.name}, {split}",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Field = dataclasses.Field[Any]
 Parameters = list[inspect.Parameter]
 Progress = Annotated[bool, typer.Option(help="show a progress bar, or lines where the output is no terminal")]
+ThreadsOption = Annotated[
+    str, typer.Option("--threads", help="threads on the CPU: a number, or auto: one for small work, more for large")
+]
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 DEFAULT_MODEL = "sqdr-cnn"
 """The network where the user names none."""
@@ -37,11 +40,13 @@ def option(
 
     `kind` is a type, or a tuple of types, which is written as text and which `read_settings` parses: with commas where
     it has any length (`tuple[int, ...]`: 2,4,8), else with x (`tuple[int, int]`: 28x28), or types by network where
-    networks differ. `also` are further flags.
+    networks differ, or one of several types (`int | str`), which its configuration tells apart. `also` are further
+    flags.
     """
     flag = "--" + name.replace("_", "-")
     declarations = [f"{flag}/--no-{flag[2:]}" if kind is bool else flag, *also]
-    read_as: Any = str if typing.get_origin(kind) is tuple or isinstance(kind, Mapping) else kind
+    as_text = typing.get_origin(kind) is tuple or isinstance(kind, Mapping | types.UnionType)
+    read_as: Any = str if as_text else kind
     shape = typer.Option(*declarations, help=help, rich_help_panel=panel)
     annotation = Annotated[read_as | None, shape, kind, tuple(also)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -191,7 +196,8 @@ def _networks() -> Mapping[str, type[Network]]:
 def _kind(hint: object) -> object:
     """Return the type that a field's option has: int for int | None, and text for what the command line has no type."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        return _kind(next(arg for arg in typing.get_args(hint) if arg is not type(None)))
+        kinds = [arg for arg in typing.get_args(hint) if arg is not type(None)]
+        return _kind(kinds[0]) if len(kinds) == 1 else hint
     values = set(typing.get_args(hint)) - {...} if typing.get_origin(hint) is tuple else {hint}
     return hint if len(values) == 1 and values <= EXPECTED.keys() else str
 

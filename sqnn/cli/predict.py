@@ -7,8 +7,10 @@ from typing import Annotated, cast
 
 import typer
 
+from sqnn.cli.options import ThreadsOption
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import open_model
+from sqnn.core import AUTO, check_threads
 from sqnn.data import read_images
 from sqnn.models import ModelConfig
 from sqnn.training import predict as ask
@@ -20,6 +22,7 @@ def predict(
     path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
     images: Annotated[Path, typer.Argument(help="an image file, or an array (.npy) of images with values in [0, 1]")],
     json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
+    threads: ThreadsOption = AUTO,
 ) -> None:
     """Print the class probabilities of an image file or of an array of images.
 
@@ -30,9 +33,10 @@ def predict(
     sqnn predict model.safetensors images.npy --json probabilities.json
     """
     check_json(json)
+    chosen = check_threads(threads)
     model, classes = open_model(path)
     config = cast(ModelConfig, model.config)
-    probabilities = ask(model, read_images(images, config.in_channels, config.image_size))
+    probabilities = ask(model, read_images(images, config.in_channels, config.image_size), threads=chosen)
     order = probabilities.argsort(1, descending=True)
     if len(probabilities) == 1:
         shares = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]

@@ -155,6 +155,7 @@ def report(run: Run) -> None:
         ("test cross-entropy", f"{run.result['test_loss']:.4f} nats"),
         ("best epoch", f"{run.result['best_epoch']} of {run.result['epochs']}"),
         ("training and evaluation", f"{run.result['seconds']:.1f} s"),
+        ("threads", f"{run.result['threads']} on {run.result['cores']} cores, {run.result['machine']}"),
     ]
     table(f"{run.result['model']} on {run.result['data']}, seed {run.result['seed']}", ("", "value"), rows)
     console.print(f"network: {run.folder / 'model.safetensors'}\npicture: {run.folder / 'training.png'}")

@@ -9,9 +9,11 @@ from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
 from sqnn.core.rows import Row, Value
 from sqnn.core.shapes import MAX_PLANES, Trains, Values
+from sqnn.core.threads import AUTO, Threads, check_threads, computing_in, threads_for
 from sqnn.core.yaml import read_yaml
 
 __all__ = [
+    "AUTO",
     "MAX_PLANES",
     "Choices",
     "Config",
@@ -20,12 +22,15 @@ __all__ = [
     "Option",
     "OptionTable",
     "Row",
+    "Threads",
     "Trains",
     "Value",
     "Values",
     "channels_last",
     "channels_last_is_safe",
+    "check_threads",
     "commit",
+    "computing_in",
     "cores",
     "describe",
     "is_whole",
@@ -39,6 +44,7 @@ __all__ = [
     "require_one_of",
     "shown",
     "sweep_progress",
+    "threads_for",
     "whole",
     "whole_file",
     "write_text",

@@ -162,7 +162,9 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in args:
             return None
-        return _fit(name, value, next(arg for arg in args if arg is not type(None)))
+        kinds = [arg for arg in args if arg is not type(None)]
+        # Which of several types a value may be of is for the configuration's `validate`.
+        return _fit(name, value, kinds[0]) if len(kinds) == 1 else value
     if origin is tuple:
         require(isinstance(value, list | tuple), name, value, "a list of values")
         if len(args) == 2 and args[1] is Ellipsis:

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sqnn.core import AUTO, Threads, computing_in, threads_for
 from sqnn.data import Split, cut
+from sqnn.models import step_work
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,15 +102,16 @@ def predict_logits(
     *,
     device: torch.device | None = None,
     progress: bool = False,
+    threads: Threads = AUTO,
 ) -> Tensor:
     """Return the logits [batch, num_classes] of images [batch, channels, height, width], on the images' device.
 
     `images` may be a part of a data set. The network works in evaluation mode and in its own precision, on `device` or
     where it is; afterwards it has its modes and its device again. Random encoders draw from `generator`, by default one
-    of the same seed in every call.
+    of the same seed in every call. `threads` are those of the CPU, by default chosen by the size of a batch.
     """
     generator = torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator
-    return run_batches(model, images, lambda part: model(part, generator), batch_size, device, progress)
+    return run_batches(model, images, lambda part: model(part, generator), batch_size, device, progress, threads)
 
 
 @torch.no_grad()
@@ -119,11 +122,14 @@ def run_batches(
     batch_size: int = EVALUATION_BATCH,
     device: torch.device | None = None,
     progress: bool = False,
+    threads: Threads = AUTO,
 ) -> Tensor:
     """Return what `call` gives for all images, batch by batch, while `model` is in evaluation mode."""
+    shape = images.images.shape if isinstance(images, Split) else images.shape
+    number = threads_for(step_work(model, min(batch_size, len(images)), shape), threads)
     home = images.labels.device if isinstance(images, Split) else images.device
     outputs = []
-    with evaluating(model, device) as place:
+    with computing_in(number), evaluating(model, device) as place:
         dtype = next(model.parameters()).dtype
         parts = cut(torch.arange(len(images)), batch_size)
         for index in _bar(parts) if progress else parts:

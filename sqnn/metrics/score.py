@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.conversion import SpikingNetwork, Watcher, laid_out
-from sqnn.core import require
+from sqnn.core import AUTO, Threads, require
 from sqnn.data import Split
 from sqnn.metrics.accuracy import run_batches
 from sqnn.models import require_network
@@ -33,10 +33,13 @@ class Score:
 
 
 @torch.no_grad()
-def score(network: nn.Module, split: Split, *, rows: int = ROWS, progress: bool = False) -> Score:
+def score(
+    network: nn.Module, split: Split, *, rows: int = ROWS, progress: bool = False, threads: Threads = AUTO
+) -> Score:
     """Classify the images of a split with a source network, in evaluation mode, or with a spiking one.
 
-    `rows` bounds images times time steps of a batch. Raises ConfigError where there are no images.
+    `rows` bounds images times time steps of a batch; `threads` are those of the CPU, by default chosen by its size.
+    Raises ConfigError where there are no images.
     """
     require_network(network, "network")
     require(isinstance(split, Split), "split", type(split).__name__, "a part of a data set, such as data.test")
@@ -51,7 +54,7 @@ def score(network: nn.Module, split: Split, *, rows: int = ROWS, progress: bool 
         spikes += fired
         return output
 
-    logits = run_batches(network, split, call, max(1, int(rows) // timesteps), progress=progress)
+    logits = run_batches(network, split, call, max(1, int(rows) // timesteps), None, progress, threads)
     right = int((logits.argmax(-1) == split.labels).sum())
     return Score(len(split), right / len(split), spikes / (neurons * len(split)) if neurons else math.nan)
 

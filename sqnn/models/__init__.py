@@ -44,6 +44,7 @@ from sqnn.models.saving import (
     write_model_file,
 )
 from sqnn.models.sqdr_cnn import SQDRCNN, SQDRCNNConfig
+from sqnn.models.work import step_work
 
 __all__ = [
     "ACTIVATIONS",
@@ -92,6 +93,7 @@ __all__ = [
     "require_circuit",
     "require_network",
     "save_model",
+    "step_work",
     "stored_file",
     "write_model_file",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, require_one_of
+from sqnn.core import AUTO, ConfigError, Threads, require_one_of
 from sqnn.data import SPLITS, ImageData, require_image_data
 from sqnn.metrics import Evaluation, predict_logits, score_logits
 
@@ -29,11 +29,13 @@ def evaluate(
     *,
     progress: bool = True,
     trainer: Mapping[str, object] | None = None,
+    threads: Threads = AUTO,
 ) -> Evaluation:
     """Measure `model` on one split of `data`, without changing it.
 
     `trainer` says where, in the words of `lightning.Trainer` (accelerator, devices, precision); by default on the
-    accelerator, if there is one. `progress` shows a bar in a terminal.
+    accelerator, if there is one. `progress` shows a bar in a terminal. `threads` are those of the CPU: a number, or
+    `auto`, which goes by the size of a batch.
 
     Raises ValueError when the split is unknown or empty, or when the data do not fit the network's input.
     """
@@ -41,7 +43,7 @@ def evaluate(
     require_one_of("split", split, SPLITS)
     if not len(data.splits[split]):
         raise ValueError(f"split: {split} of {data.name} holds no images")
-    return measure(model, data, split, _place_of(trainer) if trainer is not None else None, progress)
+    return measure(model, data, split, _place_of(trainer) if trainer is not None else None, progress, threads)
 
 
 def _place_of(options: Mapping[str, object]) -> pl.Trainer:
@@ -56,7 +58,12 @@ def _place_of(options: Mapping[str, object]) -> pl.Trainer:
 
 
 def measure(
-    model: nn.Module, data: ImageData, split: str, loop: pl.Trainer | None = None, progress: bool = False
+    model: nn.Module,
+    data: ImageData,
+    split: str,
+    loop: pl.Trainer | None = None,
+    progress: bool = False,
+    threads: Threads = AUTO,
 ) -> Evaluation:
     """Measure on the device and in the precision of a Lightning trainer, by default on the accelerator, if any."""
     images = data.splits[split]
@@ -68,7 +75,7 @@ def measure(
             device = torch.accelerator.current_accelerator() or device
         precision = contextlib.nullcontext()
     with precision:
-        logits = predict_logits(model, images, device=device, progress=progress)
+        logits = predict_logits(model, images, device=device, progress=progress, threads=threads)
     return score_logits(logits, images.labels, split, data.classes)
 
 
@@ -99,14 +106,15 @@ def network_config(model: nn.Module) -> ModelConfig:
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Tensor) -> Tensor:
+def predict(model: nn.Module, images: Tensor, *, threads: Threads = AUTO) -> Tensor:
     """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1].
 
-    Random encoders draw from the same seed in every call. Raises ValueError where the images do not fit the network.
+    Random encoders draw from the same seed in every call; `threads` are those of `evaluate`. Raises ValueError where
+    the images do not fit the network.
     """
     from sqnn.models import require_network
 
     require_network(model)
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
-    return predict_logits(model, images).softmax(-1)
+    return predict_logits(model, images, threads=threads).softmax(-1)

@@ -12,9 +12,9 @@ import lightning.pytorch as pl
 import torch
 from torch import nn
 
-from sqnn.core import ConfigError, path_of
+from sqnn.core import ConfigError, path_of, threads_for
 from sqnn.data import ImageData
-from sqnn.models import model_class, model_name
+from sqnn.models import model_class, model_name, step_work
 from sqnn.training.evaluate import check_fit, network_config
 from sqnn.training.folder import RunFolder
 from sqnn.training.lightning_options import callback_names, lightning_options
@@ -45,7 +45,8 @@ def fit(
     `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
     the network's class states in `training_defaults`, or else TrainingConfig's default. `terms` are losses added to
     cross-entropy, such as BitPenalty(0.2). `callbacks` are Lightning's, such as EarlyStopping("validation_loss"), and
-    join the run's own. `trainer` goes to `lightning.Trainer` (accelerator, devices, strategy, logger, ...).
+    join the run's own. How many `threads` their `auto` stands for is stored with the run, and is PyTorch's number again
+    afterwards. `trainer` goes to `lightning.Trainer` (accelerator, devices, strategy, logger, ...).
 
     `out` is the run's folder, by default the first free of runs/<model>-<data>-<n>. `model`, in training mode
     throughout, ends with the weights of its best epoch. Weights that the seed does not draw are stored with the run, to
@@ -63,6 +64,8 @@ def fit(
     config = TrainingConfig.for_model(model_class(model_name(model)), training)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
         raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
+    work = step_work(model, min(config.batch_size, len(data.train)), data.image_size)
+    config = replace(config, threads=threads_for(work, config.threads))
     settings = RunSettings(
         model=model_name(model),
         config=network_config(model),

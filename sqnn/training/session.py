@@ -13,7 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 
-from sqnn.core import ConfigError, write_text
+from sqnn.core import ConfigError, computing_in, cores, machine, write_text
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
 from sqnn.models import load_weights, model_name, save_model
@@ -68,9 +68,16 @@ def weights_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
 def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolder, checkpoint: str | None) -> Run:
     """Train from a checkpoint where one is given, measure the best epoch's network, and write what came of it.
 
-    RunError where no epoch ended with a validation.
+    Runs that were begun before they stored a number of threads go on in as many as PyTorch takes. RunError where no
+    epoch ended with a validation.
     """
-    model, config = module.model, module.training_config
+    chosen = module.training_config.threads
+    with computing_in(chosen if isinstance(chosen, int) else torch.get_num_threads()):
+        return _train(loop, module, data, place, checkpoint)
+
+
+def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolder, checkpoint: str | None) -> Run:
+    model, config, threads = module.model, module.training_config, torch.get_num_threads()
     started = time.perf_counter()
     keep_freed_memory()
     with quiet():
@@ -90,7 +97,7 @@ def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolde
     load_weights(model.cpu(), weights_in(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
-    score = measure(model, data, "test", loop)
+    score = measure(model, data, "test", loop, threads=threads)
     result = {
         "model": model_name(model),
         "data": data.name,
@@ -104,6 +111,9 @@ def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolde
         "test_loss": score.loss,
         "confusion": score.confusion,
         "seconds": round(time.perf_counter() - started, 3),
+        "threads": threads,
+        "machine": machine(),
+        "cores": cores(),
         "versions": versions(),
     }
     write_text(place.result, json.dumps(result, indent=1))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from noise_models import did_you_mean
-from sqnn.core import Config, ConfigError, option
+from sqnn.core import AUTO, Config, ConfigError, Threads, check_threads, option
 from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
 
@@ -47,6 +47,14 @@ class TrainingConfig(Config):
         least=0,
         most=SEED_LIMIT - 1,
     )
+    threads: Threads = option(
+        AUTO,
+        "threads on the CPU: a number, or auto: one for small work, so that no number depends on how many cores there "
+        "are, and as many as pay for large",
+    )
+
+    def validate(self) -> None:
+        object.__setattr__(self, "threads", check_threads(self.threads))
 
     @classmethod
     def for_model(cls, model: Network | type[Network], values: Mapping[str, object]) -> Self:

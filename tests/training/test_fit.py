@@ -189,7 +189,7 @@ def test_a_network_may_have_training_defaults_of_its_own(digits, make_model, tmp
     for rate, given in ((0.003, {}), (0.02, {"learning_rate": 0.02})):
         run = fit(make_model(), digits, out=tmp_path / str(rate), seed=3, batch_size=80, progress=False, **given)
         stored = yaml.safe_load((run.folder / "settings.yaml").read_text())["training"]
-        assert stored == TrainingConfig(learning_rate=rate, epochs=1, seed=3, batch_size=80).to_dict()
+        assert stored == TrainingConfig(learning_rate=rate, epochs=1, seed=3, batch_size=80, threads=1).to_dict()
 
 
 def test_a_mistaken_training_default_is_refused_as_a_setting_is() -> None:
@@ -261,6 +261,7 @@ BAD_SETTINGS = [
     *(("learning_rate", value) for value in (0.0, -1.0, 1e7, float("nan"), float("inf"), "1", None, True)),
     *((name, value) for name in ("weight_decay", "gradient_clip") for value in (-0.1, float("nan"), "0", None)),
     *((name, value) for name in ("optimizer", "schedule", "augmentation") for value in ("bogus", None, 3)),
+    *(("threads", value) for value in (0, -1, 1.5, True, None, "many")),
 ]
 
 

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 import noise_models
-from sqnn.core import Row
+from sqnn.core import Row, computing_in
 from sqnn.studies.noise_sweep.columns import KEY
 from sqnn.studies.noise_sweep.networks import BATCH, PackedNetwork
-from sqnn.studies.runner.threads import threads
 
 if TYPE_CHECKING:
     from sqnn.models import SQDRCNN
@@ -90,7 +89,7 @@ def measure(task: Task, cell: Cell) -> Row:
     from sqnn.training import versions
 
     began = time.perf_counter()
-    with threads(1), torch.no_grad(), warnings.catch_warnings():
+    with computing_in(1), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NoiseWarning)  # it was given when the sweep was drawn up
         model = noisy_network(task.network, cell)
         angles, labels = torch.from_numpy(task.angles.copy()), torch.from_numpy(task.labels.copy())

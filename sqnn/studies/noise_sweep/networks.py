@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sqnn import training as loop
-from sqnn.core import ConfigError, Row, require, require_one_of
+from sqnn.core import ConfigError, Row, computing_in, require, require_one_of
 from sqnn.data import DATASETS, SPLITS, ImageData, Split
 from sqnn.metrics import count
 from sqnn.models import ModelFileError, build, load_model, load_weights, model_class, model_name, require_circuit
-from sqnn.studies.runner.threads import threads
 
 if TYPE_CHECKING:
     from sqnn.models import SQDRCNN, SQDRCNNConfig
@@ -122,7 +121,7 @@ class Subject:
         model = self.network.unpack()
         dtype = next(model.parameters()).dtype
         generator = torch.Generator().manual_seed(ENCODER_SEED)
-        with threads(1):
+        with computing_in(1):
             parts: list[Tensor] = [
                 model.angles(self.images.floats(slice(start, start + BATCH)).to(dtype), generator)
                 for start in range(0, len(self.images), BATCH)

@@ -20,7 +20,6 @@ from sqnn.models import MODELS, create_model
 from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.study import Panel, Study
 from sqnn.studies.runner.table import kinds
-from sqnn.studies.runner.threads import threads
 from sqnn.studies.runner.training import finished_run
 from sqnn.studies.seeds.settings import Plan, as_flags, as_text, check_name, parse_seeds, parse_variants, plan
 from sqnn.training import NotFiniteError, versions
@@ -180,18 +179,19 @@ class SeedStudy(Study[SeedSubject, SeedCell]):
             "commit": commit(),
             "machine": machine(),
             "cores": cores(),
-            "versions": " ".join(f"{name}={version}" for name, version in versions().items()),
+            "versions": _words(versions()),
         }
+        varied = {"seed": cell.seed, "threads": cell.threads}
         began = time.perf_counter()
         try:
-            with threads(cell.threads):
-                run = finished_run(runs / cell.folder, model, data, {**chosen.training, "seed": cell.seed})
+            run = finished_run(runs / cell.folder, model, data, {**chosen.training, **varied})
         except NotFiniteError as error:
             return {**row, "note": " ".join(str(error).split()), "seconds": time.perf_counter() - began}
         notes = [" ".join(str(warning).split()) for warning in run.result.get("warnings", ())]
         return {
             **row,
-            **{name: run.result[name] for name in ("best_epoch", "test_loss", "seconds")},
+            **{name: run.result[name] for name in ("best_epoch", "test_loss", "seconds", "machine", "cores")},
+            "versions": _words(run.result["versions"]),
             "validation_accuracy": run.validation_accuracy,
             "test_accuracy": run.test_accuracy,
             "collapsed": int(bool(notes)),
@@ -302,6 +302,10 @@ def _threads(number: int) -> str:
 
 def _values(column: pd.Series) -> str:
     return ", ".join(dict.fromkeys(map(str, column)))
+
+
+def _words(versions: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={version}" for name, version in versions.items())
 
 
 def _as_lists(settings: Mapping[str, object]) -> dict[str, object]:

@@ -1,0 +1,57 @@
+"""The number of threads that PyTorch computes with on the CPU: chosen by the size of the work, set for a block.
+
+Threads that wait for one another cost more than they bring where tensors are small, most of all on a busy machine; and
+another number of threads adds in another order, so that a training ends elsewhere. Small work therefore gets one thread
+on every machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from sqnn.core.config import is_whole, require
+from sqnn.core.machine import cores
+
+AUTO = "auto"
+EXPECTED = f"{AUTO} or a whole number of at least 1"
+SMALL = 2**20
+"""Largest work, in numbers of a feature map, that one thread does alone: the digits' networks in usual batches."""
+SHARE = 2**18
+"""Least work of each thread where there are several."""
+
+Threads = int | str
+
+
+def check_threads(threads: object) -> Threads:
+    """Return `auto` or a number of threads, given as such or as a text; ConfigError on anything else."""
+    number = int(threads) if isinstance(threads, str) and threads.isdecimal() else threads
+    require(number == AUTO or (is_whole(number) and number >= 1), "threads", threads, EXPECTED)
+    return AUTO if number == AUTO else int(number)  # type: ignore[call-overload, no-any-return]
+
+
+def threads_for(work: int, threads: Threads = AUTO) -> int:
+    """Return how many threads to compute with, where `work` is the size of the feature maps of a step.
+
+    `auto` is 1 up to SMALL, and beyond it one for every SHARE, at most the cores and the threads that PyTorch takes now
+    (OMP_NUM_THREADS, torch.set_num_threads).
+    """
+    import torch
+
+    chosen = check_threads(threads)
+    if not isinstance(chosen, str):
+        return chosen
+    return 1 if work <= SMALL else max(1, min(work // SHARE, cores(), torch.get_num_threads()))
+
+
+@contextlib.contextmanager
+def computing_in(threads: int) -> Iterator[None]:
+    """Within the block, PyTorch computes in so many threads; after it, in as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
