@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import types
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,20 @@ HERE = {"workers": 0, "progress": False}
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pictures of the runs take most of the time of trainings as short as these."""
     monkeypatch.setattr(sqnn.Run, "plot", lambda run, path=None: None)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """In the place of `fit`: what it was asked for, each time; every training scores 25 %."""
+    asked: list[dict[str, object]] = []
+
+    def fit(model: torch.nn.Module, data: sqnn.ImageData, **options: object) -> types.SimpleNamespace:
+        asked.append(options)
+        numbers = {"best_epoch": 1, "test_loss": 1.5, "seconds": 2.0, "machine": "m", "cores": 2, "versions": {}}
+        return types.SimpleNamespace(result=numbers, validation_accuracy=0.5, test_accuracy=0.25)
+
+    monkeypatch.setattr(training, "fit", fit)
+    return asked
 
 
 def rows_of(accuracies: dict[tuple[str, int], list[float]], classes: int = 10) -> pd.DataFrame:
@@ -73,15 +88,8 @@ def test_every_row_is_the_training_that_its_command_names(tmp_path: Path, digits
 
 
 def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
-    tmp_path: Path, digits: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, digits: sqnn.ImageData, trained: list[dict[str, object]]
 ) -> None:
-    real, trained = training.fit, []
-
-    def fit(*arguments, out: Path, **options) -> sqnn.Run:
-        trained.append("/".join(out.parts[-2:]).rsplit("-", 2)[-2:])
-        return real(*arguments, out=out, **options)
-
-    monkeypatch.setattr(training, "fit", fit)
     options = {"out": tmp_path / "s", **SIZES, **HERE}
     first = sqnn.study("seeds", digits, seeds="0:2", **options)
     again = sqnn.study("seeds", digits, seeds="0,1,2", vary=["sqdr-cnn:", "optimizer=sgd"], **options)
@@ -94,6 +102,7 @@ def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
     assert len(trained) == 7, "a name that means something else is another variant"
     assert same_name.settings
     assert len(same_name.folder.rows()) == 7
+    assert len({asked["out"] for asked in trained}) == 7, "each run has a folder of its own"
 
 
 def test_a_training_that_does_not_stay_finite_is_a_row(
@@ -186,7 +195,7 @@ def test_workers_times_threads_are_at_most_the_cores(monkeypatch: pytest.MonkeyP
 
 
 def test_threads_are_measured_one_number_after_the_other(
-    tmp_path: Path, digits: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, digits: sqnn.ImageData, trained: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -197,7 +206,7 @@ def test_threads_are_measured_one_number_after_the_other(
     monkeypatch.setattr("sqnn.studies.runner.run.run_tasks", tasks)
     rows = sqnn.study("seeds", digits, seeds=2, threads="1,2", out=tmp_path / "s", progress=False, **SIZES)
     assert asked == [(1, 2), (2, 2)]
-    assert list(rows.threads) == [1, 1, 2, 2]
+    assert list(rows.threads) == [1, 1, 2, 2] == [options["threads"] for options in trained]
 
 
 def test_the_command_takes_the_options_of_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
