@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 import sqnn
+from sqnn.cli.clock import Clock
 from sqnn.cli.lazy import Command, lazy_app
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -86,6 +88,9 @@ def root(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+    began = time.perf_counter()
+    # What a fresh process has computed so far is its start; a program that calls this has done other things.
+    started = time.process_time() if arguments is None else 0.0
     try:
         result = app(args=arguments, standalone_mode=False)
     except UsageError as error:
@@ -101,6 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
         words = sys.argv[1:] if arguments is None else arguments
         remark = COMMANDS[words[0]].interrupted if words and words[0] in COMMANDS else ""
         print("; ".join(["sqnn: interrupted", *([remark] if remark else [])]), file=sys.stderr)
+    if isinstance(result, Clock):
+        print(result.line(started + result.began - began))
     return result if isinstance(result, int) else 0
 
 

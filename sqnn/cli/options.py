@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from noise_models import did_you_mean
+from sqnn.cli.clock import Clock
 from sqnn.core import Config, ConfigError, Limits, limits_of, meaning, read_yaml, shown
 
 if TYPE_CHECKING:
@@ -130,10 +131,10 @@ def run_options(leave_out: Collection[str] = ()) -> Parameters:
     return [parameter for parameter in options if parameter.name not in leave_out]
 
 
-def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_options(*groups: Parameters) -> Callable[[Callable[..., Clock | None]], Callable[..., Clock | None]]:
     """Give a command that takes **values the listed options; each is None where the user says nothing."""
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Callable[..., Clock | None]) -> Callable[..., Clock | None]:
         own = [
             p
             for p in inspect.signature(command, eval_str=True).parameters.values()
@@ -141,8 +142,8 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callabl
         ]
         added = [parameter for group in groups for parameter in group]
 
-        def run(**values: object) -> None:
-            command(**values)
+        def run(**values: object) -> Clock | None:
+            return command(**values)
 
         run.__name__ = command.__name__
         run.__doc__ = "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from torch import nn
 
+from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
     Progress,
     model_options,
@@ -55,7 +56,7 @@ def train(
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
     **values: object,
-) -> None:
+) -> Clock:
     """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.
 
     The run's folder holds settings.yaml, checkpoints, CSV and TensorBoard logs, model.safetensors, result.json,
@@ -75,11 +76,13 @@ def train(
 
     sqnn train --resume runs/mnist-0
     """
+    clock = Clock()
     from sqnn.training import resume  # Lightning, which the help has no use for
 
     settings = read_settings(config, values, OPTIONS)
     check_json(json)
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    clock.lap("start-up")
     with _in_words_of_the_command():
         if resume_from is not None:
             data_dir = settings.pop("data_dir", None)
@@ -90,12 +93,14 @@ def train(
             with _how_to_go_on(resume_from):
                 run = resume(resume_from, data_dir=data_dir, progress=progress, trainer=trainer)
         else:
-            run = _fresh(settings, progress, trainer)
+            run = _fresh(settings, progress, trainer, clock)
+    clock.lap("rest", run.result["times"])
     report(run)
     write_json(json, {**run.result, "folder": str(run.folder)})
+    return clock
 
 
-def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object]) -> Run:
+def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object], clock: Clock) -> Run:
     from sqnn.training import fit, free_folder
 
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
@@ -104,6 +109,7 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = TrainingConfig.for_model(model_class(name), training).seed
     data = named_data(data_name, settings.pop("data_dir", None), validation=settings.pop("validation", None))
+    clock.lap("data")
     model = create_model(name, data, seed=seed, **settings)
     if begin_with is not None:
         _begin_with(model, model_file(begin_with))

@@ -33,6 +33,7 @@ from .runner.study import AnyStudy, Panel, Study
 from .runner.table import Schema, StudyTable, TableError
 from .seeds.figure import plot_seeds
 from .seeds.frame import SeedFrame
+from .seeds.published import Published, published_range
 from .seeds.study import SeedStudy, summarise_seeds
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "LayerStudy",
     "NoiseSweep",
     "Panel",
+    "Published",
     "ResultsTable",
     "RowsFolder",
     "Schema",
@@ -88,6 +90,7 @@ __all__ = [
     "plot_layers",
     "plot_seeds",
     "plot_sweep",
+    "published_range",
     "run_cells",
     "run_study",
     "run_tasks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +28,7 @@ from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
 from sqnn.training.run_settings import RunSettings
+from sqnn.training.stopwatch import Stopwatch
 from sqnn.training.versions import versions
 
 
@@ -49,7 +51,7 @@ def trainer_for(
         return make_trainer(
             options,
             progress,
-            [best, last, *user_callbacks(own, [best])],
+            [Stopwatch(), best, last, *user_callbacks(own, [best])],
             max_epochs=config.epochs,
             logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
             plugins=[SafeCheckpointIO()],
@@ -87,6 +89,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
             loop.fit(module.train(), batches, ckpt_path=checkpoint)
         except MisconfigurationException as error:
             raise ConfigError(f"trainer: Lightning refuses the run ({str(error).splitlines()[0]})") from error
+    fitted = time.perf_counter()
     if not place.best.is_file():
         raise RunError(
             f"run: {place.path} ended after {loop.current_epoch} of {config.epochs} epochs without a validation, so no "
@@ -97,7 +100,10 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     load_weights(model.cpu(), weights_in(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
+    saved = time.perf_counter()
     score = measure(model, data, "test", loop, threads=threads)
+    tested = time.perf_counter() - saved
+    validated = math.fsum(watch.seconds for watch in loop.callbacks if isinstance(watch, Stopwatch))
     result = {
         "model": model_name(model),
         "data": data.name,
@@ -111,6 +117,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "test_loss": score.loss,
         "confusion": score.confusion,
         "seconds": round(time.perf_counter() - started, 3),
+        "times": {"training": fitted - started - validated, "validation": validated, "test": tested},
         "threads": threads,
         "machine": machine(),
         "cores": cores(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import types
@@ -19,9 +20,9 @@ import sqnn
 from sqnn import training
 from sqnn.cli import main
 from sqnn.core import ConfigError
-from sqnn.studies import STUDIES, SeedStudy, plot_seeds, summarise_seeds
+from sqnn.studies import STUDIES, Published, SeedStudy, plot_seeds, published_range, summarise_seeds
 from sqnn.studies.runner import cluster
-from sqnn.training import RunError
+from sqnn.training import RunError, RunFolder
 
 SIZES = {"channels": (2, 3), "n_qubits": 3, "epochs": 1, "batch_size": 50}
 FLAGS = ["--channels", "2,3", "--n-qubits", "3", "--epochs", "1", "--batch-size", "600", "--no-progress"]
@@ -261,3 +262,65 @@ def test_seeds_are_read_as_they_are_written(seeds: set[int]) -> None:
     assert SeedStudy(seeds=list(seeds)).seeds == tuple(seeds)
     assert SeedStudy(seeds=max(seeds) + 1).seeds == SeedStudy(seeds=f"0:{max(seeds) + 1}").seeds
     assert STUDIES["seeds"] is SeedStudy
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory, digits: sqnn.ImageData) -> tuple[Path, sqnn.Run]:
+    """A table of three trainings, and the run of another seed with the settings of them all."""
+    folder = tmp_path_factory.mktemp("record")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqnn.Run, "plot", lambda run, path=None: None)
+        rows = sqnn.study("seeds", digits, seeds=3, out=folder / "s", **SIZES, **HERE)
+        model = sqnn.create_model("sqdr-cnn", digits, seed=7, channels=(2, 3), n_qubits=3)
+        run = sqnn.fit(model, digits, out=folder / "r", epochs=1, batch_size=50, seed=7, threads=2, progress=False)
+    return rows.path, run
+
+
+def test_a_run_is_found_among_the_trainings_with_its_settings(record: tuple[Path, sqnn.Run], tmp_path: Path) -> None:
+    table, run = record
+    settings = RunFolder(run.folder).run_settings()
+    accuracies = pd.read_csv(table).test_accuracy
+    found = published_range(settings, table)
+    assert isinstance(found, Published)
+    assert (found.n, found.least, found.largest) == (3, accuracies.min(), accuracies.max())
+    assert found.mean == pytest.approx(accuracies.mean())
+    assert found.place(found.least) == "inside the published range"
+    assert found.place(found.largest + 0.01) == "above the published range"
+    assert found.place(found.least - 0.01) == "below the published range"
+    assert "3 trainings, mean" in str(found)
+    other = dataclasses.replace(settings, training=dataclasses.replace(settings.training, learning_rate=0.3))
+    assert published_range(other, table) == (
+        "no figure is published for these settings (learning_rate: 0.05 there, 0.3 here)"
+    )
+    fewer = dataclasses.replace(settings, data_sha256="0" * 64)
+    assert "(images: " in str(published_range(fewer, table))
+    with pytest.raises(ConfigError, match="expect: no file "):
+        published_range(settings, tmp_path / "none.csv")
+
+
+def test_a_setting_that_one_version_had_not_yet_is_at_its_default(
+    record: tuple[Path, sqnn.Run], tmp_path: Path
+) -> None:
+    table, run = record
+    rows = pd.read_csv(table, keep_default_na=False)
+    rows["settings"] = [f"{text} retired=1".replace(" schedule=one-cycle", "") for text in rows.settings]
+    older = tmp_path / "older.csv"
+    SeedStudy.table(older).append(rows.to_dict("records"))
+    assert isinstance(published_range(RunFolder(run.folder).run_settings(), older), Published)
+
+
+def test_evaluate_says_where_a_run_lies(
+    record: tuple[Path, sqnn.Run], monkeypatch: pytest.MonkeyPatch, digits: sqnn.ImageData, capsys, tmp_path: Path
+) -> None:
+    table, run = record
+    monkeypatch.setattr("sqnn.cli.evaluate.open_data", lambda *arguments: digits)
+    assert main(["evaluate", str(run.folder), "--expect", str(table), "--json", str(tmp_path / "told.json")]) == 0
+    accuracy = f"{json.loads((tmp_path / 'told.json').read_text())['accuracy']:.2%}"
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "published range" in line]
+    assert line.startswith(f"{accuracy}: ")
+    assert " the published range: 3 trainings, mean " in line
+    for words in (["--noise", "depolarizing:0.1"], ["--split", "validation"], ["--data", "digits"]):
+        assert main(["evaluate", str(run.folder), "--expect", str(table), *words]) == 2
+        assert capsys.readouterr().err.startswith("sqnn: expect: got ")
+    assert main(["evaluate", str(run.folder / "model.safetensors"), "--expect", str(table)]) == 2
+    assert "expected a run's folder beside --expect" in capsys.readouterr().err

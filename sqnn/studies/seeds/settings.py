@@ -14,10 +14,12 @@ from noise_models import did_you_mean
 from sqnn.core import Config, ConfigError, is_whole, read_yaml, require
 from sqnn.data import ImageData
 from sqnn.models import MODELS, ModelConfig, create_model, model_class
-from sqnn.training import RunSettings, TrainingConfig, term_options
+from sqnn.training import TERMS, RunSettings, TrainingConfig, term_options
 
 VARIED: Mapping[str, str] = types.MappingProxyType({"seed": "seeds", "threads": "threads"})
 """Settings of a training that are no part of a variant, and the options of the study that list them for all."""
+DIGITS = 16
+"""Hexadecimal digits of a digest of images."""
 Settings = Mapping[str, object]
 
 
@@ -28,15 +30,20 @@ class Plan(NamedTuple):
     network: dict[str, Any]
     training: dict[str, Any]
 
-    def resolve(self, data: ImageData) -> tuple[RunSettings, dict[str, object]]:
-        """Return all settings of a run on `data`, defaults included, and the weights of loss terms.
-
-        ConfigError on those that build no network.
-        """
+    def resolve(self, data: ImageData) -> RunSettings:
+        """Return all settings of a run on `data`, defaults included; ConfigError on those that build no network."""
         model = create_model(self.model, data, **self.network)
-        own, terms = _without_terms(self.training)
+        own, weights = _without_terms(self.training)
+        terms = tuple(TERMS[name.replace("_", "-")](float(weight)) for name, weight in weights.items() if weight)
         training = TrainingConfig.for_model(model_class(self.model), own)
-        return RunSettings(model=self.model, config=model.config, training=training, data={"name": data.name}), terms
+        return RunSettings(
+            model=self.model,
+            config=model.config,
+            training=training,
+            data={"name": data.name},
+            data_sha256=data.fingerprint,
+            terms=terms,
+        )
 
 
 def plan(settings: Settings) -> Plan:
@@ -104,11 +111,15 @@ def parse_seeds(value: object) -> tuple[int, ...]:
     raise ConfigError(f"seeds: got {value!r}, expected how many (5), from:to (0:10 is 0 to 9), or a list (0,3,7)")
 
 
-def as_text(settings: RunSettings, terms: Settings) -> str:
-    """Return all settings of a run but for seed and threads as text that `read_text` splits; `terms` are weights."""
+def as_text(settings: RunSettings) -> str:
+    """Return all settings of a run but for seed and threads, and a digest of its images, as `read_text` splits it."""
     own = {name: value for name, value in settings.config.to_dict().items() if name not in ModelConfig.data_fields}
     training = {name: value for name, value in settings.training.to_dict().items() if name not in VARIED}
-    return as_words({"model": settings.model, **own, **training, **dict.fromkeys(term_options(), 0.0), **terms})
+    terms = {term.name.replace("-", "_"): term.weight for term in settings.terms}
+    images = {} if settings.data_sha256 is None else {"images": settings.data_sha256[:DIGITS]}
+    return as_words(
+        {"model": settings.model, **own, **training, **dict.fromkeys(term_options(), 0.0), **terms, **images}
+    )
 
 
 def as_words(settings: Settings) -> str:
@@ -140,7 +151,7 @@ def plain(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _without_terms(training: Settings) -> tuple[dict[str, object], dict[str, object]]:
+def _without_terms(training: Settings) -> tuple[dict[str, object], dict[str, Any]]:
     """Separate the weights of loss terms from the other settings of a training."""
     terms = {name: value for name, value in training.items() if name in term_options()}
     return {name: value for name, value in training.items() if name not in terms}, terms

@@ -146,7 +146,7 @@ class SeedStudy(Study[SeedSubject, SeedCell]):
         return plan(self.asked(variant))
 
     def prepare(self, data: ImageData) -> SeedSubject:
-        return SeedSubject(data, {name: as_text(*self.plan(name).resolve(data)) for name in self.vary})
+        return SeedSubject(data, {name: as_text(self.plan(name).resolve(data)) for name in self.vary})
 
     def cells(self, subject: SeedSubject) -> list[SeedCell]:
         """List the trainings: all variants of one seed before those of the next."""
