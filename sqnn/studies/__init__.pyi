@@ -34,7 +34,7 @@ from .runner.table import Schema, StudyTable, TableError
 from .seeds.figure import plot_seeds
 from .seeds.frame import SeedFrame
 from .seeds.published import Published, published_range
-from .seeds.study import SeedStudy, summarise_seeds
+from .seeds.study import SeedStudy, command_of, summarise_seeds
 
 __all__ = [
     "COLUMNS",
@@ -73,6 +73,7 @@ __all__ = [
     "Training",
     "cell_label",
     "check_cluster",
+    "command_of",
     "conversion_study",
     "encoder_study",
     "gradient_study",

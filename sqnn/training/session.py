@@ -103,7 +103,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     saved = time.perf_counter()
     score = measure(model, data, "test", loop, threads=threads)
     tested = time.perf_counter() - saved
-    validated = math.fsum(watch.seconds for watch in loop.callbacks if isinstance(watch, Stopwatch))
+    validated = math.fsum(watch.seconds for watch in loop.callbacks if isinstance(watch, Stopwatch))  # type: ignore[attr-defined]
     result = {
         "model": model_name(model),
         "data": data.name,
