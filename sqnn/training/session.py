@@ -104,6 +104,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     score = measure(model, data, "test", loop, threads=threads)
     tested = time.perf_counter() - saved
     validated = math.fsum(watch.seconds for watch in loop.callbacks if isinstance(watch, Stopwatch))  # type: ignore[attr-defined]
+    times = {"training": fitted - started - validated, "validation": validated, "test": tested}
     result = {
         "model": model_name(model),
         "data": data.name,
@@ -117,7 +118,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "test_loss": score.loss,
         "confusion": score.confusion,
         "seconds": round(time.perf_counter() - started, 3),
-        "times": {"training": fitted - started - validated, "validation": validated, "test": tested},
+        "times": {name: round(seconds, 3) for name, seconds in times.items()},
         "threads": threads,
         "machine": machine(),
         "cores": cores(),
