@@ -107,7 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
         remark = COMMANDS[words[0]].interrupted if words and words[0] in COMMANDS else ""
         print("; ".join(["sqnn: interrupted", *([remark] if remark else [])]), file=sys.stderr)
     if isinstance(result, Clock):
-        print(result.line(started + result.began - began))
+        from sqnn.cli.output import console  # which a command that returns a clock has loaded
+
+        console.print(result.line(started + result.began - began))
     return result if isinstance(result, int) else 0
 
 
