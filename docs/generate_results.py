@@ -12,20 +12,30 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from result_tables import ROOT, numbers, tables
 
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 
-TABLE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-NUMBER = re.compile(r"(<!--= (?P<name>[\w-]+) -->).*?(<!--/-->)")
+TABLE = re.compile(r"(<!-- table: (?P<name>[\w-]+) -->\n)(?P<old>.*?)(?P<end><!-- end -->)", re.DOTALL)
+NUMBER = re.compile(r"(<!--= (?P<name>[\w-]+) -->)(?P<old>.*?)(?P<end><!--/-->)")
 
 
 def current(text: str) -> str:
     """Return a page with every table and number as the results have them."""
-    text = TABLE.sub(lambda place: f"{place[1]}\n{tables[place['name']]()}\n\n{place[3]}", text)
-    return NUMBER.sub(lambda place: f"{place[1]}{numbers[place['name']]()}{place[3]}", text)
+    text = TABLE.sub(lambda place: _written(place, tables, "\n{}\n\n"), text)
+    return NUMBER.sub(lambda place: _written(place, numbers, "{}"), text)
+
+
+def _written(place: re.Match[str], makers: Mapping[str, Callable[[], str]], form: str) -> str:
+    """Return a place with what its results say; it stays as it is where there are none yet, which is told."""
+    try:
+        return f"{place[1]}{form.format(makers[place['name']]())}{place['end']}"
+    except FileNotFoundError as error:
+        print(f"{place['name']}: not written, {Path(error.filename).name} is missing", file=sys.stderr)
+        return place[0]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -22,11 +22,18 @@ def rows(name: str) -> pd.DataFrame:
     return pd.read_csv(RESULTS / f"{name}.csv")
 
 
-def table(name: str, source: str, command: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
-    """Register a table, followed by the command that made its rows and by where they were measured."""
+def table(name: str, source: str, command: str | Callable[[], str]) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Register a table, followed by the command that made its rows and by where they were measured.
+
+    The command is a text, or a function that reads it off the rows.
+    """
 
     def register(make: Callable[[], str]) -> Callable[[], str]:
-        tables[name] = lambda: f"{make()}\n\n{provenance(source, command)}"
+        def whole() -> str:
+            words = command if isinstance(command, str) else command()
+            return f"{make()}\n\n{provenance(source, words)}"
+
+        tables[name] = whole
         return make
 
     return register

@@ -31,13 +31,6 @@ def sqdr_mnist() -> str:
     )
 
 
-@number("sqdr-mnist-mean")
-def sqdr_mnist_mean() -> str:
-    """Mean and range of the test accuracy."""
-    values = accuracy("sqdr-cnn", "mnist", None, 12).test_accuracy
-    return f"{percent(values.mean())} (seeds 0 to 2: {100 * values.min():.2f} to {percent(values.max())})"
-
-
 @table(
     "sqdr-digits", "accuracy-digits", "sqnn train --model sqdr-cnn --data digits --epochs 60 --batch-size 32 --seed 0"
 )
@@ -60,14 +53,6 @@ def sqdr_digits() -> str:
             for row in frame.itertuples()
         ],
     )
-
-
-@number("sqdr-digits-range")
-def sqdr_digits_range() -> str:
-    """Range of the test accuracy over seeds and thread counts."""
-    frame = rows("accuracy-digits")
-    values = frame[frame.epochs == 60].test_accuracy
-    return f"{100 * values.min():.0f} to {100 * values.max():.0f} %"
 
 
 VARIANTS = {

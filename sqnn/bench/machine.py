@@ -1,13 +1,8 @@
-"""The version of the library and the machine, which every row names."""
+"""Where and by which command a row was measured, and the device it was measured on."""
 
 from __future__ import annotations
 
-import subprocess
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
-
-from sqnn.core import cores, machine
+from sqnn.core import commit, cores, machine
 
 PROVENANCE = ("commit", "machine", "cores", "threads", "command")
 """Columns of every row of every benchmark."""
@@ -18,22 +13,6 @@ def provenance(command: str) -> dict[str, str | int]:
     import torch
 
     return dict(zip(PROVENANCE, (commit(), machine(), cores(), torch.get_num_threads(), command), strict=True))
-
-
-@cache
-def commit() -> str:
-    """Return what `git describe` says of the checkout that this package lies in, else the version of the package."""
-    root = Path(__file__).resolve().parents[2]
-    if (root / ".git").exists():
-        described = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--tags"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if described.returncode == 0:
-            return described.stdout.strip()
-    return version("sqnn")
 
 
 def check_device(name: str) -> None:

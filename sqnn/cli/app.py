@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 import sqnn
+from sqnn.cli.clock import Clock
 from sqnn.cli.lazy import Command, lazy_app
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -91,6 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] != ["bench"]:  # which measures PyTorch as it comes
         os.environ.setdefault(WAITING, ASLEEP)  # read when PyTorch is loaded
+    began = time.perf_counter()
+    # What a fresh process has computed so far is its start; a program that calls this has done other things.
+    started = time.process_time() if arguments is None else 0.0
     try:
         result = app(args=arguments, standalone_mode=False)
     except UsageError as error:
@@ -105,6 +110,10 @@ def main(arguments: list[str] | None = None) -> int:
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
         remark = COMMANDS[words[0]].interrupted if words and words[0] in COMMANDS else ""
         print("; ".join(["sqnn: interrupted", *([remark] if remark else [])]), file=sys.stderr)
+    if isinstance(result, Clock):
+        from sqnn.cli.output import console  # which a command that returns a clock has loaded
+
+        console.print(result.line(started + result.began - began))
     return result if isinstance(result, int) else 0
 
 

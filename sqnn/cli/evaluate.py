@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -9,12 +10,16 @@ import typer
 from torch import nn
 
 from circuits import ENGINES, ReuploadLayer
+from sqnn.cli.clock import Clock
 from sqnn.cli.options import Progress, ThreadsOption
-from sqnn.cli.output import check_json, table, write_json
+from sqnn.cli.output import check_json, console, write_json
+from sqnn.cli.output import table as print_table
 from sqnn.cli.source import open_data, open_model
-from sqnn.core import AUTO, check_threads
+from sqnn.core import AUTO, check_threads, require
 from sqnn.data import DATASETS, SPLITS
 from sqnn.models import SQDRCNN, require_circuit
+from sqnn.studies import Published, published_range
+from sqnn.training import RunFolder
 from sqnn.training import evaluate as measure
 
 
@@ -31,10 +36,14 @@ def evaluate(
     shots: Annotated[
         int | None, typer.Option(help="shots an expectation is estimated from (default: the network's, or exact)")
     ] = None,
+    expect: Annotated[
+        Path | None,
+        typer.Option(help="table of a seed study: say whether the accuracy lies within that of the same settings"),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
     threads: ThreadsOption = AUTO,
-) -> None:
+) -> Clock:
     """Measure a trained network: accuracy, cross-entropy and confusion counts.
 
     Examples:
@@ -45,15 +54,21 @@ def evaluate(
 
     sqnn evaluate runs/mnist-0 --noise torino
 
+    sqnn evaluate demo --expect benchmarks/results/seeds-digits.csv
+
     sqnn evaluate runs/mnist-0 --noise depolarizing:0.02+readout:0.01 --engine aer --shots 1024
     """
+    clock = Clock()
     check_json(json)
+    published = None if expect is None else _published(path, expect, (noise, engine, shots), split, data)
     chosen = check_threads(threads)
     network, classes = open_model(path)
     for name, value in (("noise", noise), ("engine", engine), ("shots", shots)):
         if value is not None:
             require_circuit(network, name, value)
+    clock.lap("start-up")
     images = open_data(path, data, data_dir)
+    clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
         hybrid = cast(SQDRCNN, network)
         own = hybrid.circuit
@@ -61,8 +76,9 @@ def evaluate(
             own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
         )
     score = measure(network, images, split, progress=progress, threads=chosen)
+    clock.lap(split)
     circuit = _circuit(network)
-    table(
+    print_table(
         f"{path} on {images.name}, {split}",
         ("", "value"),
         [
@@ -73,8 +89,26 @@ def evaluate(
         ],
     )
     rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
-    table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
-    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict()})
+    print_table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
+    words = published if isinstance(published, str | None) else f"{published.place(score.accuracy)}: {published}"
+    if words is not None:
+        console.print(f"{score.accuracy:.2%}: {words}")
+    found = {} if words is None else {"published": words}
+    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict(), **found})
+    return clock
+
+
+def _published(path: Path, table: Path, circuit: Sequence[object], split: str, data: str | None) -> Published | str:
+    """Return what is published for the settings of the run in a folder; ConfigError where it is measured otherwise."""
+    require(path.is_dir(), "path", str(path), "a run's folder beside --expect: its settings say what to compare with")
+    plain = not any(value is not None for value in (*circuit, data)) and split == "test"
+    require(
+        plain,
+        "expect",
+        str(table),
+        "the run's own network and test images; leave noise, engine, shots, split, data out",
+    )
+    return published_range(RunFolder(path).run_settings(), table)
 
 
 def _circuit(network: nn.Module) -> str | None:

@@ -14,6 +14,7 @@ import typer
 import yaml
 
 from noise_models import did_you_mean
+from sqnn.cli.clock import Clock
 from sqnn.core import Config, ConfigError, Limits, limits_of, meaning, read_yaml, shown
 
 if TYPE_CHECKING:
@@ -116,10 +117,24 @@ def training_options(models: Mapping[str, type[Network]] | None = None) -> Param
     return options
 
 
-def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def term_weights() -> Parameters:
+    """Return the options that give loss terms their weights."""
+    from sqnn.training import term_options
+
+    fields = term_options().items()
+    return [option(name, float, f"{meaning(field)} (default: 0)", "Training") for name, field in fields]
+
+
+def run_options(leave_out: Collection[str] = ()) -> Parameters:
+    """Return the options of training, loss terms and networks, but for those in `leave_out`."""
+    options = [*training_options(), *term_weights(), *model_options()]
+    return [parameter for parameter in options if parameter.name not in leave_out]
+
+
+def with_options(*groups: Parameters) -> Callable[[Callable[..., Clock | None]], Callable[..., Clock | None]]:
     """Give a command that takes **values the listed options; each is None where the user says nothing."""
 
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Callable[..., Clock | None]) -> Callable[..., Clock | None]:
         own = [
             p
             for p in inspect.signature(command, eval_str=True).parameters.values()
@@ -127,8 +142,8 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., None]], Callabl
         ]
         added = [parameter for group in groups for parameter in group]
 
-        def run(**values: object) -> None:
-            command(**values)
+        def run(**values: object) -> Clock | None:
+            return command(**values)
 
         run.__name__ = command.__name__
         run.__doc__ = "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sqnn.cli.options import Parameters, Progress, config_options, option, read_settings, with_options
+from sqnn.cli.clock import Clock
+from sqnn.cli.options import Parameters, Progress, config_options, option, read_settings, run_options, with_options
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import named_data, open_data, open_source
@@ -28,9 +29,10 @@ PICTURE_DPI = 150
 DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
 
 
-def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
+def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
     """Return the command that runs a study of this kind: its rows, its picture, its tables, and a JSON file."""
-    fields = config_options(kind, kinds=kind.texts, also=kind.flags)
+    fields = config_options(kind, leave_out=("settings",) if kind.trains else (), kinds=kind.texts, also=kind.flags)
+    fields += run_options({field.name for field in fields} | {"seed"}) if kind.trains else []
     subject, places = _subject_options(kind), _place_options(kind)
 
     def command(
@@ -40,14 +42,18 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
         ] = None,
         progress: Progress = True,
         **values: object,
-    ) -> None:
+    ) -> Clock:
+        clock = Clock()
         check_json(json)
         settings = read_settings(config, values, subject, fields, places)
         names = {field.name for field in fields}
         study = kind.read({name: value for name, value in settings.items() if name in names})
         where = {place.name: settings.get(place.name) for place in places}
+        clock.lap("start-up")
         with _opened(kind, settings) as arguments:
+            clock.lap("data")
             result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=console.print)
+        clock.lap(kind.noun)
         path = result.path or Path()
         picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
         with whole_file(picture) as partial:
@@ -70,6 +76,7 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
                 "versions": versions(),
             },
         )
+        return clock
 
     command.__name__, command.__doc__ = kind.name, kind.__doc__
     return with_options(subject, fields, places)(command)

@@ -14,14 +14,23 @@ from typing import Annotated, Any
 import typer
 from torch import nn
 
-from sqnn.cli.options import Progress, model_options, option, read_settings, training_options, with_options
+from sqnn.cli.clock import Clock
+from sqnn.cli.options import (
+    Progress,
+    model_options,
+    option,
+    read_settings,
+    term_weights,
+    training_options,
+    with_options,
+)
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
-from sqnn.core import ConfigError, meaning
+from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import RECIPES, CheckpointError, Run, RunError, RunFolder, TrainingConfig, term_options
+from sqnn.training import RECIPES, CheckpointError, Run, RunError, RunFolder, TrainingConfig
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
@@ -35,9 +44,7 @@ SOURCE_OPTIONS = [
     option("accelerator", str, "Lightning accelerator: auto, cpu, gpu, ... (default: auto)", PANEL),
     option("devices", int, "how many of them (default: 1)", PANEL),
 ]
-TERM_OPTIONS = [
-    option(name, float, f"{meaning(field)} (default: 0)", "Training") for name, field in term_options().items()
-]
+TERM_OPTIONS = term_weights()
 TRAINING_OPTIONS = training_options()
 OPTIONS = [*SOURCE_OPTIONS, *TRAINING_OPTIONS, *TERM_OPTIONS, *model_options()]
 
@@ -51,7 +58,7 @@ def train(
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
     **values: object,
-) -> None:
+) -> Clock:
     """Train a network, keep the epoch that does best on validation images, and measure it once on the test images.
 
     The run's folder holds settings.yaml, checkpoints, CSV and TensorBoard logs, model.safetensors, result.json,
@@ -73,12 +80,14 @@ def train(
 
     sqnn train --resume runs/mnist-0
     """
+    clock = Clock()
     from sqnn.training import CollapseWarning, resume  # Lightning, which the help has no use for
 
     warnings.simplefilter("ignore", CollapseWarning)  # `report` prints them
     settings = with_recipe(read_settings(config, values, OPTIONS))
     check_json(json)
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    clock.lap("start-up")
     with _in_words_of_the_command():
         if resume_from is not None:
             data_dir = settings.pop("data_dir", None)
@@ -89,9 +98,11 @@ def train(
             with _how_to_go_on(resume_from):
                 run = resume(resume_from, data_dir=data_dir, progress=progress, trainer=trainer)
         else:
-            run = _fresh(settings, progress, trainer)
+            run = _fresh(settings, progress, trainer, clock)
+    clock.lap("rest", run.result["times"])
     report(run)
     write_json(json, {**run.result, "folder": str(run.folder)})
+    return clock
 
 
 def with_recipe(settings: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +113,7 @@ def with_recipe(settings: dict[str, Any]) -> dict[str, Any]:
     return {**recipe.settings, **settings}
 
 
-def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object]) -> Run:
+def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object], clock: Clock) -> Run:
     from sqnn.training import fit, free_folder
 
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
@@ -111,6 +122,7 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = TrainingConfig.for_model(model_class(name), training).seed
     data = named_data(data_name, settings.pop("data_dir", None), validation=settings.pop("validation", None))
+    clock.lap("data")
     model = create_model(name, data, seed=seed, **settings)
     if begin_with is not None:
         _begin_with(model, model_file(begin_with))

@@ -1,11 +1,11 @@
-"""Configurations, whole files, memory format and progress: what all rooms use, and no spikes."""
+"""Configurations, whole files, the machine, memory format and progress: what all rooms use, and no spikes."""
 
 from circuits import computing_in, when_small
 from noise_models import Choices, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
 from sqnn.core.files import path_of, whole_file, write_text
-from sqnn.core.machine import cores, machine
+from sqnn.core.machine import commit, cores, machine
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
 from sqnn.core.rows import Row, Value
@@ -30,6 +30,7 @@ __all__ = [
     "channels_last",
     "channels_last_is_safe",
     "check_threads",
+    "commit",
     "computing_in",
     "cores",
     "describe",

@@ -1,11 +1,29 @@
-"""The processor that numbers were computed on."""
+"""The machine and the version of the library, which every measured row names."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+
+
+@cache
+def commit() -> str:
+    """Return what `git describe` says of the checkout that this package lies in, else the version of the package."""
+    root = Path(__file__).resolve().parents[2]
+    if (root / ".git").exists():
+        described = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--tags"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if described.returncode == 0:
+            return described.stdout.strip()
+    return version("sqnn")
 
 
 @cache

@@ -68,5 +68,8 @@ def dead_units(model: nn.Module, images: Split, *, threads: Threads = AUTO) -> l
                 continue
             hooks.callback(handle.remove)
         predict_logits(model, images, threads=threads)
-    dead = {part: largest[part] - smallest[part] <= SAME if kind == ANGLES else largest[part] <= 0 for part, kind in kinds.items()}
+    dead = {
+        part: largest[part] - smallest[part] <= SAME if kind == ANGLES else largest[part] <= 0
+        for part, kind in kinds.items()
+    }
     return [DeadUnits(part, kinds[part], int(flags.sum()), len(flags)) for part, flags in dead.items()]

@@ -31,6 +31,10 @@ from .runner.intervals import t_interval
 from .runner.run import StudyError, run_study
 from .runner.study import AnyStudy, Panel, Study
 from .runner.table import Schema, StudyTable, TableError
+from .seeds.figure import plot_seeds
+from .seeds.frame import SeedFrame
+from .seeds.published import Published, published_range
+from .seeds.study import SeedStudy, command_of, summarise_seeds
 
 __all__ = [
     "COLUMNS",
@@ -50,9 +54,12 @@ __all__ = [
     "LayerStudy",
     "NoiseSweep",
     "Panel",
+    "Published",
     "ResultsTable",
     "RowsFolder",
     "Schema",
+    "SeedFrame",
+    "SeedStudy",
     "Study",
     "StudyError",
     "StudyFolder",
@@ -66,6 +73,7 @@ __all__ = [
     "Training",
     "cell_label",
     "check_cluster",
+    "command_of",
     "conversion_study",
     "encoder_study",
     "gradient_study",
@@ -81,7 +89,9 @@ __all__ = [
     "plot_encoders",
     "plot_gradients",
     "plot_layers",
+    "plot_seeds",
     "plot_sweep",
+    "published_range",
     "run_cells",
     "run_study",
     "run_tasks",
@@ -91,6 +101,7 @@ __all__ = [
     "summarise",
     "summarise_encoders",
     "summarise_layers",
+    "summarise_seeds",
     "summarise_sweep",
     "t_interval",
     "train_student",

@@ -14,6 +14,7 @@ from sqnn.studies.noise_sweep.study import NoiseSweep
 from sqnn.studies.runner.frame import StudyFrame
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import AnyStudy
+from sqnn.studies.seeds.study import SeedStudy
 
 STUDIES: Choices[type[AnyStudy]] = Choices(
     "study",
@@ -22,6 +23,7 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
         "encoders": EncoderStudy,
         "conversion": ConversionStudy,
         "gradients": GradientStudy,
+        "seeds": SeedStudy,
         "noise-sweep": NoiseSweep,
     },
 )
@@ -38,7 +40,7 @@ def study(
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
-    The subject is what the study is of: nothing (gradients), data (layers, encoders), a network (conversion) or
+    The subject is what the study is of: nothing (gradients), data (layers, encoders, seeds), a network (conversion) or
     networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the fields of its class in
     STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped; `scheduler` is the
     address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study` does.

@@ -58,7 +58,9 @@ def collapse_signs(
     for part in dead_units(model, images, threads=threads):
         if part.share > (DEAD_ANGLES if part.kind == ANGLES else DEAD_CHANNELS):
             what = "are the same for all images" if part.kind == ANGLES else "never fire"
-            signs.append(f"{part.dead} of {part.units} {part.kind} of {part.part} {what}; {_remedy(part, model, remedy)}")
+            signs.append(
+                f"{part.dead} of {part.units} {part.kind} of {part.part} {what}; {_remedy(part, model, remedy)}"
+            )
     return signs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
 from sqnn.training.run_settings import RunSettings
+from sqnn.training.stopwatch import Stopwatch
 from sqnn.training.versions import versions
 
 
@@ -51,7 +53,7 @@ def trainer_for(
         return make_trainer(
             options,
             progress,
-            [best, last, *user_callbacks(own, [best])],
+            [Stopwatch(), best, last, *user_callbacks(own, [best])],
             max_epochs=config.epochs,
             logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
             plugins=[SafeCheckpointIO()],
@@ -89,6 +91,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
             loop.fit(module.train(), batches, ckpt_path=checkpoint)
         except MisconfigurationException as error:
             raise ConfigError(f"trainer: Lightning refuses the run ({str(error).splitlines()[0]})") from error
+    fitted = time.perf_counter()
     if not place.best.is_file():
         raise RunError(
             f"run: {place.path} ended after {loop.current_epoch} of {config.epochs} epochs without a validation, so no "
@@ -103,7 +106,11 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     signs = collapse_signs(model, data, history, config.learning_rate, threads)
     for sign in signs:
         warnings.warn(f"training collapsed: {sign}", CollapseWarning, stacklevel=2)
+    saved = time.perf_counter()
     score = measure(model, data, "test", loop, threads=threads)
+    tested = time.perf_counter() - saved
+    validated = math.fsum(watch.seconds for watch in loop.callbacks if isinstance(watch, Stopwatch))  # type: ignore[attr-defined]
+    times = {"training": fitted - started - validated, "validation": validated, "test": tested}
     result = {
         "model": model_name(model),
         "data": data.name,
@@ -118,6 +125,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "confusion": score.confusion,
         "warnings": signs,
         "seconds": round(time.perf_counter() - started, 3),
+        "times": {name: round(seconds, 3) for name, seconds in times.items()},
         "threads": threads,
         "machine": machine(),
         "cores": cores(),

@@ -10,8 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from torch import nn
-
 from sqnn import training as loop
 from sqnn.core import ConfigError, Row, option, require
 from sqnn.data import MAX_BATCH, ImageData
@@ -23,6 +21,7 @@ from sqnn.studies.runner.folder import RowsFolder
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import Panel
 from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner.training import finished_run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,7 +245,7 @@ def train_cell(study: EncoderStudy, data: ImageData, cell: EncoderCell, place: P
     model = study.build(data, cell.seed, variant=cell.variant, **choices)
     row: Row = {"parameters": count(model).total}
     try:
-        run = _train(study, data, cell.seed, model, loop.RunFolder(place))
+        run = finished_run(place, model, data, study.training(cell.seed).to_dict())
     except loop.NotFiniteError as error:
         return {**row, "failure": " ".join(str(error).split())}
     last = run.history.iloc[-1]
@@ -260,15 +259,6 @@ def train_cell(study: EncoderStudy, data: ImageData, cell: EncoderCell, place: P
         "train_loss": float(last.train_loss),
         "failure": "",
     }
-
-
-def _train(study: EncoderStudy, data: ImageData, seed: int, model: nn.Module, folder: loop.RunFolder) -> loop.Run:
-    if folder.result.is_file():
-        return loop.Run.load(folder.path)
-    if folder.settings.is_file():
-        return loop.resume(folder.path, data, progress=False)
-    folder.remove_partials()
-    return loop.fit(model, data, out=folder.path, progress=False, **study.training(seed).to_dict())
 
 
 def cell_label(surrogate: str, rescaling: str, failures: int = 0) -> str:

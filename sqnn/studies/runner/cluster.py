@@ -40,13 +40,14 @@ def run_tasks(
     *,
     scheduler: str | None = None,
     workers: int | None = None,
+    threads: int = 1,
 ) -> Iterator[list[Outcome[Result]]]:
     """Yield outcomes as they come, some at a time: task (s, x) is `function(shared[s], x)`.
 
     They are computed by the cluster whose `scheduler` has this address (tcp://host:port), or else by `workers`
-    processes of this machine (one per core where None, at most one per task), or one after the other in this process
-    where `workers` is 0. A task whose worker dies is computed by another; one that fails has its exception for a
-    value. Raises ClusterError where the scheduler does not answer or is lost.
+    processes of this machine (where None, as many as the cores hold of a task's `threads`; at most one per task), or
+    one after the other in this process where `workers` is 0. A task whose worker dies is computed by another; one that
+    fails has its exception for a value. Raises ClusterError where the scheduler does not answer or is lost.
     """
     if scheduler is None and workers == 0:
         for number, (which, task) in enumerate(tasks):
@@ -59,7 +60,9 @@ def run_tasks(
         # A network's angles go into the graph on purpose; Dask would rather warn of a large one.
         stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "10GB"}))
         if scheduler is None:
-            client = stack.enter_context(_local_client(min(workers or dask.system.CPU_COUNT, len(tasks))))
+            client = stack.enter_context(
+                _local_client(min(workers or max(1, dask.system.CPU_COUNT // threads), len(tasks)))
+            )
         else:
             client = stack.enter_context(_client_of(scheduler))
         yield from _outcomes(client, function, shared, tasks)

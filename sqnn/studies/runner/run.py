@@ -135,10 +135,15 @@ def _measured(
     pairs = study.share(subject, missing, folder)
     shared = {id(part): part for part, _ in pairs}
     numbers = {name: number for number, name in enumerate(shared)}
-    tasks = [(numbers[id(part)], cell) for part, cell in pairs]
     call = functools.partial(_call, study.measure)
-    for outcomes in run_tasks(call, list(shared.values()), tasks, scheduler=scheduler, workers=workers):
-        yield [(missing[number], value) for number, value in outcomes]
+    for threads in dict.fromkeys(map(study.threads_of, missing)):
+        group = [
+            (cell, part) for cell, (part, _) in zip(missing, pairs, strict=True) if study.threads_of(cell) == threads
+        ]
+        tasks = [(numbers[id(part)], cell) for cell, part in group]
+        every = list(shared.values())
+        for outcomes in run_tasks(call, every, tasks, scheduler=scheduler, workers=workers, threads=threads):
+            yield [(group[number][0], value) for number, value in outcomes]
 
 
 def _call(measure: Callable[[C, S], Row | list[Row]], shared: S, cell: C) -> Row | list[Row]:

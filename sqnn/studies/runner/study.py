@@ -73,6 +73,8 @@ class Study(Config, Generic[Subject, Cell]):
     noun: ClassVar[str] = "study"
     processes: ClassVar[int | None] = 0
     """Processes that measure by default; None is one per core."""
+    trains: ClassVar[bool] = False
+    """The options of networks and of the training loop are options of the study, which `read` puts into `settings`."""
     timed: ClassVar[bool] = False
     """Wall times are a result: nothing runs beside a measurement, and a finished study is measured anew."""
     shared: ClassVar[bool] = False
@@ -123,6 +125,10 @@ class Study(Config, Generic[Subject, Cell]):
     def shared_columns(self, subject: Subject, cell: Cell) -> Row:
         """Return further columns that the cell's rows have in common with those of other cells."""
         return {}
+
+    def threads_of(self, cell: Cell) -> int:
+        """Return in how many threads a cell is measured; by default as many cells run at once as cores hold of them."""
+        return 1
 
     def share(self, subject: Subject, cells: Sequence[Cell], folder: Path | None) -> list[tuple[Any, Cell]]:
         """Pair the cells with what they are measured of; what is the same object travels to a worker once."""

@@ -1,0 +1,110 @@
+"""Accuracy of the SQDR-CNN as a distribution, from the rows of `sqnn study seeds`."""
+
+from __future__ import annotations
+
+from result_tables.base import bold, markdown, number, percent, rows, table
+from sqnn.studies import command_of, summarise_seeds
+from sqnn.studies.seeds.settings import read_text
+
+
+def command(name: str) -> str:
+    """Return the command that makes all rows of a file of one variant."""
+    return command_of(rows(name))
+
+
+def distributions(name: str) -> str:
+    """Return one line per number of threads, and one of all."""
+    body = [
+        [
+            line["threads"],
+            str(line["n"]),
+            bold(percent(line["mean"])),
+            f"{100 * line['std']:.2f}",
+            f"{percent(line['least'])} to {percent(line['largest'])}",
+            f"{percent(line['low'])} to {percent(line['high'])}",
+            percent(line["validation"]),
+            str(line["collapsed"]),
+        ]
+        for line in summarise_seeds(rows(name)).to_dict("records")
+    ]
+    header = ["threads", "trainings", "mean test accuracy", "standard deviation (points)", "range"]
+    return markdown([*header, "95 % interval of the mean", "mean validation accuracy", "collapsed"], body)
+
+
+def in_a_line(name: str) -> str:
+    """Return mean and range in a line, with seeds, threads and machine."""
+    frame = rows(name)
+    line = summarise_seeds(frame).iloc[-1]
+    seeds, threads = sorted(set(frame.seed)), " and ".join(map(str, sorted(set(frame.threads))))
+    listed = (
+        f"{seeds[0]} to {seeds[-1]}" if seeds == list(range(seeds[0], seeds[-1] + 1)) else ", ".join(map(str, seeds))
+    )
+    words = "thread" if threads == "1" else "threads"
+    where = f"{line.machine}, {line.cores} cores"
+    return (
+        f"{percent(line['mean'])}, {percent(line.least)} to {percent(line.largest)} over {line.n} trainings "
+        f"(seeds {listed}, {threads} {words}; {where})"
+    )
+
+
+@table("seeds-digits", "seeds-digits", lambda: command("seeds-digits"))
+def seeds_digits() -> str:
+    """The demo over seeds and threads."""
+    return distributions("seeds-digits")
+
+
+@table("seeds-mnist", "seeds-mnist", lambda: command("seeds-mnist"))
+def seeds_mnist() -> str:
+    """MNIST over seeds and threads."""
+    return distributions("seeds-mnist")
+
+
+@number("seeds-digits")
+def digits_in_a_line() -> str:
+    """Mean and range on the digits."""
+    return in_a_line("seeds-digits")
+
+
+@number("seeds-mnist")
+def mnist_in_a_line() -> str:
+    """Mean and range on MNIST."""
+    return in_a_line("seeds-mnist")
+
+
+@table("seeds-ablation", "seeds-ablation", lambda: "sqnn study seeds ... --vary 'NAME: settings'")
+def seeds_ablation() -> str:
+    """What each ingredient of the recipe brings: first the variant that all others differ least from, then those."""
+    frame = rows("seeds-ablation")
+    settings = {variant: read_text(text) for variant, text in zip(frame.variant, frame.settings, strict=True)}
+    base = min(settings, key=lambda name: sum(len(differences(own, settings[name])) for own in settings.values()))
+    lines = summarise_seeds(frame).drop_duplicates("variant", keep="last").to_dict("records")
+    summary = sorted(lines, key=lambda line: line["variant"] != base)
+    first = summary[0]
+    return markdown(
+        [
+            "variant",
+            "differs in",
+            "trainings",
+            "mean test accuracy",
+            "range",
+            "against the first (points)",
+            "collapsed",
+        ],
+        [
+            [
+                line["variant"],
+                ", ".join(differences(settings[line["variant"]], settings[base])) or "-",
+                str(line["n"]),
+                bold(percent(line["mean"])) if line is first else percent(line["mean"]),
+                f"{percent(line['least'])} to {percent(line['largest'])}",
+                "" if line is first else f"{100 * (line['mean'] - first['mean']):+.2f}",
+                str(line["collapsed"]),
+            ]
+            for line in summary
+        ],
+    )
+
+
+def differences(own: dict[str, str], other: dict[str, str]) -> list[str]:
+    """Return the settings of a variant in which it differs from another."""
+    return [f"`{name} {value}`" for name, value in own.items() if other.get(name) != value]
