@@ -169,8 +169,24 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
             raise ConfigError(f"{name}: no such option of this command{near}")
         settings[names[name]] = value
     settings |= {name: value for name, value in flags.items() if value not in (None, [])}
+    if "recipe" in settings:
+        settings = {**_recipe(settings.pop("recipe")), **settings}
     model = str(settings.get("model", DEFAULT_MODEL))
     return {name: _value(name, value, kinds[name], model) for name, value in settings.items() if value is not None}
+
+
+def recipe_option(panel: str = "Options") -> inspect.Parameter:
+    """Return the option `--recipe`, whose settings `read_settings` puts beneath those that the user chose."""
+    from sqnn.training import RECIPES
+
+    known = "; ".join(f"{name}: {recipe.title}" for name, recipe in RECIPES.items())
+    return option("recipe", str, f"network, images and training in one; other options override them. {known}", panel)
+
+
+def _recipe(name: object) -> dict[str, object]:
+    from sqnn.training import RECIPES
+
+    return RECIPES.pick(name, error=ConfigError).settings
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

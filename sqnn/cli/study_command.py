@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqnn.cli.clock import Clock
-from sqnn.cli.options import Parameters, Progress, config_options, option, read_settings, run_options, with_options
+from sqnn.cli.options import (
+    Parameters,
+    Progress,
+    config_options,
+    option,
+    read_settings,
+    recipe_option,
+    run_options,
+    with_options,
+)
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import named_data, open_data, open_source
@@ -32,7 +41,8 @@ DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run'
 def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
     """Return the command that runs a study of this kind: its rows, its picture, its tables, and a JSON file."""
     fields = config_options(kind, leave_out=("settings",) if kind.trains else (), kinds=kind.texts, also=kind.flags)
-    fields += run_options({field.name for field in fields} | {"seed"}) if kind.trains else []
+    if kind.trains:
+        fields += [*run_options({field.name for field in fields} | {"seed"}), recipe_option()]
     subject, places = _subject_options(kind), _place_options(kind)
 
     def command(

@@ -20,6 +20,7 @@ from sqnn.cli.options import (
     model_options,
     option,
     read_settings,
+    recipe_option,
     term_weights,
     training_options,
     with_options,
@@ -30,11 +31,11 @@ from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import RECIPES, CheckpointError, Run, RunError, RunFolder, TrainingConfig
+from sqnn.training import CheckpointError, Run, RunError, RunFolder, TrainingConfig
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
-    option("recipe", str, f"settings that belong together; flags override them: {', '.join(RECIPES)}", PANEL),
+    recipe_option(PANEL),
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
     option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
     option("data", str, f"images: {', '.join(DATASETS)} (default: digits)", PANEL),
@@ -84,7 +85,7 @@ def train(
     from sqnn.training import CollapseWarning, resume  # Lightning, which the help has no use for
 
     warnings.simplefilter("ignore", CollapseWarning)  # `report` prints them
-    settings = with_recipe(read_settings(config, values, OPTIONS))
+    settings = read_settings(config, values, OPTIONS)
     check_json(json)
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     clock.lap("start-up")
@@ -103,14 +104,6 @@ def train(
     report(run)
     write_json(json, {**run.result, "folder": str(run.folder)})
     return clock
-
-
-def with_recipe(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings over those of the recipe that they name, if they do; ConfigError where there is no such one."""
-    if "recipe" not in settings:
-        return settings
-    recipe = RECIPES.pick(settings.pop("recipe"), error=ConfigError)
-    return {**recipe.settings, **settings}
 
 
 def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object], clock: Clock) -> Run:

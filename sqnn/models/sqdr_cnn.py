@@ -63,7 +63,9 @@ class SQDRCNNConfig(NeuronConfig, FrontEndConfig):
     """Every choice of the SQDR-CNN; by default 803 parameters for one channel and ten classes, as published.
 
     The published network reads the front-end by the spikes of a last neuron, whose angles go silent in many trainings;
-    readout `membrane`, the default, has as many parameters and trains steadily (docs/results/sqdr-cnn.md). Raises ConfigError, naming the field, on a value that builds no network. Source: SQDR-CNN, arXiv 2512.03895.
+    readout `membrane`, the default, has as many parameters and trains steadily (docs/results/sqdr-cnn.md).
+
+    Raises ConfigError, naming the field, on a value that builds no network. Source: SQDR-CNN, arXiv 2512.03895.
     """
 
     readout: str = option("membrane", "what the front-end is read by (as published: spike)", among=READOUTS)

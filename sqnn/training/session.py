@@ -20,8 +20,8 @@ from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
 from sqnn.models import load_weights, model_name, save_model
 from sqnn.training.allocator import keep_freed_memory
-from sqnn.training.collapse import CollapseWarning, collapse_signs
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
+from sqnn.training.collapse import CollapseWarning, collapse_signs
 from sqnn.training.errors import RunError
 from sqnn.training.evaluate import measure
 from sqnn.training.folder import CURVES, RunFolder
