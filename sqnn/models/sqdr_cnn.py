@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -127,6 +128,7 @@ class SQDRCNN(Network):
 
     config_class: ClassVar[type[ModelConfig]] = SQDRCNNConfig
     parts: ClassVar[Mapping[str, str]] = {"frontend": "spiking", "circuit": "quantum", "head": "classical"}
+    training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"batch_size": 32, "learning_rate": 0.03})
     config: SQDRCNNConfig
     circuit: ReuploadLayer
 

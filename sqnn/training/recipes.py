@@ -45,7 +45,7 @@ RECIPES: Choices[Recipe] = Choices(
             "sqdr-cnn",
             "mnist",
             MappingProxyType({}),
-            MappingProxyType({"epochs": 12, "batch_size": 128, "learning_rate": 0.1}),
+            MappingProxyType({"epochs": 12, "batch_size": 32, "learning_rate": 0.03}),
         ),
         "paper": Recipe(
             "SQDR-CNN as published (arXiv 2512.03895): angles from the spikes of a last neuron",
