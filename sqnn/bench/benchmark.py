@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqnn.bench.machine import PROVENANCE, check_device, provenance
-from sqnn.core import Config, ConfigError, Row, Value, option, require, write_text
+from sqnn.core import Config, ConfigError, Row, Value, WriteError, option, require, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +110,10 @@ class Benchmark(Config):
             measured = [{name: {**cell.key, **row, **common}.get(name) for name in names} for row in cell.measure()]
             rows += measured
             if out is not None:
-                write_text(out, _csv(rows, names))
+                try:
+                    write_text(out, _csv(rows, names))
+                except WriteError as error:
+                    raise ConfigError(f"out: {error}") from error
             yield measured
 
     def _check_same(self, rows: Sequence[Row]) -> None:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sqnn.cli.options import Parameters, Progress, config_options, option, read_settings, with_options
-from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import named_data, open_data, open_source
-from sqnn.core import ConfigError, whole_file
+from sqnn.cli.stopping import Interrupted
+from sqnn.core import ConfigError, require
 from sqnn.data import DATASETS
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 PATH = "run's folder or .safetensors file of a network of qcfs activations"
 CHECKPOINTS = "runs' folders or networks' .safetensors files"
-PICTURE_DPI = 150
 DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
 
 
@@ -41,17 +41,20 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
         progress: Progress = True,
         **values: object,
     ) -> None:
-        check_json(json)
         settings = read_settings(config, values, subject, fields, places)
+        shared = settings.get("table")
+        drawn = None if shared is None else shared.with_suffix(".png")
+        check_files(picture=drawn, json=json)
+        for name, path in (("picture", drawn), ("json", json)):
+            require(path is None or path != shared, name, str(path), "another file than --table")
         names = {field.name for field in fields}
         study = kind.read({name: value for name, value in settings.items() if name in names})
         where = {place.name: settings.get(place.name) for place in places}
-        with _opened(kind, settings) as arguments:
-            result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=console.print)
-        path = result.path or Path()
-        picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
-        with whole_file(picture) as partial:
-            result.plot().savefig(partial, format="png", dpi=PICTURE_DPI)
+        with _goes_on(kind) as announce, _opened(kind, settings) as arguments:
+            result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=announce)
+            path = result.path or Path()
+            picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
+            result.plot(picture)
         for part in kind.report(result.frame):
             if isinstance(part, Panel):
                 table(*part)
@@ -73,6 +76,23 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
 
     command.__name__, command.__doc__ = kind.name, kind.__doc__
     return with_options(subject, fields, places)(command)
+
+
+@contextlib.contextmanager
+def _goes_on(kind: type[AnyStudy]) -> Iterator[Callable[[str], None]]:
+    """Give the function that a study announces itself with; after that Ctrl-C in the block says how it goes on."""
+    announced = []
+
+    def announce(line: str) -> None:
+        announced.append(line)
+        console.print(line)
+
+    try:
+        yield announce
+    except KeyboardInterrupt as stopped:
+        if not announced:
+            raise
+        raise Interrupted(f"the {kind.noun} goes on with the same command") from stopped
 
 
 def records(frame: pd.DataFrame) -> list[dict[Hashable, object]]:

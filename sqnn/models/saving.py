@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, path_of, require, whole_file
+from sqnn.core import ConfigError, WriteError, path_of, require, whole_file
 from sqnn.models.base import Network, config_of
 from sqnn.models.create import build, model_class, model_name
 from sqnn.neurons import QCFS
@@ -68,8 +68,8 @@ def write_model_file(
     try:
         with whole_file(path) as partial:
             partial.write_bytes(safetensors.torch.save(tensors, metadata))
-    except OSError as error:
-        raise ModelFileError(f"path: cannot write {path} ({error.strerror}); choose a writable folder") from error
+    except WriteError as error:
+        raise ModelFileError(f"path: {error}") from error
     return path
 
 

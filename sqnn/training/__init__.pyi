@@ -1,6 +1,6 @@
 from .allocator import keep_freed_memory
 from .checkpoints import SafeCheckpointIO
-from .errors import CheckpointError, NotFiniteError, RunError
+from .errors import CheckpointError, FolderTakenError, NotFiniteError, RunError, RunInterrupted
 from .evaluate import SPLITS, Evaluation, check_fit, evaluate, predict
 from .fit import fit, free_folder
 from .folder import RunFolder
@@ -22,11 +22,13 @@ __all__ = [
     "CheckpointError",
     "Classifier",
     "Evaluation",
+    "FolderTakenError",
     "LossTerm",
     "NotFiniteError",
     "Run",
     "RunError",
     "RunFolder",
+    "RunInterrupted",
     "RunSettings",
     "SafeCheckpointIO",
     "TrainingConfig",

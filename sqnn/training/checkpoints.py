@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from sqnn.core import whole_file
+from sqnn.core import WriteError, whole_file
 from sqnn.training.errors import CheckpointError
+from sqnn.training.logs import store_curves
 
 KEYS = frozenset({"state_dict", "epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers"})
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
@@ -26,11 +28,11 @@ class SafeCheckpointIO(TorchCheckpointIO):
         try:
             with whole_file(Path(path)) as partial:
                 torch.save(checkpoint, partial)
-        except (OSError, RuntimeError) as error:
-            # On a full disk torch raises a RuntimeError of its archive writer.
-            reason = (error.strerror if isinstance(error, OSError) else None) or "is the disk full?"
+        except WriteError as error:
+            raise CheckpointError(f"checkpoint: {error}, then go on with sqnn.resume(folder)") from error
+        except RuntimeError as error:  # what torch's archive writer raises on a full disk
             raise CheckpointError(
-                f"checkpoint: cannot write {path} ({reason}); make room, then go on with sqnn.resume(folder)"
+                f"checkpoint: cannot write {path} (is the disk full?); make room, then go on with sqnn.resume(folder)"
             ) from error
 
     def load_checkpoint(
@@ -54,6 +56,11 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 class EpochCheckpoint(ModelCheckpoint):
     """Lightning's choice of what to keep, for a folder that may have been moved between two sessions of a run."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the epoch once its curves are on the disk."""
+        store_curves(trainer)
+        super().on_train_epoch_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the best score so far; its file is looked for in this folder, not in the one of old."""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from sqnn.core import ConfigError, path_of, read_yaml, write_text
+from sqnn.core import (
+    LOCK,
+    PARTIALS,
+    ConfigError,
+    InUseError,
+    WriteError,
+    folder_lock,
+    path_of,
+    read_yaml,
+    remove_partials,
+    write_errors,
+    write_text,
+)
 from sqnn.data import DATASETS, ImageData, load_data
-from sqnn.training.errors import RunError
+from sqnn.training.errors import FolderTakenError, RunError, RunInterrupted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,35 +79,88 @@ class RunFolder:
 
     def owns(self, file: Path) -> bool:
         """Say whether a file is one that the run here needs, which nothing else may write to."""
+        return self.settings.exists() and self.keeps(file)
+
+    def keeps(self, file: Path) -> bool:
+        """Say whether a file has the place of one that a run here needs."""
         files = (self.settings, self.last, self.best, self.initial, self.model, self.result, self.picture)
-        return self.settings.exists() and file.resolve() in {own.resolve() for own in files}
+        return file.resolve() in {own.resolve() for own in files}
+
+    def check_free(self) -> None:
+        """Raise RunError where the folder cannot take a new run: another is there, or anything else.
+
+        What a process left that was killed before it had written the settings is nothing.
+        """
+        left = (LOCK, self.initial.name)
+        try:
+            with write_errors(self.path):
+                if self.path.is_file():
+                    raise RunError(f"out: {self.path} is a file, expected a folder, new or empty; choose another name")
+                there = self.path.iterdir() if self.path.is_dir() else [self.path] if self.path.exists() else ()
+                if all(file.name in left or file.match(PARTIALS) for file in there):
+                    return
+        except WriteError as error:
+            raise RunError(f"out: {error}") from error
+        resumes = self.settings.is_file() and not self.result.is_file()
+        go_on = f", or continue it with sqnn.resume({str(self.path)!r})" if resumes else ""
+        raise FolderTakenError(f"out: {self.path} is not empty; choose another folder{go_on}")
 
     def create(self, settings: RunSettings, initial: nn.Module | None = None) -> None:
         """Make the folder, write the network to begin with where one is given, and the settings.
 
         RunError where a run is there already or nothing can be written.
         """
-        if self.path.is_file():
-            raise RunError(f"out: {self.path} is a file, expected a folder, new or empty; choose another name")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise RunError(
-                f"out: {self.path} is not empty; choose another folder, or continue it with "
-                f"sqnn.resume({str(self.path)!r})"
-            )
-        from sqnn.models import save_model
+        from sqnn.models import ModelFileError, save_model
 
+        self.check_free()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            with write_errors(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                self.initial.unlink(missing_ok=True)
             if initial is not None:
                 save_model(initial, self.initial)
             write_text(self.settings, settings.to_yaml())
-        except OSError as error:
-            raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
+        except (WriteError, ModelFileError) as error:
+            raise RunError(f"out: {str(error).removeprefix('path: ')}") from error
+
+    @contextlib.contextmanager
+    def at_work(self, name: str = "run") -> Iterator[None]:
+        """Within the block, nobody else writes to the run, and what ends the block early says how the run goes on.
+
+        What killed processes left unfinished is removed. FolderTakenError where another process is at work, RunError
+        where the disk takes no more; RunInterrupted after Ctrl-C. `name` is the argument that the folder came by.
+        """
+        try:
+            with folder_lock(self.path):
+                self.remove_partials()
+                with self._goes_on():
+                    yield
+        except InUseError as error:
+            raise FolderTakenError(f"{name}: {error}") from error
+        except WriteError as error:
+            raise RunError(f"{name}: {error}") from error
+
+    @contextlib.contextmanager
+    def _goes_on(self) -> Iterator[None]:
+        """Within the block, Ctrl-C and errors of the disk name the call that goes on, where there is a run by then."""
+        from sqnn.models import ModelFileError
+
+        try:
+            with write_errors(self.path):
+                yield
+        except (KeyboardInterrupt, WriteError, ModelFileError) as error:
+            if not self.settings.is_file() or self.result.is_file():
+                raise
+            if isinstance(error, KeyboardInterrupt):
+                raise RunInterrupted(self.path) from error
+            if not isinstance(error, WriteError) and not isinstance(error.__cause__, WriteError):
+                raise
+            reason = str(error).removeprefix("path: ")
+            raise RunError(f"run: {reason}, then go on with sqnn.resume({str(self.path)!r})") from error
 
     def remove_partials(self) -> None:
-        """Remove the unfinished files of a killed process."""
-        for partial in self.path.rglob(".*.partial"):
-            partial.unlink(missing_ok=True)
+        """Remove the unfinished files of killed processes."""
+        remove_partials(self.path)
 
     def run_settings(self, values: Mapping[str, Any] | None = None, terms: Sequence[LossTerm] = ()) -> RunSettings:
         """Return the settings, from `values` that were read before where given; RunError where they describe no run.

@@ -10,7 +10,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
 from sqnn.core import ConfigError, write_text
@@ -23,6 +23,7 @@ from sqnn.training.errors import RunError
 from sqnn.training.evaluate import measure
 from sqnn.training.folder import CURVES, RunFolder
 from sqnn.training.lightning_options import check_monitors, make_trainer, user_callbacks
+from sqnn.training.logs import CurveLogger
 from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
@@ -51,7 +52,7 @@ def trainer_for(
             progress,
             [best, last, *user_callbacks(own, [best])],
             max_epochs=config.epochs,
-            logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
+            logger=[CurveLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
             plugins=[SafeCheckpointIO()],
             gradient_clip_val=config.gradient_clip or None,
             num_sanity_val_steps=0,
@@ -106,7 +107,7 @@ def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolde
         "seconds": round(time.perf_counter() - started, 3),
         "versions": versions(),
     }
-    write_text(place.result, json.dumps(result, indent=1))
     run = Run(place.path, model, result, place.read_history())
     run.plot(place.picture)
+    write_text(place.result, json.dumps(result, indent=1))  # last: a run that has a result is finished
     return run

@@ -267,7 +267,6 @@ def _train(study: EncoderStudy, data: ImageData, seed: int, model: nn.Module, fo
         return loop.Run.load(folder.path)
     if folder.settings.is_file():
         return loop.resume(folder.path, data, progress=False)
-    folder.remove_partials()
     return loop.fit(model, data, out=folder.path, progress=False, **study.training(seed).to_dict())
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqnn.core import Row
+from sqnn.core import Row, WriteError, write_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,19 +144,24 @@ class StudyTable:
         from filelock import FileLock
 
         self._check_kind()
-        try:
+        with self._errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise TableError(f"{self.option}: cannot write {self.path} ({error.strerror})") from error
         lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), poll_interval=POLL_SECONDS)
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, file)
-            try:
+            with self._errors():
                 stack.enter_context(lock)
-            except OSError as error:
-                raise TableError(f"{self.option}: cannot lock {self.path} ({error.strerror})") from error
             yield file
+
+    @contextlib.contextmanager
+    def _errors(self, kept: str = "") -> Iterator[None]:
+        """Within the block, errors of the disk are TableErrors."""
+        try:
+            with write_errors(self.path):
+                yield
+        except WriteError as error:
+            raise TableError(f"{self.option}: {error}{kept}") from error
 
     def _check_kind(self) -> None:
         """Refuse devices and pipes, which can be read for ever."""
@@ -208,21 +213,20 @@ class StudyTable:
 
     def _write(self, file: int, header: bytes, lines: bytes, end: int) -> None:
         """Replace what lies after `end`; the first byte of the lines comes last, so that they appear all at once."""
-        try:
-            os.ftruncate(file, end)
-            os.lseek(file, end, os.SEEK_SET)
-            _write_all(file, header + (b"\0" + lines[1:] if lines else b""))
-            os.fsync(file)
-            if lines:
-                os.lseek(file, end + len(header), os.SEEK_SET)
-                _write_all(file, lines[:1])
-                os.fsync(file)
-        except OSError as error:
-            with contextlib.suppress(OSError):
+        with self._errors("; the rows that stood in it are kept"):
+            try:
                 os.ftruncate(file, end)
-            raise TableError(
-                f"{self.option}: cannot write {self.path} ({error.strerror}); the rows that stood in it are kept"
-            ) from error
+                os.lseek(file, end, os.SEEK_SET)
+                _write_all(file, header + (b"\0" + lines[1:] if lines else b""))
+                os.fsync(file)
+                if lines:
+                    os.lseek(file, end + len(header), os.SEEK_SET)
+                    _write_all(file, lines[:1])
+                    os.fsync(file)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file, end)
+                raise
 
 
 def _plain(kind: Kind) -> type:
