@@ -58,8 +58,9 @@ class EpochCheckpoint(ModelCheckpoint):
     """Lightning's choice of what to keep, for a folder that may have been moved between two sessions of a run."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the epoch once its curves are on the disk."""
-        store_curves(trainer)
+        """Keep an epoch as the last one once its curves are on the disk."""
+        if self.monitor is None:
+            store_curves(trainer)
         super().on_train_epoch_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -27,22 +27,25 @@ class CurveLogger(CSVLogger):
 
 
 class _WholeWriter(ExperimentWriter):
+    written = 0
+    """How many rows are on the disk."""
+
     def log_metrics(self, metrics_dict: dict[str, float], step: int | None = None) -> None:
-        """Add a row, or put it in the place of the one before where that is the same."""
-        before = dict(self.metrics[-1]) if self.metrics else {}
+        """Add a row unless it is the one before once more."""
         super().log_metrics(metrics_dict, step)
-        if _values(before) == _values(self.metrics[-1]):
-            del self.metrics[-2:-1]
+        if len(self.metrics) > 1 and _values(self.metrics[-2]) == _values(self.metrics[-1]):
+            self.metrics.pop()
 
     def save(self) -> None:
-        """Write all rows so far."""
-        if not self.metrics:
+        """Write all rows so far where some are new."""
+        if len(self.metrics) == self.written:
             return
         names = sorted({name for row in self.metrics for name in row})
         with whole_file(Path(self.metrics_file_path)) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(self.metrics)
+        self.written = len(self.metrics)
 
 
 def _values(row: Mapping[str, float]) -> dict[str, float]:
