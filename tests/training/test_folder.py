@@ -71,7 +71,7 @@ def test_a_finished_run_gets_the_picture_that_it_lacks_and_nothing_else(few, run
 
 
 def test_a_run_whose_picture_failed_has_not_finished_and_goes_on(few, model, tmp_path: Path, monkeypatch) -> None:
-    def full(*arguments: object) -> None:
+    def full(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
