@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from noise_models import brief
 from sqnn.core.config import ConfigError
 
 
@@ -36,7 +37,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 def path_of(name: str, value: object) -> Path:
     """Return the value of the argument `name` as a path; ConfigError where it is none."""
     if not isinstance(value, str | os.PathLike):
-        raise ConfigError(f"{name}: got {value!r}, expected a path, as text or pathlib.Path")
+        raise ConfigError(f"{name}: got {brief(value)}, expected a path, as text or pathlib.Path")
     return Path(value)
 
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from sqnn.core import read_yaml, write_text
+from sqnn.core import RecordError, read_record, write_record
 from sqnn.studies.runner.study import AnyStudy
 from sqnn.studies.runner.table import Row, StudyTable, TableError
 
@@ -47,7 +45,7 @@ class RowsFolder:
         try:
             if not any(path.name[0] != "." for path in self.path.iterdir()):
                 return None
-            return read_yaml(settings.read_text()) or {}
+            return read_record(settings, mend="choose another folder")
         except FileNotFoundError:
             return {} if self.path.exists() else None
         except NotADirectoryError as error:
@@ -56,9 +54,8 @@ class RowsFolder:
             return None
         except OSError as error:
             raise RunError(f"out: cannot read {error.filename} ({error.strerror}); choose another folder") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"out: {settings} is damaged ({reason}); choose another folder") from error
+        except RecordError as error:
+            raise RunError(f"out: {error}") from error
 
     @contextlib.contextmanager
     def open(self, description: Mapping[str, object]) -> Iterator[None]:
@@ -80,7 +77,7 @@ class RowsFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
                 if not self.study.shared:
                     stack.enter_context(FileLock(self.path / LOCK, timeout=0))
-                write_text(self.path / SETTINGS, yaml.safe_dump(dict(description), sort_keys=False))
+                write_record(self.path / SETTINGS, description)
             except Timeout as error:
                 raise RunError(
                     f"out: another process is at work in {self.path}; wait for it, or choose another"
