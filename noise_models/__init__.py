@@ -17,7 +17,7 @@ from noise_models.chips import CHIPS, chip
 from noise_models.choices import Choices, did_you_mean, unknown
 from noise_models.mitigation import invert_readout, zero_noise
 from noise_models.noise import *  # noqa: F403 - Noise and one constructor per kind, listed there once
-from noise_models.records import BRIEF, brief, digest, read_json, read_text, reason, whole_number
+from noise_models.records import BRIEF, RecordWarning, brief, digest, read_json, read_text, reason, whole_number
 from noise_models.text import KINDS, at_strength, parse_noise, strength_label
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "KINDS",
     "Choices",
     "InstructionNoise",
+    "RecordWarning",
     "at_strength",
     "brief",
     "chip",

@@ -26,6 +26,10 @@ _repr.maxlist = _repr.maxtuple = _repr.maxset = _repr.maxfrozenset = _repr.maxdi
 _repr.maxstring = _repr.maxother = _repr.maxlong = BRIEF
 
 
+class RecordWarning(UserWarning):
+    """A file of record without a digest, as earlier versions wrote it: it is believed."""
+
+
 def brief(value: object) -> str:
     """Return the repr of a value, cut where it is long: a message never prints a user's value whole."""
     text = _repr.repr(value)

@@ -14,6 +14,7 @@ Dashes and underscores, capital and small letters are the same. The names and pa
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ from noise_models import checks
 from noise_models.chips import CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
 from noise_models.kinds import Kind, Parameter, read_number, spelled
-from noise_models.noise import Noise, paper
-from noise_models.records import brief, read_text, reason
+from noise_models.noise import DIGEST, Noise, paper
+from noise_models.records import RecordWarning, brief, read_text, reason
 
 RECIPES: Mapping[str, tuple[Callable[..., Noise], Mapping[str, Parameter]]] = MappingProxyType(
     {"paper": (paper, {"damping": Parameter(checks.probability, required=False)})}
@@ -145,7 +146,11 @@ def _stored(text: str) -> Noise | None:
         content = read_text(Path(text))
     except (OSError, ValueError) as error:
         raise ValueError(f"noise: got {brief(text)}, expected a JSON file that can be read ({reason(error)})") from None
-    return Noise.from_json(content)
+    noise = Noise.from_json(content)
+    if f'"{DIGEST}"' not in content:
+        message = f"{text} carries no digest, as files of earlier versions do not: what it says is believed"
+        warnings.warn(message, RecordWarning, stacklevel=2)
+    return noise
 
 
 def _total(noises: Iterable[Noise]) -> Noise:

@@ -1,6 +1,6 @@
 """Configurations, whole files, memory format and progress: what all rooms use, and no spikes."""
 
-from noise_models import Choices, brief, digest, read_json, read_text, reason, whole
+from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
 from sqnn.core.content import content_digest
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
@@ -10,7 +10,6 @@ from sqnn.core.progress import sweep_progress
 from sqnn.core.records import (
     DIGEST,
     RecordError,
-    RecordWarning,
     check_digest,
     check_values,
     read_record,

@@ -132,7 +132,8 @@ class Config:
                 written = name if isinstance(name, str) and len(name) < BRIEF else brief(name)
                 raise ConfigError(f"{written}: {cls.__name__} has no such field; it has {', '.join(known)}{near}")
         for field in dataclasses.fields(cls):
-            if field.name not in values and field.default is dataclasses.MISSING:
+            needed = field.default is field.default_factory is dataclasses.MISSING
+            if needed and field.name not in values:
                 raise ConfigError(f"{field.name}: is missing, expected {field.metadata.get('help', 'a value')}")
         return cls(**values)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from noise_models import brief, digest, read_json, read_text, reason
+from noise_models import RecordWarning, brief, digest, read_json, read_text, reason
 from sqnn.core.config import Config
 from sqnn.core.files import write_text
 from sqnn.core.yaml import read_yaml, write_yaml
@@ -23,10 +24,6 @@ MEND = "restore it from a copy"
 
 class RecordError(ValueError):
     """A file of record that is not as it was written: one line with the file, what is wrong, and the mend."""
-
-
-class RecordWarning(UserWarning):
-    """A file of record without a digest, as earlier versions wrote it: it is believed."""
 
 
 def write_record(path: Path, values: Mapping[str, object]) -> None:
@@ -50,6 +47,9 @@ def read_record(path: Path, schema: type[Config] | None = None, mend: str = MEND
         values = read_json(text) if path.suffix == ".json" else read_yaml(text)
         if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
             raise ValueError(f"it holds {brief(values)}, expected names with values")
+        first, value = next(iter(values.items()), ("", None))
+        if first != DIGEST and isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
+            raise ValueError(f"it begins with {brief(first)}, expected {DIGEST}")
         stored = values.pop(DIGEST, None)
         if schema is not None:
             check_values(values, schema)
@@ -72,8 +72,8 @@ def check_values(values: Mapping[str, object], schema: type[Config]) -> None:
 def check_digest(stored: object, computed: str, file: str) -> None:
     """Raise ValueError where the digest that a file carries is not that of its content; warn where it carries none."""
     if stored is None:
-        warnings.warn(
-            f"{file} carries no digest, as files of earlier versions do not: what it says is believed", RecordWarning, 3
-        )
+        # From this very line, so that it is told once per file.
+        message = f"{file} carries no digest, as files of earlier versions do not: what it says is believed"
+        warnings.warn(message, RecordWarning, stacklevel=1)
     elif stored != computed:
         raise ValueError(f"its {DIGEST} is that of other content: it was changed after it was written")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(node, yaml.MappingNode):
             names = [(name.tag, name.value) for name, _ in node.value if isinstance(name, yaml.ScalarNode)]
             if len(set(names)) < len(names):
-                twice = next(text for number, (tag, text) in enumerate(names) if (tag, text) in names[:number])
+                ((_, twice), _), *_ = Counter(names).most_common(1)
                 raise yaml.YAMLError(f"{brief(twice)} is given twice")
             parts = [part for pair in node.value for part in pair]
         inner = [self.sizes.get(part, (math.inf, math.inf)) for part in parts]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import pickletools
 import zipfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,14 @@ class SafeCheckpointIO(TorchCheckpointIO):
         super().__init__()
         self.settings = settings
 
+    @cached_property
+    def settings_digest(self) -> str | None:
+        """The digest of the settings as they are when the first checkpoint is written or read; None without any."""
+        return None if self.settings is None else digest(read_record(self.settings))
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write `checkpoint`; a process killed meanwhile leaves the previous file in place."""
-        content = {**checkpoint, **({} if self.settings is None else {SETTINGS: digest(read_record(self.settings))})}
+        content = {**checkpoint, **({} if self.settings is None else {SETTINGS: self.settings_digest})}
         try:
             with whole_file(Path(path)) as partial:
                 torch.save({**content, DIGEST: content_digest(content)}, partial)
@@ -70,7 +77,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"checkpoint: {path} is damaged ({reason(error)}); restore it from a copy") from error
         settings = loaded.pop(SETTINGS, None)
-        if self.settings is not None and settings not in (None, digest(read_record(self.settings))):
+        if self.settings is not None and settings not in (None, self.settings_digest):
             raise CheckpointError(
                 f"checkpoint: {path} was trained under other settings than those of {self.settings}; restore the "
                 "settings that the run began with"
@@ -101,6 +108,23 @@ def _check_sums(path: str | Path) -> None:
         packed = any(part.compress_type != zipfile.ZIP_STORED for part in parts)
         if packed or sum(part.file_size for part in parts) > Path(path).stat().st_size:
             raise ValueError("its parts announce more than the file holds")
+        largest = max((part.file_size for part in parts), default=0)
+        for part in parts:
+            if part.filename.endswith("data.pkl"):
+                _check_sizes(file.read(part), largest)
         damaged = file.testzip()
     if damaged is not None:
         raise ValueError(f"{damaged} has changed since it was written")
+
+
+def _check_sizes(data: bytes, largest: int) -> None:
+    """Raise ValueError where a pickle announces a tensor of more numbers than the largest part has bytes.
+
+    torch takes the size of a tensor's memory from there, and that of a byte array.
+    """
+    number = 0
+    for operation, argument, _ in pickletools.genops(data):
+        if (isinstance(argument, int) and "INT" in operation.name) or operation.name.startswith("LONG"):
+            number = int(argument or 0)
+        if (operation.name == "BINPERSID" and number > largest) or argument == "builtins bytearray":
+            raise ValueError("its tensors announce more than the file holds")

@@ -61,7 +61,7 @@ def split_names(value: object, name: str) -> tuple[object, ...]:
         raise ConfigError(f"{name}: got {brief(value)}, expected at least one name")
     for number, each in enumerate(names):
         if each in names[:number]:
-            raise ConfigError(f"{name}: got {brief(value)}, expected every one once, not {each!r} twice")
+            raise ConfigError(f"{name}: got {brief(value)}, expected every one once, not {brief(each)} twice")
     return tuple(names)
 
 

@@ -161,7 +161,7 @@ class StudyTable:
             warnings.warn(
                 f"{self.path} has rows without digests, as earlier versions wrote them: what they say is believed",
                 RecordWarning,
-                stacklevel=2,
+                stacklevel=1,
             )
         return rows
 
