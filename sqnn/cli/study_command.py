@@ -13,9 +13,9 @@ import typer
 from sqnn.cli.options import Parameters, Progress, config_options, option, read_settings, with_options
 from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import named_data, open_data, open_source
+from sqnn.cli.source import data_of_run, named_data, open_data, open_source
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError, require
+from sqnn.core import ConfigError, brief, require
 from sqnn.data import DATASETS
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
@@ -152,15 +152,16 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
         with suggest_retraining(path, model, images.name):
             yield [model, images]
     else:
-        images_of = None if name is None else named_data(name, folder)
-        yield [_paths(settings.get("checkpoints", [])), images_of, folder]
+        paths = _paths(settings.get("checkpoints", []))
+        own = name is None or all(data_of_run(path) == name for path in paths)
+        yield [paths, None if own else named_data(str(name), folder), folder]
 
 
 def _paths(networks: object) -> list[Path]:
     """Return the networks' paths; ConfigError where there is none."""
     paths = [networks] if isinstance(networks, str | Path) else networks
     if not isinstance(paths, list) or not all(isinstance(path, str | Path) for path in paths):
-        raise ConfigError(f"checkpoints: got {paths!r}, expected paths of runs or of networks' files")
+        raise ConfigError(f"checkpoints: got {brief(paths)}, expected paths of runs or of networks' files")
     if not paths:
         raise ConfigError("checkpoints: got none, expected a run's folder or a network's file, such as runs/mnist-0")
     return [Path(path) for path in paths]

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from noise_models import brief
 from sqnn.core.config import ConfigError
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def check_writable(path: Path) -> None:
 def path_of(name: str, value: object) -> Path:
     """Return the value of the argument `name` as a path; ConfigError where it is none."""
     if not isinstance(value, str | os.PathLike):
-        raise ConfigError(f"{name}: got {value!r}, expected a path, as text or pathlib.Path")
+        raise ConfigError(f"{name}: got {brief(value)}, expected a path, as text or pathlib.Path")
     return Path(value)
 
 

@@ -50,11 +50,7 @@ def resume(
     if data is None:
         data = place.load_data(data_dir)
     check_fit(model, data)
-    if settings.data_sha256 != data.fingerprint:
-        raise RunError(
-            f"data: got {data!r}, expected the images that {place.path} began with; pass them as data (a subset, or "
-            f"another validation part, cannot be loaded by its name)"
-        )
+    place.check_data(data, values)
     missing = [name for name in settings.callbacks if name not in callback_names(callbacks, options)]
     if missing:
         stored, them = ("are not stored", "them") if len(missing) > 1 else ("is not stored", "it")
@@ -69,7 +65,9 @@ def resume(
         if place.result.is_file() and place.model.is_file():  # by another process, meanwhile
             return _complete(place)
         if place.last.is_file():
-            load_weights(model, weights_in(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
+            load_weights(
+                model, weights_in(SafeCheckpointIO(place.settings).load_checkpoint(place.last)), str(place.last)
+            )
         elif settings.initial is not None:
             init_weights(model, place.initial)
         return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)

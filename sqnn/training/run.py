@@ -41,11 +41,9 @@ class Run:
     @classmethod
     def load(cls, folder: str | Path) -> Run:
         """Read a finished run from its folder; RunError where it is not one."""
-        from sqnn.models import load_model
-
         place = RunFolder(path_of("folder", folder))
         result = place.read_result()
-        return cls(place.path, load_model(place.model), result, place.read_history())
+        return cls(place.path, place.read_network(result), result, place.read_history())
 
     @property
     def validation_accuracy(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +12,10 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from sqnn.core import ConfigError, write_text
+from sqnn.core import DIGEST, ConfigError, digest, write_record
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import load_weights, model_name, save_model
+from sqnn.models import load_weights, model_name, read_header, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.errors import RunError
@@ -53,7 +52,7 @@ def trainer_for(
             [best, last, *user_callbacks(own, [best])],
             max_epochs=config.epochs,
             logger=[CurveLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
-            plugins=[SafeCheckpointIO()],
+            plugins=[SafeCheckpointIO(place.settings)],
             gradient_clip_val=config.gradient_clip or None,
             num_sanity_val_steps=0,
             log_every_n_steps=10,
@@ -87,7 +86,7 @@ def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolde
             "network was chosen; leave out the callback or the option of trainer that ended it"
         )
     best = next(c for c in loop.checkpoint_callbacks if isinstance(c, EpochCheckpoint) and c.monitor)
-    chosen = SafeCheckpointIO().load_checkpoint(place.best)
+    chosen = SafeCheckpointIO(place.settings).load_checkpoint(place.best)
     load_weights(model.cpu(), weights_in(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
@@ -106,8 +105,10 @@ def train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFolde
         "confusion": score.confusion,
         "seconds": round(time.perf_counter() - started, 3),
         "versions": versions(),
+        "settings_sha256": digest(place.read_settings()),
+        "network_sha256": read_header(place.model)[DIGEST],
     }
     run = Run(place.path, model, result, place.read_history())
     run.plot(place.picture)
-    write_text(place.result, json.dumps(result, indent=1))  # last: a run that has a result is finished
+    write_record(place.result, result)  # last: a run that has a result is finished
     return run

@@ -7,16 +7,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from sqnn.core import (
     InUseError,
+    RecordError,
     WriteError,
     check_writable,
     folder_lock,
-    read_yaml,
+    read_record,
     remove_partials,
-    write_text,
+    write_record,
 )
 from sqnn.studies.runner.study import AnyStudy
 from sqnn.studies.runner.table import Row, StudyTable, TableError
@@ -55,7 +54,7 @@ class RowsFolder:
         try:
             if not any(path.name[0] != "." for path in self.path.iterdir()):
                 return None
-            return read_yaml(settings.read_text()) or {}
+            return read_record(settings, mend="choose another folder")
         except FileNotFoundError:
             return {} if self.path.exists() else None
         except NotADirectoryError as error:
@@ -64,9 +63,8 @@ class RowsFolder:
             return None
         except OSError as error:
             raise RunError(f"out: cannot read {error.filename} ({error.strerror}); choose another folder") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"out: {settings} is damaged ({reason}); choose another folder") from error
+        except RecordError as error:
+            raise RunError(f"out: {error}") from error
 
     @contextlib.contextmanager
     def open(self, description: Mapping[str, object]) -> Iterator[None]:
@@ -85,7 +83,7 @@ class RowsFolder:
                     self._check_same(description)
                 remove_partials(self.path)
                 check_writable(self.picture)
-                write_text(self.path / SETTINGS, yaml.safe_dump(dict(description), sort_keys=False))
+                write_record(self.path / SETTINGS, description)
             except (InUseError, WriteError) as error:
                 raise RunError(f"out: {error}") from error
             yield
