@@ -67,8 +67,9 @@ def write_errors(place: Path) -> Iterator[None]:
         )
         if error.errno is None or not (ours or error.errno in OF_A_DISK):
             raise
-        path = place if named is None or named.suffix == ".partial" else os.fsdecode(error.filename)
-        raise WriteError(error.errno, error.strerror or "no reason given", str(path)) from error
+        inside = named is not None and whole in named.parents
+        path = os.fsdecode(error.filename) if inside else str(place)
+        raise WriteError(error.errno, error.strerror or "no reason given", path) from error
 
 
 @contextlib.contextmanager

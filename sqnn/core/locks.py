@@ -29,13 +29,13 @@ def folder_lock(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     lock = FileLock(path, timeout=0)
     try:
-        with write_errors(path):
+        with write_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
     except Timeout as error:
         raise InUseError(f"{_owner(path)} is at work in {folder}; wait for it, or choose another folder") from error
     try:
-        with write_errors(path):
+        with write_errors(folder):
             path.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         yield
     finally:

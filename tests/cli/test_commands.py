@@ -283,13 +283,14 @@ def test_a_finished_run_is_told_again_into_a_file(here: Path, tmp_path, capsys) 
 
 def test_a_warning_of_any_package_is_one_line(capsys, monkeypatch) -> None:
     def warn(*arguments: object, **options: object) -> None:
-        warnings.warn("Port 1 is in use.\nPerhaps another?", stacklevel=1)
+        said.append(warnings.formatwarning("Port 1 is in use.\nPerhaps another?", UserWarning, "node.py", 195))
 
+    said: list[str] = []
     monkeypatch.setattr("sqnn.cli.count.parameter_table", warn)
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        assert main(["count"]) == 0
-    assert capsys.readouterr().err == "sqnn: warning: Port 1 is in use. Perhaps another?\n"
+    usual = warnings.formatwarning
+    assert main(["count"]) == 0
+    assert said == ["sqnn: warning: Port 1 is in use. Perhaps another?\n"]
+    assert warnings.formatwarning is usual
 
 
 def test_an_interrupted_training_names_the_folder_that_was_chosen_for_it(tmp_path, capsys, monkeypatch) -> None:

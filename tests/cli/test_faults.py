@@ -69,16 +69,23 @@ def fresh(world: Path, name: str) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def undisturbed(world: Path) -> dict[str, tuple[dict[str, object], list[str]]]:
-    """What the files of each command say, and the changes that it makes, without any fault."""
-    told = {}
-    for command, text in COMMANDS.items():
-        root = fresh(world, f"undisturbed {command}")
-        outcome = run(text.split(), root)
+class Undisturbed(dict[str, tuple[dict[str, object], list[str]]]):
+    """What the files of a command say, and the changes that it makes, without any fault."""
+
+    def __init__(self, world: Path) -> None:
+        self.world = world
+
+    def __missing__(self, command: str) -> tuple[dict[str, object], list[str]]:
+        root = fresh(self.world, f"undisturbed {command}")
+        outcome = run(COMMANDS[command].split(), root)
         assert (outcome.code, outcome.errors) == (0, ""), (command, outcome)
-        told[command] = (contents(root), outcome.changes)
-    return told
+        self[command] = (contents(root), outcome.changes)
+        return self[command]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world: Path) -> Undisturbed:
+    return Undisturbed(world)
 
 
 def again(command: str, root: Path) -> Outcome:
@@ -108,7 +115,7 @@ def said_the_truth(command: str, fault: str, outcome: Outcome, root: Path) -> No
         assert (root / "out" / "settings.yaml").is_file()
 
 
-def survives(command: str, fault: str, at: int, world: Path, undisturbed: dict) -> str:
+def survives(command: str, fault: str, at: int, world: Path, undisturbed: Undisturbed) -> str:
     """Let the fault happen and go on; return what went wrong, nothing if all is well."""
     files, _ = undisturbed[command]
     root = fresh(world, f"{command} {fault} {at}")
@@ -137,7 +144,9 @@ def points(changes: Sequence[str]) -> list[int]:
     return sorted({change: at for at, change in enumerate(changes) if change.split()[0] in kinds}.values())
 
 
-def failures(commands: Sequence[str], faults: Sequence[str], every: bool, world: Path, undisturbed: dict) -> list[str]:
+def failures(
+    commands: Sequence[str], faults: Sequence[str], every: bool, world: Path, undisturbed: Undisturbed
+) -> list[str]:
     wrong = []
     for command in commands:
         changes = undisturbed[command][1]
@@ -152,16 +161,16 @@ def failures(commands: Sequence[str], faults: Sequence[str], every: bool, world:
     return wrong
 
 
-def test_every_file_survives_a_kill(world: Path, undisturbed: dict) -> None:
+def test_every_file_survives_a_kill(world: Path, undisturbed: Undisturbed) -> None:
     """Of the table below, the part that a minute has time for: a training, a sweep, a conversion."""
     assert failures(("train --init", "noise-sweep", "convert"), ("kill",), False, world, undisturbed) == []
 
 
-def test_every_file_of_a_sweep_and_a_conversion_survives(world: Path, undisturbed: dict) -> None:
+def test_every_file_of_a_sweep_and_a_conversion_survives(world: Path, undisturbed: Undisturbed) -> None:
     stopped = tuple(fault for fault in FAULTS if fault != "kill")
     assert failures(("noise-sweep", "convert"), stopped, False, world, undisturbed) == []
 
 
 @pytest.mark.slow
-def test_every_command_survives_every_fault_at_every_change(world: Path, undisturbed: dict) -> None:
+def test_every_command_survives_every_fault_at_every_change(world: Path, undisturbed: Undisturbed) -> None:
     assert failures(tuple(COMMANDS), FAULTS, True, world, undisturbed) == []
