@@ -60,9 +60,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield place
 
 
-def fresh(world: Path, name: str) -> Path:
-    """A new folder to run a command in."""
-    root = world / name
+def fresh(world: Path) -> Path:
+    """A new folder to run a command in, at the place of the one before: some files name it."""
+    root = world / "work"
+    shutil.rmtree(root, ignore_errors=True)
     root.mkdir()
     for given in world.glob("*.safetensors"):
         shutil.copy(given, root)
@@ -76,7 +77,7 @@ class Undisturbed(dict[str, tuple[dict[str, object], list[str]]]):
         self.world = world
 
     def __missing__(self, command: str) -> tuple[dict[str, object], list[str]]:
-        root = fresh(self.world, f"undisturbed {command}")
+        root = fresh(self.world)
         outcome = run(COMMANDS[command].split(), root)
         assert (outcome.code, outcome.errors) == (0, ""), (command, outcome)
         self[command] = (contents(root), outcome.changes)
@@ -118,7 +119,7 @@ def said_the_truth(command: str, fault: str, outcome: Outcome, root: Path) -> No
 def survives(command: str, fault: str, at: int, world: Path, undisturbed: Undisturbed) -> str:
     """Let the fault happen and go on; return what went wrong, nothing if all is well."""
     files, _ = undisturbed[command]
-    root = fresh(world, f"{command} {fault} {at}")
+    root = fresh(world)
     outcome = run(COMMANDS[command].split(), root, fault, at)
     if outcome.code == 0 and fault != "kill":
         return "" if contents(root) == files else "ended well, with other files"  # the last change, or one beside it
@@ -134,7 +135,6 @@ def survives(command: str, fault: str, at: int, world: Path, undisturbed: Undist
         return f"stuck: {after.code} {after.errors}"
     left = [path.name for path in root.rglob("*.partial")]
     other = sorted(name for name in {**files, **contents(root)} if files.get(name) != contents(root).get(name))
-    shutil.rmtree(root)
     return f"left {left}" if left else f"lost: {other}" if other else ""
 
 
