@@ -92,7 +92,8 @@ def _eight_bit(picture: Image.Image, file: Path) -> Image.Image:
 def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
     try:
         # Mapping checks the announced size against the file's, so a damaged header cannot ask for all memory.
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header is parsed as Python literals, and a damaged archive as one
         raise DataError(f"{file}: not a readable NumPy array of numbers ({reason(error)})") from error
     if not isinstance(array, np.ndarray):
