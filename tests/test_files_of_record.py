@@ -337,6 +337,8 @@ def test_pictures_and_arrays_announce_no_more_than_they_hold(tmp_path: Path) -> 
         refuse(lambda: read_images(picture, 1, (4, 4)), DataError, "a.png: (announces|not a readable image)")
     np.save(array, np.zeros((1, 4, 4), np.uint8))
     whole = array.read_bytes()
+    array.write_bytes(whole[:6] + b"\2" + whole[7:])  # the length of its header has four bytes then
+    refuse(lambda: read_images(array, 1, (4, 4)), DataError, "a.npy: .*its header announces")
     for shape in (b"(1000000000, 4, 4)", b"(" * 60, b"(-1, 4, 4)"):
         array.write_bytes(whole.replace(b"(1, 4, 4), }" + b" " * (len(shape) - 9), shape + b", }"))
         refuse(lambda: read_images(array, 1, (4, 4)), DataError, "a.npy: ")
