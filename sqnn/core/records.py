@@ -50,7 +50,8 @@ def read_record(path: Path, schema: type[Config] | None = None, mend: str = MEND
         first, value = next(iter(values.items()), ("", None))
         if first != DIGEST and isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
             raise ValueError(f"it begins with {brief(first)}, expected {DIGEST}")
-        stored = values.pop(DIGEST, None)
+        if not isinstance(stored := values.pop(DIGEST, None), str) and first == DIGEST:
+            raise ValueError(f"its {DIGEST} is {brief(stored)}")
         if schema is not None:
             check_values(values, schema)
         check_digest(stored, digest(values), str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from os import PathLike
 from pathlib import Path
@@ -53,8 +54,9 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
 def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
     height, width = image_size
     try:
-        # Pillow's remarks on damaged files go to nobody: what cannot be read is an error.
-        with warnings.catch_warnings(action="ignore"), Image.open(file) as opened:
+        # Pillow's remarks on damaged files go to nobody: what cannot be read is an error. From bytes, because of a file
+        # Pillow takes as much memory as a part of it announces.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(file.read_bytes())) as opened:
             _check_size(opened, file)
             picture = _eight_bit(ImageOps.exif_transpose(opened), file)
             if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
@@ -92,13 +94,24 @@ def _eight_bit(picture: Image.Image, file: Path) -> Image.Image:
 def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
     try:
         # Mapping checks the announced size against the file's, so a damaged header cannot ask for all memory.
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        _check_header(file)
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # a damaged header is parsed as Python literals, and a damaged archive as one
         raise DataError(f"{file}: not a readable NumPy array of numbers ({reason(error)})") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise DataError(f"{file}: several arrays in one file, expected one, saved with numpy.save")
     return torch.from_numpy(_unit_levels(_four_dimensional(array, file, in_channels, image_size), file))
+
+
+def _check_header(file: Path) -> None:
+    """Raise ValueError where an array announces a longer header than its file, for which NumPy would take memory."""
+    with file.open("rb") as opened:
+        start = opened.read(12)
+    length = int.from_bytes(start[8:10] if start[6:7] == b"\1" else start[8:12], "little")
+    if start.startswith(b"\x93NUMPY") and length > file.stat().st_size:
+        raise ValueError(f"its header announces {length:,} bytes")
 
 
 def _four_dimensional(array: Array, file: Path, channels: int, size: tuple[int, int]) -> Array:

@@ -328,7 +328,7 @@ def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(RunError, match=r"^out: .*settings.yaml is damaged .*; choose another folder$"):
         run(tmp_path / "out")
 
-    def refused(self: Path) -> str:
+    def refused(self: Path, **options: str) -> str:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "read_text", refused)

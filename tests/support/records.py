@@ -71,8 +71,14 @@ def kinds(folder: Path) -> dict[str, Kind]:
     row = {"model": "a,b", "seed": 3, "noise": "paper", "strength": 0.1, "accuracy": 0.75, "loss": 1.25, "seconds": 0.5}
     rows.append([{**row, "fingerprint": f"{number:08x}"} for number in range(6)])
     study = RowsFolder(folder / "study", NoiseSweep)
-    with study.open({"study": "noise-sweep", "images": 20, "network": {"width": 3, "alpha": 0.1}}):
-        pass
+    description = {"study": "noise-sweep", "images": 20, "network": {"width": 3, "alpha": 0.1}}
+
+    def begin() -> object:
+        """Begin the study, or go on with it."""
+        with study.open(description):
+            return study.holds()
+
+    begin()
     config = folder / "config.yaml"
     config.write_text("epochs: 3\nmodel: sqdr-cnn\nchannels: [2, 3]\nlearning-rate: 0.01\n")
     array, picture = folder / "image.npy", folder / "image.png"
@@ -83,7 +89,7 @@ def kinds(folder: Path) -> dict[str, Kind]:
         "spiking network": Kind(spiking, lambda: _content(load_spiking(spiking))),
         **run,
         "rows of a study": Kind(rows.path, lambda: [tuple(row.items()) for row in rows.rows()], rows=True),
-        "settings of a study": Kind(study.path / "settings.yaml", study.holds),
+        "settings of a study": Kind(study.path / "settings.yaml", begin),
         "noise (JSON)": Kind(noise, lambda: noise_models.parse_noise(str(noise))),
         **_data(folder, model),
         "options (--config)": Kind(config, lambda: read_config(config), loose=True),

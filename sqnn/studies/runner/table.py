@@ -280,9 +280,10 @@ def _value(name: str, kind: type, text: str) -> Any:
         raise ValueError(f"{name}: a zero byte, expected text")
     if not text or kind is str:
         return text or None
-    if not text.isascii() or "_" in text or text != text.strip():
+    value = kind(text)
+    if value != value or not text.isascii() or "_" in text or text != text.strip():
         raise ValueError(f"{name}: got {brief(text)}, expected a number")
-    return kind(text)
+    return value
 
 
 def _digest(fields: Sequence[str]) -> str:
