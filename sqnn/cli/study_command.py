@@ -15,7 +15,7 @@ from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import data_of_run, named_data, open_data, open_source
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError, brief, require
+from sqnn.core import ConfigError, WriteError, brief, require
 from sqnn.data import DATASETS
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
@@ -54,7 +54,10 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., None]:
             result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=announce)
             path = result.path or Path()
             picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
-            result.plot(picture)
+            try:
+                result.plot(picture)
+            except WriteError as error:
+                raise ConfigError(f"picture: {error}") from error
         for part in kind.report(result.frame):
             if isinstance(part, Panel):
                 table(*part)

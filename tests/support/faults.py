@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import safetensors
 import torch
 
 from sqnn.cli import main
@@ -109,6 +110,9 @@ def _content(path: Path) -> object:
     if path.suffix == ".ckpt":
         stored = torch.load(path, weights_only=True)
         return {name: tensor.tolist() for name, tensor in stored["state_dict"].items()}
+    if path.suffix == ".safetensors":  # the order of its header is that of a hash table
+        with safetensors.safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name).tolist() for name in sorted(file.keys())}, file.metadata()
     if path.suffix == ".json":
         return _timeless(json.loads(path.read_text()))
     if path.suffix == ".csv":
