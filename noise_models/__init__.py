@@ -17,17 +17,22 @@ from noise_models.chips import CHIPS, chip
 from noise_models.choices import Choices, did_you_mean, unknown
 from noise_models.mitigation import invert_readout, zero_noise
 from noise_models.noise import *  # noqa: F403 - Noise and one constructor per kind, listed there once
+from noise_models.records import BRIEF, RecordWarning, brief, digest, read_json, read_text, reason, whole_number
 from noise_models.text import KINDS, at_strength, parse_noise, strength_label
 
 __all__ = [
     *noise.__all__,
+    "BRIEF",
     "CHIPS",
     "KINDS",
     "Choices",
     "InstructionNoise",
+    "RecordWarning",
     "at_strength",
+    "brief",
     "chip",
     "did_you_mean",
+    "digest",
     "gate_channel",
     "instruction_channels",
     "invert_readout",
@@ -35,11 +40,15 @@ __all__ = [
     "kraus_to_transfer",
     "parse_noise",
     "pauli_transfer_matrix",
+    "read_json",
+    "read_text",
     "readout_line",
     "readout_matrix",
+    "reason",
     "strength_label",
     "transfer_to_kraus",
     "unknown",
     "whole",
+    "whole_number",
     "zero_noise",
 ]

@@ -10,6 +10,8 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike
 
+from noise_models.records import brief
+
 BASES: tuple[tuple[str, ...], ...] = (
     ("u", "cz", "id"),
     ("rz", "sx", "x", "cz", "id"),
@@ -29,7 +31,7 @@ def number(name: str, value: object, expected: str = "a number") -> float:
         with contextlib.suppress(OverflowError):
             if math.isfinite(value):
                 return float(value)
-    raise ValueError(f"{name}: got {value!r}, expected {expected}")
+    raise ValueError(f"{name}: got {brief(value)}, expected {expected}")
 
 
 def whole(name: str, value: object, least: int = 1, otherwise: str = "") -> int:
@@ -38,7 +40,7 @@ def whole(name: str, value: object, least: int = 1, otherwise: str = "") -> int:
     `otherwise` ends the message with what else the argument may be.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}: got {value!r}, expected a whole number of at least {least}{otherwise}")
+        raise ValueError(f"{name}: got {brief(value)}, expected a whole number of at least {least}{otherwise}")
     return int(value)
 
 
@@ -62,7 +64,7 @@ def strength(name: str, value: object) -> float:
 def _within(name: str, value: object, expected: str, most: float = math.inf, above: float = -math.inf) -> float:
     result = number(name, value, expected)
     if not (0 <= result <= most and result > above):
-        raise ValueError(f"{name}: got {result!r}, expected {expected}")
+        raise ValueError(f"{name}: got {brief(result)}, expected {expected}")
     return result
 
 
@@ -70,7 +72,7 @@ def durations(name: str, value: object) -> tuple[tuple[str, float], ...]:
     """Return (instruction, seconds) in one fixed order, from a mapping or such pairs, or raise ValueError."""
     times = dict(value) if isinstance(value, tuple) else value
     if not isinstance(times, Mapping):
-        raise ValueError(f"{name}: got {times!r}, expected seconds by instruction, such as {{'u': 35e-9}}")
+        raise ValueError(f"{name}: got {brief(times)}, expected seconds by instruction, such as {{'u': 35e-9}}")
     names = instructions(name, tuple(times))
     return tuple((item, seconds(f"{name}[{item!r}]", times[item], zero=True)) for item in names)
 
@@ -81,9 +83,9 @@ def instructions(name: str, value: object) -> tuple[str, ...]:
     valid = ", ".join(BASES[0])
     for item in names:
         if item not in GATES:
-            raise ValueError(f"{name}: got {item!r}, expected names among {valid} (or a chip's rz, sx, x, cz, cx)")
+            raise ValueError(f"{name}: got {brief(item)}, expected names among {valid} (or a chip's rz, sx, x, cz, cx)")
     if not names:
-        raise ValueError(f"{name}: got {value!r}, expected at least one name among {valid}")
+        raise ValueError(f"{name}: got {brief(value)}, expected at least one name among {valid}")
     together(name, names)
     return tuple(item for item in GATES if item in names)
 
@@ -103,7 +105,7 @@ def stochastic(name: str, matrix: ArrayLike) -> tuple[float, float]:
     try:
         rows = np.array(matrix, dtype=float)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}: got {matrix!r}, expected {expected}") from None
+        raise ValueError(f"{name}: got {brief(matrix)}, expected {expected}") from None
     if rows.shape != (2, 2) or np.any(rows < 0) or not np.allclose(rows.sum(axis=-1), 1, rtol=0, atol=1e-8):
-        raise ValueError(f"{name}: got {rows.tolist()!r}, expected {expected}")
+        raise ValueError(f"{name}: got {brief(rows.tolist())}, expected {expected}")
     return float(rows[0, 1]), float(rows[1, 0])

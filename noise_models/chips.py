@@ -15,6 +15,7 @@ from noise_models.calibration import ChipNoise, GateData
 from noise_models.choices import did_you_mean, unknown
 from noise_models.layout import CouplingGraph, best_line, best_ring
 from noise_models.noise import Noise
+from noise_models.records import brief
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,7 +64,7 @@ def chip(name: str, n_qubits: int, shape: str = "ring") -> Noise:
     """
     name = chip_name(name)
     if name not in CHIPS:
-        raise ValueError(f"name: got {name!r}, expected a chip (noise_models.CHIPS){did_you_mean(name, CHIPS)}")
+        raise ValueError(f"name: got {brief(name)}, expected a chip (noise_models.CHIPS){did_you_mean(name, CHIPS)}")
     if shape not in SHAPES:
         raise ValueError(unknown("shape", shape, SHAPES))
     n_qubits = checks.whole("n_qubits", n_qubits)

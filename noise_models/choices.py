@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from noise_models.records import BRIEF, brief
+
 T = TypeVar("T")
 
 
@@ -43,12 +45,17 @@ class Choices(Mapping[str, T]):
 def unknown(argument: str, name: object, names: Iterable[str]) -> str:
     """Return the message for a name that is not among `names`, with the nearest of them if one is near."""
     valid = tuple(names)
-    hint = names.hint(str(name)) if isinstance(names, Choices) else ""
-    return f"{argument}: got {name!r}, expected one of {', '.join(valid)}{hint or did_you_mean(name, valid)}"
+    hint = names.hint(_short(name)) if isinstance(names, Choices) else ""
+    return f"{argument}: got {brief(name)}, expected one of {', '.join(valid)}{hint or did_you_mean(name, valid)}"
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the one of `names` that is nearest to `name`, or "" if none is near."""
     spelled = {valid.lower().replace("_", "-"): valid for valid in names}
-    near = difflib.get_close_matches(str(name).lower().replace("_", "-"), spelled, n=1)
+    near = difflib.get_close_matches(_short(name).lower().replace("_", "-"), spelled, n=1)
     return f"; did you mean {spelled[near[0]]!r}?" if near else ""
+
+
+def _short(name: object) -> str:
+    """Return a name as text; what is too long for a name is cut, which nothing is near to."""
+    return name[:BRIEF] if isinstance(name, str) else brief(name)

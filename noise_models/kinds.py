@@ -20,6 +20,7 @@ from noise_models.channels import Transfer, damping_transfer
 from noise_models.choices import Choices, unknown
 from noise_models.from_aer import Imported
 from noise_models.part import Channels, Part, Readouts
+from noise_models.records import brief
 
 AXES: tuple[str, ...] = ("x", "y", "z")
 
@@ -29,7 +30,7 @@ def read_number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{name}: got {text.strip()!r}, expected a number") from None
+        raise ValueError(f"{name}: got {brief(text.strip())}, expected a number") from None
 
 
 def _read_names(name: str, text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
 from noise_models.from_aer import Imported, complete_basis, read_model
 from noise_models.part import Part
+from noise_models.records import digest, read_json, reason
 
 if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
@@ -33,6 +34,8 @@ __all__ = [
 
 FORMAT = 1
 """Version of the JSON written here."""
+DIGEST = "sha256"
+"""Its member that holds the digest of the noise."""
 BLOCK_END = "id"
 """The instruction that ends a block on a wire; it belongs to every basis."""
 
@@ -155,21 +158,29 @@ class Noise:
 
     def to_json(self) -> str:
         """Return the noise as JSON text that `Noise.from_json` reads back exactly, to the last bit of every number."""
-        return json.dumps({"format": FORMAT, "noise": [part.to_json() for part in self.parts]}, allow_nan=False)
+        noise = json.loads(json.dumps([part.to_json() for part in self.parts], allow_nan=False))
+        return json.dumps({"format": FORMAT, DIGEST: digest(noise), "noise": noise})
 
     @staticmethod
     def from_json(text: str) -> Noise:
-        """Return the noise that `to_json` wrote.
+        """Return the noise that `to_json` wrote, here or in an earlier version, which wrote no digest.
 
-        Nothing in the text is executed. Raises ValueError if it is not such a text, names an unknown kind or states
-        values that are not physical.
+        Nothing in the text is executed. Raises ValueError if it is not such a text, was changed since, names an unknown
+        kind or states values that are not physical.
         """
         try:
-            data = json.loads(text)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"text: got {_short(text)}, expected JSON written by Noise.to_json() ({error})") from None
+            data = read_json(text)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"text: got {_short(text)}, expected JSON written by Noise.to_json() ({reason(error)})"
+            ) from None
         if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("noise"), list):
             raise ValueError(f'text: got {_short(text)}, expected {{"format": {FORMAT}, "noise": [...]}}')
+        if data.get(DIGEST, stated := digest(data["noise"])) != stated:
+            raise ValueError(
+                f"text: its {DIGEST} is that of other noise: it was changed after Noise.to_json() wrote it; "
+                f"restore it, or leave {DIGEST} out where the change is meant"
+            )
         return Noise(tuple(_read_part(fields) for fields in data["noise"]))
 
 
@@ -272,7 +283,7 @@ def _read_part(fields: object) -> Part:
     try:
         return part.from_json({name: value for name, value in fields.items() if name != "kind"})
     except (TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(f"{kind}: got fields that do not make this kind of noise ({error})") from None
+        raise ValueError(f"{kind}: got fields that do not make this kind of noise ({reason(error)})") from None
 
 
 def _short(value: object) -> str:

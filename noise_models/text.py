@@ -14,6 +14,7 @@ Dashes and underscores, capital and small letters are the same. The names and pa
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from noise_models import checks
 from noise_models.chips import CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
 from noise_models.kinds import Kind, Parameter, read_number, spelled
-from noise_models.noise import Noise, paper
+from noise_models.noise import DIGEST, Noise, paper
+from noise_models.records import RecordWarning, brief, read_text, reason
 
 RECIPES: Mapping[str, tuple[Callable[..., Noise], Mapping[str, Parameter]]] = MappingProxyType(
     {"paper": (paper, {"damping": Parameter(checks.probability, required=False)})}
@@ -141,10 +143,14 @@ def _stored(text: str) -> Noise | None:
     if not text.lower().endswith(".json"):
         return None
     try:
-        content = Path(text).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"noise: got {text!r}, expected a JSON file that can be read ({error})") from None
-    return Noise.from_json(content)
+        content = read_text(Path(text))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"noise: got {brief(text)}, expected a JSON file that can be read ({reason(error)})") from None
+    noise = Noise.from_json(content)
+    if f'"{DIGEST}"' not in content:
+        message = f"{text} carries no digest, as files of earlier versions do not: what it says is believed"
+        warnings.warn(message, RecordWarning, stacklevel=2)
+    return noise
 
 
 def _total(noises: Iterable[Noise]) -> Noise:
@@ -162,16 +168,16 @@ def _term(piece: str, text: str) -> Term:
     head, colon, rest = body.partition(":")
     name = head.strip().lower().replace("_", "-")
     if not name:
-        raise ValueError(f"noise: got {text!r}, expected kinds such as depolarizing:0.05, joined by +")
+        raise ValueError(f"noise: got {brief(text)}, expected kinds such as depolarizing:0.05, joined by +")
     names = (*spelled(), *RECIPES)
     if name not in names:
         name = chip_name(head)
         if name not in CHIPS:
             near = did_you_mean(name, (*names, *CHIPS))
             expected = f"a kind ({', '.join(names)}) or a chip (noise_models.CHIPS){near}"
-            raise ValueError(f"noise: got {head.strip()!r}, expected {expected}")
+            raise ValueError(f"noise: got {brief(head.strip())}, expected {expected}")
         if colon:
-            raise ValueError(f"noise: got {piece!r}, expected no parameters after the chip {name}")
+            raise ValueError(f"noise: got {brief(piece)}, expected no parameters after the chip {name}")
     values: dict[str, object] = {}
     for position, item in enumerate(rest.split(",") if colon else []):
         parameter, value = _parameter(name, item.strip(), position)
@@ -188,9 +194,9 @@ def _parameter(name: str, item: str, position: int) -> tuple[str, object]:
         nameless = [one for one, described in parameters.items() if described.positional]
         if position >= len(nameless):
             among = ", ".join(f"{one}=..." for one in parameters)
-            raise ValueError(f"{name}: got {item!r}, expected parameters among {among}")
+            raise ValueError(f"{name}: got {brief(item)}, expected parameters among {among}")
         parameter, value = nameless[position], item
     if parameter not in parameters:
         expected = f"one of {', '.join(parameters)}{did_you_mean(parameter, parameters)}"
-        raise ValueError(f"{name}: got the parameter {parameter!r}, expected {expected}")
+        raise ValueError(f"{name}: got the parameter {brief(parameter)}, expected {expected}")
     return parameter, parameters[parameter].read(parameter, value)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqnn.bench.machine import PROVENANCE, check_device, provenance
-from sqnn.core import Config, ConfigError, Row, Value, option, require, write_text
+from sqnn.core import Config, ConfigError, Row, Value, WriteError, option, read_text, reason, require, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +110,10 @@ class Benchmark(Config):
             measured = [{name: {**cell.key, **row, **common}.get(name) for name in names} for row in cell.measure()]
             rows += measured
             if out is not None:
-                write_text(out, _csv(rows, names))
+                try:
+                    write_text(out, _csv(rows, names))
+                except WriteError as error:
+                    raise ConfigError(f"out: {error}") from error
             yield measured
 
     def _check_same(self, rows: Sequence[Row]) -> None:
@@ -200,12 +203,19 @@ def read_rows(path: Path, key: Iterable[str]) -> list[Row]:
     """Return the rows of a CSV file, none where there is no file; ConfigError where a column of the key is missing."""
     if not path.exists():
         return []
-    with path.open(newline="") as file:
-        table = csv.DictReader(file)
+    try:
+        table = csv.DictReader(io.StringIO(read_text(path)), strict=True)
         missing = [name for name in key if name not in (table.fieldnames or ())]
         if missing:
             raise ConfigError(f"out: {path} has no column {missing[0]}, expected a table of this benchmark")
-        return [{name: text or None for name, text in row.items()} for row in table]
+        rows = list(table)
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("rows of other lengths than the first line")
+    except ConfigError:
+        raise
+    except (ValueError, csv.Error, OSError) as error:
+        raise ConfigError(f"out: {path} is damaged ({reason(error)}); choose another file") from error
+    return [{name: text or None for name, text in row.items()} for row in rows]
 
 
 def image_shape(text: str) -> tuple[int, tuple[int, int]]:

@@ -14,6 +14,7 @@ import typer
 import sqnn
 from sqnn.cli.clock import Clock
 from sqnn.cli.lazy import Command, lazy_app
+from sqnn.cli.stopping import Interrupted
 
 MISTAKE, INTERRUPTED = 2, 130
 DEBUG = "SQNN_DEBUG"
@@ -47,14 +48,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "noise-sweep": Command(
             "sqnn.cli.noise_sweep:noise_sweep",
             "Measure trained networks while the noise of their circuits grows: every noise, strength, engine and draw.",
-            interrupted="the sweep goes on with the same command",
         ),
         "bench": Command("sqnn.cli.bench:app", "Compare speed and memory with other public libraries, side by side."),
-        "study": Command(
-            "sqnn.cli.study:study",
-            "Run a study, which compares choices on one small task.",
-            interrupted="the study goes on with the same command",
-        ),
+        "study": Command("sqnn.cli.study:study", "Run a study, which compares choices on one small task."),
     }
 )
 """Every command of `sqnn`; its file is imported when it is run, and not for the help of the others."""
@@ -88,8 +84,8 @@ def root(
     """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return its exit code: 0, 2 for a user's mistake, 130 when interrupted."""
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; return its exit code: 0, or 2 for a user's mistake. Raises Interrupted after Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
     if words[:1] != ["bench"]:  # which measures PyTorch as it comes
         os.environ.setdefault(WAITING, ASLEEP)  # read when PyTorch is loaded
@@ -100,16 +96,15 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(args=arguments, standalone_mode=False)
     except UsageError as error:
         return _complain(error.format_message())  # type: ignore[attr-defined]
-    except (typer.Abort, KeyboardInterrupt):
-        result = INTERRUPTED
+    except typer.Abort as error:
+        raise Interrupted from error
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         messages = _messages(error)
         if os.environ.get(DEBUG) or not messages:
             raise
         return _complain(*messages)
     if result == INTERRUPTED:  # Typer itself turns Ctrl-C into this code
-        remark = COMMANDS[words[0]].interrupted if words and words[0] in COMMANDS else ""
-        print("; ".join(["sqnn: interrupted", *([remark] if remark else [])]), file=sys.stderr)
+        raise Interrupted
     if isinstance(result, Clock):
         from sqnn.cli.output import console  # which a command that returns a clock has loaded
 

@@ -10,7 +10,7 @@ import typer
 
 from sqnn.bench import BENCHMARKS, Benchmark, check_peers, read_rows
 from sqnn.cli.options import config_options, option, with_options
-from sqnn.cli.output import check_file, check_json, console, table, write_json
+from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.core import ConfigError
 
 app = typer.Typer(help="Compare speed and memory with other public libraries, side by side.", no_args_is_help=True)
@@ -40,8 +40,7 @@ def _command(kind: type[Benchmark]) -> None:
 
 def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
     out, json, quick, resume, minutes = (values.pop(name) for name in ("out", "json", "quick", "resume", "minutes"))
-    check_json(json)
-    check_file("out", out)
+    check_files(out=out, json=json)
     if minutes is not None and not minutes > 0:
         raise ConfigError(f"minutes: got {minutes}, expected a number above 0")
     options = {name: value for name, value in values.items() if value is not None}

@@ -11,7 +11,7 @@ import typer
 from torch import nn
 
 from sqnn.cli.options import ThreadsOption, config_options, read_settings, with_options
-from sqnn.cli.output import check_file, check_json, console, table, write_json
+from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import model_file, open_data, open_source
 from sqnn.conversion import (
@@ -174,9 +174,7 @@ def convert(
 
 def _check_targets(path: Path, out: Path | None, json: Path | None) -> None:
     """Raise ConfigError where a file to be written cannot be, is the other one or is the network itself."""
-    check_json(json)
-    check_file("out", out)
-    require(out is None or out != json, "json", str(json), "another file than --out")
+    check_files(out=out, json=json)
     network = model_file(path).resolve()
     for name, target in (("out", out), ("json", json)):
         other = target is None or target.resolve() != network

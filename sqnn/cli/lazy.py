@@ -13,14 +13,13 @@ from typer.core import TyperGroup
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """One command: where it is (module:name), the line that its group's help shows, how to go on after Ctrl-C.
+    """One command: where it is (module:name), and the line that its group's help shows.
 
     The name is that of a function, or of a Typer application with commands of its own.
     """
 
     where: str
     help: str
-    interrupted: str = ""
 
     def load(self, name: str) -> Any:
         """Import the command and return it as click runs it."""

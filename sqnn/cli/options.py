@@ -15,7 +15,7 @@ import yaml
 
 from noise_models import did_you_mean
 from sqnn.cli.clock import Clock
-from sqnn.core import Config, ConfigError, Limits, limits_of, meaning, read_yaml, shown
+from sqnn.core import Config, ConfigError, Limits, brief, limits_of, meaning, read_text, read_yaml, reason, shown
 
 if TYPE_CHECKING:
     from sqnn.models import Network
@@ -29,6 +29,8 @@ ThreadsOption = Annotated[
 NOTHING: Mapping[str, Any] = types.MappingProxyType({})
 DEFAULT_MODEL = "sqdr-cnn"
 """The network where the user names none."""
+LONGEST = 60
+"""Characters of a name that a message repeats whole."""
 MOST_NAMED = 4
 """Most networks in the title of a panel, which has one line."""
 EXPECTED = {str: "a name", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
@@ -166,7 +168,7 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
     for name, value in read_config(config).items():
         if name not in names:
             near = did_you_mean(name, kinds) or f"; it has {', '.join(kinds)}"
-            raise ConfigError(f"{name}: no such option of this command{near}")
+            raise ConfigError(f"{_short(name)}: no such option of this command{near}")
         settings[names[name]] = value
     settings |= {name: value for name, value in flags.items() if value not in (None, [])}
     if "recipe" in settings:
@@ -194,14 +196,19 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        values = read_yaml(path.read_text())
+        values = read_yaml(read_text(path))
     except FileNotFoundError as error:
         raise ConfigError(f"config: no file {path}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError(f"config: {path} is not readable YAML ({str(error).splitlines()[0]})") from error
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        raise ConfigError(f"config: {path} is not readable YAML ({reason(error)})") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ConfigError(f"config: {path} holds {type(values).__name__}, expected a mapping of option names to values")
     return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+def _short(name: str) -> str:
+    """Return a name as it stands in a message; one that is too long for a name is cut."""
+    return name if len(name) <= LONGEST else brief(name)
 
 
 def _networks() -> Mapping[str, type[Network]]:
@@ -231,7 +238,10 @@ def _value(name: str, value: object, kind: object, model: str) -> object:
         return _parse(name, value, kind)
     own = kind.get(model)
     if own in (int, float, bool) and isinstance(value, str):
-        value = read_yaml(value)
+        try:
+            value = read_yaml(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{name}: got {brief(value)}, expected {EXPECTED[own]}") from error
     return _parse(name, value, own)
 
 
@@ -257,7 +267,7 @@ def _parse(name: str, value: object, kind: object) -> object:
         return value
     fits = {Path: (str, Path), float: (int, float)}.get(kind, kind)
     if not isinstance(value, fits) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(f"{name}: got {value!r}, expected {EXPECTED[kind]}")
+        raise ConfigError(f"{name}: got {brief(value)}, expected {EXPECTED[kind]}")
     return Path(value) if kind is Path and isinstance(value, str) else value
 
 
@@ -266,7 +276,7 @@ def _parse_list(name: str, text: str, kind: type, _: int = 0) -> tuple[Any, ...]
         return tuple(kind(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
         expected = "whole numbers with commas, such as 2,4,8" if kind is int else "numbers with commas, such as 0.1,0.5"
-        raise ConfigError(f"{name}: got {text!r}, expected {expected}") from error
+        raise ConfigError(f"{name}: got {brief(text)}, expected {expected}") from error
 
 
 def _parse_size(name: str, text: str, kind: type, length: int) -> tuple[Any, ...]:
@@ -277,7 +287,7 @@ def _parse_size(name: str, text: str, kind: type, length: int) -> tuple[Any, ...
         length - (length == 2),
     ):
         example = "height and width such as 28x28" if length == 2 else "channels, height and width such as 1x28x28"
-        raise ConfigError(f"{name}: got {text!r}, expected {example}")
+        raise ConfigError(f"{name}: got {brief(text)}, expected {example}")
     return tuple(int(part) for part in (parts * 2 if len(parts) < length else parts))
 
 

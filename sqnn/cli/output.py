@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from sqnn.core import ConfigError, write_text
+from sqnn.core import ConfigError, WriteError, check_writable, write_text
 
 if TYPE_CHECKING:
     from sqnn.metrics import ParameterCount
@@ -50,19 +50,31 @@ def check_file(option: str, path: Path | None) -> None:
         return
     from sqnn.training import RunFolder
 
-    if path.is_dir():
-        raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"{option}: {path} is a device, expected the name of a file")
-    if RunFolder(path.parent).owns(path):
-        raise ConfigError(f"{option}: {path} belongs to the run in {path.parent}; choose another name")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{option}: cannot write {path} ({error.strerror}); choose a writable folder") from error
+        if path.is_dir():
+            raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{option}: {path} is a device, expected the name of a file")
+        if RunFolder(path.parent).owns(path):
+            raise ConfigError(f"{option}: {path} belongs to the run in {path.parent}; choose another name")
+        check_writable(path)
+    except WriteError as error:
+        raise ConfigError(f"{option}: {error}") from error
+
+
+def check_files(**paths: Path | None) -> None:
+    """Raise ConfigError where the file of an option cannot be written, or is that of another option."""
+    options: dict[Path, str] = {}
+    for option, path in paths.items():
+        check_file(option, path)
+        if path is not None and (other := options.setdefault(path.resolve(), option)) != option:
+            raise ConfigError(f"{option}: got {path}, expected another file than --{other}")
 
 
 def write_json(path: Path | None, value: object) -> None:
     """Write `value` to `path` where the user asked for it; the file appears whole or not at all."""
     if path is not None:
-        write_text(path, json.dumps(value, indent=1) + "\n")
+        try:
+            write_text(path, json.dumps(value, indent=1) + "\n")
+        except WriteError as error:
+            raise ConfigError(f"json: {error}") from error

@@ -44,12 +44,23 @@ def open_source(path: Path) -> tuple[Network, tuple[str, ...]]:
 
 
 def open_data(path: Path, name: str | None, data_dir: Path | None) -> ImageData:
-    """Load the named data, or those of the run in `path`, or the digits where neither says."""
-    if name is None and path.is_dir():
+    """Load the named data, or those of the run in `path`, or the digits where neither says.
+
+    Where the name is that of the run's own data, they are these: RunError where other images are found.
+    """
+    if path.is_dir() and (name is None or data_of_run(path) == name):
         from sqnn.training import RunFolder
 
         return RunFolder(path).load_data(data_dir)
     return named_data(name or "digits", data_dir)
+
+
+def data_of_run(path: Path) -> str | None:
+    """Return the name of the data that the run in a folder was trained on; None where there is no run."""
+    from sqnn.training import RunFolder
+
+    place = RunFolder(path)
+    return str(place.read_settings()["data"].get("name")) if place.settings.is_file() else None
 
 
 def named_data(name: str, data_dir: Path | None = None, validation: int | None = None) -> ImageData:

@@ -21,10 +21,11 @@ from sqnn.cli.options import (
     run_options,
     with_options,
 )
-from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import named_data, open_data, open_source
-from sqnn.core import ConfigError, whole_file
+from sqnn.cli.source import data_of_run, named_data, open_data, open_source
+from sqnn.cli.stopping import Interrupted
+from sqnn.core import ConfigError, WriteError, brief, require
 from sqnn.data import DATASETS
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 PATH = "run's folder or .safetensors file of a network of qcfs activations"
 CHECKPOINTS = "runs' folders or networks' .safetensors files"
-PICTURE_DPI = 150
 DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
 
 
@@ -54,20 +54,26 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
         **values: object,
     ) -> Clock:
         clock = Clock()
-        check_json(json)
         settings = read_settings(config, values, subject, fields, places)
+        shared = settings.get("table")
+        drawn = None if shared is None else shared.with_suffix(".png")
+        check_files(picture=drawn, json=json)
+        for name, path in (("picture", drawn), ("json", json)):
+            require(path is None or path != shared, name, str(path), "another file than --table")
         names = {field.name for field in fields}
         study = kind.read({name: value for name, value in settings.items() if name in names})
         where = {place.name: settings.get(place.name) for place in places}
         clock.lap("start-up")
-        with _opened(kind, settings) as arguments:
+        with _goes_on(kind) as announce, _opened(kind, settings) as arguments:
             clock.lap("data")
-            result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=console.print)
-        clock.lap(kind.noun)
-        path = result.path or Path()
-        picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
-        with whole_file(picture) as partial:
-            result.plot().savefig(partial, format="png", dpi=PICTURE_DPI)
+            result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=announce)
+            clock.lap(kind.noun)
+            path = result.path or Path()
+            picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
+            try:
+                result.plot(picture)
+            except WriteError as error:
+                raise ConfigError(f"picture: {error}") from error
         for part in kind.report(result.frame):
             if isinstance(part, Panel):
                 table(*part)
@@ -90,6 +96,23 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
 
     command.__name__, command.__doc__ = kind.name, kind.__doc__
     return with_options(subject, fields, places)(command)
+
+
+@contextlib.contextmanager
+def _goes_on(kind: type[AnyStudy]) -> Iterator[Callable[[str], None]]:
+    """Give the function that a study announces itself with; after that Ctrl-C in the block says how it goes on."""
+    announced = []
+
+    def announce(line: str) -> None:
+        announced.append(line)
+        console.print(line)
+
+    try:
+        yield announce
+    except KeyboardInterrupt as stopped:
+        if not announced:
+            raise
+        raise Interrupted(f"the {kind.noun} goes on with the same command") from stopped
 
 
 def records(frame: pd.DataFrame) -> list[dict[Hashable, object]]:
@@ -149,15 +172,16 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
         with suggest_retraining(path, model, images.name):
             yield [model, images]
     else:
-        images_of = None if name is None else named_data(name, folder)
-        yield [_paths(settings.get("checkpoints", [])), images_of, folder]
+        paths = _paths(settings.get("checkpoints", []))
+        own = name is None or all(data_of_run(path) == name for path in paths)
+        yield [paths, None if own else named_data(str(name), folder), folder]
 
 
 def _paths(networks: object) -> list[Path]:
     """Return the networks' paths; ConfigError where there is none."""
     paths = [networks] if isinstance(networks, str | Path) else networks
     if not isinstance(paths, list) or not all(isinstance(path, str | Path) for path in paths):
-        raise ConfigError(f"checkpoints: got {paths!r}, expected paths of runs or of networks' files")
+        raise ConfigError(f"checkpoints: got {brief(paths)}, expected paths of runs or of networks' files")
     if not paths:
         raise ConfigError("checkpoints: got none, expected a run's folder or a network's file, such as runs/mnist-0")
     return [Path(path) for path in paths]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,11 +26,20 @@ from sqnn.cli.options import (
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
 from sqnn.cli.source import model_file, named_data
+from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
-from sqnn.training import CheckpointError, Run, RunError, RunFolder, TrainingConfig
+from sqnn.training import (
+    CheckpointError,
+    CollapseWarning,
+    Run,
+    RunError,
+    RunFolder,
+    RunInterrupted,
+    TrainingConfig,
+)
 
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
@@ -82,11 +90,11 @@ def train(
     sqnn train --resume runs/mnist-0
     """
     clock = Clock()
-    from sqnn.training import CollapseWarning, resume  # Lightning, which the help has no use for
-
     warnings.simplefilter("ignore", CollapseWarning)  # `report` prints them
     settings = read_settings(config, values, OPTIONS)
     check_json(json)
+    if json is not None and "out" in settings and RunFolder(settings["out"]).keeps(json):
+        raise ConfigError(f"json: {json} is a file of the run itself; choose another name")
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     clock.lap("start-up")
     with _in_words_of_the_command():
@@ -96,8 +104,7 @@ def train(
                 raise ConfigError(
                     f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out"
                 )
-            with _how_to_go_on(resume_from):
-                run = resume(resume_from, data_dir=data_dir, progress=progress, trainer=trainer)
+            run = _resumed(resume_from, json, data_dir=data_dir, progress=progress, trainer=trainer)
         else:
             run = _fresh(settings, progress, trainer, clock)
     clock.lap("rest", run.result["times"])
@@ -107,7 +114,7 @@ def train(
 
 
 def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object], clock: Clock) -> Run:
-    from sqnn.training import fit, free_folder
+    from sqnn.training import fit
 
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
@@ -120,31 +127,29 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     if begin_with is not None:
         _begin_with(model, model_file(begin_with))
     parameter_table(f"{name}", count(model))
-    folder = free_folder(model, data) if out is None else out
-    with _how_to_go_on(folder):
-        return fit(model, data, out=folder, progress=progress, trainer=trainer, **training, **weights)
+    return fit(model, data, out=out, progress=progress, trainer=trainer, **training, **weights)
 
 
-@contextlib.contextmanager
-def _how_to_go_on(folder: Path) -> Iterator[None]:
-    """After Ctrl-C within the block, name the command that resumes the run, if there is an unfinished one by then."""
+def _resumed(folder: Path, json: Path | None, **options: Any) -> Run:
+    """Go on with a run; one that has finished is told again where that is to be written to a file."""
+    from sqnn.training import resume
+
     place = RunFolder(folder)
-    try:
-        yield
-    except KeyboardInterrupt:
-        if place.settings.is_file() and not place.result.is_file():
-            print(f"sqnn: the run goes on with: sqnn train --resume {shlex.quote(str(folder))}", file=sys.stderr)
-        raise
+    finished = all(file.is_file() for file in (place.settings, place.result, place.model, place.picture))
+    return Run.load(folder) if json is not None and finished else resume(folder, **options)
 
 
 @contextlib.contextmanager
 def _in_words_of_the_command() -> Iterator[None]:
-    """Name the option where an error names the Python call that resumes a run."""
+    """Name the command where an error or Ctrl-C names the Python call that resumes a run."""
     try:
         yield
+    except RunInterrupted as stopped:
+        raise Interrupted(f"the run goes on with: sqnn train --resume {shlex.quote(str(stopped.folder))}") from stopped
     except (RunError, CheckpointError) as error:
         call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
-        raise type(error)(re.sub(call, lambda m: f"sqnn train --resume {m[1] or 'FOLDER'}", str(error))) from error
+        words = re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}", str(error))
+        raise type(error)(words) from error
 
 
 def _begin_with(model: nn.Module, file: Path) -> None:

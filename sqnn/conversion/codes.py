@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from torch import Tensor
 
-from sqnn.core import ConfigError, is_whole
+from sqnn.core import ConfigError, brief, is_whole
 from sqnn.encoding import level_bits
 from sqnn.neurons import MAX_PLANES, to_levels
 
@@ -69,10 +69,10 @@ def plane_code(timesteps: int, planes: int | None = None) -> SpikeCode:
     Raises ConfigError where the numbers do not go together.
     """
     if not is_whole(timesteps) or not 1 <= timesteps <= MAX_PLANES:
-        raise ConfigError(f"timesteps: got {timesteps!r}, expected a whole number from 1 to {MAX_PLANES}")
+        raise ConfigError(f"timesteps: got {brief(timesteps)}, expected a whole number from 1 to {MAX_PLANES}")
     sent = timesteps if planes is None else planes
     if not is_whole(sent) or not 1 <= sent <= timesteps:
-        raise ConfigError(f"planes: got {sent!r}, expected a whole number from 1 to the network's {timesteps}")
+        raise ConfigError(f"planes: got {brief(sent)}, expected a whole number from 1 to the network's {timesteps}")
     weights = tuple(2**place for place in reversed(range(int(timesteps))))[:sent]
     return SpikeCode("planes", weights, 2 ** int(timesteps) - 1, weights[-1] / 2)
 
@@ -83,7 +83,7 @@ def rate_code(timesteps: int, initial: float = 0.5) -> SpikeCode:
     Raises ConfigError where `timesteps` is out of range.
     """
     if not is_whole(timesteps) or not 1 <= timesteps <= MAX_RATE_STEPS:
-        raise ConfigError(f"timesteps: got {timesteps!r}, expected a whole number from 1 to {MAX_RATE_STEPS:,}")
+        raise ConfigError(f"timesteps: got {brief(timesteps)}, expected a whole number from 1 to {MAX_RATE_STEPS:,}")
     return SpikeCode("rate", (1,) * int(timesteps), int(timesteps), initial)
 
 

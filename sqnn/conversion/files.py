@@ -20,11 +20,12 @@ from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.trace import site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import RATE_THRESHOLDS
-from sqnn.core import ConfigError, require
+from sqnn.core import ConfigError, read_json, reason, require
 from sqnn.models import (
     MODELS,
     ModelFileError,
     build_stored,
+    check_stored,
     class_names,
     load_weights,
     read_header,
@@ -84,16 +85,19 @@ def load_spiking(path: str | Path) -> SpikingNetwork:
         if how.code.name == "planes":
             require(common_timesteps(graph, layout) == bits, "conversion", bits, "the bits of the network")
     except ValueError as error:
-        raise ModelFileError(f"path: {path} has a network that cannot be converted ({_line(error)})") from error
-    stored = {name.removeprefix(THRESHOLD): state.pop(name) for name in list(state) if name.startswith(THRESHOLD)}
-    load_weights(graph, {name.removeprefix(SOURCE): tensor for name, tensor in state.items()}, str(path))
-    return build(model, graph, layout, _thresholds(graph, layout, how, stored, path), how)
+        raise ModelFileError(f"path: {path} has a network that cannot be converted ({reason(error)})") from error
+    stored = {name.removeprefix(THRESHOLD): state[name] for name in state if name.startswith(THRESHOLD)}
+    weights = {name.removeprefix(SOURCE): state[name] for name in state if not name.startswith(THRESHOLD)}
+    load_weights(graph, weights, str(path))
+    thresholds = _thresholds(graph, layout, how, stored, path)
+    check_stored(path, state)
+    return build(model, graph, layout, thresholds, how)
 
 
 def _read_conversion(text: str, path: str | Path) -> Conversion:
     """Return how the network was converted; ModelFileError where no conversion is like that."""
     try:
-        stored = json.loads(text)
+        stored = read_json(text)
         code, choices = stored["code"], {name: value for name, value in stored.items() if name != "code"}
         timesteps, initial = len(code["weights"]), code["initial"]
         require(isinstance(initial, int | float) and 0 <= initial < MAX_INITIAL, "initial", initial, "a membrane")
@@ -106,7 +110,7 @@ def _read_conversion(text: str, path: str | Path) -> Conversion:
             require(isinstance(choices.get(name, True), bool), name, choices.get(name), "true or false")
         require(json.loads(json.dumps(how.to_dict())) == stored, "code", code, "one that a conversion makes")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelFileError(f"path: {path} has a damaged header (conversion: {_line(error)})") from error
+        raise ModelFileError(f"path: {path} has a damaged header (conversion: {reason(error)})") from error
     return how
 
 
@@ -127,7 +131,3 @@ def _thresholds(
         if threshold.ndim or not (torch.isfinite(threshold) and threshold > 0):
             raise ModelFileError(f"path: {path} is damaged: {THRESHOLD}{name} is no positive number")
     return learned_thresholds(graph, layout) if learned else {node: stored[name] for name, node in sites.items()}
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

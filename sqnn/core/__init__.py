@@ -1,46 +1,85 @@
-"""Configurations, whole files, the machine, memory format and progress: what all rooms use, and no spikes."""
+"""Configurations, whole files, locks, the machine, memory format and progress: what all rooms use, and no spikes."""
 
 from circuits import computing_in, when_small
-from noise_models import Choices, whole
+from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
+from sqnn.core.content import content_digest
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
-from sqnn.core.files import path_of, whole_file, write_text
+from sqnn.core.files import (
+    PARTIALS,
+    WriteError,
+    check_writable,
+    path_of,
+    remove_partials,
+    whole_file,
+    write_errors,
+    write_figure,
+    write_text,
+)
+from sqnn.core.locks import LOCK, InUseError, folder_lock
 from sqnn.core.machine import commit, cores, machine
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
+from sqnn.core.records import (
+    DIGEST,
+    RecordError,
+    check_digest,
+    check_values,
+    read_record,
+    write_record,
+)
 from sqnn.core.rows import Row, Value
 from sqnn.core.shapes import MAX_PLANES, Trains, Values
 from sqnn.core.threads import AUTO, Threads, check_threads, threads_for
-from sqnn.core.yaml import read_yaml
+from sqnn.core.yaml import read_yaml, write_yaml
 
 __all__ = [
     "AUTO",
+    "DIGEST",
+    "LOCK",
     "MAX_PLANES",
+    "PARTIALS",
     "Choices",
     "Config",
     "ConfigError",
+    "InUseError",
     "Limits",
     "Option",
     "OptionTable",
+    "RecordError",
+    "RecordWarning",
     "Row",
     "Threads",
     "Trains",
     "Value",
     "Values",
+    "WriteError",
+    "brief",
     "channels_last",
     "channels_last_is_safe",
+    "check_digest",
     "check_threads",
+    "check_values",
+    "check_writable",
     "commit",
     "computing_in",
+    "content_digest",
     "cores",
     "describe",
+    "digest",
+    "folder_lock",
     "is_whole",
     "limits_of",
     "machine",
     "meaning",
     "option",
     "path_of",
+    "read_json",
+    "read_record",
+    "read_text",
     "read_yaml",
+    "reason",
+    "remove_partials",
     "require",
     "require_one_of",
     "shown",
@@ -49,5 +88,9 @@ __all__ = [
     "when_small",
     "whole",
     "whole_file",
+    "write_errors",
+    "write_figure",
+    "write_record",
     "write_text",
+    "write_yaml",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections.abc
+import contextlib
 import dataclasses
 import math
 import types
@@ -12,8 +14,8 @@ from typing import Any, Self, TypeGuard
 
 import yaml
 
-from noise_models import did_you_mean, unknown
-from sqnn.core.yaml import read_yaml
+from noise_models import BRIEF, brief, did_you_mean, reason, unknown
+from sqnn.core.yaml import read_yaml, write_yaml
 
 
 class ConfigError(ValueError):
@@ -40,12 +42,16 @@ class Limits:
         if isinstance(value, tuple):
             for item in value:
                 self.check(name, item)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self.check(f"{name}.{key}", item)
         elif self.among is not None:
             require_one_of(name, value, self.among)
         elif isinstance(value, int | float):
-            require(self._holds(value), name, value, self.expected(whole=isinstance(value, int)))
+            require(self.holds(value), name, value, self.expected(whole=isinstance(value, int)))
 
-    def _holds(self, value: float) -> bool:
+    def holds(self, value: float) -> bool:
+        """Say whether a number is within the limits."""
         return (
             (self.least is None or value >= self.least)
             and (self.most is None or value <= self.most)
@@ -80,7 +86,7 @@ def option(
 ) -> Any:
     """Declare one field of a configuration: its default, the sentence that the command line shows, its limits.
 
-    The names in `among` are appended to the sentence.
+    The names in `among` are appended to the sentence. A field whose default is `dataclasses.MISSING` must be given.
     """
     limits = Limits(among=among, least=least, most=most, above=above, below=below)
     text = help if among is None else f"{help}: {', '.join(among)}"
@@ -114,7 +120,7 @@ class Config:
 
     def to_yaml(self) -> str:
         """Return the fields as YAML text that `from_yaml` reads back."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return write_yaml(self.to_dict())
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:
@@ -123,7 +129,12 @@ class Config:
         for name in values:
             if name not in known:
                 near = did_you_mean(name, known)
-                raise ConfigError(f"{name}: {cls.__name__} has no such field; it has {', '.join(known)}{near}")
+                written = name if isinstance(name, str) and len(name) < BRIEF else brief(name)
+                raise ConfigError(f"{written}: {cls.__name__} has no such field; it has {', '.join(known)}{near}")
+        for field in dataclasses.fields(cls):
+            needed = field.default is field.default_factory is dataclasses.MISSING
+            if needed and field.name not in values:
+                raise ConfigError(f"{field.name}: is missing, expected {field.metadata.get('help', 'a value')}")
         return cls(**values)
 
     @classmethod
@@ -132,7 +143,7 @@ class Config:
         try:
             values = read_yaml(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"config: not readable as YAML ({str(error).splitlines()[0]})") from error
+            raise ConfigError(f"config: not readable as YAML ({reason(error)})") from error
         if not isinstance(values, dict):
             raise ConfigError(f"config: got {type(values).__name__}, expected a mapping of field names to values")
         return cls.from_dict(values)
@@ -146,7 +157,7 @@ def is_whole(value: object) -> TypeGuard[int]:
 def require(holds: bool, name: str, value: object, expected: str) -> None:
     """Raise ConfigError in the house's one form unless the condition holds."""
     if not holds:
-        raise ConfigError(f"{name}: got {value!r}, expected {expected}")
+        raise ConfigError(f"{name}: got {brief(value)}, expected {expected}")
 
 
 def require_one_of(name: str, value: object, valid: Iterable[str]) -> None:
@@ -165,6 +176,10 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
         kinds = [arg for arg in args if arg is not type(None)]
         # Which of several types a value may be of is for the configuration's `validate`.
         return _fit(name, value, kinds[0]) if len(kinds) == 1 else value
+    if origin is collections.abc.Mapping:
+        fits = isinstance(value, Mapping) and all(isinstance(key, args[0]) for key in value)
+        require(fits, name, value, "names with values")
+        return {key: _fit(f"{name}.{key}", item, args[1]) for key, item in value.items()}
     if origin is tuple:
         require(isinstance(value, list | tuple), name, value, "a list of values")
         if len(args) == 2 and args[1] is Ellipsis:
@@ -175,8 +190,10 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
         return value
     if hint is float:
         require(isinstance(value, Real) and not isinstance(value, bool), name, value, "a number")
-        require(math.isfinite(value), name, value, "a finite number")
-        return float(value)
+        with contextlib.suppress(OverflowError):  # a whole number can be too large for a float
+            if math.isfinite(value):
+                return float(value)
+        require(False, name, value, "a finite number")
     if hint is int:
         require(is_whole(value), name, value, "a whole number")
         return int(value)

@@ -6,6 +6,8 @@ from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 
+from sqnn.core import brief
+
 SEED_LIMIT = 2**32
 """Seeds are below this: torch's CPU generator, a 32-bit Mersenne twister, keeps no more of a seed."""
 REASON_LENGTH = 160
@@ -23,7 +25,7 @@ class MissingDataError(DataError):
 def whole_number(name: str, value: object, least: int, most: int) -> int:
     """Return `value` if it is a whole number in [least, most]; otherwise raise a DataError naming the argument."""
     if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
-        raise DataError(f"{name}: got {value!r}, expected a whole number from {least:,} to {most:,}")
+        raise DataError(f"{name}: got {brief(value)}, expected a whole number from {least:,} to {most:,}")
     return int(value)
 
 
@@ -35,7 +37,7 @@ def seed_number(name: str, value: object) -> int:
 def user_path(name: str, value: object) -> Path:
     """Return `value` as a path with `~` expanded; raise a `DataError` if it is no path."""
     if not isinstance(value, str | PathLike) or not fspath(value):
-        raise DataError(f"{name}: got {value!r}, expected a path, as text or pathlib.Path")
+        raise DataError(f"{name}: got {brief(value)}, expected a path, as text or pathlib.Path")
     return Path(fspath(value)).expanduser()
 
 

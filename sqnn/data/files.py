@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import struct
+import io
+import warnings
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -21,8 +22,10 @@ Array = NDArray[np.generic]
 BYTE_LEVEL = 255
 WORD_LEVEL = 65535
 """Full intensity of a 16-bit picture."""
-# What Pillow's decoders raise on damaged files.
-UNREADABLE = (OSError, EOFError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+MOST_PIXELS = 2**26
+"""Pixels of the largest picture that is read: 67 million, a large photograph."""
+PIXELS_PER_BYTE = 2**14
+"""What no picture's compression reaches: a header that announces more is damaged."""
 
 
 def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[int, int]) -> Tensor:
@@ -51,7 +54,10 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
 def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
     height, width = image_size
     try:
-        with Image.open(file) as opened:
+        # Pillow's remarks on damaged files go to nobody: what cannot be read is an error. From bytes, because of a file
+        # Pillow takes as much memory as a part of it announces.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(file.read_bytes())) as opened:
+            _check_size(opened, file)
             picture = _eight_bit(ImageOps.exif_transpose(opened), file)
             if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
                 picture = picture.convert("RGBA")
@@ -59,10 +65,20 @@ def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> 
             resized = picture.convert(MODES[in_channels]).resize((width, height), Image.Resampling.LANCZOS)
     except DataError:
         raise
-    except UNREADABLE as error:
+    except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files
         raise DataError(f"{file}: not a readable image ({reason(error)}); expected a PNG or JPEG") from error
     levels = np.asarray(resized, dtype=np.float32).reshape(height, width, in_channels)
     return torch.from_numpy(levels.transpose(2, 0, 1)[np.newaxis].copy()).div_(BYTE_LEVEL)
+
+
+def _check_size(picture: Image.Image, file: Path) -> None:
+    """Raise DataError where a picture announces more pixels than are read, or than its file can hold."""
+    pixels = picture.width * picture.height
+    if pixels > min(MOST_PIXELS, PIXELS_PER_BYTE * file.stat().st_size):
+        size = f"{picture.width:,} x {picture.height:,}"
+        raise DataError(f"{file}: announces {size} pixels, expected at most {MOST_PIXELS:,}, and a whole file of them")
+    if picture.format == "EPS":
+        raise DataError(f"{file}: a PostScript program, which is not run to see its picture; save it as PNG")
 
 
 def _eight_bit(picture: Image.Image, file: Path) -> Image.Image:
@@ -78,13 +94,24 @@ def _eight_bit(picture: Image.Image, file: Path) -> Image.Image:
 def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
     try:
         # Mapping checks the announced size against the file's, so a damaged header cannot ask for all memory.
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, SyntaxError, ValueError) as error:
+        _check_header(file)
+        with warnings.catch_warnings(action="ignore"):
+            array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header is parsed as Python literals, and a damaged archive as one
         raise DataError(f"{file}: not a readable NumPy array of numbers ({reason(error)})") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise DataError(f"{file}: several arrays in one file, expected one, saved with numpy.save")
     return torch.from_numpy(_unit_levels(_four_dimensional(array, file, in_channels, image_size), file))
+
+
+def _check_header(file: Path) -> None:
+    """Raise ValueError where an array announces a longer header than its file, for which NumPy would take memory."""
+    with file.open("rb") as opened:
+        start = opened.read(12)
+    length = int.from_bytes(start[8:10] if start[6:7] == b"\1" else start[8:12], "little")
+    if start.startswith(b"\x93NUMPY") and length > file.stat().st_size:
+        raise ValueError(f"its header announces {length:,} bytes")
 
 
 def _four_dimensional(array: Array, file: Path, channels: int, size: tuple[int, int]) -> Array:

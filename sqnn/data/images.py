@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sqnn.core import brief
 from sqnn.data.display import class_grid, summary_html
 from sqnn.data.errors import DataError, whole_number
 
@@ -95,12 +96,14 @@ class ImageData:
             if not isinstance(split, Split):
                 raise DataError(f"{part}: got {type(split).__name__}, expected a Split(images, labels)")
         if not isinstance(self.name, str):
-            raise DataError(f"name: got {self.name!r}, expected the name of the data, as text")
+            raise DataError(f"name: got {brief(self.name)}, expected the name of the data, as text")
         if not isinstance(self.classes, tuple | list) or not all(isinstance(name, str) for name in self.classes):
-            raise DataError(f"classes: got {self.classes!r}, expected the name of each class, as text: ('cat', 'dog')")
+            raise DataError(
+                f"classes: got {brief(self.classes)}, expected the name of each class, as text: ('cat', 'dog')"
+            )
         repeated = next((name for name in self.classes if self.classes.count(name) > 1), None)
         if repeated is not None:
-            raise DataError(f"classes: got {repeated!r} more than once, expected another name for each class")
+            raise DataError(f"classes: got {brief(repeated)} more than once, expected another name for each class")
         if not len(self.train):
             raise DataError("train: got no image, expected at least one")
         for part, split in self.splits.items():
@@ -193,7 +196,7 @@ def require_image_data(data: object) -> ImageData:
     if isinstance(data, ImageData):
         return data
     if isinstance(data, str):
-        raise DataError(f"data: got {data!r}, expected an ImageData; load_data({data!r}) gives one")
+        raise DataError(f"data: got {brief(data)}, expected an ImageData; load_data({brief(data)}) gives one")
     raise DataError(
         f"data: got {type(data).__name__}, expected an ImageData: load_data(name), or "
         "ImageData(name, train, validation, test, classes) of three Split(images, labels)"

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from sqnn.core import Choices, ConfigError
+from sqnn.core import Choices, ConfigError, brief
 from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
@@ -103,7 +103,9 @@ def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **o
             raise ConfigError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
         shape = {"in_channels": data.in_channels, "image_size": data.image_size, "num_classes": data.num_classes}
         for field in shape.keys() & options.keys():
-            raise ConfigError(f"{field}: is taken from the data ({shape[field]}), got {options[field]!r} beside it")
+            raise ConfigError(
+                f"{field}: is taken from the data ({shape[field]}), got {brief(options[field])} beside it"
+            )
         options = {**shape, **options}
     _check_owner(name, options)
     return build(name, config_class.from_dict(options), seed=seed)
@@ -126,7 +128,7 @@ def require_circuit(model: nn.Module, name: str, value: object) -> None:
     require_network(model)
     if not isinstance(model, Network) or "quantum" not in model.parts.values():
         called = known_name(model) or type(model).__name__
-        raise ConfigError(f"{name}: got {value!r}, expected a network with a quantum circuit; {called} has none")
+        raise ConfigError(f"{name}: got {brief(value)}, expected a network with a quantum circuit; {called} has none")
 
 
 def build(name: str, config: ModelConfig, *, seed: int = 0) -> Network:

@@ -6,6 +6,7 @@ Reading such a file runs no code from it: it is a length, a JSON header and raw 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,21 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, path_of, require, whole_file
-from sqnn.models.base import Network, config_of
+from sqnn.core import (
+    DIGEST,
+    ConfigError,
+    WriteError,
+    brief,
+    check_digest,
+    content_digest,
+    is_whole,
+    path_of,
+    read_json,
+    reason,
+    require,
+    whole_file,
+)
+from sqnn.models.base import ModelConfig, Network, config_of
 from sqnn.models.create import build, model_class, model_name
 from sqnn.neurons import QCFS
 
@@ -31,6 +45,10 @@ class ModelFileError(ValueError):
     """A file that cannot be written, or that is not a network of ours: one line saying which and why."""
 
 
+MOST_HEADER = 2**24
+"""Longest header that is read, in bytes: a thousand times that of a deep network."""
+SPARE = 4
+"""How many times the numbers in its file a network may have: folding batch norms drops some."""
 MODEL_FILE = "model.safetensors"
 """The network of a run, in the run's folder."""
 
@@ -65,38 +83,34 @@ def write_model_file(
     path = path_of("path", path)
     metadata = {"format": form, "model": name, **{key: json.dumps(value) for key, value in header.items()}}
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
+    metadata[DIGEST] = _digest(metadata, tensors)
     try:
         with whole_file(path) as partial:
             partial.write_bytes(safetensors.torch.save(tensors, metadata))
-    except OSError as error:
-        raise ModelFileError(f"path: cannot write {path} ({error.strerror}); choose a writable folder") from error
+    except WriteError as error:
+        raise ModelFileError(f"path: {error}") from error
     return path
 
 
 def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]:
     """Return format, model (its name), config (a mapping), classes (names); all else of a file's header as text.
 
-    Raises ModelFileError where the file is not one of ours, or of none of these formats.
+    Its digest is that of header and weights, which `check_stored` compares. Raises ModelFileError where the file is not
+    one of ours, or of none of these formats.
     """
     path = stored_file(path)
-    if not path.is_file():
-        raise ModelFileError(f"path: no file {path}")
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ModelFileError(f"path: {path} is not a whole safetensors file ({error})") from error
+    header = _metadata(path)
     form = header.get("format")
     if form not in formats:
-        other = f"; it is of format {form}" if form else ""
+        other = f"; it is of format {brief(form)[1:-1]}" if form else ""
         raise ModelFileError(
             f"path: {path} is a safetensors file, but not a network of sqnn (format {' or '.join(formats)}){other}"
         )
     try:
-        classes = json.loads(header.get("classes", "[]"))
-        contents = {**header, "model": header["model"], "config": json.loads(header["config"]), "classes": classes}
-    except (KeyError, json.JSONDecodeError) as error:
-        raise ModelFileError(f"path: {path} has a damaged header ({error})") from error
+        classes = read_json(header.get("classes", "[]"))
+        contents = {**header, "model": header["model"], "config": read_json(header["config"]), "classes": classes}
+    except (KeyError, ValueError) as error:
+        raise ModelFileError(f"path: {path} has a damaged header ({reason(error)})") from error
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise ModelFileError(f"path: {path} has a damaged header (classes are no list of names)")
     return contents
@@ -106,6 +120,36 @@ def stored_file(path: str | Path) -> Path:
     """Return the file of a network: `path`, or the one in it where it is a run's folder."""
     path = path_of("path", path)
     return path / MODEL_FILE if path.is_dir() else path
+
+
+def check_stored(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Raise ModelFileError where header and tensors are not those that the digest in the header was taken of."""
+    metadata = _metadata(path)
+    try:
+        check_digest(metadata.get(DIGEST), _digest(metadata, state), str(path))
+    except ValueError as error:
+        raise ModelFileError(f"path: {path} is damaged ({error}); restore it from a copy, or make it again") from error
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """Return the texts in a file's header; ModelFileError where it is not a whole safetensors file."""
+    if not path.is_file():
+        raise ModelFileError(f"path: no file {path}")
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            held = os.fstat(file.fileno()).st_size - 8
+        if length > min(held, MOST_HEADER):
+            raise ValueError(f"its header announces {length:,} bytes, expected at most {min(held, MOST_HEADER):,}")
+        with safetensors.safe_open(path, framework="pt") as opened:
+            return dict(opened.metadata() or {})
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(f"path: {path} is not a whole safetensors file ({reason(error)})") from error
+
+
+def _digest(metadata: Mapping[str, str], state: Mapping[str, Tensor]) -> str:
+    header = {name: text for name, text in metadata.items() if name != DIGEST}
+    return content_digest({"header": header, "tensors": dict(state)})
 
 
 def load_model(path: str | Path) -> Network:
@@ -118,20 +162,36 @@ def load_model(path: str | Path) -> Network:
     header, state = read_header(path), safetensors.torch.load_file(path)
     model = build_stored(header, state, path)
     load_weights(model, state, str(path))
+    check_stored(path, state)
     return model.eval()
 
 
 def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> Network:
-    """Build the network that a header describes, in the precision of the stored tensors but without their values."""
+    """Build the network that a header describes, in the precision of the stored tensors but without their values.
+
+    No number of the header is believed that asks for more than the file holds.
+    """
     try:
         config = model_class(header["model"]).config_class.from_dict(header["config"])
+        _check_sizes(header["model"], config, state, Path(path).stat().st_size)
         model = build(header["model"], config)
         class_names(header["classes"], config.num_classes)
     except (ValueError, TypeError) as error:
-        raise ModelFileError(f"path: {path} has a configuration that builds no network ({error})") from error
+        raise ModelFileError(f"path: {path} has a configuration that builds no network ({reason(error)})") from error
     for precision in _precisions(state, path):
         model.to(precision)
     return model
+
+
+def _check_sizes(network: str, config: ModelConfig, state: Mapping[str, Tensor], size: int) -> None:
+    """Raise ConfigError where the network of a configuration is larger than a file of so many bytes can hold."""
+    for name, value in config.to_dict().items():
+        for number in value if isinstance(value, list) else [value]:
+            require(not is_whole(number) or number <= size, name, value, f"no more than the {size:,} bytes of the file")
+    with torch.device("meta"):  # shapes without memory
+        asked = sum(tensor.numel() for tensor in build(network, config).state_dict().values())
+    held = sum(tensor.numel() for tensor in state.values())
+    require(asked <= SPARE * held, "config", asked, f"about the {held:,} numbers that the file holds")
 
 
 def _precisions(state: Mapping[str, Tensor], path: str | Path) -> set[torch.dtype]:
@@ -158,6 +218,7 @@ def init_weights(model: nn.Module, path: str | Path) -> None:
     state = safetensors.torch.load_file(path)
     _precisions(state, path)
     load_weights(model, state, str(path), optional=thresholds)
+    check_stored(path, state)
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, optional: Collection[str] = ()) -> None:

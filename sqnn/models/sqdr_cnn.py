@@ -51,7 +51,8 @@ class FrontEndConfig(ModelConfig):
         super().validate()
         require(self.channels != (), "channels", self.channels, "one or more positive widths")
         least, blocks = 2 ** len(self.widths), len(self.widths)
-        wanted = f"at least {least} x {least} pixels for {blocks} pooling blocks"
+        side = str(least) if blocks < 20 else f"2^{blocks}"
+        wanted = f"at least {side} x {side} pixels for {blocks} pooling blocks"
         require(min(self.image_size) >= least, "image_size", self.image_size, wanted)
         try:
             make_encoder(self.encoding, self.timesteps)

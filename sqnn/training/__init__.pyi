@@ -1,7 +1,7 @@
 from .allocator import keep_freed_memory
 from .checkpoints import SafeCheckpointIO
 from .collapse import CollapseWarning, collapse_signs
-from .errors import CheckpointError, NotFiniteError, RunError
+from .errors import CheckpointError, FolderTakenError, NotFiniteError, RunError, RunInterrupted
 from .evaluate import SPLITS, Evaluation, check_fit, evaluate, predict
 from .fit import fit, free_folder
 from .folder import RunFolder
@@ -26,12 +26,14 @@ __all__ = [
     "Classifier",
     "CollapseWarning",
     "Evaluation",
+    "FolderTakenError",
     "LossTerm",
     "NotFiniteError",
     "Recipe",
     "Run",
     "RunError",
     "RunFolder",
+    "RunInterrupted",
     "RunSettings",
     "SafeCheckpointIO",
     "TrainingConfig",

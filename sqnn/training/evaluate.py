@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import AUTO, ConfigError, Threads, require_one_of
+from sqnn.core import AUTO, ConfigError, Threads, brief, require_one_of
 from sqnn.data import SPLITS, ImageData, require_image_data
 from sqnn.metrics import Evaluation, predict_logits, score_logits
 
@@ -52,7 +52,7 @@ def _place_of(options: Mapping[str, object]) -> pl.Trainer:
 
     for name, value in lightning_options(options).items():
         if name not in PLACE:
-            raise ConfigError(f"trainer: got {name}={value!r}, expected only {', '.join(PLACE)} in evaluation")
+            raise ConfigError(f"trainer: got {name}={brief(value)}, expected only {', '.join(PLACE)} in evaluation")
     with quiet():
         return make_trainer(options, progress=False, logger=False, enable_checkpointing=False)
 

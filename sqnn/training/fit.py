@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import nn
 from sqnn.core import ConfigError, path_of, threads_for
 from sqnn.data import ImageData
 from sqnn.models import model_class, model_name, step_work
+from sqnn.training.errors import FolderTakenError
 from sqnn.training.evaluate import check_fit, network_config
 from sqnn.training.folder import RunFolder
 from sqnn.training.lightning_options import callback_names, lightning_options
@@ -75,16 +77,28 @@ def fit(
         terms=loss_terms([*loss_terms(terms), *weights]),
         callbacks=callback_names(callbacks, options),
     )
-    place = RunFolder(free_folder(model, data) if out is None else path_of("out", out))
-    # Trainer and loss come first: options that they refuse leave no folder.
-    loop = trainer_for(settings, place, progress, options, callbacks)
-    module = Classifier(model, config, data.num_classes, settings.terms)
-    begun_with = None
-    if not _same_weights(model, settings.build()):
-        settings, begun_with = replace(settings, initial=place.initial.name), model
-    if loop.is_global_zero:
-        place.create(settings, begun_with)
-    return train(loop, module, data, place, checkpoint=None)
+    drawn = _same_weights(model, settings.build())
+    while True:
+        place = RunFolder(free_folder(model, data) if out is None else path_of("out", out))
+        # Trainer and loss come first: options that they refuse leave no folder.
+        loop = trainer_for(settings, place, progress, options, callbacks)
+        module = Classifier(model, config, data.num_classes, settings.terms)
+        begun = _begun(place, settings, None if drawn else model) if loop.is_global_zero else contextlib.nullcontext()
+        try:
+            with begun:
+                return train(loop, module, data, place, checkpoint=None)
+        except FolderTakenError:
+            if out is not None:
+                raise  # else another process took the folder that was free a moment ago: take the next
+
+
+@contextlib.contextmanager
+def _begun(place: RunFolder, settings: RunSettings, initial: nn.Module | None) -> Iterator[None]:
+    """Begin a run in a folder, and be at work in it until the block ends; RunError where the folder cannot take it."""
+    place.check_free()  # a folder of something else gets no lock
+    with place.at_work("out"):
+        place.create(settings if initial is None else replace(settings, initial=place.initial.name), initial)
+        yield
 
 
 def free_folder(model: nn.Module, data: ImageData) -> Path:

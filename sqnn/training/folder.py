@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+import contextlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from sqnn.core import ConfigError, path_of, read_yaml, write_text
+from sqnn.core import (
+    DIGEST,
+    LOCK,
+    PARTIALS,
+    ConfigError,
+    InUseError,
+    RecordError,
+    WriteError,
+    brief,
+    digest,
+    folder_lock,
+    path_of,
+    read_record,
+    read_text,
+    reason,
+    remove_partials,
+    write_errors,
+    write_record,
+)
 from sqnn.data import DATASETS, ImageData, load_data
-from sqnn.training.errors import RunError
+from sqnn.training.errors import FolderTakenError, RunError, RunInterrupted
+from sqnn.training.records import ResultRecord, SettingsRecord
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from sqnn.models import Network
     from sqnn.training.run_settings import RunSettings
     from sqnn.training.terms import LossTerm
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+BEGUN = "restore it from a copy, or train again in a new folder"
+"""How a run comes back whose files are damaged."""
 NOT_CURVES = ("epoch", "step")
 """Columns of the log that are no curves."""
 
@@ -66,35 +87,88 @@ class RunFolder:
 
     def owns(self, file: Path) -> bool:
         """Say whether a file is one that the run here needs, which nothing else may write to."""
+        return self.settings.exists() and self.keeps(file)
+
+    def keeps(self, file: Path) -> bool:
+        """Say whether a file has the place of one that a run here needs."""
         files = (self.settings, self.last, self.best, self.initial, self.model, self.result, self.picture)
-        return self.settings.exists() and file.resolve() in {own.resolve() for own in files}
+        return file.resolve() in {own.resolve() for own in files}
+
+    def check_free(self) -> None:
+        """Raise RunError where the folder cannot take a new run: another is there, or anything else.
+
+        What a process left that was killed before it had written the settings is nothing.
+        """
+        left = (LOCK, self.initial.name)
+        try:
+            with write_errors(self.path):
+                if self.path.is_file():
+                    raise RunError(f"out: {self.path} is a file, expected a folder, new or empty; choose another name")
+                there = self.path.iterdir() if self.path.is_dir() else [self.path] if self.path.exists() else ()
+                if all(file.name in left or file.match(PARTIALS) for file in there):
+                    return
+        except WriteError as error:
+            raise RunError(f"out: {error}") from error
+        resumes = self.settings.is_file() and not self.result.is_file()
+        go_on = f", or continue it with sqnn.resume({str(self.path)!r})" if resumes else ""
+        raise FolderTakenError(f"out: {self.path} is not empty; choose another folder{go_on}")
 
     def create(self, settings: RunSettings, initial: nn.Module | None = None) -> None:
         """Make the folder, write the network to begin with where one is given, and the settings.
 
         RunError where a run is there already or nothing can be written.
         """
-        if self.path.is_file():
-            raise RunError(f"out: {self.path} is a file, expected a folder, new or empty; choose another name")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise RunError(
-                f"out: {self.path} is not empty; choose another folder, or continue it with "
-                f"sqnn.resume({str(self.path)!r})"
-            )
-        from sqnn.models import save_model
+        from sqnn.models import ModelFileError, save_model
 
+        self.check_free()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            with write_errors(self.path):
+                self.path.mkdir(parents=True, exist_ok=True)
+                self.initial.unlink(missing_ok=True)
             if initial is not None:
                 save_model(initial, self.initial)
-            write_text(self.settings, settings.to_yaml())
-        except OSError as error:
-            raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
+            write_record(self.settings, settings.to_dict())
+        except (WriteError, ModelFileError) as error:
+            raise RunError(f"out: {str(error).removeprefix('path: ')}") from error
+
+    @contextlib.contextmanager
+    def at_work(self, name: str = "run") -> Iterator[None]:
+        """Within the block, nobody else writes to the run, and what ends the block early says how the run goes on.
+
+        What killed processes left unfinished is removed. FolderTakenError where another process is at work, RunError
+        where the disk takes no more; RunInterrupted after Ctrl-C. `name` is the argument that the folder came by.
+        """
+        try:
+            with folder_lock(self.path):
+                self.remove_partials()
+                with self._goes_on():
+                    yield
+        except InUseError as error:
+            raise FolderTakenError(f"{name}: {error}") from error
+        except WriteError as error:
+            raise RunError(f"{name}: {error}") from error
+
+    @contextlib.contextmanager
+    def _goes_on(self) -> Iterator[None]:
+        """Within the block, Ctrl-C and errors of the disk name the call that goes on, where there is a run by then."""
+        from sqnn.models import ModelFileError
+
+        try:
+            with write_errors(self.path):
+                yield
+        except (KeyboardInterrupt, WriteError, ModelFileError) as error:
+            if not self.settings.is_file() or self.result.is_file():
+                raise
+            if isinstance(error, KeyboardInterrupt):
+                raise RunInterrupted(self.path) from error
+            if not isinstance(error, WriteError) and not isinstance(error.__cause__, WriteError):
+                raise
+            problem = str(error).removeprefix("path: ")
+            raise RunError(f"run: {problem}, then go on with sqnn.resume({str(self.path)!r})") from error
 
     def remove_partials(self) -> None:
-        """Remove the unfinished files of a killed process."""
-        for partial in self.path.rglob(".*.partial"):
-            partial.unlink(missing_ok=True)
+        """Remove the unfinished files of killed processes."""
+        remove_partials(self.path)
 
     def run_settings(self, values: Mapping[str, Any] | None = None, terms: Sequence[LossTerm] = ()) -> RunSettings:
         """Return the settings, from `values` that were read before where given; RunError where they describe no run.
@@ -107,47 +181,69 @@ class RunFolder:
         try:
             return RunSettings.from_dict(values, terms)
         except (ConfigError, TypeError, KeyError) as error:
-            raise RunError(f"run: {self.settings} describes no run ({error})") from error
+            raise RunError(f"run: {self.settings} describes no run ({reason(error)}); {BEGUN}") from error
 
     def read_settings(self) -> dict[str, Any]:
-        """Return the settings as plain values; RunError where the folder holds no run."""
+        """Return the settings as plain values; RunError where the folder holds no run, or they were changed."""
         self._check_there()
         if not self.settings.is_file():
             raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
         try:
-            settings = read_yaml(self.settings.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RunError(f"run: {self.settings} is damaged ({str(error).splitlines()[0]})") from error
-        if not isinstance(settings, dict) or not {"model", "config", "training", "data"} <= settings.keys():
-            raise RunError(f"run: {self.settings} lacks model, config, training or data")
-        for name in ("config", "training", "data"):
-            if not isinstance(settings[name], dict):
-                raise RunError(f"run: {self.settings} is damaged ({name} is no mapping)")
-        return settings
+            return read_record(self.settings, SettingsRecord, BEGUN)
+        except RecordError as error:
+            raise RunError(f"run: {error}") from error
 
     def load_data(self, data_dir: str | Path | None = None) -> ImageData:
-        """Load the data that the run began with, from `data_dir` where one is given; RunError where that cannot be."""
-        source = {**self.read_settings()["data"], **({"data_dir": data_dir} if data_dir else {})}
-        if source.get("name", "digits") not in DATASETS:
+        """Load the images that the run began with, from `data_dir` where one is given.
+
+        RunError where that cannot be, and where the images found are others than those of the run.
+        """
+        settings = self.read_settings()
+        source = {**settings["data"], **({"data_dir": data_dir} if data_dir else {})}
+        name = source.get("name", "digits")
+        if not isinstance(name, str) or name not in DATASETS:
             raise RunError(
-                f"data: {self.path} was trained on {source['name']!r}, which is no named data set; pass the images "
-                "as data"
+                f"data: {self.path} was trained on {brief(name)}, which is no named data set; pass the images as data"
             )
         try:
-            return load_data(**source)
+            data = load_data(**source)
         except TypeError as error:
-            raise RunError(f"run: {self.settings} names no data that can be loaded ({error})") from error
+            raise RunError(f"run: {self.settings} names no data that can be loaded ({reason(error)})") from error
+        self.check_data(data, settings)
+        return data
+
+    def check_data(self, data: ImageData, settings: Mapping[str, Any]) -> None:
+        """Raise RunError where images are others than those that the settings have the digest of."""
+        stored = settings.get("data_sha256")
+        if stored is not None and stored != data.fingerprint:
+            raise RunError(
+                f"data: got {data!r} of other content, expected the images that {self.path} began with; name their "
+                f"folder (data_dir), pass them as data, or take {self.model}, a network bound to no images"
+            )
 
     def read_result(self) -> dict[str, Any]:
-        """Return the final numbers; RunError where the run has not finished."""
+        """Return the final numbers; RunError where the run has not finished, or the numbers are not its own."""
         self._check_there()
         if not self.result.is_file():
             self.read_settings()
             raise RunError(f"run: {self.path} has no finished run; continue it with sqnn.resume({str(self.path)!r})")
         try:
-            return dict(json.loads(self.result.read_text()))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise RunError(f"run: {self.result} is damaged ({error})") from error
+            result = read_record(self.result, ResultRecord, BEGUN)
+        except RecordError as error:
+            raise RunError(f"run: {error}") from error
+        settings = result.get("settings_sha256")
+        if settings is not None and self.settings.is_file() and settings != digest(self.read_settings()):
+            raise RunError(f"run: {self.result} is the result of other settings than {self.settings} holds; {BEGUN}")
+        return result
+
+    def read_network(self, result: Mapping[str, Any]) -> Network:
+        """Return the network that the result was measured with; RunError where the folder holds another one."""
+        from sqnn.models import load_model, read_header
+
+        network = load_model(self.model)
+        if result.get("network_sha256") not in (None, read_header(self.model).get(DIGEST)):
+            raise RunError(f"run: {self.result} was measured with another network than {self.model}; {BEGUN}")
+        return network
 
     def _check_there(self) -> None:
         if not self.path.exists():
@@ -160,10 +256,10 @@ class RunFolder:
         import pandas as pd
 
         tables = []
-        for log in sorted(self.logs.glob("csv/version_*/metrics.csv"), key=lambda p: int(p.parent.name.split("_")[1])):
+        for log in sorted(self.logs.glob("csv/version_*/metrics.csv"), key=_session):
             if not log.stat().st_size:  # a session that was killed before its first line
                 continue
-            table = pd.read_csv(log)
+            table = self._read_log(log)
             curves = [name for name in table if name not in NOT_CURVES]
             if "epoch" in table and curves:
                 tables.append(table.groupby("epoch")[curves].last())
@@ -173,3 +269,28 @@ class RunFolder:
         merged = merged.reindex(columns=[*CURVES, *(name for name in merged if name not in CURVES)])
         merged = merged[~merged.index.duplicated(keep="last")].sort_index().dropna(how="all")
         return merged.set_axis(pd.Index(merged.index.astype(int) + 1, name="epoch"))
+
+    @staticmethod
+    def _read_log(log: Path) -> pd.DataFrame:
+        """Return the rows of a log; RunError where something else than numbers stands in it."""
+        import pandas as pd
+
+        try:
+            table = pd.read_csv(io.StringIO(read_text(log)))
+            columns = {name: pd.to_numeric(table[name]) for name in table}
+            epochs = columns.get("epoch", pd.Series(dtype=float)).dropna()
+            if not ((epochs >= 0) & (epochs % 1 == 0)).all():
+                raise ValueError("an epoch that is no whole number")
+            for name, values in columns.items():
+                if "accuracy" in str(name) and not values.dropna().between(0, 1).all():
+                    raise ValueError(f"{brief(name)} outside [0, 1]")
+        except (ValueError, OSError) as error:
+            mend = "remove its line, and its epoch is missing from the curves"
+            raise RunError(f"run: {log} is damaged ({reason(error)}); {mend}") from error
+        return pd.DataFrame(columns)
+
+
+def _session(log: Path) -> int:
+    """Return the number of the session that wrote a log."""
+    number = log.parent.name.removeprefix("version_")
+    return int(number) if number.isdecimal() else -1

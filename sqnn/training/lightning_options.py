@@ -13,7 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, ProgressBar
 
 from noise_models import unknown
-from sqnn.core import ConfigError, require
+from sqnn.core import ConfigError, brief, require
 from sqnn.training.checkpoints import EpochCheckpoint
 from sqnn.training.progress import progress_callback
 
@@ -59,10 +59,10 @@ def _check_options(options: Mapping[str, object], epochs: object) -> None:
             raise ConfigError(f"trainer: {name} {reason}; leave it out")
     for name, reason in ENDINGS.items():
         if options.get(name) not in NOT_SET:
-            raise ConfigError(f"trainer: got {name}={options[name]!r}, but {reason}; leave it out")
+            raise ConfigError(f"trainer: got {name}={brief(options[name])}, but {reason}; leave it out")
     for name in BATCHES:
         if name in options and options[name] in (0, False):
-            raise ConfigError(f"trainer: got {name}={options[name]!r}, but an epoch needs a batch; leave it out")
+            raise ConfigError(f"trainer: got {name}={brief(options[name])}, but an epoch needs a batch; leave it out")
     rest = options.get("check_val_every_n_epoch")
     if isinstance(rest, int) and isinstance(epochs, int) and rest > epochs:
         raise ConfigError(
@@ -72,7 +72,7 @@ def _check_options(options: Mapping[str, object], epochs: object) -> None:
     precision = options.get("precision")
     if epochs is not None and isinstance(precision, str) and precision in HALVED:
         raise ConfigError(
-            f"trainer: got precision={precision!r}, but networks are stored in float32 or float64; take "
+            f"trainer: got precision={brief(precision)}, but networks are stored in float32 or float64; take "
             f"{HALVED[precision]!r}"
         )
 
@@ -101,7 +101,7 @@ def make_trainer(
             **merged,
         )
     except (MisconfigurationException, ImportError, TypeError, ValueError, RuntimeError) as error:
-        listed = ", ".join(f"{name}={value!r}" for name, value in chosen.items()) or "the options of this run"
+        listed = ", ".join(f"{name}={brief(value)}" for name, value in chosen.items()) or "the options of this run"
         raise ConfigError(f"trainer: Lightning does not take {listed} ({str(error).splitlines()[0]})") from error
 
 
@@ -111,7 +111,7 @@ def user_callbacks(value: object, ours: Sequence[pl.Callback] = ()) -> list[pl.C
     folders = {_folder(callback) for callback in ours if isinstance(callback, EpochCheckpoint)}
     for callback in _listed(value):
         if not isinstance(callback, pl.Callback):
-            raise ConfigError(f"callbacks: got {callback!r}, expected callbacks of Lightning")
+            raise ConfigError(f"callbacks: got {brief(callback)}, expected callbacks of Lightning")
         if isinstance(callback, ModelCheckpoint) and callback.dirpath and _folder(callback) in folders:
             raise ConfigError(
                 f"callbacks: got a ModelCheckpoint that writes to {callback.dirpath}, where the run keeps its own "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -21,11 +22,14 @@ HINTS = (
 def quiet() -> Iterator[None]:
     """Within the block, hide Lightning's messages below warnings and the hints that do not apply to small data.
 
-    Ctrl-C leaves the block as a KeyboardInterrupt.
+    Ctrl-C leaves the block as a KeyboardInterrupt. A thread of a logger that cannot write says nothing itself: the
+    logger raises what stopped it.
     """
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
+    said = threading.excepthook
+    threading.excepthook = lambda failed: None if isinstance(failed.exc_value, OSError) else said(failed)
     try:
         with warnings.catch_warnings():
             for hint in HINTS:
@@ -35,4 +39,5 @@ def quiet() -> Iterator[None]:
         # Lightning answers Ctrl-C by ending the whole process; the caller decides about that.
         raise KeyboardInterrupt from stopped
     finally:
+        threading.excepthook = said
         logger.setLevel(level)

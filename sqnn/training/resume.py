@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,23 +37,20 @@ def resume(
 
     `data` must be the images that the run began with; left out, they are loaded by the name and options stored with the
     run. Callbacks, options of `trainer` and loss terms of your own are not stored: pass those of the run again, and the
-    weights end as if nothing had happened. Raises RunError where the folder holds no run.
+    weights end as if nothing had happened. A finished run gets the picture that it lacks. Raises RunError where
+    the folder holds no run, or a finished one that lacks nothing, and where another process is at work there.
     """
     place = RunFolder(path_of("folder", folder))
     options = lightning_options(trainer)
     values = place.read_settings()
-    if place.result.is_file():
-        raise RunError(f"run: {place.path} has finished; there is nothing to resume")
+    if place.result.is_file() and place.model.is_file():
+        return _complete(place)
     settings = place.run_settings(values, loss_terms(terms))
     model = settings.build()
     if data is None:
         data = place.load_data(data_dir)
     check_fit(model, data)
-    if settings.data_sha256 != data.fingerprint:
-        raise RunError(
-            f"data: got {data!r}, expected the images that {place.path} began with; pass them as data (a subset, or "
-            f"another validation part, cannot be loaded by its name)"
-        )
+    place.check_data(data, values)
     missing = [name for name in settings.callbacks if name not in callback_names(callbacks, options)]
     if missing:
         stored, them = ("are not stored", "them") if len(missing) > 1 else ("is not stored", "it")
@@ -61,11 +59,24 @@ def resume(
             "the undisturbed run would: resume(folder, callbacks=[...])",
             stacklevel=2,
         )
-    if place.last.is_file():
-        load_weights(model, weights_in(SafeCheckpointIO().load_checkpoint(place.last)), str(place.last))
-    elif settings.initial is not None:
-        init_weights(model, place.initial)
     loop = trainer_for(settings, place, progress, options, callbacks)
     module = Classifier(model, settings.training, data.num_classes, settings.terms)
-    place.remove_partials()
-    return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)
+    with place.at_work() if loop.is_global_zero else contextlib.nullcontext():
+        if place.result.is_file() and place.model.is_file():  # by another process, meanwhile
+            return _complete(place)
+        if place.last.is_file():
+            load_weights(
+                model, weights_in(SafeCheckpointIO(place.settings).load_checkpoint(place.last)), str(place.last)
+            )
+        elif settings.initial is not None:
+            init_weights(model, place.initial)
+        return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)
+
+
+def _complete(place: RunFolder) -> Run:
+    """Draw the picture of a finished run that has none; RunError where it has one."""
+    if place.picture.is_file():
+        raise RunError(f"run: {place.path} has finished; there is nothing to resume")
+    run = Run.load(place.path)
+    run.plot(place.picture)
+    return run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from sqnn.core import path_of
+from sqnn.core import path_of, write_figure
 from sqnn.metrics import ParameterCount, figure_of
 from sqnn.training.figure import plot_curves, plot_run
 from sqnn.training.folder import RunFolder
@@ -41,11 +41,9 @@ class Run:
     @classmethod
     def load(cls, folder: str | Path) -> Run:
         """Read a finished run from its folder; RunError where it is not one."""
-        from sqnn.models import load_model
-
         place = RunFolder(path_of("folder", folder))
         result = place.read_result()
-        return cls(place.path, load_model(place.model), result, place.read_history())
+        return cls(place.path, place.read_network(result), result, place.read_history())
 
     @property
     def validation_accuracy(self) -> float:
@@ -82,8 +80,9 @@ class Run:
     def plot(self, path: str | Path | None = None, *, ax: Axes | None = None, title: str | None = None) -> Figure:
         """Return the learning curves and the confusion matrix as a figure; write it to `path` where one is given.
 
-        With `ax`, draw the accuracies there alone and return its figure. By default the title is the network, the data
-        and the parameters; on `ax` none.
+        The file appears whole or not at all; WriteError where it cannot be written. With `ax`, draw the accuracies
+        there alone and return its figure. By default the title is the network, the data and the parameters; on `ax`
+        none.
         """
         place = None if path is None else path_of("path", path)
         if ax is None:
@@ -93,8 +92,7 @@ class Run:
             ax.set_title(title or "")
             figure = figure_of(ax)
         if place is not None:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(place, dpi=150)
+            write_figure(place, figure)
         return figure
 
     def __repr__(self) -> str:

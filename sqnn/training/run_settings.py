@@ -9,7 +9,7 @@ from typing import Any, Self
 import yaml
 from torch import nn
 
-from sqnn.core import ConfigError, read_yaml
+from sqnn.core import ConfigError, brief, read_yaml, reason, write_yaml
 from sqnn.models import ModelConfig, build, model_class
 from sqnn.training.settings import TrainingConfig
 from sqnn.training.terms import TERMS, LossTerm, split_terms
@@ -53,7 +53,7 @@ class RunSettings:
 
     def to_yaml(self) -> str:
         """Return the settings as YAML text that `from_yaml` reads back."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False)
+        return write_yaml(self.to_dict())
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], terms: Sequence[LossTerm] = ()) -> Self:
@@ -80,7 +80,7 @@ class RunSettings:
         try:
             return cls.from_dict(read_yaml(text))
         except (yaml.YAMLError, TypeError, KeyError) as error:
-            raise ConfigError(f"settings: describe no run ({str(error).splitlines()[0]})") from error
+            raise ConfigError(f"settings: describe no run ({reason(error)})") from error
 
 
 def _stored_term(stored: Mapping[str, Any], own: Sequence[LossTerm]) -> LossTerm:
@@ -89,8 +89,8 @@ def _stored_term(stored: Mapping[str, Any], own: Sequence[LossTerm]) -> LossTerm
     for term in own:
         if term.name == name:
             if term.to_dict() != options:
-                raise ConfigError(f"terms: got {term!r}, expected {name} with the options of the run, {options}")
+                raise ConfigError(f"terms: got {term!r}, expected {name} with the options of the run, {brief(options)}")
             return term
     if name not in TERMS:
-        raise ConfigError(f"terms: got none called {name!r}, expected the one of the run; pass it as terms=[...]")
+        raise ConfigError(f"terms: got none called {brief(name)}, expected the one of the run; pass it as terms=[...]")
     return TERMS[name].from_dict(options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import warnings
@@ -12,13 +11,13 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from sqnn.core import ConfigError, computing_in, cores, machine, write_text
+from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, write_record
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import load_weights, model_name, save_model
+from sqnn.models import load_weights, model_name, read_header, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.collapse import CollapseWarning, collapse_signs
@@ -26,6 +25,7 @@ from sqnn.training.errors import RunError
 from sqnn.training.evaluate import measure
 from sqnn.training.folder import CURVES, RunFolder
 from sqnn.training.lightning_options import check_monitors, make_trainer, user_callbacks
+from sqnn.training.logs import CurveLogger
 from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
@@ -55,8 +55,8 @@ def trainer_for(
             progress,
             [Stopwatch(), best, last, *user_callbacks(own, [best])],
             max_epochs=config.epochs,
-            logger=[CSVLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
-            plugins=[SafeCheckpointIO()],
+            logger=[CurveLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
+            plugins=[SafeCheckpointIO(place.settings)],
             gradient_clip_val=config.gradient_clip or None,
             num_sanity_val_steps=0,
             log_every_n_steps=10,
@@ -98,7 +98,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
             "network was chosen; leave out the callback or the option of trainer that ended it"
         )
     best = next(c for c in loop.checkpoint_callbacks if isinstance(c, EpochCheckpoint) and c.monitor)
-    chosen = SafeCheckpointIO().load_checkpoint(place.best)
+    chosen = SafeCheckpointIO(place.settings).load_checkpoint(place.best)
     load_weights(model.cpu(), weights_in(chosen), str(place.best))
     model.eval()
     save_model(model, place.model, data.classes)
@@ -130,8 +130,10 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "machine": machine(),
         "cores": cores(),
         "versions": versions(),
+        "settings_sha256": digest(place.read_settings()),
+        "network_sha256": read_header(place.model)[DIGEST],
     }
-    write_text(place.result, json.dumps(result, indent=1))
     run = Run(place.path, model, result, history)
     run.plot(place.picture)
+    write_record(place.result, result)  # last: a run that has a result is finished
     return run

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from noise_models import Choices
 from sqnn.conversion import digits, levels_of
-from sqnn.core import Config, ConfigError, option, require
+from sqnn.core import Config, ConfigError, brief, option, require
 from sqnn.models import MODELS
 from sqnn.neurons import QCFS
 
@@ -113,7 +113,7 @@ def loss_terms(value: object) -> tuple[LossTerm, ...]:
     terms: list[LossTerm] = []
     for term in values:
         if not isinstance(term, LossTerm):
-            raise ConfigError(f"terms: got {term!r}, expected loss terms, such as BitPenalty(0.2)")
+            raise ConfigError(f"terms: got {brief(term)}, expected loss terms, such as BitPenalty(0.2)")
         terms.append(term)
     names = [term.name for term in terms]
     require(len(set(names)) == len(names), "terms", names, "each term once")

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from sqnn.cli import app as command_line
+from sqnn.cli import main
 from sqnn.cli.study import study
 from sqnn.studies import GradientStudy, gradient_study
 
@@ -22,7 +23,7 @@ def sqnn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     if all(group.typer_instance is not study for group in app.registered_groups):
         monkeypatch.setattr(app, "registered_groups", list(app.registered_groups))
         app.add_typer(study)
-    return command_line.main
+    return main
 
 
 TINY = ["--qubits", "2", "--blocks", "1", "--steps", "2", "--samples", "2", "--seeds", "1", "--entangler", "line"]

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -247,7 +248,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(here: Path, tmp_path
     with monkeypatch.context() as patched:
         patched.setattr(Classifier, "training_step", step)
         assert main(["train", *two, str(tmp_path / "run")]) == 130
-    said = f"sqnn: the run goes on with: sqnn train --resume {tmp_path / 'run'}\nsqnn: interrupted\n"
+    said = f"sqnn: interrupted; the run goes on with: sqnn train --resume {tmp_path / 'run'}\n"
     assert capsys.readouterr().err == said
     assert len(steps) == 15
     assert main(["train", "--resume", str(tmp_path / "run"), "--no-progress"]) == 0
@@ -255,22 +256,48 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(here: Path, tmp_path
     assert same_weights(tmp_path / "run", tmp_path / "undisturbed")
 
 
-def test_a_training_interrupted_before_it_has_a_folder_does_not_go_on(tmp_path, capsys, monkeypatch) -> None:
+@pytest.mark.parametrize(("number", "word"), [("SIGINT", "interrupted"), ("SIGTERM", "terminated")])
+def test_a_training_stopped_before_it_has_a_folder_does_not_go_on(
+    tmp_path, capsys, monkeypatch, number: str, word: str
+) -> None:
     def stop(*arguments: object, **options: object) -> None:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.Signals[number])
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sqnn.training.session.make_trainer", stop)
-    assert main(["train", *SMALL]) == 130
-    assert capsys.readouterr().err == "sqnn: interrupted\n"
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["train", *SMALL]) == 128 + signal.Signals[number]
+    assert capsys.readouterr().err == f"sqnn: {word}\n"
     assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_finished_run_is_told_again_into_a_file(here: Path, tmp_path, capsys) -> None:
+    """Where a run ended and its numbers could not be written to the file asked for."""
+    stored = json.loads(Path("run.json").read_text())
+    assert main(["train", "--resume", "run", "--json", str(tmp_path / "run.json")]) == 0
+    assert json.loads((tmp_path / "run.json").read_text()) == {**stored, "folder": "run"}
+    assert main(["train", "--resume", "run"]) == 2
+    assert capsys.readouterr().err == "sqnn: run: run has finished; there is nothing to resume\n"
+
+
+def test_a_warning_of_any_package_is_one_line(capsys, monkeypatch) -> None:
+    def warn(*arguments: object, **options: object) -> None:
+        said.append(warnings.formatwarning("Port 1 is in use.\nPerhaps another?", UserWarning, "node.py", 195))
+
+    said: list[str] = []
+    monkeypatch.setattr("sqnn.cli.count.parameter_table", warn)
+    usual = warnings.formatwarning
+    assert main(["count"]) == 0
+    assert said == ["sqnn: warning: Port 1 is in use. Perhaps another?\n"]
+    assert warnings.formatwarning is usual
 
 
 def test_an_interrupted_training_names_the_folder_that_was_chosen_for_it(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Classifier, "training_step", lambda *arguments: signal.raise_signal(signal.SIGINT))
     assert main(["train", *SMALL]) == 130
-    said = "sqnn: the run goes on with: sqnn train --resume runs/sqdr-cnn-digits-1\nsqnn: interrupted\n"
+    said = "sqnn: interrupted; the run goes on with: sqnn train --resume runs/sqdr-cnn-digits-1\n"
     assert capsys.readouterr().err == said
 
 

@@ -78,7 +78,7 @@ MISTAKES = [
     (f"{T} --data mnist --data-dir file", "data_dir: got the file 'file', expected the folder"),
     (f"{T} --json file/x.json", "json: cannot write file/x.json"),
     (f"{T} --json full", "json: full is a folder"),
-    ("train --no-progress --out full", "out: full is not empty; choose another folder, or continue it with sqnn train"),
+    ("train --no-progress --out full", "out: full is not empty; choose another folder"),
     ("train --no-progress --out file", "out: file is a file, expected a folder"),
     ("train --no-progress --out file/x", "out: cannot write file/x"),
     (f"{T} --config missing.yaml", "config: no file missing.yaml"),

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 import sqnn
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, RecordWarning
 from sqnn.metrics import score
 from sqnn.models import ModelFileError, init_weights, read_header, require_circuit
 from sqnn.models.saving import load_weights
@@ -167,7 +167,8 @@ def test_a_pickle_is_not_executed(tmp_path: Path) -> None:
 def test_headers_that_name_no_network_of_ours_are_refused(tmp_path: Path) -> None:
     model, path = network(), tmp_path / "file.safetensors"
     good = header_of(model)
-    sqnn.load_model(write(path, model, good))
+    with pytest.warns(RecordWarning, match="file.safetensors carries no digest"):
+        sqnn.load_model(write(path, model, good))
     refuse(write(path, model, None), "not a network of sqnn")
     refuse(write(path, model, {**good, "format": "sqnn-model-9"}), "not a network of sqnn")
     refuse(write(path, model, {**good, "model": "resnet"}), "model: got 'resnet', expected one of sqdr-cnn")

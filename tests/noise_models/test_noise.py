@@ -329,6 +329,7 @@ JUNK = st.one_of(
 @given(text=st.sampled_from(STORED), data=st.data())
 def test_damaged_json_is_refused_in_one_line_or_still_noise(text: str, data: Any) -> None:
     value = json.loads(text)
+    del value["sha256"]  # which would notice every damage
     places = leaves(value)
     container, key = places[data.draw(st.integers(0, len(places) - 1))]
     container[key] = data.draw(JUNK)

@@ -7,11 +7,13 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -112,6 +114,20 @@ def test_a_killed_worker_loses_nothing(networks, digits, undisturbed, tmp_path: 
     assert levels == [logging.getLogger(name).level for name in cluster.LOGGERS]
     assert vars(sys.modules["__main__"]) == main
     assert capfd.readouterr() == ("", ""), "Dask talks"
+
+
+def test_a_port_in_use_is_not_talked_about(capfd) -> None:
+    """Dask's own server asks for port 8787, where another sweep or a user's dashboard may be."""
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):  # somebody has it already
+            taken.bind(("127.0.0.1", 8787))
+            taken.listen()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            with cluster._local_client(0):
+                pass
+        assert [str(warning.message) for warning in said if "Port" in str(warning.message)] == []
+    assert capfd.readouterr() == ("", "")
 
 
 @contextlib.contextmanager

@@ -196,6 +196,7 @@ def test_wrong_options_are_one_line() -> None:
         sqnn.study("gradients", workers=2)
 
 
+@pytest.mark.filterwarnings("ignore::sqnn.core.RecordWarning")
 @pytest.mark.parametrize("name", STUDIES)
 def test_tables_of_earlier_versions_are_read_to_the_last_bit(name: str, tmp_path: Path) -> None:
     """Every field is what it was written as, and further rows are appended below them."""
@@ -213,6 +214,7 @@ def test_tables_of_earlier_versions_are_read_to_the_last_bit(name: str, tmp_path
     assert table.rows()[:-1] == rows
 
 
+@pytest.mark.filterwarnings("ignore::sqnn.core.RecordWarning")
 def test_a_folder_of_an_earlier_version_goes_on(tmp_path: Path, digits: sqnn.ImageData, monkeypatch) -> None:
     shutil.copy(FILES / "encoders.csv", tmp_path)
     settings = yaml.safe_load((FILES / "encoders.yaml").read_text())
@@ -326,7 +328,7 @@ def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(RunError, match=r"^out: .*settings.yaml is damaged .*; choose another folder$"):
         run(tmp_path / "out")
 
-    def refused(self: Path) -> str:
+    def refused(self: Path, **options: str) -> str:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "read_text", refused)

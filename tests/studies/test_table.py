@@ -20,12 +20,16 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 VALUES = {
     str: TEXT,
     int: st.integers(0, 2**62),
-    float: st.floats(allow_nan=False),
+    float: st.floats(0, 1),
 }
-ROWS = st.fixed_dictionaries({}, optional={name: VALUES[kind] for name, kind in COLUMNS.items()})
+ROWS = st.fixed_dictionaries(
+    {},
+    optional={name: VALUES[kind] for name, kind in COLUMNS.items()}
+    | {"strength": st.floats(allow_nan=False, allow_infinity=False), "loss": st.floats(0, allow_infinity=False)},
+)
 
-LAST = len(COLUMNS) - 1
-"""Commas of a row."""
+LAST = len(COLUMNS)
+"""Commas of a row, which its digest ends."""
 
 LONG = "x" * 20_000
 """Lines much longer than a page, so that a write takes time to be interrupted in."""
@@ -57,7 +61,7 @@ def test_what_is_read_is_what_was_written(rows: list[dict], tmp_path_factory) ->
 
 def test_the_frame_has_every_column_with_its_kind(table: ResultsTable) -> None:
     assert list(table.read().columns) == list(COLUMNS)
-    table.append([{"model": "NA", "draw": 2**53 + 1, "strength": 0.1 + 0.2}, {"noise": "x", "loss": float("inf")}])
+    table.append([{"model": "NA", "draw": 2**53 + 1, "strength": 0.1 + 0.2}, {"noise": "x", "loss": 2.5}])
     frame = table.read()
     assert list(frame.columns) == list(COLUMNS)
     assert frame.draw.iloc[0] == 2**53 + 1
@@ -65,7 +69,7 @@ def test_the_frame_has_every_column_with_its_kind(table: ResultsTable) -> None:
     assert frame.strength.iloc[0] == 0.1 + 0.2
     assert frame.model.tolist() == ["NA", ""], "text that pandas would take for a missing value"
     assert frame.seed.isna().all()
-    assert frame.loss.iloc[1] == float("inf")
+    assert frame.loss.iloc[1] == 2.5
 
 
 def test_a_measurement_stands_there_once(table: ResultsTable) -> None:
@@ -130,6 +134,10 @@ def test_a_damaged_line_is_named(table: ResultsTable, line: bytes) -> None:
         ({"model": "a\nb"}, "table: got 'a\\nb' for model, expected text of one line"),
         ({"draw": 1.5}, "table: got 1.5 for draw, expected a whole number"),
         ({"loss": True}, "table: got True for loss, expected a number"),
+        ({"loss": -1.0}, "table: loss: got -1.0, expected a number of at least 0"),
+        ({"loss": float("inf")}, "table: loss: got inf, expected a number of at least 0"),
+        ({"accuracy": 7.5}, "table: accuracy: got 7.5, expected a number from 0 to 1"),
+        ({"draw": -1}, "table: draw: got -1, expected a whole number of at least 0"),
     ],
 )
 def test_refused_rows_leave_no_trace(table: ResultsTable, row: dict, message: str) -> None:

@@ -77,6 +77,7 @@ def test_training_learns(digits, make_model, tmp_path) -> None:
 
 def test_the_result_tells_what_happened(run: Run, digits) -> None:
     stored = json.loads((run.folder / "result.json").read_text())
+    assert len(stored.pop("sha256")) == 64
     assert stored == run.result
     assert (stored["model"], stored["data"], stored["epochs"], stored["seed"]) == ("sqdr-cnn", "digits", 3, 0)
     assert stored["classes"] == list(digits.classes)

@@ -15,6 +15,8 @@ from sqnn.data.errors import DataError
 from sqnn.data.images import Split
 from sqnn.data.sources.download import fetch
 
+MOST_UNPACKED, SMALL = 100, 2**24
+"""How many times its packed size a file may have unpacked; smaller ones than SMALL bytes may have it anyway."""
 Records = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Images [N, C, H, W] and labels [N]."""
 
@@ -82,6 +84,11 @@ class PublishedSource(Source):
             raise DataError(f"{folders[0]}: lacks some of {self.expected} even after downloading them")
         train, test = self.parse(paths)
         return _split(*train), _split(*test)
+
+
+def most_unpacked(path: Path) -> int:
+    """Return how many bytes a packed file may unpack to: zeros are packed a thousandfold, images are not."""
+    return max(SMALL, MOST_UNPACKED * path.stat().st_size)
 
 
 def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 import zlib
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from sqnn.data.errors import DataError, reason
-from sqnn.data.sources.base import PublishedSource, Records
+from sqnn.data.sources.base import PublishedSource, Records, most_unpacked
 
 FOLDER = "cifar-10-batches-bin"
 FILES = (*(f"data_batch_{part}.bin" for part in range(1, 6)), "test_batch.bin")
@@ -44,6 +45,8 @@ def read_batches(folder: Path) -> tuple[Records, Records]:
     for name in FILES:
         path = folder / name
         try:
+            if path.stat().st_size > MAX_MEMBER:
+                raise DataError(f"{path}: holds more than the whole data set; fetch it again")
             data = path.read_bytes()
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({reason(error)})") from error
@@ -56,16 +59,19 @@ def read_archive(path: Path) -> tuple[Records, Records]:
     batches: dict[str, Records] = {}
     members = {f"{FOLDER}/{name}": name for name in FILES}
     try:
-        with gzip.open(path) as unzipped, tarfile.open(fileobj=unzipped) as archive:
+        with (
+            gzip.open(path) as unzipped,
+            tarfile.open(fileobj=(limited := _Limited(unzipped, path)), mode="r|") as archive,
+        ):
             for member in archive:
                 name = members.get(member.name.removeprefix("./"))
                 if name is None:
                     continue
-                stream = archive.extractfile(member) if member.isreg() and member.size <= MAX_MEMBER else None
+                stream = archive.extractfile(member) if _is_batch(member) else None
                 if stream is None:
                     raise DataError(f"{path}: its member {member.name} is not a plain file of a batch's size")
                 batches[name] = parse_records(stream.read(), f"{path}: {member.name}")
-            while unzipped.read(CHUNK):  # gzip checks its checksum only at its very end
+            while limited.read(CHUNK):  # gzip checks its checksum only at its very end
                 pass
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(f"{path}: cannot be read to its end ({reason(error)}); fetch the file again") from error
@@ -73,6 +79,24 @@ def read_archive(path: Path) -> tuple[Records, Records]:
     if missing:
         raise DataError(f"{path}: lacks {', '.join(missing)}; expected the binary version of CIFAR-10")
     return _train_and_test([batches[name] for name in FILES])
+
+
+class _Limited(io.RawIOBase):
+    """The unpacked content of a file, of which no more is given than an archive of images has."""
+
+    def __init__(self, stream: io.BufferedIOBase, path: Path) -> None:
+        self.stream, self.path, self.left = stream, path, most_unpacked(path)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.stream.read(min(size, self.left + 1) if size >= 0 else self.left + 1)
+        self.left -= len(data)
+        if self.left < 0:
+            raise DataError(f"{self.path}: unpacks to more than an archive of images of its size; fetch it again")
+        return data
+
+
+def _is_batch(member: tarfile.TarInfo) -> bool:
+    return member.isreg() and not member.issparse() and member.size <= MAX_MEMBER
 
 
 def _train_and_test(parts: list[Records]) -> tuple[Records, Records]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqnn.data.errors import DataError, reason
-from sqnn.data.sources.base import PublishedSource, Records
+from sqnn.data.sources.base import PublishedSource, Records, most_unpacked
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """Training images and labels, test images and labels: the order of every tuple of four files here."""
@@ -28,7 +28,8 @@ KINDS = MappingProxyType({1: "labels", 3: "images"})
 def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzipped or not, as an array of `ndim` dimensions.
 
-    The file is `00 00 08 ndim`, then `ndim` big-endian 32-bit sizes, then exactly their product of bytes.
+    The file is `00 00 08 ndim`, then `ndim` big-endian 32-bit sizes, then exactly their product of bytes; no memory is
+    taken for more than a file of its size can hold.
     Compression is recognised by content, so a file that lost or kept its `.gz` wrongly still reads. Raises DataError
     where the file cannot be read, is truncated, has bytes left over, or is not of this kind.
     """
@@ -37,14 +38,14 @@ def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
             zipped = raw.read(2) == GZIP_MAGIC
             raw.seek(0)
             if not zipped:
-                return _parse(raw, path, ndim)
+                return _parse(raw, path, ndim, path.stat().st_size)
             with gzip.GzipFile(fileobj=raw) as unzipped:
-                return _parse(unzipped, path, ndim)
+                return _parse(unzipped, path, ndim, most_unpacked(path))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read to its end ({reason(error)}); fetch the file again") from error
 
 
-def _parse(stream: io.BufferedIOBase, path: Path, ndim: int) -> NDArray[np.uint8]:
+def _parse(stream: io.BufferedIOBase, path: Path, ndim: int, most: int) -> NDArray[np.uint8]:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0":
         raise DataError(f"{path}: not an IDX file; it starts with {start.hex(' ') or 'nothing'}, expected 00 00 08 ..")
@@ -64,11 +65,17 @@ def _parse(stream: io.BufferedIOBase, path: Path, ndim: int) -> NDArray[np.uint8
     expected = math.prod(shape)
     if not 0 < expected <= MAX_BYTES:
         raise DataError(f"{path}: its header announces an array of shape {shape}, which is no data set's")
-    data = stream.read(expected + 1)  # one more than announced: finds leftovers, and makes gzip check its checksum
-    if len(data) != expected:
-        amount = "more" if len(data) > expected else f"only {len(data):,}"
+    if expected > most:
+        raise DataError(f"{path}: announces {expected:,} bytes of data, more than it can hold; fetch the file again")
+    array = np.empty(expected, dtype=np.uint8)
+    view, held = array.data, 0
+    while held < expected and (count := stream.readinto(view[held:])):
+        held += count
+    # One byte more than announced: finds leftovers, and makes gzip check its checksum.
+    if held < expected or stream.read(1):
+        amount = f"only {held:,}" if held < expected else "more"
         raise DataError(f"{path}: announces {expected:,} bytes of data but holds {amount}; fetch the file again")
-    return np.frombuffer(bytearray(data), dtype=np.uint8).reshape(shape)
+    return array.reshape(shape)
 
 
 @dataclass(frozen=True, kw_only=True)

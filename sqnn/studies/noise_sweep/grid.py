@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, brief
 
 MAX_STRENGTHS = 10_000
 """Most strengths of one sweep, so that a slip in a step does not fill the memory."""
@@ -58,10 +58,10 @@ def split_names(value: object, name: str) -> tuple[object, ...]:
         else:
             names.append(each)
     if not names or "" in [each for each in names if isinstance(each, str)]:
-        raise ConfigError(f"{name}: got {value!r}, expected at least one name")
+        raise ConfigError(f"{name}: got {brief(value)}, expected at least one name")
     for number, each in enumerate(names):
         if each in names[:number]:
-            raise ConfigError(f"{name}: got {value!r}, expected every one once, not {each!r} twice")
+            raise ConfigError(f"{name}: got {brief(value)}, expected every one once, not {brief(each)} twice")
     return tuple(names)
 
 
@@ -102,4 +102,4 @@ def _number(whole: object, value: object) -> float:
 
 
 def _wrong(value: object, expected: str) -> ConfigError:
-    return ConfigError(f"strength: got {value!r}, expected {expected}")
+    return ConfigError(f"strength: got {brief(value)}, expected {expected}")

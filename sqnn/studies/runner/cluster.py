@@ -176,6 +176,7 @@ def _local_client(workers: int) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": ":0"},  # its port is any that is free, and nobody is told which
             memory_limit=None,  # engines keep to budgets of their own
             silence_logs=SILENT,
         ) as cluster,

@@ -7,14 +7,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from sqnn.core import read_yaml, write_text
+from sqnn.core import (
+    InUseError,
+    RecordError,
+    WriteError,
+    check_writable,
+    folder_lock,
+    read_record,
+    remove_partials,
+    write_record,
+)
 from sqnn.studies.runner.study import AnyStudy
 from sqnn.studies.runner.table import Row, StudyTable, TableError
 
 RUNS = Path("runs")
-SETTINGS, LOCK = "settings.yaml", ".lock"
+SETTINGS = "settings.yaml"
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class RowsFolder:
         try:
             if not any(path.name[0] != "." for path in self.path.iterdir()):
                 return None
-            return read_yaml(settings.read_text()) or {}
+            return read_record(settings, mend="choose another folder")
         except FileNotFoundError:
             return {} if self.path.exists() else None
         except NotADirectoryError as error:
@@ -56,38 +63,41 @@ class RowsFolder:
             return None
         except OSError as error:
             raise RunError(f"out: cannot read {error.filename} ({error.strerror}); choose another folder") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0]
-            raise RunError(f"out: {settings} is damaged ({reason}); choose another folder") from error
+        except RecordError as error:
+            raise RunError(f"out: {error}") from error
 
     @contextlib.contextmanager
     def open(self, description: Mapping[str, object]) -> Iterator[None]:
         """Begin the study described, or go on with it; nobody else can do so until the block ends.
 
-        RunError where the folder holds something else, cannot be written, or is in use.
+        A study that several processes may work in has no lock but that of its table. RunError where the folder holds
+        something else, cannot be written, or is in use.
         """
-        from filelock import FileLock, Timeout
-
         from sqnn.training import RunError
 
-        noun = self.study.noun
+        self._check_same(description)  # a folder of something else gets no lock
+        with contextlib.ExitStack() as stack:
+            try:
+                if not self.study.shared:
+                    stack.enter_context(folder_lock(self.path))
+                    self._check_same(description)
+                remove_partials(self.path)
+                check_writable(self.picture)
+                write_record(self.path / SETTINGS, description)
+            except (InUseError, WriteError) as error:
+                raise RunError(f"out: {error}") from error
+            yield
+
+    def _check_same(self, description: Mapping[str, object]) -> None:
+        """Raise RunError where the folder holds something else than the study described."""
+        from sqnn.training import RunError
+
         content = self.holds()
         if content is not None and (difference := self.study.difference(content, description)):
             advice = "choose another folder, or add to a table with --table" if self.study.shared else "choose another"
-            raise RunError(f"out: {self.path} holds something else than this {noun} ({difference}); {advice}")
-        with contextlib.ExitStack() as stack:
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-                if not self.study.shared:
-                    stack.enter_context(FileLock(self.path / LOCK, timeout=0))
-                write_text(self.path / SETTINGS, yaml.safe_dump(dict(description), sort_keys=False))
-            except Timeout as error:
-                raise RunError(
-                    f"out: another process is at work in {self.path}; wait for it, or choose another"
-                ) from error
-            except OSError as error:
-                raise RunError(f"out: cannot write {self.path} ({error.strerror}); choose a writable folder") from error
-            yield
+            raise RunError(
+                f"out: {self.path} holds something else than this {self.study.noun} ({difference}); {advice}"
+            )
 
     def rows(self) -> list[Row]:
         """Return the rows of the finished cells; RunError where the table is damaged."""

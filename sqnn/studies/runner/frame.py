@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqnn.core import path_of, write_figure
 from sqnn.studies.runner.folder import RowsFolder
 from sqnn.studies.runner.study import AnyStudy
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-PICTURE_DPI = 150
 
 
 class StudyFrame:
@@ -49,7 +48,7 @@ class StudyFrame:
         """
         figure = self.study.plot(self._checked(), **options)
         if path is not None:
-            figure.savefig(path, dpi=PICTURE_DPI)
+            write_figure(path_of("path", path), figure)
         return figure
 
     def summary(self) -> pd.DataFrame:

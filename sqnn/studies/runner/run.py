@@ -174,6 +174,8 @@ def _folder(
 
 
 def _finished(study: AnyStudy, cells: Sequence[object], folder: RowsFolder) -> bool:
+    if not folder.picture.is_file():  # the last file of a study
+        return False
     schema, names = study.schema(), tuple(study.identify(cells[0]))
     there = {schema.row_key(row, names) for row in folder.rows()}
     return all(schema.row_key(study.identify(cell), names) in there for cell in cells)
