@@ -143,7 +143,7 @@ class ReuploadLayer(nn.Module):
         mixed = device != "meta" and torch.is_autocast_enabled(device)
         if inputs.dtype not in FULL and not (mixed and inputs.dtype in HALF):
             raise ValueError(
-                f"inputs: got {inputs.dtype}, expected angles in float32 or float64, or half precision in torch.autocast"
+                f"inputs: got {inputs.dtype}, expected angles in float32 or float64 (half precision in torch.autocast)"
             )
         if "meta" in (device, self.weights.device.type):
             return self._shape_alone(inputs)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def own_generator(generator: torch.Generator | None = None) -> torch.Generator:
-    """Return `generator`, or a new one whose seed torch's global generator draws, as it draws a `nn.Linear`'s weights."""
+    """Return `generator`, or a new one whose seed comes from torch's global generator, as weights of `nn.Linear` do."""
     if generator is not None:
         return generator
     import torch

@@ -14,7 +14,7 @@ Needs = tuple[bool, bool]
 
 
 class Outside(Protocol):
-    """An engine that computes on plain tensors, inputs [batch, 3 n] and weights [n_blocks, n, 3], whatever torch does."""
+    """An engine that computes on plain tensors: inputs [batch, 3 n] and weights [n_blocks, n, 3] in radians."""
 
     name: ClassVar[str]
     shots: int | None
@@ -55,7 +55,9 @@ class Evaluation(torch.autograd.Function):
         return engine.values(inputs, weights, generator)
 
     @staticmethod
-    def setup_context(ctx: _Saved, inputs: tuple[Tensor, Tensor, Outside, torch.Generator | None], output: Tensor) -> None:
+    def setup_context(
+        ctx: _Saved, inputs: tuple[Tensor, Tensor, Outside, torch.Generator | None], output: Tensor
+    ) -> None:
         data, weights, ctx.engine, ctx.generator = inputs
         ctx.save_for_backward(data, weights)
         ctx.save_for_forward(data, weights)
@@ -118,7 +120,9 @@ class _Jacobian(torch.autograd.Function):
         needs: Needs,
         generator: torch.Generator | None,
     ) -> tuple[Tensor, int]:
-        return _folded(lambda x, w: _Jacobian.apply(x, w, engine, needs, generator), engine, info, dims, inputs, weights)
+        return _folded(
+            lambda x, w: _Jacobian.apply(x, w, engine, needs, generator), engine, info, dims, inputs, weights
+        )
 
 
 def _slopes(ctx: _Saved, needs: Needs) -> tuple[Tensor, Tensor]:
@@ -150,6 +154,6 @@ def _each(tensor: Tensor, dim: int | None, info: _Vmap) -> list[Tensor]:
 
 def _twice(engine: Outside) -> RuntimeError:
     return RuntimeError(
-        f"{engine.name}: gradients computed outside torch cannot be differentiated again; take the engine lightcone for "
-        "gradients of gradients"
+        f"{engine.name}: gradients computed outside torch cannot be differentiated again; take the engine lightcone "
+        "for gradients of gradients"
     )

@@ -81,13 +81,14 @@ def test_tiles_of_a_batch_equal_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
         assert_close(tiles, whole, atol=1e-13, rtol=0)
 
 
+@pytest.mark.parametrize("noise", [None, "amplitude-damping:0.1+readout:0.02,p10=0.05"])
 @pytest.mark.parametrize("method", METHODS)
-def test_compiles_without_graph_breaks(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiles_without_graph_breaks(method: str, noise: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     # What checks shapes while tests run is no part of the engine, and cannot be compiled.
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-    circuit = METHODS[method]
-    assert choose_method(circuit) == method
-    layer = ReuploadLayer(circuit.n_qubits, circuit.n_blocks, circuit.entangler).double()
+    circuit = METHODS[method] if noise is None else DataReupload(3, METHODS[method].n_blocks, METHODS[method].entangler)
+    assert noise or choose_method(circuit) == method
+    layer = ReuploadLayer(circuit.n_qubits, circuit.n_blocks, circuit.entangler, noise=noise).double()
     inputs, _ = random_angles(circuit, 0, batch=3)
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     out = compiled(inputs)

@@ -117,7 +117,7 @@ class AerEngine(Engine):
         return inputs.new_tensor(np.concatenate(self._runner.run(jobs, _seeds(generator)), axis=1))
 
     def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
-        """Return the derivatives of <Z> by inputs and weights, [batch, n_qubits, 3 n_qubits (1 + n_blocks)], in float64.
+        """Return the derivatives of <Z> by inputs and weights, float64 [batch, n_qubits, 3 n_qubits (1 + n_blocks)].
 
         Of the inputs and the weights, those not in `needs` get zeros where that saves runs.
         """

@@ -121,7 +121,9 @@ class PennyLaneEngine(Engine):
                 self.qnode = build_qnode(circuit, self.device, *options)
             else:
                 self.qnode, channels = build_noisy_qnode(self._compiled, noise, self.device, *options)
-                _check_channels(self.qnode, channels, torch.zeros(circuit.n_inputs, device="cpu"), unused["weights"], noise)
+                _check_channels(
+                    self.qnode, channels, torch.zeros(circuit.n_inputs, device="cpu"), unused["weights"], noise
+                )
         except qml.exceptions.QuantumFunctionError as error:
             raise ValueError(f"diff_method: {self.diff_method!r} does not fit the device {self.device.name}") from error
         if self.shots is not None:
@@ -133,8 +135,10 @@ class PennyLaneEngine(Engine):
             self.expanded_layer = qml.qnn.TorchLayer(qml.transforms.broadcast_expand(self.qnode), shape, unused)
 
     def __getstate__(self) -> dict[str, object]:
-        """Return the state without QNodes, which are functions, and with a device made here as its name and its draws."""
-        state = {key: value for key, value in vars(self).items() if key not in ("qnode", "torch_layer", "expanded_layer")}
+        """Return the state without QNodes, which are functions, and a device made here as its name and its draws."""
+        state = {
+            key: value for key, value in vars(self).items() if key not in ("qnode", "torch_layer", "expanded_layer")
+        }
         if self._device_name is not None:
             state["device"] = vars(self.device)["_rng"].bit_generator.state if self.shots is not None else None
         elif self.device.name.startswith("lightning."):
