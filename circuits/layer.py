@@ -111,8 +111,8 @@ class ReuploadLayer(nn.Module):
         self._options = dict(options)
         made = engine_class(engine)
         extra: dict[str, object] = {} if noise is None else {"noise": noise}
-        seeded = self._shot_seed is not None and "shots" in options and "generator" in engine_options(made)
-        if seeded and options.get("generator") is None:
+        draws = "shots" in options and options.get("generator") is None and "generator" in engine_options(made)
+        if draws and self._shot_seed is not None:
             extra["generator"] = torch.Generator().manual_seed(self._shot_seed)
         self._engine = make_engine(made, self.circuit, **{**options, **extra})
 

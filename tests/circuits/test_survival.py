@@ -21,6 +21,8 @@ from circuits import ENGINES, ReuploadLayer
 
 NOISE = {"exact": None, "noise": "amplitude-damping:0.1+readout:0.02,p10=0.05"}
 CASES = [(engine, noise) for engine in ENGINES for noise in NOISE]
+# Forward mode loads decompositions of torch.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
 every = pytest.mark.parametrize(("engine", "noise"), CASES)
 sampling = pytest.mark.parametrize("engine", ENGINES)
 ANGLES = 6

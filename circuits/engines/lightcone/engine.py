@@ -157,7 +157,7 @@ class LightConeEngine(Engine):
         return max(1, self.memory_budget // (amplitudes * states * 2 * inputs.element_size()))
 
 
-def _sample(exact: Tensor, shots: int, generator: torch.Generator) -> Tensor:
+def _sample(exact: Tensor, shots: int, generator: torch.Generator | None) -> Tensor:
     """Return means of `shots` outcomes with the gradient of the exact values."""
     probability = ((1 + exact.detach()) / 2).clamp(0, 1).double().cpu()
     ones = torch.binomial(torch.full_like(probability, shots), probability, generator=generator)
