@@ -137,12 +137,12 @@ COPIES = {"pickle": lambda layer: pickle.loads(pickle.dumps(layer)), "deepcopy":
 @pytest.mark.parametrize("shots", [None, 30])
 @every
 def test_a_copy_is_the_same_and_goes_on_alike(engine: str, noise: str, shots: int | None, way: str) -> None:
-    layer, inputs = made(engine, noise, shots), angles(2)
+    layer, inputs = made(engine, noise, shots), angles(1)
     layer(inputs)  # PennyLane #2204
     twin = COPIES[way](layer)
     assert twin.weights is not layer.weights
     same(twin, layer, inputs)
-    same(twin, layer, inputs)
+    assert torch.equal(twin(inputs), layer(inputs))
 
 
 def test_a_device_by_name_is_copied_and_one_that_cannot_be_says_so() -> None:
