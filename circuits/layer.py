@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from circuits.engines import Engine, engine_class, make_engine
+from circuits.engines import Engine, all_values, engine_class, engine_options, make_engine, own_generator
 from circuits.initial import initial_weights
 from circuits.noise import resolve_noise
 from circuits.reupload import DataReupload
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
     from noise_models import Noise
 
+FULL = (torch.float32, torch.float64)
+"""What a circuit is evaluated in."""
+HALF = (torch.float16, torch.bfloat16)
+"""What it takes besides, and gives back, within `torch.autocast`."""
+
 
 class ReuploadLayer(nn.Module):
     """Map data angles [..., 3 n_qubits] in radians to expectations <Z> [..., n_qubits] in [-1, 1].
@@ -27,8 +33,14 @@ class ReuploadLayer(nn.Module):
     `engine`, a name of `ENGINES` or an `Engine` class, evaluates the circuit and takes `engine_options`;
     the weights, one Parameter of shape [n_blocks, n_qubits, 3], stay the same on every engine. `noise` is a
     `noise_models.Noise`, an Aer NoiseModel or a specification such as "depolarizing:0.01" or "torino", which takes the
-    chip's best qubits in the circuit's shape. `initial` names the distribution the weights start from and `generator`
-    the random numbers they are drawn with (by default a fresh generator of seed 0).
+    chip's best qubits in the circuit's shape. `initial` names the distribution the weights start from.
+
+    The weights, and the shots of every engine of this layer that is given no generator of its own, come from
+    `generator`, which is drawn from for the weights alone. Without one they follow torch's global generator, as those
+    of `nn.Linear` do: call `torch.manual_seed` before, or pass a generator, for the same layer again.
+
+    Under `torch.autocast` the circuit keeps the precision of its weights, takes float16 and bfloat16 as well, and
+    returns what it was given. Meta tensors give a result of the right shape.
 
     Raises ValueError on inputs whose last dimension is not 3 n_qubits, that are not floating point or not finite.
     """
@@ -47,9 +59,10 @@ class ReuploadLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.circuit = DataReupload(n_qubits, n_blocks, entangler)
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
-        drawn = initial_weights(initial, self.circuit.weight_shape, generator)
+        drawn = initial_weights(initial, self.circuit.weight_shape, own_generator(generator))
         self.weights = nn.Parameter(drawn.to(torch.get_default_dtype()))
+        # A copy draws the seed, so that shots do not change what else the generator is to draw.
+        self._shot_seed = None if generator is None else _seed(generator.clone_state())
         self._evaluate_with(engine, resolve_noise(noise, self.circuit), engine_options)
 
     @property
@@ -96,8 +109,12 @@ class ReuploadLayer(nn.Module):
     def _evaluate_with(self, engine: str | type[Engine], noise: Noise | None, options: Mapping[str, object]) -> None:
         self._noise = noise
         self._options = dict(options)
-        under = {} if noise is None else {"noise": noise}
-        self._engine = make_engine(engine, self.circuit, **under, **options)
+        made = engine_class(engine)
+        extra: dict[str, object] = {} if noise is None else {"noise": noise}
+        draws = "shots" in options and options.get("generator") is None and "generator" in engine_options(made)
+        if draws and self._shot_seed is not None:
+            extra["generator"] = torch.Generator().manual_seed(self._shot_seed)
+        self._engine = make_engine(made, self.circuit, **{**options, **extra})
 
     def _kept_observable(self) -> dict[str, object]:
         """Return the observable as an option, so that an engine that reads only Z refuses instead of reading it."""
@@ -122,13 +139,33 @@ class ReuploadLayer(nn.Module):
             raise ValueError(
                 f"inputs: got shape {list(inputs.shape)}, expected [..., 3 n_qubits = {self.circuit.n_inputs}]"
             )
-        if inputs.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"inputs: got {inputs.dtype}, expected angles in float32 or float64")
-        if not torch.compiler.is_compiling() and not torch.isfinite(inputs).all():
+        device = inputs.device.type
+        mixed = device != "meta" and torch.is_autocast_enabled(device)
+        if inputs.dtype not in FULL and not (mixed and inputs.dtype in HALF):
+            raise ValueError(
+                f"inputs: got {inputs.dtype}, expected angles in float32 or float64 (half precision in torch.autocast)"
+            )
+        if "meta" in (device, self.weights.device.type):
+            return self._shape_alone(inputs)
+        if not torch.compiler.is_compiling() and not torch.isfinite(all_values(inputs)).all():
             raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")
         flat = inputs.reshape(math.prod(inputs.shape[:-1]), self.circuit.n_inputs)
-        out = self._engine(flat, self.weights.to(flat.dtype), generator if self._engine.takes_generator else None)
-        return out.reshape(*inputs.shape[:-1], out.shape[-1])
+        if inputs.dtype in HALF:
+            flat = flat.to(torch.promote_types(self.weights.dtype, torch.float32))
+        call = generator if self._engine.takes_generator else None
+        with torch.autocast(device, enabled=False) if mixed else contextlib.nullcontext():
+            out = self._engine(flat, self.weights.to(flat.dtype), call)
+        return out.to(inputs.dtype).reshape(*inputs.shape[:-1], out.shape[-1])
+
+    def _shape_alone(self, inputs: Tensor) -> Tensor:
+        """Return what meta tensors become: a result without values, with its place in the graph."""
+        if inputs.device != self.weights.device:
+            raise ValueError(
+                f"inputs: got device {inputs.device} and weights on {self.weights.device}, expected both on meta or "
+                "neither; layer.to_empty(device='cpu') leaves it"
+            )
+        reads = len(self.circuit.edges) if self._engine.observable == "ZZ" else self.circuit.n_qubits
+        return (inputs[..., :1] * self.weights.sum().to(inputs)).expand(*inputs.shape[:-1], reads)
 
     @property
     def n_effective_weights(self) -> int:
@@ -157,3 +194,7 @@ class ReuploadLayer(nn.Module):
             f"n_qubits={c.n_qubits}, n_blocks={c.n_blocks}, entangler={c.entangler!r}, engine={self._engine!r}, "
             f"weights={c.n_weights}{effective}"
         )
+
+
+def _seed(generator: torch.Generator) -> int:
+    return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))

@@ -55,12 +55,12 @@ def make_gate(name: str, angles: Sequence[float | Parameter]) -> Gate:
     return get_standard_gate_name_mapping()[name].base_class(*angles)
 
 
-def gate_transfer(name: str) -> Transfer:
-    """Return the transfer matrix of a Qiskit standard gate without angles, [4, 4] or [4, 4, 4, 4].
+def gate_transfer(name: str, angles: Sequence[float] = ()) -> Transfer:
+    """Return the transfer matrix of a Qiskit standard gate with these angles in radians, [4, 4] or [4, 4, 4, 4].
 
     Raises ValueError where Qiskit has no such gate on one or two wires.
     """
     gate = get_standard_gate_name_mapping().get(name)
-    if gate is None or gate.params or gate.num_clbits or gate.num_qubits > 2:
+    if gate is None or len(gate.params) != len(angles) or gate.num_clbits or gate.num_qubits > 2:
         raise ValueError(f"noise: the engine lightcone does not know the instruction {name!r}; use the engine aer")
-    return operator_transfer(gate)
+    return operator_transfer(make_gate(name, angles))

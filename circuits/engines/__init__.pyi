@@ -1,8 +1,9 @@
 from .aer import AerEngine
-from .base import ENGINES, Engine, engine_class, make_engine
+from .base import ENGINES, Engine, engine_class, engine_options, make_engine, own_generator
 from .heisenberg import n_dead_turns
 from .lightcone import OBSERVABLES, LightConeEngine
 from .pennylane import DIFF_METHODS, MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES, PennyLaneEngine
+from .transforms import all_values
 
 __all__ = [
     "DIFF_METHODS",
@@ -14,7 +15,10 @@ __all__ = [
     "Engine",
     "LightConeEngine",
     "PennyLaneEngine",
+    "all_values",
     "engine_class",
+    "engine_options",
     "make_engine",
     "n_dead_turns",
+    "own_generator",
 ]

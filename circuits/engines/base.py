@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from noise_models import Noise
 
 
+def own_generator(generator: torch.Generator | None = None) -> torch.Generator:
+    """Return `generator`, or a new one whose seed comes from torch's global generator, as weights of `nn.Linear` do."""
+    if generator is not None:
+        return generator
+    import torch
+
+    return torch.Generator().manual_seed(int(torch.randint(2**63 - 1, (), device="cpu")))
+
+
 class Engine(ABC):
     """Evaluate one circuit: `engine(inputs, weights)` returns the expectations that are read.
 
@@ -30,7 +39,11 @@ class Engine(ABC):
     Under `noise` rho is the state that the noise model's channels leave, readout error included. Without `shots` the
     values are exact, and a call draws nothing. With `shots` each value is a mean of that many outcomes +1 and -1, drawn
     with the `generator` of the call, or with the engine's own where the call passes none; the same state of a generator
-    gives the same numbers, and no call keeps a generator that was passed to it.
+    gives the same numbers, and no call keeps a generator that was passed to it. An engine that was given no generator
+    either has one of its own, seeded by torch's global generator: other numbers after another `torch.manual_seed`.
+
+    An engine can be pickled and copied, and its draws go on in the copy. torch.func's vmap, grad, jacrev and jacfwd go
+    through it; where vmap shall draw shots, it takes `randomness="different"`.
 
     A subclass sets `name` and writes `__call__`; its constructor takes the circuit first and raises ValueError on
     every request it cannot serve. `make_engine` and `ReuploadLayer(engine=...)` take the class itself; a line in
@@ -100,10 +113,15 @@ def engine_class(engine: str | type[Engine]) -> type[Engine]:
     return pkgutil.resolve_name(ENGINES.pick(engine))
 
 
+def engine_options(made: type[Engine]) -> list[str]:
+    """Return the names of the options that the constructor of an engine takes."""
+    return list(inspect.signature(made).parameters)[1:]
+
+
 def make_engine(engine: str | type[Engine], circuit: DataReupload, **options: Any) -> Engine:
     """Build an engine, by name or class; `options` go to its constructor. ValueError on an unknown name or option."""
     made = engine_class(engine)
-    allowed = list(inspect.signature(made).parameters)[1:]
+    allowed = engine_options(made)
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise ValueError(f"engine: {made.name} takes {', '.join(allowed)}, got {', '.join(unknown)}")

@@ -84,8 +84,10 @@ class NoiseBenchmark(Benchmark):
         circuit, noise = self.problem()
         exact = make_engine("lightcone", circuit, noise=noise)
         aer = make_engine("aer", circuit, noise=noise)
-        shooting = make_engine("aer", circuit, noise=noise, shots=self.shots)
-        sampled = make_engine("lightcone", circuit, noise=noise, shots=self.shots)
+        shooting, sampled = (
+            make_engine(name, circuit, noise=noise, shots=self.shots, generator=torch.Generator().manual_seed(0))
+            for name in ("aer", "lightcone")
+        )
         ours: dict[str, tuple[Work, dict[str, tuple[int, Evaluate]]]] = {
             "exact, forward": (_forward, {LIGHTCONE: (BATCH, exact), AER: (64, aer)}),
             "exact, forward + backward": (_both, {LIGHTCONE: (BATCH, exact)}),

@@ -176,9 +176,8 @@ class SQDRCNN(Network):
 
     def classify(self, angles: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the logits [batch, num_classes] for data angles [batch, 3 n_qubits] in radians."""
-        # Where a trainer halves the precision, the circuit keeps that of its weights.
-        with torch.autocast(angles.device.type, enabled=False):
-            expectations: Tensor = self.circuit(angles.to(self.circuit.weights.dtype), generator)
+        # Where a trainer halves the precision, the circuit and what is read of it keep that of the weights.
+        expectations: Tensor = self.circuit(angles.to(self.circuit.weights.dtype), generator)
         if self.head is None:
             return self.config.logit_scale * expectations[:, : self.config.num_classes]
         return self.head(expectations)

@@ -146,7 +146,7 @@ def test_float32_stays_close_to_float64() -> None:
 
 def test_building_and_running_engines_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
-    layer = ReuploadLayer(3, 2)
+    layer = ReuploadLayer(3, 2, generator=torch.Generator())
     for other in (layer, layer.with_engine("pennylane"), layer.with_engine("lightcone", shots=10)):
         other(torch.zeros(2, 9))
     assert torch.equal(torch.get_rng_state(), before)

@@ -88,7 +88,7 @@ def test_depolarizing_once_a_block_shrinks_one_block_by_its_factor(seed: int) ->
 def wires_met(circuit: DataReupload, noise, wire: int) -> set[int]:
     timeline = make_timeline(compile_circuit(circuit, noise), noise)
     cone = find_cone(timeline, (wire,), ((3,),))
-    return {int(step.each[0]) for step in cone.steps if isinstance(step, KetStep)}
+    return {step.each[0] for step in cone.steps if isinstance(step, KetStep)}
 
 
 KEEPS_THE_CONE = [

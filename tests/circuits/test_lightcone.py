@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import jaxtyping
 import pytest
@@ -95,6 +97,24 @@ def test_compiles_without_graph_breaks(method: str, monkeypatch: pytest.MonkeyPa
     gradient = torch.autograd.grad(out.sum(), (inputs, layer.weights))
     for ours, theirs in zip(gradient, torch.autograd.grad(layer(inputs).sum(), (inputs, layer.weights)), strict=True):
         assert_close(ours, theirs, atol=1e-12, rtol=0)
+
+
+NOISY = """
+import torch
+from circuits import ReuploadLayer
+layer = ReuploadLayer(3, 3, noise="amplitude-damping:0.1+readout:0.02,p10=0.05").double()
+inputs = torch.randn(2, 9, dtype=torch.float64)
+out = torch.compile(layer, fullgraph=True, backend="aot_eager")(inputs)
+torch.testing.assert_close(out, layer(inputs), atol=1e-12, rtol=0)
+ours, theirs = (torch.autograd.grad(values.sum(), layer.weights)[0] for values in (out, layer(inputs)))
+torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
+"""
+
+
+def test_compiles_without_graph_breaks_under_noise() -> None:
+    """In an interpreter of its own: what checks shapes while tests run cannot be compiled."""
+    done = subprocess.run([sys.executable, "-c", NOISY], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_shots_scatter_around_the_exact_value_as_they_must() -> None:

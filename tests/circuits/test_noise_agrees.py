@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kronecker import random_angles
 from noisy import SINGLE, random_noise
+from qiskit_aer.noise import NoiseModel, amplitude_damping_error, depolarizing_error
 
-from circuits import DataReupload, make_engine, resolve_noise
-from noise_models import Noise, depolarizing
+from circuits import DataReupload, compile_circuit, make_engine, resolve_noise
+from noise_models import Noise, depolarizing, from_aer
 
 VALUE, GRADIENT = 1e-8, 1e-6
 SHOTS = 100_000
@@ -83,3 +84,27 @@ def test_engines_agree_under_noise_many_times(kind: str) -> None:
         check(drawn, seed)
 
     run()
+
+
+# Native gates of ion traps, of IQM's and of other machines (qiskit-on-iqm). Where a basis writes no turn by itself, the
+# circuit gets further gates.
+NATIVE = {"r": ["cz", "rxx"], "rx": ["rzz"], "u": ["cp", "rxx", "ryy", "rzx", "cu1"]}
+
+
+@pytest.mark.filterwarnings("ignore::circuits.compile.NoiseWarning")
+@pytest.mark.parametrize(("turn", "pair"), [(turn, pair) for turn, pairs in NATIVE.items() for pair in pairs])
+def test_native_gates_of_other_machines(turn: str, pair: str) -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(amplitude_damping_error(0.07), [turn])
+    model.add_all_qubit_quantum_error(depolarizing_error(0.05, 2), [pair])
+    circuit, noise = DataReupload(2, 2), from_aer(model)
+    assert pair in {step.name for step in compile_circuit(circuit, noise).instructions}
+    ours, gradients = value_and_gradients(make_engine("lightcone", circuit, noise=noise), circuit, 5)
+    aer, shifted = value_and_gradients(make_engine("aer", circuit, noise=noise), circuit, 5)
+    mixed, _ = value_and_gradients(make_engine("pennylane", circuit, noise=noise), circuit, 5)
+    ideal, _ = value_and_gradients(make_engine("lightcone", circuit), circuit, 5)
+    assert (ours - aer).abs().max() < 1e-10
+    assert (ours - mixed).abs().max() < 1e-10
+    assert (ours - ideal).abs().max() > 1e-3
+    for one, other in zip(gradients, shifted, strict=True):
+        assert (one - other).abs().max() < 1e-8

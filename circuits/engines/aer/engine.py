@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from circuits.compile import Compiled, compile_circuit
 from circuits.engines.aer.cones import Cone, Turn, find_aliases, find_cone, read_steps
 from circuits.engines.aer.run import AerProgram, Rows, Runner, make_program
-from circuits.engines.base import Engine
+from circuits.engines.base import Engine, own_generator
+from circuits.engines.outside import Evaluation, Needs
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Choices, Noise, whole
@@ -45,7 +45,7 @@ class AerEngine(Engine):
     error included, by Aer itself: correlations between wires within a shot are those of the circuit. `method` says how:
     `density_matrix` draws the shots from the evolved density matrix, `statevector` draws every shot's noise anew, which
     has the same distribution and is cheaper on large registers; `automatic` chooses. Every call, its
-    backward pass included, takes Aer's seeds from the generator of the call or from `generator` (by default of seed 0).
+    backward pass included, takes Aer's seeds from the generator of the call or from `generator` (see `Engine`).
 
     The gradient of an angle a is (<Z>(a + pi/2) - <Z>(a - pi/2)) / 2, exact under noise too, summed over the places
     where the circuit mentions the angle. Turns whose outcomes do not meet are shifted in one run, and turns outside
@@ -74,7 +74,7 @@ class AerEngine(Engine):
         if method == "statevector" and shots is None and noise is not None:
             raise ValueError("method: got 'statevector' without shots, expected density_matrix for exact noisy values")
         self.memory_budget = whole("memory_budget", memory_budget)
-        self.generator = torch.Generator().manual_seed(0) if generator is None else generator
+        self.generator = generator if shots is None else own_generator(generator)
         compiled = compile_circuit(circuit, noise)
         steps = read_steps(compiled, noise)
         self._cones = [find_cone(steps, wire) for wire in range(circuit.n_qubits)]
@@ -107,29 +107,30 @@ class AerEngine(Engine):
     def __call__(
         self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
     ) -> Expectations:
-        return _ParameterShift.apply(inputs, weights, self, generator or self.generator)
+        out: Tensor = Evaluation.apply(inputs, weights, self, generator or self.generator)
+        return out
 
-    def evaluate(self, inputs: Rows, weights: Rows, generator: torch.Generator) -> Rows:
+    def values(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None) -> Tensor:
         """Return <Z> [batch, n_qubits] of inputs [batch, 3 n_qubits] and weights [n_blocks, n_qubits, 3] in radians."""
-        jobs = [(program, self._derivatives.angles(program, inputs, weights)) for program in self.programs]
-        return np.concatenate(self._runner.run(jobs, _seeds(generator)), axis=1)
+        x, w = _rows(inputs), _rows(weights)
+        jobs = [(program, self._derivatives.angles(program, x, w)) for program in self.programs]
+        return inputs.new_tensor(np.concatenate(self._runner.run(jobs, _seeds(generator)), axis=1))
 
-    def gradients(
-        self, inputs: Rows, weights: Rows, grad: Rows, needs: tuple[bool, bool], generator: torch.Generator
-    ) -> tuple[Rows, Rows]:
-        """Return gradients [batch, 3 n_qubits] and [n_blocks, n_qubits, 3] for the gradient [batch, n_qubits] of <Z>.
+    def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
+        """Return the derivatives of <Z> by inputs and weights, float64 [batch, n_qubits, 3 n_qubits (1 + n_blocks)].
 
-        Of the inputs and the weights, those not in `needs` get zeros.
+        Of the inputs and the weights, those not in `needs` get zeros where that saves runs.
         """
+        x, w = _rows(inputs), _rows(weights)
         plans = [_Plan(program, self._derivatives.needed(program, *needs), self._cones) for program in self.programs]
-        jobs = [(plan.program, plan.shifted(self._derivatives.angles(plan.program, inputs, weights))) for plan in plans]
-        slots = np.zeros((len(inputs), self._derivatives.n_slots))
-        for plan, values in zip(plans, self._runner.run(jobs, _seeds(generator)), strict=True):
+        jobs = [(plan.program, plan.shifted(self._derivatives.angles(plan.program, x, w))) for plan in plans]
+        slots = np.zeros((len(x), self.circuit.n_qubits, self._derivatives.n_slots))
+        for plan, shifted in zip(plans, self._runner.run(jobs, _seeds(generator)), strict=True):
             if plan.turns:
-                slots += plan.contract(values, grad[:, list(plan.program.reads)]) @ self._derivatives.slopes(plan.turns)
-        data, trained = np.split(slots, 2, axis=1)
-        blocks = data.reshape(len(inputs), self.circuit.n_blocks, self.circuit.n_inputs)
-        return blocks.sum(axis=1), trained.sum(axis=0).reshape(self.circuit.weight_shape)
+                slots[:, list(plan.program.reads)] = plan.slopes(shifted) @ self._derivatives.slopes(plan.turns)
+        data, trained = np.split(slots, 2, axis=2)
+        blocks = data.reshape(*data.shape[:2], self.circuit.n_blocks, self.circuit.n_inputs)
+        return torch.from_numpy(np.concatenate([blocks.sum(axis=2), trained], axis=2)).to(inputs.device)
 
     def _choose_method(self, register: AerProgram) -> str:
         if self.noise is None:
@@ -147,8 +148,8 @@ class AerEngine(Engine):
         return RUN_SECONDS + ENTRY_SECONDS * entries * len(program.steps)
 
 
-def _seeds(generator: torch.Generator) -> Iterator[int]:
-    while True:
+def _seeds(generator: torch.Generator | None) -> Iterator[int]:
+    while generator is not None:
         yield int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
 
@@ -218,41 +219,10 @@ class _Plan:
         """Return the rows of angles, up and down, by group and sample, of angles [batch, parameters]."""
         return (self.shifts[:, :, None] + angles).reshape(-1, angles.shape[1])
 
-    def contract(self, values: Rows, grad: Rows) -> Rows:
-        """Return the gradients [batch, turns] from the shifted runs' values and the gradient [batch, reads] of <Z>."""
-        up, down = values.reshape(2, self.shifts.shape[1], *grad.shape)
-        return np.einsum("tbr,tr,br->bt", (up - down)[self.groups] / 2, self.masks, grad)
-
-
-class _Saved(FunctionCtx):
-    engine: AerEngine
-    generator: torch.Generator
-    saved_tensors: tuple[Tensor, ...]
-    needs_input_grad: tuple[bool, ...]
-
-
-class _ParameterShift(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, engine: AerEngine, generator: torch.Generator) -> Tensor:
-        ctx.engine, ctx.generator = engine, generator
-        ctx.save_for_backward(inputs, weights)
-        return inputs.new_tensor(engine.evaluate(_rows(inputs), _rows(weights), generator))
-
-    @staticmethod
-    def backward(ctx: _Saved, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # type: ignore[override]
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "aer: gradients by parameter shift cannot be differentiated again (create_graph=True); take the engine "
-                "lightcone for gradients of gradients"
-            )
-        inputs, weights = ctx.saved_tensors
-        needs = ctx.needs_input_grad[0], ctx.needs_input_grad[1]
-        gradients = ctx.engine.gradients(_rows(inputs), _rows(weights), _rows(grad), needs, ctx.generator)
-        data, trained = (
-            like.new_tensor(rows) if need else None
-            for rows, like, need in zip(gradients, (inputs, weights), needs, strict=True)
-        )
-        return data, trained, None, None
+    def slopes(self, values: Rows) -> Rows:
+        """Return the derivatives [batch, reads, turns] of <Z> by the turns from the shifted runs' values."""
+        up, down = values.reshape(2, self.shifts.shape[1], -1, self.masks.shape[1])
+        return np.einsum("tbr,tr->brt", (up - down)[self.groups] / 2, self.masks)
 
 
 def _rows(tensor: Tensor) -> Rows:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +13,7 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
 from qiskit.result.models import ExperimentResultData
 from qiskit_aer import AerSimulator
+from qiskit_aer.jobs import aerjob
 
 from circuits.engines.aer.cones import NoisyStep, Turn
 from circuits.transfer import make_gate
@@ -23,6 +26,19 @@ PIECE_BYTES = 64 * 2**20
 MAX_ROWS = 4096
 """Rows of one job, however small."""
 SAVED = "probabilities"
+
+
+PROCESS = os.getpid()
+"""The process that loaded Aer."""
+
+
+def _renew_executor() -> None:
+    aerjob.DEFAULT_EXECUTOR = ThreadPoolExecutor(max_workers=1)
+
+
+# Aer hands every job to one thread, which a forked process (a DataLoader's worker) lacks: it would wait for ever.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_executor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +124,9 @@ class Runner:
             circuits = [jobs[number][0].circuit for number, _ in piece]
             binds = [dict(zip(jobs[number][0].parameters, rows.T.tolist(), strict=True)) for number, rows in piece]
             options = {"shots": 1} if self.shots is None else {"shots": self.shots, "seed_simulator": next(seeds)}
+            if os.getpid() != PROCESS:
+                # Nor do the threads of OpenMP, which Aer runs on, survive a fork.
+                options["max_parallel_threads"] = 1
             result = self._simulator.run(circuits, parameter_binds=binds, **options).result()
             if not result.success:
                 failed = [str(one.status) for one in result.results if not one.success]

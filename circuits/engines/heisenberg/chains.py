@@ -1,7 +1,8 @@
 """One-qubit chains evaluated for many wires and samples at once, on Pauli coefficients kept apart.
 
 A coefficient is a number where all agree, a tensor [chains, columns, batch] (or broadcastable) otherwise, and None
-where it is zero: most constants of most noise models are diagonal, and nothing is computed for what is zero.
+where it is zero: most constants of most noise models are diagonal, and nothing is computed for what is zero. What a
+call reads are plain numbers, worked out before, so that it can be compiled.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits.compile import Angle
@@ -21,24 +21,30 @@ from circuits.transfer import Transfer
 Coefficient = Tensor | float | None
 Coefficients = list[Coefficient]
 """Coefficients of I, X, Y and Z."""
+Column = float | tuple[float, ...]
+"""A number of every chain: one where all agree."""
+Terms = tuple[tuple[tuple[int, ...], Column], ...]
+"""Slots of every chain, and the factors they are multiplied by."""
 
 
 @dataclass(frozen=True)
 class ZTurn:
-    """A turn about Z in every chain, by sum factor * slot + offset: `slots` and `factors` are [chains, terms]."""
+    """A turn about Z in every chain, by the sum of factor * slot, over data angles and weights, + offset."""
 
-    data: NDArray[np.int64]
-    data_factors: Transfer
-    weights: NDArray[np.int64]
-    weight_factors: Transfer
-    offset: Transfer
+    data: Terms
+    weights: Terms
+    offset: Column
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant matrix [chains, 4, 4] in every chain."""
+    """A constant matrix in every chain, entry by entry [4][4]."""
 
-    matrices: Transfer
+    entries: tuple[tuple[Column, ...], ...]
+
+    @property
+    def transposed(self) -> tuple[tuple[Column, ...], ...]:
+        return tuple(zip(*self.entries, strict=True))
 
 
 Link = ZTurn | Constant
@@ -84,7 +90,7 @@ def _side_by_side(chains: list[Chain], n_inputs: int, n_slots: int) -> ChainBatc
     for place in range(len(constants[0])):
         matrices = np.stack([row[place] for row in constants])
         if not np.array_equal(matrices, np.broadcast_to(np.eye(4), matrices.shape)):
-            out.append(Constant(matrices))
+            out.append(Constant(tuple(tuple(column(matrices[:, row, col]) for col in range(4)) for row in range(4))))
         if place < len(turns[0]):
             out.append(_turn([row[place] for row in turns], n_inputs, n_slots))
     return ChainBatch(tuple(out), len(chains))
@@ -95,12 +101,24 @@ def _turn(angles: list[Angle], n_inputs: int, n_slots: int) -> ZTurn:
     data = [[(slot % n_inputs, factor) for slot, factor in angle.terms if slot < half] for angle in angles]
     weights = [[(slot - half, factor) for slot, factor in angle.terms if slot >= half] for angle in angles]
 
-    def parts(rows: list[list[tuple[int, float]]]) -> tuple[NDArray[np.int64], Transfer]:
-        shape = (len(rows), len(rows[0]))
-        slots = np.array([[slot for slot, _ in row] for row in rows], dtype=np.int64).reshape(shape)
-        return slots, np.array([[factor for _, factor in row] for row in rows], dtype=float).reshape(shape)
+    def terms(rows: list[list[tuple[int, float]]]) -> Terms:
+        places = zip(*rows, strict=True)
+        return tuple((tuple(slot for slot, _ in place), column([factor for _, factor in place])) for place in places)
 
-    return ZTurn(*parts(data), *parts(weights), np.array([angle.offset for angle in angles]))
+    return ZTurn(terms(data), terms(weights), column([angle.offset for angle in angles]))
+
+
+def column(values: Sequence[float] | Transfer) -> Column:
+    """Return the numbers of the chains as plain ones."""
+    numbers = tuple(float(value) for value in values)
+    return numbers[0] if len(set(numbers)) == 1 else numbers
+
+
+def expanded(values: Column, like: Tensor) -> Tensor | float:
+    """Return a column as a number or as a tensor [chains, 1, 1]."""
+    if isinstance(values, float):
+        return values
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
 
 
 def run_forward(batch: ChainBatch, state: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
@@ -109,7 +127,7 @@ def run_forward(batch: ChainBatch, state: Coefficients, inputs: Tensor, weights:
         if isinstance(link, ZTurn):
             state = _turned(state, _angle(link, inputs, weights), 1.0)
         else:
-            state = _multiplied(link.matrices, state, inputs)
+            state = _multiplied(link.entries, state, inputs)
     return state
 
 
@@ -119,7 +137,7 @@ def run_backward(batch: ChainBatch, row: Coefficients, inputs: Tensor, weights: 
         if isinstance(link, ZTurn):
             row = _turned(row, _angle(link, inputs, weights), -1.0)
         else:
-            row = _multiplied(link.matrices.transpose(0, 2, 1), row, inputs)
+            row = _multiplied(link.transposed, row, inputs)
     return row
 
 
@@ -148,19 +166,14 @@ def stacked(
 def _angle(turn: ZTurn, inputs: Tensor, weights: Tensor) -> Tensor:
     """Return the angles [chains, 1, batch or 1] of a turn."""
     total: Tensor | None = None
-    for source, slots, factors in (
-        (inputs, turn.data, turn.data_factors),
-        (weights.unsqueeze(-1), turn.weights, turn.weight_factors),
-    ):
-        for column in range(slots.shape[1]):
-            term = source[torch.from_numpy(slots[:, column]).to(source.device)]
-            if np.any(factors[:, column] != 1):
-                term = term * _column(factors[:, column], inputs).squeeze(1)
+    for source, terms in ((inputs, turn.data), (weights.unsqueeze(-1), turn.weights)):
+        for slots, factors in terms:
+            term = source[torch.tensor(slots, device=source.device)].unsqueeze(1)
+            if factors != 1:
+                term = term * expanded(factors, inputs)
             total = term if total is None else total + term
     assert total is not None
-    if np.any(turn.offset):
-        total = total + _column(turn.offset, inputs).squeeze(1)
-    return total.unsqueeze(1)
+    return total + expanded(turn.offset, inputs) if turn.offset else total
 
 
 def _turned(state: Coefficients, angle: Tensor, sign: float) -> Coefficients:
@@ -176,24 +189,15 @@ def _turned(state: Coefficients, angle: Tensor, sign: float) -> Coefficients:
     ]
 
 
-def _multiplied(matrices: Transfer, state: Coefficients, like: Tensor) -> Coefficients:
+def _multiplied(entries: Sequence[Sequence[Column]], state: Coefficients, like: Tensor) -> Coefficients:
     out: Coefficients = []
-    for target in range(4):
+    for row in entries:
         total: Coefficient = None
-        for source in range(4):
-            column = matrices[:, target, source]
-            value = state[source]
-            if value is None or not np.any(column):
-                continue
-            factor = float(column[0]) if np.all(column == column[0]) else _column(column, like)
-            total = _plus(total, _times(factor, value))
+        for factor, value in zip(row, state, strict=True):
+            if value is not None and factor:
+                total = _plus(total, _times(expanded(factor, like), value))
         out.append(total)
     return out
-
-
-def _column(values: Transfer, like: Tensor) -> Tensor:
-    """Return numbers of the chains as a tensor [chains, 1, 1]."""
-    return torch.as_tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
 
 
 def _times(factor: Tensor | float, value: Coefficient) -> Coefficient:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits.cone import Paulis, before
@@ -40,7 +39,7 @@ class ConeBatch(NamedTuple):
     """Cones of the same steps: their positions in the output, and the wires observed, [axes][cones]."""
 
     members: list[int]
-    observed: tuple[NDArray[np.int64], ...]
+    observed: tuple[tuple[int, ...], ...]
     start: tuple[Paulis, ...]
     steps: tuple[Step, ...]
 
@@ -77,8 +76,8 @@ def find_cone(timeline: Timeline, observed: tuple[int, ...], starts: tuple[Pauli
                 continue
             later = paulis[axes[wire]]
             paulis[axes[wire]] = before_chain(timeline.middle[middle], later)
-            steps.append(ChainStep((axes[wire],), np.array([middle]), later, paulis[axes[wire]]))
-    ends = [KetStep((axis,), np.array([wire]), paulis[axis]) for wire, axis in axes.items()]
+            steps.append(ChainStep((axes[wire],), (middle,), later, paulis[axes[wire]]))
+    ends = [KetStep((axis,), (wire,), paulis[axis]) for wire, axis in axes.items()]
     return Cone(observed, start, *_contracted(steps, ends, start))
 
 
@@ -123,7 +122,7 @@ def batch_cones(cones: Sequence[Cone]) -> list[ConeBatch]:
     for members in alike.values():
         first, *others = (cones[k] for k in members)
         steps = [step.beside(beside) for step, *beside in zip(first.steps, *(c.steps for c in others), strict=True)]
-        observed = tuple(np.array([cones[k].observed for k in members]).T)
+        observed = tuple(zip(*(cones[k].observed for k in members), strict=True))
         batches.append(ConeBatch(members, observed, first.start, tuple(steps)))
     return batches
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,7 +33,7 @@ class HeisenbergPicture:
         circuit = compiled.circuit
         timeline = make_timeline(compiled, noise)
         self.n_inputs, self.n_slots = circuit.n_inputs, compiled.n_slots
-        self.read = timeline.read
+        self.bias, self.slope = timeline.read.T.tolist()
         self.pauli = PAULI[observable[0]]
         observed: list[tuple[int, ...]] = [(wire,) for wire in range(circuit.n_qubits)]
         if len(observable) == 2:
@@ -56,8 +55,7 @@ class HeisenbergPicture:
         self.middle = batch_chains(timeline.middle, self.n_inputs, self.n_slots)
 
     def _start_paulis(self, wire: int) -> Paulis:
-        bias, slope = self.read[wire]
-        return tuple(pauli for pauli, value in ((0, bias), (self.pauli, slope)) if value) or (0,)
+        return tuple(pauli for pauli, value in ((0, self.bias[wire]), (self.pauli, self.slope[wire])) if value) or (0,)
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
         x, w = inputs.t(), weights.reshape(-1)
@@ -80,11 +78,10 @@ class HeisenbergPicture:
     def _row(self, batch: ChainBatch, members: list[int], x: Tensor, w: Tensor) -> Coefficients:
         """Return the observable's coefficients before the last chains of these wires."""
         row: Coefficients = [None, None, None, None]
-        for pauli, column in ((0, self.read[members, 0]), (self.pauli, self.read[members, 1])):
-            if np.any(column):
-                uniform = np.all(column == column[0])
-                value = torch.as_tensor(column, dtype=x.dtype, device=x.device).view(-1, 1, 1)
-                row[pauli] = float(column[0]) if uniform else value
+        for pauli, values in ((0, self.bias), (self.pauli, self.slope)):
+            column = chains.column([values[member] for member in members])
+            if column:
+                row[pauli] = chains.expanded(column, x)
         return chains.run_backward(batch, row, x, w)
 
 

@@ -30,27 +30,27 @@ class Coefficients(NamedTuple):
         front = range(1, 1 + len(axes))
         moved = self.values.movedim([1 + self.order.index(axis) for axis in axes], list(front))
         rest = moved.shape[1 + len(axes) :]
-        flat = moved.reshape(len(moved), math.prod(moved.shape[k] for k in front), math.prod(rest[:-1]), rest[-1])
+        flat = moved.reshape(len(moved), math.prod(moved.shape[1 : 1 + len(axes)]), math.prod(rest[:-1]), rest[-1])
         values = change(flat).reshape(len(moved), *sizes, *rest)
         return Coefficients(values, (*becomes, *(axis for axis in self.order if axis not in axes)))
 
 
 @dataclass(frozen=True, eq=False)
 class Step(ABC):
-    """A step on some `axes` of the coefficients; `each` [cones, ...] holds what differs from cone to cone."""
+    """A step on some `axes` of the coefficients; `each` holds what differs from cone to cone."""
 
     axes: tuple[int, ...]
-    each: NDArray[np.generic]
+    each: NDArray[np.floating] | tuple[int, ...]
 
     @property
     def signature(self) -> Hashable:
         """What steps must share to be taken side by side: all but the entries of `each`."""
         shared = tuple(value for name, value in vars(self).items() if name != "each")
-        return type(self), self.each.shape[1:], shared
+        return type(self), np.shape(self.each)[1:], shared
 
-    def beside(self, others: Sequence[Step]) -> Self:
+    @abstractmethod
+    def beside(self, others: Sequence[Self]) -> Self:
         """Return this step and others of its signature as one."""
-        return replace(self, each=np.concatenate([self.each, *(step.each for step in others)]))
 
     @property
     @abstractmethod
@@ -69,7 +69,11 @@ class ChannelStep(Step):
     Where it `grows` the cone, its second axis is new and has held the identity until then.
     """
 
+    each: NDArray[np.floating]
     grows: bool
+
+    def beside(self, others: Sequence[Self]) -> Self:
+        return replace(self, each=np.concatenate([self.each, *(step.each for step in others)]))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -88,7 +92,17 @@ class ChannelStep(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class ChainStep(Step):
+class PlaceStep(Step):
+    """A step with the number of a wire or a chain for each cone."""
+
+    each: tuple[int, ...]
+
+    def beside(self, others: Sequence[Self]) -> Self:
+        return replace(self, each=self.each + tuple(place for step in others for place in step.each))
+
+
+@dataclass(frozen=True, eq=False)
+class ChainStep(PlaceStep):
     """A middle chain, numbered in `each`, on one axis: coefficients over `after` become coefficients over `before`."""
 
     after: Paulis
@@ -113,7 +127,7 @@ class ChainStep(Step):
 
 
 @dataclass(frozen=True, eq=False)
-class KetStep(Step):
+class KetStep(PlaceStep):
     """Contract an axis with its wire's Bloch vector, once no later step uses it; `each` holds the wires."""
 
     paulis: Paulis
@@ -127,8 +141,8 @@ class KetStep(Step):
         return coefficients.changed(self.axes, lambda flat: (flat * bloch).sum(1), (), ())
 
 
-def rows_at(values: Tensor, places: NDArray[np.generic]) -> Tensor:
+def rows_at(values: Tensor, places: tuple[int, ...]) -> Tensor:
     """Return the rows at these places, without a copy where they are all rows in order."""
-    if np.array_equal(places, np.arange(len(values))):
+    if places == tuple(range(len(values))):
         return values
-    return values[torch.as_tensor(places, device=values.device)]
+    return values[torch.tensor(places, device=values.device)]

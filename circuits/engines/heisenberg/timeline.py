@@ -67,7 +67,7 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
             if channel is not None:
                 links.append(cleaned(channel))
             continue
-        transfer = gate_transfer(instruction.name)
+        transfer = gate_transfer(instruction.name, _numbers(instruction))
         if channel is not None:
             transfer = cleaned(np.einsum("abcd,cdef->abef", by_wires(channel), transfer))
         a, b = instruction.wires
@@ -101,14 +101,36 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
 
 def chain(instruction: Instruction) -> list[ChainLink]:
     """Return a one-qubit instruction as links in the order in which they act."""
-    turns = TURNS.get(instruction.name)
-    if turns is None or any(axis not in _AROUND for axis, _ in turns):
-        return [gate_transfer(instruction.name)]
+    if instruction.name == "r":
+        # R(theta, phi) = RZ(phi) RX(theta) RZ(-phi).
+        theta, phi = instruction.angles
+        turns = [("z", _negative(phi)), ("x", theta), ("z", phi)]
+    elif instruction.name in TURNS:
+        turns = [
+            (axis, QUARTER if position is None else instruction.angles[position])
+            for axis, position in TURNS[instruction.name]
+        ]
+    else:
+        return [gate_transfer(instruction.name, _numbers(instruction))]
     links: list[ChainLink] = []
-    for axis, position in turns:
+    for axis, angle in turns:
         forth, back = _AROUND[axis]
-        links += [*forth, QUARTER if position is None else instruction.angles[position], *back]
+        links += [*forth, angle, *back]
     return links
+
+
+def _negative(angle: Angle) -> Angle:
+    return Angle(tuple((slot, -factor) for slot, factor in angle.terms), -angle.offset)
+
+
+def _numbers(instruction: Instruction) -> list[float]:
+    """Return the angles of a gate that is taken as a constant."""
+    if any(angle.terms for angle in instruction.angles):
+        raise ValueError(
+            f"noise: the circuit is run with its angles in {instruction.name}, which the engine lightcone takes with "
+            "fixed angles alone; choose a basis with u, rz, rx, ry or r"
+        )
+    return [angle.offset for angle in instruction.angles]
 
 
 def simplified(links: Sequence[ChainLink]) -> list[ChainLink]:

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from circuits.engines.base import Engine
+from circuits.engines.base import Engine, own_generator
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
 from circuits.engines.lightcone.windows import register_expectations, state_wires, window_expectations
+from circuits.engines.transforms import transformed
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from circuits.threads import when_small
@@ -73,7 +74,7 @@ class LightConeEngine(Engine):
 
     With `shots`, each expectation is replaced by the mean of that many draws of +1 and -1 from its exact probability;
     the gradient stays that of the exact value. Outcomes of different wires are drawn independently: correlations
-    between wires within a shot are not reproduced. `generator` supplies the draws (by default a fresh one of seed 0).
+    between wires within a shot are not reproduced. `generator` supplies the draws (see `Engine`).
 
     State vectors keep one state per gate for the backward pass. A batch that would need more than `memory_budget` bytes
     is cut into pieces whose states are computed again when the backward pass reaches them.
@@ -98,7 +99,7 @@ class LightConeEngine(Engine):
             raise ValueError(f"observable: ZZ needs joined wires, but {circuit} has none")
         super().__init__(circuit, noise=noise, shots=shots, observable=observable)
         self.memory_budget = whole("memory_budget", memory_budget)
-        self.generator = torch.Generator().manual_seed(0) if generator is None else generator
+        self.generator = generator if shots is None else own_generator(generator)
         self.method: Method = choose_method(circuit, observable)
         self._picture: HeisenbergPicture | None = None
         if noise is not None:
@@ -134,7 +135,8 @@ class LightConeEngine(Engine):
             return pauli_paths.expectations(self.circuit, inputs, weights, self.observable)
         evaluate = self._tiled if self._picture is None else self._picture
         size = self._piece(inputs)
-        if size >= inputs.shape[0]:
+        # Under torch.func, which has no checkpoints, everything is kept.
+        if size >= inputs.shape[0] or transformed(inputs, weights):
             return evaluate(inputs, weights)
         parts = [checkpoint(evaluate, part, weights, use_reentrant=False) for part in inputs.split(size)]
         return torch.cat(parts)
@@ -164,7 +166,7 @@ class LightConeEngine(Engine):
         return max(1, self.memory_budget // (amplitudes * states * 2 * inputs.element_size()))
 
 
-def _sample(exact: Tensor, shots: int, generator: torch.Generator) -> Tensor:
+def _sample(exact: Tensor, shots: int, generator: torch.Generator | None) -> Tensor:
     """Return means of `shots` outcomes with the gradient of the exact values."""
     probability = ((1 + exact.detach()) / 2).clamp(0, 1).double().cpu()
     ones = torch.binomial(torch.full_like(probability, shots), probability, generator=generator)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from circuits.engines.transforms import transformed
 from circuits.entanglers import Edge
 from circuits.rotations import Spinor
 
@@ -42,7 +43,7 @@ def apply_gate(state: Tensor, wire: int, gate: Spinor) -> Tensor:
     """Apply one SU(2) gate, its entries [columns], to `wire` of state [2^w, columns]."""
     split = _split(state, wire)
     a, b = gate
-    if torch.compiler.is_compiling():
+    if transformed(split, a, b):
         zero, one = split.unbind(1)
         out = torch.stack([a * zero - b.conj() * one, b * zero + a.conj() * one], dim=1)
     else:

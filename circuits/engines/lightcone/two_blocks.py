@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from circuits.engines.lightcone.bloch import neighbour_products
+from circuits.engines.transforms import transformed
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, Inputs, Weights
 
@@ -50,7 +51,7 @@ class Values(NamedTuple):
 
 def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights) -> Expectations:
     """Return <Z> [batch, n] of a two-block circuit for inputs [batch, 3 n] and weights [2, n, 3] in radians."""
-    if circuit.entangler == "all" or torch.compiler.is_compiling():
+    if circuit.entangler == "all" or transformed(inputs, weights):
         values = _evaluate(inputs, weights)
         return _combine(values, neighbour_products(circuit, values.z)).t()
     return _TwoBlocks.apply(inputs, weights, circuit)
@@ -84,6 +85,7 @@ def _combine(values: Values, product: Tensor) -> Tensor:
 class _Saved(FunctionCtx):
     circuit: DataReupload
     saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
 
 
 class _TwoBlocks(torch.autograd.Function):
@@ -103,7 +105,9 @@ class _TwoBlocks(torch.autograd.Function):
             # Somebody differentiates the gradient: go through the plain operations, which autograd knows.
             plain = _evaluate(inputs, weights)
             out = _combine(plain, neighbour_products(ctx.circuit, plain.z)).t()
-            return (*torch.autograd.grad(out, (inputs, weights), grad, create_graph=True, allow_unused=True), None)
+            needed = [leaf for leaf, need in zip((inputs, weights), ctx.needs_input_grad, strict=False) if need]
+            found = iter(torch.autograd.grad(out, needed, grad, create_graph=True, allow_unused=True))
+            return tuple(next(found) if need else None for need in ctx.needs_input_grad)
         return (*_gradients(ctx.circuit, grad.t(), product, Values(*values)), None)
 
 

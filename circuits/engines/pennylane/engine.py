@@ -10,9 +10,11 @@ from pennylane.devices import Device
 from torch import Tensor
 
 from circuits.compile import compile_circuit
-from circuits.engines.base import Engine
+from circuits.engines.base import Engine, own_generator
+from circuits.engines.outside import Evaluation, Needs
 from circuits.engines.pennylane.gradients import DIFF_METHODS
 from circuits.engines.pennylane.noisy_qnode import build_noisy_qnode
+from circuits.engines.transforms import transformed
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from circuits.threads import when_small
@@ -20,6 +22,8 @@ from noise_models import Noise
 
 MAX_DENSITY_BYTES = 2**32
 """Bytes of one sample's density matrix, 14 wires, above which a circuit is refused rather than begun."""
+TRACED_DEVICES = ("default.qubit", "sqnn.lightcone")
+"""Devices that compute in torch by operations alone that vmap and forward mode know; default.mixed has others."""
 PIECE_BYTES = 4 * 2**20
 """Density matrices of one broadcast execution, in bytes: one of nine wires, 256 of five."""
 
@@ -64,8 +68,8 @@ class PennyLaneEngine(Engine):
     Under `noise` the QNode holds the instructions that the noise sits on and their channels, readout error included, on
     a device that can do channels; a chip's spare wires need a wire each. With `shots` every execution measures all
     wires together that many times, and the gradient is a parameter shift. A PennyLane device draws from a seed that is
-    set when it is made: one made here takes it from the constructor's `generator` (by default of seed 0), and a call
-    takes no generator of its own.
+    set when it is made: one made here takes it from the constructor's `generator` (see `Engine`), and a call takes no
+    generator of its own.
 
     Raises ValueError when the device is unknown, too small, cannot differentiate so or cannot apply channels, when
     shots are below 1, when the noise touches no instruction of the circuit, and when a call with shots passes a
@@ -88,8 +92,8 @@ class PennyLaneEngine(Engine):
     ) -> None:
         super().__init__(circuit, noise=noise, shots=shots)
         method = DIFF_METHODS.pick(diff_method)
-        compiled = None if noise is None else compile_circuit(circuit, noise)
-        n_wires = circuit.n_qubits if compiled is None else compiled.n_wires
+        self._compiled = None if noise is None else compile_circuit(circuit, noise)
+        n_wires = circuit.n_qubits if self._compiled is None else self._compiled.n_wires
         if shots is not None and not method.shots:
             raise ValueError(f"diff_method: got {diff_method!r} with shots, expected parameter-shift, spsa or best")
         if device is None:
@@ -99,27 +103,60 @@ class PennyLaneEngine(Engine):
                 f"circuit: a density matrix of {n_wires} wires takes {16.0 * 4**n_wires:.1e} bytes, expected at most "
                 f"{MAX_DENSITY_BYTES:.1e}; use the engine lightcone or fewer qubits"
             )
+        self._device_name = device if isinstance(device, str) else None
         self.device: Device = _make_device(device, n_wires, shots, generator) if isinstance(device, str) else device
         if self.device.wires is not None and len(self.device.wires) < n_wires:
             raise ValueError(f"device: got {len(self.device.wires)} wires, expected at least {n_wires}")
         self.diff_method = diff_method
+        self.gradient_options = gradient_options
+        self._build()
+
+    def _build(self) -> None:
+        """Make what runs the circuit on the device."""
+        circuit, noise, method = self.circuit, self.noise, DIFF_METHODS[self.diff_method]
         # TorchLayer would draw initial weights from torch's global generator; ours come with every call.
-        unused = {"weights": torch.zeros(circuit.weight_shape)}
+        unused = {"weights": torch.zeros(circuit.weight_shape, device="cpu")}
+        options = self.diff_method, self.gradient_options
         try:
-            if noise is None or compiled is None:
-                self.qnode = build_qnode(circuit, self.device, diff_method, gradient_options)
+            if noise is None or self._compiled is None:
+                self.qnode = build_qnode(circuit, self.device, *options)
             else:
-                self.qnode, channels = build_noisy_qnode(compiled, noise, self.device, diff_method, gradient_options)
-                _check_channels(self.qnode, channels, torch.zeros(circuit.n_inputs), unused["weights"], noise)
+                self.qnode, channels = build_noisy_qnode(self._compiled, noise, self.device, *options)
+                _check_channels(
+                    self.qnode, channels, torch.zeros(circuit.n_inputs, device="cpu"), unused["weights"], noise
+                )
         except qml.exceptions.QuantumFunctionError as error:
-            raise ValueError(f"diff_method: {diff_method!r} does not fit the device {self.device.name}") from error
-        if shots is not None:
-            self.qnode = qml.set_shots(self.qnode, shots)
+            raise ValueError(f"diff_method: {self.diff_method!r} does not fit the device {self.device.name}") from error
+        if self.shots is not None:
+            self.qnode = qml.set_shots(self.qnode, self.shots)
         shape = {"weights": circuit.weight_shape}
         self.torch_layer = qml.qnn.TorchLayer(self.qnode, shape, unused)
         self.expanded_layer = self.torch_layer
-        if shots is not None or not method.broadcasts:
+        if self.shots is not None or not method.broadcasts:
             self.expanded_layer = qml.qnn.TorchLayer(qml.transforms.broadcast_expand(self.qnode), shape, unused)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return the state without QNodes, which are functions, and a device made here as its name and its draws."""
+        state = {
+            key: value for key, value in vars(self).items() if key not in ("qnode", "torch_layer", "expanded_layer")
+        }
+        if self._device_name is not None:
+            state["device"] = vars(self.device)["_rng"].bit_generator.state if self.shots is not None else None
+        elif self.device.name.startswith("lightning."):
+            raise ValueError(
+                f"device: got {self.device.name} as an object, which cannot be pickled or copied; give its name, "
+                f"device={self.device.name!r}"
+            )
+        return state
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        if self._device_name is not None:
+            n_wires = self.circuit.n_qubits if self._compiled is None else self._compiled.n_wires
+            self.device = _make_device(self._device_name, n_wires, self.shots, torch.Generator())
+            if self.shots is not None:
+                vars(self.device)["_rng"].bit_generator.state = state["device"]
+        self._build()
 
     def details(self) -> tuple[str, ...]:
         return self.device.name, f"gradient {self.diff_method}"
@@ -133,7 +170,19 @@ class PennyLaneEngine(Engine):
                 "generator to the engine's constructor, or take the engine lightcone or aer"
             )
         if not inputs.shape[0]:
-            return inputs.new_zeros(0, self.circuit.n_qubits)
+            # Nothing to execute, but the result has a place in the graph.
+            return inputs[:, : self.circuit.n_qubits] * weights.sum()
+        if transformed(inputs, weights) and not self._is_traced():
+            out: Tensor = Evaluation.apply(inputs, weights, self, None)
+            return out
+        return self._executed(inputs, weights)
+
+    def _is_traced(self) -> bool:
+        """Return whether the device computes in torch, in operations that torch.func knows."""
+        simple = self.noise is None and self.shots is None and DIFF_METHODS[self.diff_method].broadcasts
+        return simple and self.diff_method != "adjoint" and self.device.name in TRACED_DEVICES
+
+    def _executed(self, inputs: Tensor, weights: Tensor) -> Tensor:
         layer = self.expanded_layer if inputs.requires_grad else self.torch_layer
         # The TorchLayer reads its weights from this mapping; handing ours in keeps one copy for every engine.
         layer.qnode_weights["weights"] = weights
@@ -145,12 +194,29 @@ class PennyLaneEngine(Engine):
         parts = [when_small(2 * len(part) * 4**wires, layer, part) for part in inputs.split(size)]
         return torch.cat(parts).to(inputs.dtype)
 
+    def values(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return <Z> [batch, n_qubits], executed apart from whatever torch does; no generator can serve the device."""
+        with torch.no_grad():
+            return self._executed(inputs.detach(), weights.detach())
+
+    def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
+        """Return the derivatives of <Z> by inputs and weights, sample by sample and read by read."""
+        trained = weights.detach().requires_grad_()
+        samples = []
+        with torch.enable_grad():
+            for row in inputs.detach().split(1):
+                data = row.requires_grad_()
+                reads = self._executed(data, trained)[0]
+                both = [torch.autograd.grad(read, (data, trained), retain_graph=True) for read in reads]
+                samples.append(torch.stack([torch.cat([part.flatten() for part in parts]) for parts in both]))
+        return torch.stack(samples)
+
 
 def _make_device(name: str, n_wires: int, shots: int | None, generator: torch.Generator | None) -> Device:
     """Return the PennyLane device of a name; only shots need a seed."""
     options = {}
     if shots is not None:
-        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        generator = own_generator(generator)
         options["seed"] = int(torch.randint(2**31, (), generator=generator, device=generator.device))
     try:
         return qml.device(name, wires=n_wires, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -13,7 +13,8 @@ from pennylane.devices import Device
 from pennylane.operation import Operator
 from torch import Tensor
 
-from circuits.compile import Angle, Compiled
+from circuits.compile import Angle, Compiled, Instruction
+from circuits.transfer import make_gate
 from noise_models import Noise, gate_channel, readout_matrix, transfer_to_kraus
 
 Kraus = list[NDArray[np.complex128]]
@@ -58,7 +59,7 @@ OPERATIONS: Mapping[str, Callable[..., Operator]] = MappingProxyType(
         "rzz": qml.IsingZZ,
     }
 )
-"""PennyLane's operations by Qiskit's names."""
+"""PennyLane's operations by Qiskit's names; any other gate with fixed angles is taken as its matrix."""
 
 
 def build_noisy_qnode(
@@ -81,7 +82,7 @@ def build_noisy_qnode(
     def circuit_function(inputs, weights):  # type: ignore[no-untyped-def]
         for instruction in compiled.instructions:
             angles = [_value(angle, compiled, inputs, weights) for angle in instruction.angles]
-            OPERATIONS[instruction.name](*angles, wires=instruction.wires)
+            _operation(instruction, angles)
         for wire, kraus in flips.items():
             qml.QubitChannel(kraus, wires=wire)
         return [qml.expval(qml.PauliZ(wire)) for wire in range(circuit.n_qubits)]
@@ -92,6 +93,14 @@ def build_noisy_qnode(
 
     condition = qml.BooleanFn(lambda operation: _key(operation) in channels, name="noisy instruction")
     return qml.add_noise(circuit_function, qml.NoiseModel({condition: insert})), expected + len(flips)
+
+
+def _operation(instruction: Instruction, angles: Sequence[float | Tensor]) -> Operator:
+    name, wires = instruction.name, instruction.wires
+    if name in OPERATIONS:
+        return OPERATIONS[name](*angles, wires=wires)
+    # PennyLane's first wire varies slowest, Qiskit's fastest.
+    return qml.QubitUnitary(make_gate(name, [float(angle) for angle in angles]).to_matrix(), wires=wires[::-1])
 
 
 def _key(operation: Operator) -> Key:
@@ -105,14 +114,13 @@ def _channels(compiled: Compiled, noise: Noise) -> tuple[Channels, int]:
     met: set[tuple[str, tuple[int, ...]]] = set()
     count = 0
     for instruction in compiled.instructions:
-        if instruction.name not in OPERATIONS:
+        if instruction.name not in OPERATIONS and any(angle.terms for angle in instruction.angles):
             raise ValueError(
-                f"noise: the circuit is run with {instruction.name}, which the engine pennylane does not know; "
-                f"expected {', '.join(OPERATIONS)}"
+                f"noise: the circuit is run with its angles in {instruction.name}, which the engine pennylane takes "
+                f"with fixed angles alone; expected {', '.join(OPERATIONS)}"
             )
         with qml.QueuingManager.stop_recording():
-            zeros = [0.0] * len(instruction.angles)
-            key = _key(OPERATIONS[instruction.name](*zeros, wires=instruction.wires))
+            key = _key(_operation(instruction, [angle.offset for angle in instruction.angles]))
         if (instruction.name, instruction.wires) not in met:
             met.add((instruction.name, instruction.wires))
             transfer = gate_channel(noise.aer, instruction.name, instruction.wires)
