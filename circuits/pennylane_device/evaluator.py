@@ -10,11 +10,12 @@ from pennylane.exceptions import DeviceError
 from torch import Tensor
 
 from circuits.pennylane_device.bank import Bank
+from circuits.pennylane_device.blocks import amplitudes
 from circuits.pennylane_device.cones import Cone, Seeds, find_cone, independent_parts, share_cones
 from circuits.pennylane_device.graph import End, TapeGraph
 from circuits.pennylane_device.numerics import Precision
 from circuits.pennylane_device.program import ConeProgram, layered
-from circuits.pennylane_device.reads import PauliRead, Read
+from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, Read
 from circuits.pennylane_device.register import run_program
 
 AMPLITUDES_AT_ONCE = 1 << 24
@@ -39,6 +40,9 @@ class Request:
 class Evaluator:
     """Evaluate reads of a graph within cones of at most `max_wires` wires.
 
+    Amplitudes of prepared states are taken as they are: where a state lies outside a cone, its squared norm, 1 but for
+    rounding and for derivatives by a single amplitude, is a factor of the value.
+
     Raises DeviceError when a cone is larger.
     """
 
@@ -48,6 +52,7 @@ class Evaluator:
         self.batch = batch
         self.max_wires = max_wires
         self.used: set[int] = set()
+        self._norms: dict[frozenset[int], Tensor] = {}
 
     def cone(self, request: Request) -> Cone:
         """Return the cone of a request, or say that it is too large."""
@@ -101,13 +106,35 @@ class Evaluator:
 
         results: dict[int, Tensor] = {}
         for program, members in shapes.items():
-            together = max(1, AMPLITUDES_AT_ONCE // (self.batch << program.n_wires))
+            together = max(1, AMPLITUDES_AT_ONCE // max(1, self.batch << program.n_wires))
             some = list(members)
             for start in range(0, len(some), together):
                 chunk = some[start : start + together]
                 state = run_program(program, [slots[cone] for cone in chunk], bank)
                 results.update(self._read(state, program.n_wires, chunk, members, requests))
+        if self.graph.states:
+            for k, (request, cone) in enumerate(zip(requests, cones, strict=True)):
+                results[k] = self._with_norms(results[k], request.read, cone)
         return [results[k] for k in range(len(requests))]
+
+    def _with_norms(self, value: Tensor, read: Read, cone: Cone) -> Tensor:
+        outside = frozenset(self.graph.states).difference(cone.nodes)
+        if not outside:
+            return value
+        norm = self.norm(outside)
+        if isinstance(read, AmplitudeRead):
+            norm = norm.sqrt()
+        return value * norm.reshape([-1] + [1] * (value.ndim - 1))
+
+    def norm(self, nodes: frozenset[int] | None = None) -> Tensor:
+        """Return the product of the squared norms of prepared states, of all where none are named; [batch]."""
+        chosen = frozenset(self.graph.states) if nodes is None else nodes
+        if chosen not in self._norms:
+            self.used.update(chosen)
+            states = [amplitudes(self.graph.nodes[k].operations[0], self.precision) for k in sorted(chosen)]
+            squares = [torch.view_as_real(state).square().sum((0, -1)).expand(self.batch) for state in states]
+            self._norms[chosen] = torch.stack(squares).prod(0)
+        return self._norms[chosen]
 
     def _read(
         self,
