@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Hashable, Sequence
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from pennylane.measurements import ExpectationMP, MeasurementProcess, ProbabilityMP, StateMP, VarianceMP
@@ -15,7 +15,7 @@ from pennylane.typing import TensorLike
 from pennylane.wires import Wires
 from torch import Tensor
 
-from circuits.pennylane_device.evaluator import Evaluator, Request
+from circuits.pennylane_device.evaluator import Evaluator, Request, describe
 from circuits.pennylane_device.graph import End
 from circuits.pennylane_device.numerics import Precision
 from circuits.pennylane_device.observables import (
@@ -30,6 +30,7 @@ from circuits.pennylane_device.preprocess import native_operations
 from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, ProbabilityRead, Read
 
 Values = Sequence[Tensor]
+Label = Callable[[], str]
 Finish = Callable[[Values], Tensor]
 """How a result [batch, ...] follows from the values read."""
 
@@ -50,7 +51,7 @@ class Questions:
             self.requests.append(request)
         return self._known[key]
 
-    def word(self, word: Letters, label: str) -> list[int]:
+    def word(self, word: Letters, label: Label) -> list[int]:
         """Ask for a word; the answers multiply, and none stands for the identity."""
         if not word:
             return []
@@ -59,7 +60,11 @@ class Questions:
         return [self.ask(part) for part in (self.evaluator.parts(request) if len(word) > 1 else [request])]
 
     def wires(
-        self, read: type[ProbabilityRead | AmplitudeRead], wires: Sequence[Hashable], label: str, end: End | None = None
+        self,
+        read: type[ProbabilityRead | AmplitudeRead],
+        wires: Sequence[Hashable],
+        label: Label,
+        end: End | None = None,
     ) -> int:
         """Ask for the bits or the state of some wires."""
         tracks = tuple(self.evaluator.graph.track(wire, end) for wire in wires)
@@ -78,7 +83,7 @@ def analytic_results(tape: QuantumScript, evaluator: Evaluator) -> list[Tensor]:
 
 
 def _plan(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions) -> Finish:
-    label = repr(measurement) if len(measurement.wires) <= 8 else f"{type(measurement).__name__} on many wires"
+    label = partial(describe, measurement)
     if isinstance(measurement, ExpectationMP | VarianceMP) and measurement.obs is None:
         return _of_bits(measurement, questions, label)
     if isinstance(measurement, ExpectationMP):
@@ -94,7 +99,7 @@ def _plan(measurement: MeasurementProcess, tape: QuantumScript, questions: Quest
     return _state(measurement, tape, questions, label)
 
 
-def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, label: str) -> Finish:
+def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, label: Label) -> Finish:
     evaluator = questions.evaluator
     precision = evaluator.precision
     planned: list[Callable[[Values], Tensor]] = []
@@ -132,7 +137,7 @@ def _real(factor: TensorLike, precision: Precision) -> Tensor:
     return precision.cast_real(factor.real)
 
 
-def _dense(term: DenseTerm, questions: Questions, label: str) -> Finish:
+def _dense(term: DenseTerm, questions: Questions, label: Label) -> Finish:
     """Read tr(rho O) from the state of the observable's wires."""
     precision = questions.evaluator.precision
     wires = term.observable.wires
@@ -152,7 +157,7 @@ def _matrix_element(state: Tensor, matrix: Tensor) -> Tensor:
     return (split.conj() * (matrix @ split)).sum((1, 2)).real
 
 
-def _variance(observable: Operator, questions: Questions, label: str) -> Finish:
+def _variance(observable: Operator, questions: Questions, label: Label) -> Finish:
     parts = with_square(observable)
     if parts is not None:
         mean, square = (_expectation(some, questions, label) for some in parts)
@@ -165,7 +170,7 @@ def _variance(observable: Operator, questions: Questions, label: str) -> Finish:
     )
 
 
-def _of_bits(measurement: MeasurementProcess, questions: Questions, label: str) -> Finish:
+def _of_bits(measurement: MeasurementProcess, questions: Questions, label: Label) -> Finish:
     """Read the mean or variance of a function of bits, such as a mid-circuit measurement that was deferred."""
     place = questions.wires(ProbabilityRead, measurement.wires, label)
     eigenvalues = questions.evaluator.precision.cast_real(measurement.eigvals())
@@ -178,7 +183,7 @@ def _of_bits(measurement: MeasurementProcess, questions: Questions, label: str) 
     return lambda values: values[place] @ eigenvalues.square() - mean(values).square()
 
 
-def _state(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions, label: str) -> Finish:
+def _state(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions, label: Label) -> Finish:
     evaluator = questions.evaluator
     place = questions.wires(AmplitudeRead, measurement.wires, label)
     if type(measurement) is StateMP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pennylane as qml
 from pennylane.exceptions import DeviceError
 from pennylane.operation import Operation, Operator
-from pennylane.ops import Adjoint, Controlled, Exp, Pow, QubitUnitary
+from pennylane.ops import Adjoint, Controlled, Evolution, Exp, Pow, QubitUnitary
 from pennylane.typing import TensorLike
 from torch import Tensor
 
@@ -16,10 +16,10 @@ from circuits.pennylane_device.observables import is_hermitian, sentence
 MAX_BLOCK_WIRES = 8
 """A gate that has a decomposition as well is taken as a matrix up to this many wires."""
 
-_LOCAL = frozenset(("PauliRot", "MultiRZ", "IsingXX", "IsingYY", "IsingXY", "IsingZZ"))
+_LOCAL = frozenset(("PauliRot", "IsingXX", "IsingYY", "IsingXY", "IsingZZ"))
 """Gates whose decomposition keeps the causal cones that a matrix on all their wires would widen."""
 
-_DIAGONAL = DIAGONAL_GATES | TWO_QUBIT_PHASES | {"CZ", "CCZ", "DiagonalQubitUnitary", "PCPhase"}
+_DIAGONAL = DIAGONAL_GATES | TWO_QUBIT_PHASES | {"CZ", "CCZ", "DiagonalQubitUnitary", "MultiRZ", "PCPhase"}
 
 
 def is_prepared_state(operation: Operator) -> bool:
@@ -72,19 +72,14 @@ def is_block(operation: Operator) -> bool:
         return False
     if isinstance(base, Pow):
         return not base.has_decomposition and not any(qml.math.requires_grad(value) for value in base.data)
-    plain, few_wires = _without_adjoint(base), 1 <= len(base.wires) <= MAX_BLOCK_WIRES
+    few_wires = 1 <= len(base.wires) <= MAX_BLOCK_WIRES
     if base is not operation:
         return few_wires
-    if isinstance(plain, Exp):
-        return few_wires and not is_commuting(plain)
-    if plain.name in _LOCAL:
+    if isinstance(base, Exp):
+        return few_wires and not is_commuting(base)
+    if _without_adjoint(base).name in _LOCAL or (isinstance(base, qml.MultiRZ) and len(base.wires) == 2):
         return False
-    return (few_wires and operation.num_params > 0) or not _is_decomposable(plain)
-
-
-def _is_decomposable(operation: Operator) -> bool:
-    # Whether an exponential has a decomposition, PennyLane asks of one number only.
-    return operation.has_decomposition and not isinstance(core(operation), Exp)
+    return (few_wires and operation.num_params > 0) or not operation.has_decomposition
 
 
 def _without_adjoint(operation: Operator) -> Operator:
@@ -123,6 +118,28 @@ def rotations(operation: Exp) -> list[Operator]:
         angle = qml.math.real(2j * operation.coeff * factor)
         gates.append(qml.PauliRot(angle, "".join(word.values()), list(word)) if word else qml.GlobalPhase(angle / 2))
     return gates
+
+
+def as_exponential(operation: Operator) -> Operator | None:
+    """Return a time evolution, or an adjoint or power of an exponential, with controls or without, as an exponential.
+
+    Its parameters can then be bound anew, and its coefficient broadcast; None for every other operation.
+    """
+    base = operation.base if isinstance(operation, Adjoint | Controlled | Pow) else None
+    inner: Operator | None = None
+    if isinstance(operation, Evolution):
+        return Exp(operation.base, operation.coeff)
+    if isinstance(operation, Pow) and isinstance(base, Exp):
+        return Exp(base.base, base.coeff * operation.z)
+    if isinstance(operation, Adjoint) and isinstance(base, Exp):
+        return Exp(base.base, -base.coeff)
+    if isinstance(operation, Adjoint) and isinstance(base, Controlled) and isinstance(base.base, Exp):
+        inner, operation = Exp(base.base.base, -base.base.coeff), base
+    elif isinstance(operation, Controlled) and base is not None:
+        inner = as_exponential(base)
+    if inner is None:
+        return None
+    return qml.ctrl(inner, operation.control_wires, control_values=operation.control_values)
 
 
 def check_unitary(operation: Operator) -> None:

@@ -26,6 +26,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result, ResultBatch
 from torch import Tensor
 
+from circuits.pennylane_device.batches import fill_empty_batch
 from circuits.pennylane_device.derivatives import jacobian, vector_jacobian_product
 from circuits.pennylane_device.execution import as_numpy, run_tape
 from circuits.pennylane_device.preprocess import (
@@ -85,6 +86,7 @@ class LightConeDevice(Device):
         """Return the transforms that turn a circuit into one of native gates and checked measurements."""
         config = execution_config or ExecutionConfig()
         program = CompilePipeline()
+        program.add_transform(fill_empty_batch)
         # The wires are the user's here: a deferred measurement adds its own, which cost nothing.
         program.add_transform(device_resolve_dynamic_wires, wires=self.wires, allow_resets=False)
         program.add_transform(validate_device_wires, self.wires, name=self.name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from pennylane.exceptions import DeviceError
+from pennylane.measurements import MeasurementProcess
 from torch import Tensor
 
 from circuits.pennylane_device.bank import Bank
@@ -28,13 +29,20 @@ class Request:
 
     read: Read
     tracks: tuple[int, ...]
-    label: str
+    label: Callable[[], str]
     end: End | None = None
 
     @property
     def seeds(self) -> Seeds:
         """The observable the cone is searched for."""
         return tuple(zip(self.tracks, self.read.masks, strict=True))
+
+
+def describe(measurement: MeasurementProcess) -> str:
+    """Return how an error names a measurement."""
+    if measurement.mv is not None:
+        return f"{type(measurement).__name__} of mid-circuit measurements"
+    return repr(measurement) if len(measurement.wires) <= 8 else f"{type(measurement).__name__} on many wires"
 
 
 class Evaluator:
@@ -59,7 +67,7 @@ class Evaluator:
         cone = find_cone(self.graph, request.end or self.graph.end, request.seeds)
         if len(cone.tracks) > self.max_wires:
             raise DeviceError(
-                f"sqnn.lightcone: {request.label} depends on {len(cone.tracks)} wires, more than max_wires="
+                f"sqnn.lightcone: {request.label()} depends on {len(cone.tracks)} wires, more than max_wires="
                 f"{self.max_wires}; raise max_wires (memory grows as 2**wires), use fewer or more local entangling "
                 "layers, or a device for wide cones such as default.tensor"
             )

@@ -22,7 +22,7 @@ from pennylane.ops import Adjoint, Controlled, Exp, Pow, Projector
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
 
-from circuits.pennylane_device.blocks import check_unitary, is_block, is_prepared_state, rotations
+from circuits.pennylane_device.blocks import as_exponential, check_unitary, is_block, is_prepared_state, rotations
 from circuits.pennylane_device.gates import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 from circuits.pennylane_device.observables import MAX_DENSE_WIRES, has_variance, is_drawable, is_supported
 
@@ -36,6 +36,8 @@ def is_native(operation: Operator) -> bool:
     Raises DeviceError on an exponential that is not unitary.
     """
     check_unitary(operation)
+    if as_exponential(operation) is not None:
+        return False
     if operation.name in NATIVE_GATES or is_prepared_state(operation) or is_block(operation):
         return True
     if len(operation.wires) != 1 or not isinstance(operation, Operation) or isinstance(operation, Projector):
@@ -52,13 +54,16 @@ def decompose_once(operation: Operator) -> list[Operator]:
 
     Raises DecompositionUndefinedError where there is none.
     """
+    exponential = as_exponential(operation)
+    if exponential is not None:
+        return [exponential]
     if isinstance(operation, Exp):
         return rotations(operation)
-    if isinstance(operation, Adjoint) and isinstance(operation.base, Exp):
-        return [qml.adjoint(gate) for gate in rotations(operation.base)]
     if isinstance(operation, Controlled) and isinstance(operation.base, Exp):
         controls, values = operation.control_wires, operation.control_values
         return [qml.ctrl(gate, controls, control_values=values) for gate in rotations(operation.base)]
+    if isinstance(operation, qml.MultiRZ) and len(operation.wires) == 2:
+        return [qml.IsingZZ(operation.data[0], operation.wires)]
     if operation.has_decomposition:
         return operation.decomposition()
     raise DecompositionUndefinedError
@@ -106,8 +111,8 @@ def is_analytic_measurement(measurement: MeasurementProcess) -> bool:
         supported = is_supported if isinstance(measurement, ExpectationMP) else has_variance
         if not supported(observable) and len(observable.wires) > MAX_DENSE_WIRES:
             raise DeviceError(
-                f"{NAME}: {type(measurement).__name__}: got {observable.name} on {len(observable.wires)} wires, "
-                f"expected at most {MAX_DENSE_WIRES} wires of an observable that is read through its matrix; write it "
+                f"{NAME}: {type(measurement).__name__}: got {type(observable).__name__} on {len(observable.wires)} "
+                f"wires, expected at most {MAX_DENSE_WIRES} wires of an observable that is read through its matrix; write it "
                 "with Pauli operators (qml.pauli_decompose) and projectors on basis states, of any number of wires"
             )
         return supported(observable)

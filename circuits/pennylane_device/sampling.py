@@ -7,8 +7,9 @@ its exact distribution, but correlations between two measurements within a shot 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pennylane as qml
@@ -22,7 +23,7 @@ from pennylane.typing import Result, TensorLike
 from pennylane.wires import Wires
 
 from circuits.pennylane_device.cones import find_cone
-from circuits.pennylane_device.evaluator import Evaluator, Request
+from circuits.pennylane_device.evaluator import Evaluator, Request, describe
 from circuits.pennylane_device.graph import End
 from circuits.pennylane_device.observables import (
     Letters,
@@ -187,14 +188,15 @@ def _drawn(
     requested: list[tuple[list[Request], Wires, list[Draw]]] = []
     for group in groups:
         wires = Wires(list(group.basis))
-        parts = _parts(evaluator, wires, _turns(group.draws), "a joint sample")
+        parts = _parts(evaluator, wires, _turns(group.draws), lambda: "a joint sample")
         if all(_size(evaluator, part) <= evaluator.max_wires for part in parts):
             requested.append((parts, wires, group.draws))
             continue
         for draw in group.draws:
             alone = Wires(list(draw.basis))
-            label = repr(draw.measurement) if len(alone) <= 8 else f"{type(draw.measurement).__name__} on many wires"
-            requested.append((_parts(evaluator, alone, _turns([draw]), label), alone, [draw]))
+            requested.append(
+                (_parts(evaluator, alone, _turns([draw]), partial(describe, draw.measurement)), alone, [draw])
+            )
     flat = [part for parts, _, _ in requested for part in parts]
     with torch.no_grad():
         marginals = iter(evaluator.evaluate(flat))
@@ -207,7 +209,7 @@ def _drawn(
         yield np.stack([columns[evaluator.graph.track(wire, end)] for wire in wires], axis=-1), wires, draws
 
 
-def _parts(evaluator: Evaluator, wires: Wires, turns: list[Operator], label: str) -> list[Request]:
+def _parts(evaluator: Evaluator, wires: Wires, turns: list[Operator], label: Callable[[], str]) -> list[Request]:
     end: End | None = evaluator.graph.branch(turns) if turns else None
     tracks = tuple(evaluator.graph.track(wire, end) for wire in wires)
     return evaluator.parts(Request(ProbabilityRead(len(tracks)), tracks, label, end))
