@@ -112,8 +112,9 @@ def is_analytic_measurement(measurement: MeasurementProcess) -> bool:
         if not supported(observable) and len(observable.wires) > MAX_DENSE_WIRES:
             raise DeviceError(
                 f"{NAME}: {type(measurement).__name__}: got {type(observable).__name__} on {len(observable.wires)} "
-                f"wires, expected at most {MAX_DENSE_WIRES} wires of an observable that is read through its matrix; write it "
-                "with Pauli operators (qml.pauli_decompose) and projectors on basis states, of any number of wires"
+                f"wires, expected at most {MAX_DENSE_WIRES} wires of an observable that is read through its matrix; "
+                "write it with Pauli operators (qml.pauli_decompose) and projectors on basis states, of any number "
+                "of wires"
             )
         return supported(observable)
     return isinstance(measurement, ProbabilityMP) and observable.has_diagonalizing_gates
