@@ -119,7 +119,7 @@ def test_blocks_between_other_gates_equal_default_qubit(seed, batched) -> None:
         @qml.qnode(device)
         def evaluate():
             for _ in range(8):
-                angle = torch.tensor(rng.uniform(-2, 2, 2) if batched else rng.uniform(-2, 2))
+                angle = torch.tensor(rng.uniform(-2, 2, 2 if batched else ()), dtype=torch.float64)
                 chosen = rng.integers(4)
                 if chosen == 0:
                     GATES[names[rng.integers(len(names))]](angle)
