@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Hashable, Sequence
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from pennylane.measurements import ExpectationMP, MeasurementProcess, ProbabilityMP, StateMP, VarianceMP
 from pennylane.operation import Operator
 from pennylane.ops import Identity
-from pennylane.pauli import PauliWord
 from pennylane.tape import QuantumScript
 from pennylane.typing import TensorLike
 from pennylane.wires import Wires
 from torch import Tensor
 
-from circuits.pennylane_device.evaluator import Evaluator, Request
+from circuits.pennylane_device.evaluator import Evaluator, Request, describe
 from circuits.pennylane_device.graph import End
 from circuits.pennylane_device.numerics import Precision
 from circuits.pennylane_device.observables import (
     DenseTerm,
+    Letters,
     WordTerm,
     diagonalizing_operations,
-    sentence,
-    squared,
     terms,
+    with_square,
 )
 from circuits.pennylane_device.preprocess import native_operations
 from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, ProbabilityRead, Read
 
 Values = Sequence[Tensor]
+Label = Callable[[], str]
 Finish = Callable[[Values], Tensor]
 """How a result [batch, ...] follows from the values read."""
 
@@ -51,8 +51,8 @@ class Questions:
             self.requests.append(request)
         return self._known[key]
 
-    def word(self, word: PauliWord, label: str) -> list[int]:
-        """Ask for a Pauli word; the answers multiply, and none stands for the identity."""
+    def word(self, word: Letters, label: Label) -> list[int]:
+        """Ask for a word; the answers multiply, and none stands for the identity."""
         if not word:
             return []
         graph = self.evaluator.graph
@@ -60,7 +60,11 @@ class Questions:
         return [self.ask(part) for part in (self.evaluator.parts(request) if len(word) > 1 else [request])]
 
     def wires(
-        self, read: type[ProbabilityRead | AmplitudeRead], wires: Sequence[Hashable], label: str, end: End | None = None
+        self,
+        read: type[ProbabilityRead | AmplitudeRead],
+        wires: Sequence[Hashable],
+        label: Label,
+        end: End | None = None,
     ) -> int:
         """Ask for the bits or the state of some wires."""
         tracks = tuple(self.evaluator.graph.track(wire, end) for wire in wires)
@@ -79,7 +83,7 @@ def analytic_results(tape: QuantumScript, evaluator: Evaluator) -> list[Tensor]:
 
 
 def _plan(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions) -> Finish:
-    label = repr(measurement) if len(measurement.wires) <= 8 else f"{type(measurement).__name__} on many wires"
+    label = partial(describe, measurement)
     if isinstance(measurement, ExpectationMP | VarianceMP) and measurement.obs is None:
         return _of_bits(measurement, questions, label)
     if isinstance(measurement, ExpectationMP):
@@ -95,14 +99,15 @@ def _plan(measurement: MeasurementProcess, tape: QuantumScript, questions: Quest
     return _state(measurement, tape, questions, label)
 
 
-def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, label: str) -> Finish:
-    precision = questions.evaluator.precision
+def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, label: Label) -> Finish:
+    evaluator = questions.evaluator
+    precision = evaluator.precision
     planned: list[Callable[[Values], Tensor]] = []
     for part in parts:
         if isinstance(part, WordTerm):
-            planned.append(_scaled(part.coefficient, questions.word(part.word, label), precision))
+            planned.append(_scaled(part.coefficient, questions.word(part.word, label), evaluator))
         elif isinstance(part.observable, Identity):
-            planned.append(_scaled(part.coefficient, [], precision))
+            planned.append(_scaled(part.coefficient, [], evaluator))
         else:
             planned.append(_dense(part, questions, label))
     if not planned:
@@ -110,26 +115,35 @@ def _expectation(parts: Sequence[WordTerm | DenseTerm], questions: Questions, la
     return lambda values: reduce(operator.add, [term(values) for term in planned])
 
 
-def _scaled(factor: TensorLike, places: list[int], precision: Precision) -> Finish:
+def _scaled(factor: TensorLike, places: list[int], evaluator: Evaluator) -> Finish:
     plain = isinstance(factor, float | int) and factor == 1
-    coefficient = precision.cast_real(factor.real)
+    coefficient = _real(factor, evaluator.precision)
 
     def finish(values: Values) -> Tensor:
-        if not places:
+        factors = [values[place] for place in places]
+        if evaluator.graph.states and len(factors) != 1:
+            # Each answer holds the squared norm of all prepared states, and so must the product.
+            factors.append(evaluator.norm() ** (1 - len(factors)))
+        if not factors:
             return coefficient.reshape(-1)
-        product = reduce(operator.mul, [values[place] for place in places])
+        product = reduce(operator.mul, factors)
         return product if plain else coefficient * product
 
     return finish
 
 
-def _dense(term: DenseTerm, questions: Questions, label: str) -> Finish:
+def _real(factor: TensorLike, precision: Precision) -> Tensor:
+    """Return the coefficient of a term of a Hermitian observable; the imaginary parts of its terms add up to 0."""
+    return precision.cast_real(factor.real)
+
+
+def _dense(term: DenseTerm, questions: Questions, label: Label) -> Finish:
     """Read tr(rho O) from the state of the observable's wires."""
     precision = questions.evaluator.precision
     wires = term.observable.wires
     place = questions.wires(AmplitudeRead, wires, label)
     matrix = precision.cast_complex(term.observable.matrix(wire_order=wires))
-    coefficient = precision.cast_real(term.coefficient.real)
+    coefficient = _real(term.coefficient, precision)
 
     def finish(values: Values) -> Tensor:
         return coefficient * _matrix_element(values[place], matrix)
@@ -139,15 +153,14 @@ def _dense(term: DenseTerm, questions: Questions, label: str) -> Finish:
 
 def _matrix_element(state: Tensor, matrix: Tensor) -> Tensor:
     """Return <state| matrix |state>, [batch], for a matrix on the leading wires of state [batch, 2^wires]."""
-    split = state.reshape(state.shape[0], matrix.shape[-1], -1)
+    split = state.reshape(len(state), matrix.shape[-1], state.shape[1] // matrix.shape[-1])
     return (split.conj() * (matrix @ split)).sum((1, 2)).real
 
 
-def _variance(observable: Operator, questions: Questions, label: str) -> Finish:
-    words = sentence(observable)
-    if words is not None:
-        mean = _expectation([WordTerm(c, w) for w, c in words.items()], questions, label)
-        square = _expectation([WordTerm(c, w) for w, c in squared(words).items()], questions, label)
+def _variance(observable: Operator, questions: Questions, label: Label) -> Finish:
+    parts = with_square(observable)
+    if parts is not None:
+        mean, square = (_expectation(some, questions, label) for some in parts)
         return lambda values: square(values) - mean(values).square()
     wires = observable.wires
     place = questions.wires(AmplitudeRead, wires, label)
@@ -157,7 +170,7 @@ def _variance(observable: Operator, questions: Questions, label: str) -> Finish:
     )
 
 
-def _of_bits(measurement: MeasurementProcess, questions: Questions, label: str) -> Finish:
+def _of_bits(measurement: MeasurementProcess, questions: Questions, label: Label) -> Finish:
     """Read the mean or variance of a function of bits, such as a mid-circuit measurement that was deferred."""
     place = questions.wires(ProbabilityRead, measurement.wires, label)
     eigenvalues = questions.evaluator.precision.cast_real(measurement.eigvals())
@@ -170,10 +183,9 @@ def _of_bits(measurement: MeasurementProcess, questions: Questions, label: str) 
     return lambda values: values[place] @ eigenvalues.square() - mean(values).square()
 
 
-def _state(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions, label: str) -> Finish:
+def _state(measurement: MeasurementProcess, tape: QuantumScript, questions: Questions, label: Label) -> Finish:
     evaluator = questions.evaluator
-    wires = measurement.wires or tape.wires
-    place = questions.wires(AmplitudeRead, wires, label)
+    place = questions.wires(AmplitudeRead, measurement.wires, label)
     if type(measurement) is StateMP:
         phases = [evaluator.precision.cast_real(operation.data[0]) for operation in evaluator.graph.phases]
         angle = torch.stack(torch.broadcast_tensors(*phases)).sum(0).reshape(-1, 1) if phases else None

@@ -8,13 +8,14 @@ import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
+from circuits.pennylane_device.blocks import amplitudes, matrix
 from circuits.pennylane_device.gates import multiply, one_qubit_matrices, stack_angles
 from circuits.pennylane_device.graph import TapeGraph
 from circuits.pennylane_device.numerics import Precision
 
 
 class Bank:
-    """Matrices [2, 2, runs, batch] of one-qubit runs and angles [gates, batch] of diagonal gates, by node."""
+    """The numbers of each node that is used: matrices of runs and blocks, angles of diagonal gates, prepared states."""
 
     def __init__(self, graph: TapeGraph, nodes: Iterable[int], precision: Precision, batch: int) -> None:
         self.precision = precision
@@ -23,10 +24,13 @@ class Bank:
         # Longest first: the runs that still have a gate at some position are then a prefix.
         runs = sorted((k for k in used if graph.nodes[k].name == "run"), key=lambda k: -len(graph.nodes[k].operations))
         self._run = {number: place for place, number in enumerate(runs)}
-        angled = sorted(k for k in used if graph.nodes[k].name not in ("run", "CZ"))
+        angled = sorted(k for k in used if graph.nodes[k].name not in ("run", "CZ", "block", "state"))
         self._angle = {number: place for place, number in enumerate(angled)}
         self._matrices = self._fuse([graph.nodes[k].operations for k in runs]) if runs else None
         self._angles = self._diagonals(graph, angled) if angled else None
+        sizable = {k: graph.nodes[k] for k in used if graph.nodes[k].name in ("block", "state")}
+        self._blocks = {k: matrix(n.operations[0], precision) for k, n in sizable.items() if n.name == "block"}
+        self._states = {k: amplitudes(n.operations[0], precision) for k, n in sizable.items() if n.name == "state"}
 
     def _fuse(self, runs: list[list[Operator]]) -> Tensor:
         flat = [operation for run in runs for operation in run]
@@ -58,3 +62,13 @@ class Bank:
         assert self._angles is not None
         where = torch.tensor([self._angle[k] for k in nodes], device=self.precision.device)
         return self._angles.index_select(0, where).flatten()
+
+    def blocks(self, nodes: list[int]) -> Tensor:
+        """Return matrices [2^wires, 2^wires, nodes * batch], or one for all columns: [2^wires, 2^wires, 1]."""
+        if len(nodes) == 1 and self._blocks[nodes[0]].shape[-1] == 1:
+            return self._blocks[nodes[0]]
+        return torch.cat([self._blocks[k].expand(-1, -1, self.batch) for k in nodes], dim=-1)
+
+    def states(self, nodes: Iterable[int]) -> Tensor:
+        """Return amplitudes [2^wires, nodes * batch]."""
+        return torch.cat([self._states[k].expand(-1, self.batch) for k in nodes], dim=-1)

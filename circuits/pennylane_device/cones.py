@@ -1,8 +1,8 @@
 """The causal cone of an observable: the gates that its pulled-back form does not commute with, and their wires.
 
 Walking back from O, each wire carries the set of Pauli operators that U^dagger O U can hold there, whatever the
-parameters. A gate on wires that carry nothing meets its own inverse; so does a diagonal gate where only Z occurs.
-Both rules are exact, so what is left out changes neither a value nor a derivative.
+parameters. A gate on wires that carry nothing meets its own inverse; so does a gate where only Z occurs on wires where
+it is diagonal, such as its controls. Both rules are exact: what is left out changes neither a value nor a derivative.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from circuits.pennylane_device.gates import FLIPS, Z, image
+from circuits.pennylane_device.gates import ANY, FLIPS, Z, image
 from circuits.pennylane_device.graph import End, TapeGraph
 
 Seeds = tuple[tuple[int, int], ...]
@@ -47,24 +47,27 @@ def find_cone(graph: TapeGraph, end: End, seeds: Seeds) -> Cone:
         node = graph.nodes[number]
         if node.name == "run":
             (track,) = node.tracks
-            if not (node.diagonal and mask_of[track] == Z):
+            if not (node.diagonal[0] and mask_of[track] == Z):
                 inside.append(number)
                 mask_of[track] = image(mask_of[track], node.spread)
         else:
-            one, two = node.tracks
-            masks = mask_of.get(one, 0), mask_of.get(two, 0)
-            if (masks[0] | masks[1]) & FLIPS:
+            masks = [mask_of.get(track, 0) for track in node.tracks]
+            # Z commutes with a gate that is diagonal there.
+            acts = [mask & (FLIPS if free else ANY) for mask, free in zip(masks, node.diagonal, strict=True)]
+            if any(acts):
                 inside.append(number)
-                mask_of[one], mask_of[two] = _before_diagonal(masks[0], masks[1]), _before_diagonal(masks[1], masks[0])
+                for k, track in enumerate(node.tracks):
+                    elsewhere = any(acts[:k]) or any(acts[k + 1 :])
+                    mask_of[track] = _before_diagonal(masks[k], elsewhere) if node.diagonal[k] else ANY
         for track, before in zip(node.tracks, node.previous, strict=True):
             if track in mask_of:
                 wait_for(before)
     return Cone(tuple(mask_of), tuple(reversed(inside)))
 
 
-def _before_diagonal(here: int, there: int) -> int:
-    """Return what one wire can hold before a diagonal two-qubit gate: X and Y mix, and the other's X or Y adds Z."""
-    return here | (FLIPS if here & FLIPS else 0) | (Z if there & FLIPS else 0)
+def _before_diagonal(here: int, elsewhere: bool) -> int:
+    """Return what a wire can hold before a gate diagonal there: X and Y mix, and what acts on other wires adds Z."""
+    return here | (FLIPS if here & FLIPS else 0) | (Z if elsewhere else 0)
 
 
 def independent_parts(graph: TapeGraph, cone: Cone, seeds: Seeds) -> list[Seeds]:
@@ -78,8 +81,9 @@ def independent_parts(graph: TapeGraph, cone: Cone, seeds: Seeds) -> list[Seeds]
         return track
 
     for number in cone.nodes:
-        tracks = graph.nodes[number].tracks
-        parent[root(tracks[0])] = root(tracks[-1])
+        first, *others = graph.nodes[number].tracks
+        for other in others:
+            parent[root(other)] = root(first)
     parts: dict[int, list[tuple[int, int]]] = {}
     for seed in seeds:
         parts.setdefault(root(seed[0]), []).append(seed)

@@ -49,7 +49,11 @@ def jacobian(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> t
         gradients = [_gradients(entry, leaves, last=False) for entry in flat]
         stacked = [
             torch.stack(column).reshape(result.shape + leaf.shape)
-            for column, leaf in zip(zip(*gradients, strict=True), leaves, strict=True)
+            if column
+            else leaf.new_zeros(result.shape + leaf.shape)
+            for column, leaf in zip(
+                zip(*gradients, strict=True) if gradients else [()] * len(leaves), leaves, strict=True
+            )
         ]
         entries = tuple(as_numpy(stacked))
         rows.append(entries[0] if len(entries) == 1 else entries)
@@ -60,4 +64,5 @@ def _gradients(value: Tensor | int, leaves: list[Tensor], last: bool) -> list[Te
     if not leaves or not isinstance(value, Tensor) or not value.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
     gradients = torch.autograd.grad(value, leaves, retain_graph=not last, allow_unused=True)
-    return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in zip(gradients, leaves, strict=True)]
+    # d/dx - i d/dy for a complex x + iy, as autograd and jax have it; torch has the conjugate.
+    return [torch.zeros_like(leaf) if g is None else g.conj() for g, leaf in zip(gradients, leaves, strict=True)]

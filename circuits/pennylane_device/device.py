@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import TypeAlias
 
 import numpy as np
@@ -25,17 +26,20 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result, ResultBatch
 from torch import Tensor
 
+from circuits.pennylane_device.batches import fill_empty_batch
 from circuits.pennylane_device.derivatives import jacobian, vector_jacobian_product
 from circuits.pennylane_device.execution import as_numpy, run_tape
 from circuits.pennylane_device.preprocess import (
     NAME,
     NATIVE_GATES,
+    decompose_late_states,
     decompose_once,
     is_analytic_measurement,
     is_differentiable_on_device,
     is_native,
     is_sample_measurement,
 )
+from circuits.pennylane_device.wires import name_all_wires
 from noise_models import whole
 
 DEFAULT_MAX_WIRES = 20
@@ -43,6 +47,7 @@ DEFAULT_MAX_WIRES = 20
 
 _ON_DEVICE = ("device", "adjoint")
 Config: TypeAlias = ExecutionConfig | None
+Seed: TypeAlias = int | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | str | None
 
 
 @simulator_tracking
@@ -51,12 +56,13 @@ class LightConeDevice(Device):
     """Evaluate each observable exactly on the wires and gates that can reach it, and on no other.
 
     The cost of <O> is that of a state vector of O's causal cone, at most 2^max_wires amplitudes, however many `wires`
-    the circuit has. `seed` (an int, a NumPy Generator or None for fresh entropy) starts the generator of finite shots.
+    the circuit has. `seed` starts the generator of finite shots: a whole number, a NumPy Generator, None for fresh
+    entropy, or "global" for a seed drawn from NumPy's global generator, which `np.random.seed` sets.
     Torch parameters are differentiated by backpropagation, to any order; other interfaces receive derivatives computed
     with torch autograd on the device.
 
-    Raises ValueError when max_wires is not a whole number of at least 1, and DeviceError on execution when a cone
-    outgrows it.
+    Raises ValueError when max_wires is not a whole number of at least 1 or seed is none of these, and DeviceError on
+    execution when a cone outgrows max_wires or an observable is not Hermitian.
     """
 
     name = NAME
@@ -64,21 +70,29 @@ class LightConeDevice(Device):
     def __init__(
         self,
         wires: int | Iterable[Hashable] | None = None,
-        shots: int | Sequence[int] | None = None,
+        shots: int | Sequence[int | Sequence[int]] | None = None,
         *,
         max_wires: int = DEFAULT_MAX_WIRES,
-        seed: int | np.random.Generator | None = None,
+        seed: Seed = "global",
     ) -> None:
         max_wires = whole("max_wires", max_wires)
-        super().__init__(wires=wires, shots=shots)
+        if wires is not None and not isinstance(wires, Iterable):
+            wires = whole("wires", wires, otherwise=" or a list of labels")
+        super().__init__(wires=wires, shots=_plain(shots))
         self.max_wires = max_wires
-        self._rng = np.random.default_rng(seed)
+        self._rng = _generator(seed)
 
     def preprocess_transforms(self, execution_config: Config = None) -> CompilePipeline:
         """Return the transforms that turn a circuit into one of native gates and checked measurements."""
         config = execution_config or ExecutionConfig()
         program = CompilePipeline()
+        program.add_transform(fill_empty_batch)
+        # The wires are the user's here: a deferred measurement adds its own, which cost nothing.
+        program.add_transform(device_resolve_dynamic_wires, wires=self.wires, allow_resets=False)
+        program.add_transform(validate_device_wires, self.wires, name=self.name)
         program.add_transform(defer_measurements, allow_postselect=False)
+        program.add_transform(name_all_wires)
+        program.add_transform(decompose_late_states)
         program.add_transform(
             decompose,
             stopping_condition=is_native,
@@ -89,7 +103,6 @@ class LightConeDevice(Device):
             name=self.name,
         )
         program.add_transform(device_resolve_dynamic_wires, wires=self.wires, allow_resets=False)
-        program.add_transform(validate_device_wires, self.wires, name=self.name)
         program.add_transform(
             validate_measurements,
             analytic_measurements=is_analytic_measurement,
@@ -181,6 +194,27 @@ class LightConeDevice(Device):
         """Return results and Jacobians of preprocessed circuits."""
         pairs = [jacobian(circuit, self.max_wires, self._rng) for circuit in circuits]
         return tuple(_unpacked(values) for values, _ in pairs), tuple(jacobians for _, jacobians in pairs)
+
+
+def _plain(shots: int | Sequence[int | Sequence[int]] | None) -> object:
+    """Return shots with NumPy's whole numbers as Python's, which PennyLane asks for."""
+    if isinstance(shots, Integral):
+        return int(shots)
+    return tuple(_plain(some) for some in shots) if isinstance(shots, list | tuple | np.ndarray) else shots
+
+
+def _generator(seed: Seed) -> np.random.Generator:
+    """Return the generator of finite shots; by default, like default.qubit, seeded from NumPy's global one."""
+    try:
+        if not isinstance(seed, str):
+            return np.random.default_rng(seed)
+        if seed == "global":
+            return np.random.default_rng(np.random.randint(10_000_000))  # noqa: NPY002
+        raise TypeError(f"no seed is called {seed!r}")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"seed: got {seed!r}, expected a whole number of at least 0, a NumPy Generator, None or 'global'"
+        ) from error
 
 
 def _unpacked(values: Sequence[Result]) -> Result:

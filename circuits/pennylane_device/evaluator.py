@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from pennylane.exceptions import DeviceError
+from pennylane.measurements import MeasurementProcess
 from torch import Tensor
 
 from circuits.pennylane_device.bank import Bank
+from circuits.pennylane_device.blocks import amplitudes
 from circuits.pennylane_device.cones import Cone, Seeds, find_cone, independent_parts, share_cones
 from circuits.pennylane_device.graph import End, TapeGraph
 from circuits.pennylane_device.numerics import Precision
 from circuits.pennylane_device.program import ConeProgram, layered
-from circuits.pennylane_device.reads import PauliRead, Read
+from circuits.pennylane_device.reads import AmplitudeRead, PauliRead, Read
 from circuits.pennylane_device.register import run_program
 from circuits.threads import when_small
 
@@ -28,7 +30,7 @@ class Request:
 
     read: Read
     tracks: tuple[int, ...]
-    label: str
+    label: Callable[[], str]
     end: End | None = None
 
     @property
@@ -37,8 +39,18 @@ class Request:
         return tuple(zip(self.tracks, self.read.masks, strict=True))
 
 
+def describe(measurement: MeasurementProcess) -> str:
+    """Return how an error names a measurement."""
+    if measurement.mv is not None:
+        return f"{type(measurement).__name__} of mid-circuit measurements"
+    return repr(measurement) if len(measurement.wires) <= 8 else f"{type(measurement).__name__} on many wires"
+
+
 class Evaluator:
     """Evaluate reads of a graph within cones of at most `max_wires` wires.
+
+    Amplitudes of prepared states are taken as they are: where a state lies outside a cone, its squared norm, 1 but for
+    rounding and for derivatives by a single amplitude, is a factor of the value.
 
     Raises DeviceError when a cone is larger.
     """
@@ -49,13 +61,14 @@ class Evaluator:
         self.batch = batch
         self.max_wires = max_wires
         self.used: set[int] = set()
+        self._norms: dict[frozenset[int], Tensor] = {}
 
     def cone(self, request: Request) -> Cone:
         """Return the cone of a request, or say that it is too large."""
         cone = find_cone(self.graph, request.end or self.graph.end, request.seeds)
         if len(cone.tracks) > self.max_wires:
             raise DeviceError(
-                f"sqnn.lightcone: {request.label} depends on {len(cone.tracks)} wires, more than max_wires="
+                f"sqnn.lightcone: {request.label()} depends on {len(cone.tracks)} wires, more than max_wires="
                 f"{self.max_wires}; raise max_wires (memory grows as 2**wires), use fewer or more local entangling "
                 "layers, or a device for wide cones such as default.tensor"
             )
@@ -108,13 +121,35 @@ class Evaluator:
 
         results: dict[int, Tensor] = {}
         for program, members in shapes.items():
-            together = max(1, AMPLITUDES_AT_ONCE // (self.batch << program.n_wires))
+            together = max(1, AMPLITUDES_AT_ONCE // max(1, self.batch << program.n_wires))
             some = list(members)
             for start in range(0, len(some), together):
                 chunk = some[start : start + together]
                 state = run_program(program, [slots[cone] for cone in chunk], bank)
                 results.update(self._read(state, program.n_wires, chunk, members, requests))
+        if self.graph.states:
+            for k, (request, cone) in enumerate(zip(requests, cones, strict=True)):
+                results[k] = self._with_norms(results[k], request.read, cone)
         return [results[k] for k in range(len(requests))]
+
+    def _with_norms(self, value: Tensor, read: Read, cone: Cone) -> Tensor:
+        outside = frozenset(self.graph.states).difference(cone.nodes)
+        if not outside:
+            return value
+        norm = self.norm(outside)
+        if isinstance(read, AmplitudeRead):
+            norm = norm.sqrt()
+        return value * norm.reshape([-1] + [1] * (value.ndim - 1))
+
+    def norm(self, nodes: frozenset[int] | None = None) -> Tensor:
+        """Return the product of the squared norms of prepared states, of all where none are named; [batch]."""
+        chosen = frozenset(self.graph.states) if nodes is None else nodes
+        if chosen not in self._norms:
+            self.used.update(chosen)
+            states = [amplitudes(self.graph.nodes[k].operations[0], self.precision) for k in sorted(chosen)]
+            squares = [torch.view_as_real(state).square().sum((0, -1)).expand(self.batch) for state in states]
+            self._norms[chosen] = torch.stack(squares).prod(0)
+        return self._norms[chosen]
 
     def _read(
         self,

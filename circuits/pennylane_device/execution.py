@@ -15,31 +15,29 @@ from circuits.pennylane_device.analytic import analytic_results
 from circuits.pennylane_device.evaluator import Evaluator
 from circuits.pennylane_device.graph import TapeGraph
 from circuits.pennylane_device.numerics import common_precision
+from circuits.pennylane_device.observables import check_hermitian
 from circuits.pennylane_device.sampling import sampled_results
-
-
-class _Unused(torch.autograd.Function):
-    """Zero, with zero as its derivative by every argument: what a parameter outside all cones contributes."""
-
-    @staticmethod
-    def forward(ctx, like: Tensor, *parameters: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(*parameters)
-        return torch.zeros((), dtype=like.dtype, device=like.device)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def,override]
-        return None, *(torch.zeros_like(parameter) for parameter in ctx.saved_tensors)
+from circuits.pennylane_device.wires import with_all_wires
 
 
 def run_tape(tape: QuantumScript, max_wires: int, rng: np.random.Generator) -> tuple[list[Tensor] | None, Result]:
-    """Return (tensors, None) of an exact evaluation, one per measurement, or (None, result) with finite shots."""
-    parameters = tape.get_parameters(trainable_only=False)
-    graph = TapeGraph(tape.operations)
-    evaluator = Evaluator(graph, common_precision(parameters), tape.batch_size or 1, max_wires)
-    if tape.shots:
-        return None, sampled_results(tape, evaluator, rng)
-    results = analytic_results(tape, evaluator)
-    return _with_unused(results, tape, evaluator), None
+    """Return (tensors, None) of an exact evaluation, one per measurement, or (None, result) with finite shots.
+
+    Raises DeviceError on an observable that is not Hermitian.
+    """
+    for measurement in tape.measurements:
+        if measurement.obs is not None:
+            check_hermitian(measurement.obs, drawn=bool(tape.shots))
+    tape = with_all_wires(tape)
+    precision = common_precision(tape.get_parameters(trainable_only=False))
+    batch = 1 if tape.batch_size is None else tape.batch_size
+    # Autocast would halve the precision of matrix products.
+    with torch.autocast(precision.device.type, enabled=False):
+        evaluator = Evaluator(TapeGraph(tape.operations), precision, batch, max_wires)
+        if tape.shots:
+            return None, sampled_results(tape, evaluator, rng)
+        results = analytic_results(tape, evaluator)
+        return _with_unused(results, tape, evaluator), None
 
 
 def _with_unused(results: list[Tensor], tape: QuantumScript, evaluator: Evaluator) -> list[Tensor]:
@@ -48,7 +46,7 @@ def _with_unused(results: list[Tensor], tape: QuantumScript, evaluator: Evaluato
     idle = [value for operation in tape.operations if id(operation) not in used for value in _trainable(operation.data)]
     if not idle:
         return results
-    zero = _Unused.apply(results[0].real, *idle)
+    zero = torch.cat([value.real.flatten().to(evaluator.precision.device) for value in idle])[:0].sum()
     return [result + zero for result in results]
 
 

@@ -160,7 +160,7 @@ def one_qubit_matrices(operations: Sequence[Operator], precision: Precision) -> 
     for position, operation in enumerate(operations):
         groups.setdefault((operation.name, operation.batch_size is not None), []).append(position)
     parts = [_named(name, [operations[k] for k in where], precision) for (name, _), where in groups.items()]
-    batch = max(part.shape[-1] for part in parts)
+    batch = next((part.shape[-1] for part in parts if part.shape[-1] != 1), 1)
     joined = torch.cat([part.expand(-1, -1, -1, batch) for part in parts], dim=2)
     order = [k for where in groups.values() for k in where]
     if order == sorted(order):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import pennylane as qml
 import torch
 from pennylane.typing import TensorLike
 from torch import Tensor
 
 CPU = torch.device("cpu")
+ROUNDING = 1e-6
+"""What a part of a number or matrix may be beside the whole and still count as rounding, in float32 too."""
 
 
 @dataclass(frozen=True)
@@ -40,3 +44,22 @@ def common_precision(parameters: Iterable[TensorLike]) -> Precision:
     real = torch.float32 if types and types <= {torch.float32, torch.float16, torch.bfloat16} else torch.float64
     device = next((value.device for value in tensors if value.device.type != "cpu"), CPU)
     return Precision(real, device)
+
+
+def is_complex(value: TensorLike) -> bool:
+    """Say whether a number or array is of a complex type."""
+    return value.is_complex() if isinstance(value, Tensor) else np.iscomplexobj(qml.math.unwrap([value])[0])
+
+
+def is_sizable(part: TensorLike, whole: TensorLike) -> bool | None:
+    """Say whether `part` is more than rounding beside `whole`; None where torch.func.vmap hides the numbers."""
+    if isinstance(whole, Tensor):
+        size = whole.detach().abs()
+        try:
+            return (
+                bool((torch.as_tensor(part).detach().abs() > ROUNDING * size.amax()).any()) if size.numel() else False
+            )
+        except RuntimeError:
+            return None
+    part, whole = (np.asarray(value) for value in qml.math.unwrap([part, whole]))
+    return bool(whole.size) and bool(np.any(np.abs(part) > ROUNDING * np.abs(whole).max()))

@@ -1,4 +1,4 @@
-"""The shape of a cone: layers of one-qubit runs and of commuting diagonal gates on the cone's own wire numbers.
+"""The shape of a cone: layers of one-qubit runs, commuting diagonal gates and blocks on the cone's own wire numbers.
 
 Two cones of one shape differ in parameters only, so they are evaluated side by side in one batch.
 """
@@ -13,21 +13,28 @@ from circuits.pennylane_device.gates import SYMMETRIC_GATES
 from circuits.pennylane_device.graph import TapeGraph
 
 Diagonal = tuple[str, int, int]
+BlockShape = tuple[tuple[int, ...], tuple[int, ...]]
+"""The values of a block's controls, and its wires: the controls, then those of its matrix."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One-qubit runs on `runs`, then diagonal gates (name, wire, wire)."""
+    """One-qubit runs on `runs`, then diagonal gates (name, wire, wire), then blocks."""
 
     runs: tuple[int, ...]
     diagonals: tuple[Diagonal, ...]
+    blocks: tuple[BlockShape, ...]
 
 
 @dataclass(frozen=True)
 class ConeProgram:
-    """What has to be done on a register of `n_wires`; equal for cones that can share a batch."""
+    """What has to be done on a register of `n_wires`; equal for cones that can share a batch.
+
+    `states` are the wires of each state that is prepared first; all other wires begin in |0>.
+    """
 
     n_wires: int
+    states: tuple[tuple[int, ...], ...]
     layers: tuple[Layer, ...]
 
 
@@ -38,9 +45,12 @@ def layered(graph: TapeGraph, cone: Cone) -> tuple[ConeProgram, list[int]]:
     order in which independent gates were written does not matter.
     """
     local = {track: wire for wire, track in enumerate(cone.tracks)}
-    next_run, last_run = [0] * len(local), [0] * len(local)
+    # The earliest layer of the next run, and of the next diagonal gate, on each wire.
+    next_run, next_diagonal = [0] * len(local), [0] * len(local)
     runs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     diagonals: defaultdict[int, list[tuple[Diagonal, int]]] = defaultdict(list)
+    blocks: defaultdict[int, list[tuple[BlockShape, int]]] = defaultdict(list)
+    states: list[tuple[tuple[int, ...], int]] = []
     for number in cone.nodes:
         node = graph.nodes[number]
         wires = [local[track] for track in node.tracks]
@@ -48,16 +58,25 @@ def layered(graph: TapeGraph, cone: Cone) -> tuple[ConeProgram, list[int]]:
             (wire,) = wires
             depth = next_run[wire]
             runs[depth].append((wire, number))
-            last_run[wire], next_run[wire] = depth, depth + 1
+            next_diagonal[wire], next_run[wire] = depth, depth + 1
+            continue
+        if node.name == "state":
+            states.append((tuple(wires), number))
+            continue
+        if node.name == "block":
+            depth = max(max(next_diagonal[wire], next_run[wire] - 1) for wire in wires)
+            blocks[depth].append(((node.values, tuple(wires)), number))
+            for wire in wires:
+                next_diagonal[wire] = next_run[wire] = depth + 1
             continue
         one, two = sorted(wires) if node.name in SYMMETRIC_GATES else wires
-        depth = max(last_run[one], last_run[two])
+        depth = max(next_diagonal[one], next_diagonal[two])
         diagonals[depth].append(((node.name, one, two), number))
         for wire in wires:
             next_run[wire] = max(next_run[wire], depth + 1)
-    layers, order = [], []
-    for depth in range(max((*runs, *diagonals), default=-1) + 1):
-        here, joined = sorted(runs[depth]), sorted(diagonals[depth])
-        layers.append(Layer(tuple(wire for wire, _ in here), tuple(gate for gate, _ in joined)))
-        order += [number for _, number in here] + [number for _, number in joined]
-    return ConeProgram(len(local), tuple(layers)), order
+    layers, order = [], [number for _, number in states]
+    for depth in range(max((*runs, *diagonals, *blocks), default=-1) + 1):
+        here, joined, dense = sorted(runs[depth]), sorted(diagonals[depth]), sorted(blocks[depth])
+        layers.append(Layer(tuple(w for w, _ in here), tuple(gate for gate, _ in joined), tuple(b for b, _ in dense)))
+        order += [number for _, number in (*here, *joined, *dense)]
+    return ConeProgram(len(local), tuple(wires for wires, _ in states), tuple(layers)), order

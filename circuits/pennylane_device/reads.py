@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from circuits.pennylane_device.gates import ANY, X, Y, Z
-from circuits.pennylane_device.register import bits
+from circuits.pennylane_device.register import leading
 
-_MASK = {"X": X, "Y": Y, "Z": Z}
+_MASK = {"X": X, "Y": Y, "Z": Z, "0": Z, "1": Z}
 _QUARTER_TURNS = (1, 1j, -1, -1j)
 
 
 @dataclass(frozen=True)
 class PauliRead:
-    """The expectation of a Pauli word, one letter of X, Y, Z per wire; [columns]."""
+    """The expectation of a word, one letter per wire: X, Y, Z, or 0 and 1 for the projector onto a bit; [columns]."""
 
     letters: str
 
@@ -26,19 +26,24 @@ class PauliRead:
         return tuple(_MASK[letter] for letter in self.letters)
 
     def __call__(self, state: Tensor, wires: tuple[int, ...], n_wires: int) -> Tensor:
-        parity = torch.zeros(1 << n_wires, dtype=torch.int64, device=state.device)
-        flipped = 0
+        places = {wire: n_wires - 1 - wire for wire in wires}
+        rows = torch.arange(1 << n_wires, device=state.device)
         for letter, wire in zip(self.letters, wires, strict=True):
-            if letter != "X":
-                parity ^= bits(n_wires, wire, state.device)
-            if letter != "Z":
-                flipped |= 1 << (n_wires - 1 - wire)
+            if letter in "01":
+                rows = rows[(rows >> places[wire]) & 1 == int(letter)]
+        parity, flipped = torch.zeros_like(rows), 0
+        for letter, wire in zip(self.letters, wires, strict=True):
+            if letter in "YZ":
+                parity ^= (rows >> places[wire]) & 1
+            if letter in "XY":
+                flipped |= 1 << places[wire]
         signs = (1 - 2 * parity).to(state.real.dtype)
+        kept = state if len(rows) == len(state) else state.index_select(0, rows)
         if not flipped:
-            return signs @ torch.view_as_real(state).square().sum(-1)
+            return signs @ torch.view_as_real(kept).square().sum(-1)
         # Y = i X Z: with b the bits, P|b> = i^(number of Y) (-1)^(parity of b) |b ^ flipped>.
-        other = state.index_select(0, torch.arange(1 << n_wires, device=state.device) ^ flipped)
-        overlap = (other.conj() * state * signs.unsqueeze(-1)).sum(0)
+        other = state.index_select(0, rows ^ flipped)
+        overlap = (other.conj() * kept * signs.unsqueeze(-1)).sum(0)
         return (overlap * _QUARTER_TURNS[self.letters.count("Y") % 4]).real
 
 
@@ -54,8 +59,8 @@ class ProbabilityRead:
         return (Z,) * self.n_wires
 
     def __call__(self, state: Tensor, wires: tuple[int, ...], n_wires: int) -> Tensor:
-        weights = torch.view_as_real(_leading(state, wires, n_wires)).square().sum(-1)
-        return weights.reshape(1 << self.n_wires, -1, state.shape[-1]).sum(1)
+        weights = torch.view_as_real(leading(state, wires, n_wires)[0]).square().sum(-1)
+        return weights.reshape(1 << self.n_wires, 1 << (n_wires - self.n_wires), state.shape[-1]).sum(1)
 
 
 @dataclass(frozen=True)
@@ -70,15 +75,7 @@ class AmplitudeRead:
         return (ANY,) * self.n_wires
 
     def __call__(self, state: Tensor, wires: tuple[int, ...], n_wires: int) -> Tensor:
-        return _leading(state, wires, n_wires)
+        return leading(state, wires, n_wires)[0]
 
 
 Read = PauliRead | ProbabilityRead | AmplitudeRead
-
-
-def _leading(state: Tensor, wires: tuple[int, ...], n_wires: int) -> Tensor:
-    """Return the state with `wires` as the leading bits."""
-    order = [*wires, *(k for k in range(n_wires) if k not in wires)]
-    if order == sorted(order):
-        return state
-    return state.reshape([2] * n_wires + [-1]).permute(*order, n_wires).reshape(state.shape)

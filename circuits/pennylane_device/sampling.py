@@ -7,24 +7,32 @@ its exact distribution, but correlations between two measurements within a shot 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pennylane as qml
 import torch
 from numpy.typing import NDArray
-from pennylane.measurements import ExpectationMP, MeasurementProcess
+from pennylane.measurements import ExpectationMP, MeasurementProcess, VarianceMP
 from pennylane.operation import Operator
 from pennylane.pauli import PauliWord
 from pennylane.tape import QuantumScript
-from pennylane.typing import Result
+from pennylane.typing import Result, TensorLike
 from pennylane.wires import Wires
 
 from circuits.pennylane_device.cones import find_cone
-from circuits.pennylane_device.evaluator import Evaluator, Request
+from circuits.pennylane_device.evaluator import Evaluator, Request, describe
 from circuits.pennylane_device.graph import End
-from circuits.pennylane_device.observables import Term, WordTerm, diagonalizing_operations, sentence, terms
+from circuits.pennylane_device.observables import (
+    Letters,
+    Term,
+    WordTerm,
+    diagonalizing_operations,
+    terms,
+    words_of,
+)
 from circuits.pennylane_device.preprocess import native_operations
 from circuits.pennylane_device.reads import ProbabilityRead
 
@@ -34,10 +42,22 @@ Basis = dict[Hashable, Hashable]
 
 @dataclass(frozen=True)
 class Draw:
-    """One measurement in one basis."""
+    """One measurement in one basis; of a word, the mean or variance is taken of its `letters`."""
 
     measurement: MeasurementProcess
     basis: Basis
+    letters: Letters | None = None
+
+    def of(self, bits: NDArray[np.int64], wires: Wires) -> Result:
+        """Return the result of bits [..., shots, wires]."""
+        if self.letters is None:
+            return self.measurement.process_samples(bits, wires)
+        place = {wire: k for k, wire in enumerate(wires)}
+        values = np.ones(bits.shape[:-1])
+        for wire, letter in self.letters.items():
+            column = bits[..., place[wire]]
+            values *= column == int(letter) if letter in "01" else 1 - 2 * column
+        return values.mean(-1) if isinstance(self.measurement, ExpectationMP) else values.var(-1)
 
 
 @dataclass(frozen=True)
@@ -82,9 +102,7 @@ def sampled_results(tape: QuantumScript, evaluator: Evaluator, rng: np.random.Ge
     for samples, wires, draws in _drawn(groups, evaluator, shots.total_shots, rng):
         bits = samples if broadcast else samples[0]
         for draw in draws:
-            processed[id(draw)] = [
-                draw.measurement.process_samples(bits[..., low:high, :], wires) for low, high in shots.bins()
-            ]
+            processed[id(draw)] = [draw.of(bits[..., low:high, :], wires) for low, high in shots.bins()]
     copies = range(len(list(shots.bins())))
     results = [tuple(_combine(total, processed, copy) for total in sums) for copy in copies]
     singles = [result[0] if len(sums) == 1 else result for result in results]
@@ -99,27 +117,42 @@ def _combine(total: WeightedDraws, processed: dict[int, list[Result]], copy: int
 
 def _as_sum(measurement: MeasurementProcess) -> WeightedDraws:
     observable = measurement.obs
-    words = None if observable is None else sentence(observable)
-    word = next(iter(words)) if words is not None and len(words) == 1 else None
-    if observable is not None and isinstance(measurement, ExpectationMP) and not word:
-        return _split(list(terms(observable)))
+    words = None if observable is None else words_of(observable)
+    factor, word = words[0] if words is not None and len(words) == 1 else (1.0, None)
+    weight = 1.0
+    if observable is not None and isinstance(measurement, ExpectationMP):
+        return _split(measurement, list(terms(observable)))
     if observable is None or (word is not None and not word):
         draw = Draw(measurement, dict.fromkeys(measurement.wires, "Z"))
+    elif word is not None and isinstance(measurement, VarianceMP):
+        draw, weight = _of_word(measurement, word), _number(factor) ** 2
     elif word is not None and set(word) == set(measurement.wires):
-        draw = Draw(measurement, dict(word))
+        draw = Draw(measurement, _basis(word))
     else:
         draw = _own_basis(measurement)
-    return WeightedDraws(0.0, ((1.0, draw),))
+    return WeightedDraws(0.0, ((weight, draw),))
 
 
-def _split(parts: Sequence[Term]) -> WeightedDraws:
+def _number(factor: TensorLike) -> float:
+    return float(np.real(qml.math.unwrap([factor])[0]))
+
+
+def _basis(word: Letters) -> Basis:
+    return {wire: "Z" if letter in "01" else letter for wire, letter in word.items()}
+
+
+def _of_word(measurement: MeasurementProcess, word: Letters) -> Draw:
+    return Draw(measurement, _basis(word), word)
+
+
+def _split(measurement: MeasurementProcess, parts: Sequence[Term]) -> WeightedDraws:
     constant, draws = 0.0, []
     for part in parts:
-        weight = float(np.real(qml.math.unwrap([part.coefficient])[0]))
+        weight = _number(part.coefficient)
         if not isinstance(part, WordTerm):
             draws.append((weight, _own_basis(qml.expval(part.observable))))
         elif part.word:
-            draws.append((weight, Draw(qml.expval(part.word.operation()), dict(part.word))))
+            draws.append((weight, _of_word(measurement, part.word)))
         else:
             constant += weight
     return WeightedDraws(constant, tuple(draws))
@@ -155,14 +188,15 @@ def _drawn(
     requested: list[tuple[list[Request], Wires, list[Draw]]] = []
     for group in groups:
         wires = Wires(list(group.basis))
-        parts = _parts(evaluator, wires, _turns(group.draws), "a joint sample")
+        parts = _parts(evaluator, wires, _turns(group.draws), lambda: "a joint sample")
         if all(_size(evaluator, part) <= evaluator.max_wires for part in parts):
             requested.append((parts, wires, group.draws))
             continue
         for draw in group.draws:
             alone = Wires(list(draw.basis))
-            label = repr(draw.measurement) if len(alone) <= 8 else f"{type(draw.measurement).__name__} on many wires"
-            requested.append((_parts(evaluator, alone, _turns([draw]), label), alone, [draw]))
+            requested.append(
+                (_parts(evaluator, alone, _turns([draw]), partial(describe, draw.measurement)), alone, [draw])
+            )
     flat = [part for parts, _, _ in requested for part in parts]
     with torch.no_grad():
         marginals = iter(evaluator.evaluate(flat))
@@ -175,7 +209,7 @@ def _drawn(
         yield np.stack([columns[evaluator.graph.track(wire, end)] for wire in wires], axis=-1), wires, draws
 
 
-def _parts(evaluator: Evaluator, wires: Wires, turns: list[Operator], label: str) -> list[Request]:
+def _parts(evaluator: Evaluator, wires: Wires, turns: list[Operator], label: Callable[[], str]) -> list[Request]:
     end: End | None = evaluator.graph.branch(turns) if turns else None
     tracks = tuple(evaluator.graph.track(wire, end) for wire in wires)
     return evaluator.parts(Request(ProbabilityRead(len(tracks)), tracks, label, end))
@@ -187,11 +221,10 @@ def _size(evaluator: Evaluator, part: Request) -> int:
 
 def _draw(marginal: NDArray[np.int64], n_wires: int, shots: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return bits [batch, shots, n_wires] from marginals [batch, 2^n_wires] by inverting the distribution function."""
-    rows = []
-    for row in marginal:
+    outcomes = np.empty((len(marginal), shots), dtype=np.int64)
+    for place, row in enumerate(marginal):
         edges = np.cumsum(np.clip(row, 0, None))
         # A draw at the very end of the last step still belongs to the last outcome that has any weight.
         outcome = np.searchsorted(edges, rng.random(shots) * edges[-1], side="right")
-        rows.append(np.minimum(outcome, np.flatnonzero(row > 0)[-1]))
-    outcomes = np.stack(rows)
+        outcomes[place] = np.minimum(outcome, np.flatnonzero(row > 0)[-1])
     return (outcomes[..., None] >> np.arange(n_wires - 1, -1, -1)) & 1

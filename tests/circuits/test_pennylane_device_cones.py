@@ -155,7 +155,7 @@ def test_wires_far_beyond_the_limit_cost_nothing() -> None:
         ([qml.H(0)], qml.classical_shadow(wires=[0]), 10, "shadow.*not accepted"),
         ([qml.H(0)], qml.sample(wires=0), None, "sample.*not accepted for analytic"),
         ([qml.H(0)], qml.state(), 10, "state.*not accepted with finite shots"),
-        ([qml.H(0)], qml.expval(qml.Hermitian(np.eye(2**9), wires=range(9))), None, "not accepted for analytic"),
+        ([qml.H(0)], qml.expval(qml.Hermitian(np.eye(2**9), wires=range(9))), None, "at most 8 wires.*pauli_decompose"),
     ],
 )
 def test_what_is_not_supported_says_so(operations, measurement, shots, message) -> None:
