@@ -34,11 +34,13 @@ RECIPES: Choices[Recipe] = Choices(
     "recipe",
     {
         "digits": Recipe(
-            "the demo: two pools, so that some of the position is left in 8 x 8 pixels (745 parameters)",
+            "the demo: two pools, so that some of the position is left in 8 x 8 pixels (788 parameters)",
             "sqdr-cnn",
             "digits",
-            MappingProxyType({"channels": (4, 8)}),
-            MappingProxyType({"epochs": 60, "batch_size": 32, "learning_rate": 0.02}),
+            MappingProxyType({"channels": (4, 8), "n_qubits": 10}),
+            MappingProxyType(
+                {"epochs": 60, "batch_size": 32, "learning_rate": 0.03, "optimizer": "adamw", "weight_decay": 0.05}
+            ),
         ),
         "mnist": Recipe(
             "the published architecture, 803 parameters, trained so that no seed collapses",
