@@ -69,7 +69,7 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
 
     A noise model with errors on `id` gets an `id` on every wire at the end of every block. CZ gates between wires that
     a chip does not couple pass over its spare wires: the first wire's bit is copied along them by CX gates, the CZ acts
-    from the last copy, and the copies are undone.
+    from the last copy, and the copies are undone. On a routed chip they pass over wires in use, which takes twice that.
 
     Raises ValueError where the noise touches no instruction of the circuit (Aer would run it as if there were none),
     and where a chip has other wires or couplings than the circuit needs. Warns once, as NoiseWarning, of instructions
@@ -93,6 +93,8 @@ def _write(circuit: DataReupload, noise: Noise | None, n_wires: int) -> tuple[In
     """Return the instructions, with one slot for every angle that the circuit mentions."""
     writer = Writer(noise, n_wires)
     couplings = None if noise is None else noise.couplings
+    # The first wire that a gate may pass over.
+    free = 0 if noise is not None and noise.routed else circuit.n_qubits
     marks_blocks = noise is not None and "id" in noise.instructions
     block = 0
     for gate in circuit.gates():
@@ -100,7 +102,7 @@ def _write(circuit: DataReupload, noise: Noise | None, n_wires: int) -> tuple[In
             _mark(writer, circuit)
         block = gate.block
         if gate.name == "CZ":
-            _write_cz(writer, gate.wires, circuit.n_qubits, couplings)
+            _write_cz(writer, gate.wires, couplings, free)
             continue
         (wire,) = gate.wires
         first = 3 * (gate.block * circuit.n_qubits + wire) + (0 if gate.source == "inputs" else circuit.n_weights)
@@ -116,18 +118,24 @@ def _mark(writer: Writer, circuit: DataReupload) -> None:
         writer.mark(wire)
 
 
-def _write_cz(
-    writer: Writer, wires: tuple[int, ...], n_qubits: int, couplings: frozenset[tuple[int, int]] | None
-) -> None:
+def _write_cz(writer: Writer, wires: tuple[int, ...], couplings: frozenset[tuple[int, int]] | None, free: int) -> None:
     a, b = wires
     if couplings is None or (min(a, b), max(a, b)) in couplings:
         writer.cz(a, b)
         return
-    path = _bridge(a, b, n_qubits, couplings)
+    path = _bridge(a, b, couplings, free)
+    _write_parity(writer, path)
+    if free == 0:
+        # The wires between are in use: their own part of the parity is taken back.
+        _write_parity(writer, path[1:])
+
+
+def _write_parity(writer: Writer, path: list[int]) -> None:
+    """Write the phase -1 where the last wire is 1 and so is the parity of those before it."""
     copies = list(pairwise(path[:-1]))
     for here, there in copies:
         writer.cx(here, there)
-    writer.cz(path[-2], b)
+    writer.cz(path[-2], path[-1])
     for here, there in reversed(copies):
         writer.cx(here, there)
 
@@ -148,8 +156,8 @@ def _reading_turns(noise: Noise, n_qubits: int) -> list[Instruction]:
     return turns
 
 
-def _bridge(a: int, b: int, n_qubits: int, couplings: frozenset[tuple[int, int]]) -> list[int]:
-    """Return the shortest path of couplings from a to b over spare wires alone."""
+def _bridge(a: int, b: int, couplings: frozenset[tuple[int, int]], free: int) -> list[int]:
+    """Return the shortest path of couplings from a to b over wires from `free` on."""
     before: dict[int, int] = {a: a}
     queue = deque([a])
     while queue:
@@ -157,13 +165,13 @@ def _bridge(a: int, b: int, n_qubits: int, couplings: frozenset[tuple[int, int]]
         for pair in sorted(couplings):
             if here in pair:
                 there = pair[0] + pair[1] - here
-                if there not in before and (there == b or there >= n_qubits):
+                if there not in before and (there == b or there >= free):
                     before[there] = here
                     queue.append(there)
     if b not in before:
         raise ValueError(
             f"noise: the chip's wires {a} and {b} are neither coupled nor joined over spare wires; choose its qubits "
-            "in the circuit's shape (ring for ring and brick, line for line), or another entangler"
+            "in the circuit's shape (ring for ring and brick, line for line), with routed=True, or another entangler"
         )
     path = [b]
     while path[-1] != a:

@@ -23,8 +23,8 @@ CHIP_SHAPES: Mapping[str, str] = MappingProxyType(
 def resolve_noise(noise: Noise | NoiseModel | BackendV2 | str | None, circuit: DataReupload) -> Noise | None:
     """Return the noise that an object, an Aer model, a backend or a specification stands for; None for no noise.
 
-    A backend is a chip, whose best qubits are taken in the circuit's shape; of an Aer model the errors on the circuit's
-    wires are read.
+    A backend is a chip, whose best qubits are taken in the shape of the circuit, or in a line with its gates routed
+    where the chip has no such ring; of an Aer model the errors on the circuit's wires are read.
     """
     if noise is None or (isinstance(noise, str) and noise.strip().lower() == "none"):
         return None
@@ -40,7 +40,8 @@ def resolve_noise(noise: Noise | NoiseModel | BackendV2 | str | None, circuit: D
     if aer is not None and isinstance(noise, aer.NoiseModel):
         return from_aer(noise, circuit.n_qubits)
     if providers is not None and isinstance(noise, providers.BackendV2):
-        return chip(noise, circuit.n_qubits, shape)
+        shape = "line" if circuit.entangler == "all" else shape
+        return chip(noise, circuit.n_qubits, shape, routed=circuit.entangler not in ("line", "none"))
     raise ValueError(
         f"noise: got {type(noise).__name__}, expected a noise_models.Noise, an Aer NoiseModel, a Qiskit backend, None, "
         "or a specification such as 'depolarizing:0.01'"

@@ -33,6 +33,7 @@ class ChipNoise(Part):
     calibration states none, and readout probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its
     wires relax for its duration; the depolarizing strength is the part of the gate error that relaxation does not
     explain. `factor` multiplies gate errors, durations and readout probabilities.
+    Where it is `routed`, gates between uncoupled wires pass over wires that are in use.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ChipNoise(Part):
     readout: tuple[tuple[float, float], ...]
     gates: tuple[GateData, ...]
     factor: float = 1.0
+    routed: bool = False
     kind = "chip"
 
     def __post_init__(self) -> None:
@@ -127,7 +129,8 @@ class ChipNoise(Part):
 
     def to_json(self) -> dict[str, object]:
         gates = [(gate.name, gate.wires, gate.error, gate.duration) for gate in self.gates]
-        return {**super().to_json(), "gates": gates}
+        stored = {**super().to_json(), "gates": gates}
+        return {name: value for name, value in stored.items() if name != "routed" or value}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -150,6 +153,7 @@ class ChipNoise(Part):
             readout=tuple((checks.number("p01", p01), checks.number("p10", p10)) for p01, p10 in fields["readout"]),
             gates=gates,
             factor=fields["factor"],
+            routed=fields.get("routed", False) is True,
         )
 
     def _misreadings(self) -> list[tuple[float, float]]:

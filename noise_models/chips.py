@@ -9,7 +9,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -65,7 +65,7 @@ The error values of nighthawk, the one square lattice here, are placeholders by 
 """
 
 
-def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring") -> Noise:
+def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: bool = False) -> Noise:
     """Return the noise of the best `n_qubits` of a calibrated chip, in a line or a ring.
 
     `name` is one of `CHIPS`, also as `ibm_torino`, `ibmq_manila` or `FakeTorino`, or a Qiskit backend with errors in
@@ -75,7 +75,8 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring") -> Noise:
     a rotation (two `sx`, or one `u3`) and the readout error. Uncalibrated qubits and broken couplers are avoided. Chips
     do not have rings of every size: the smallest ring of at least `n_qubits` is taken, and wires n_qubits ..
     n_wires - 1 of the noise are spare, lying in this order between the last wire and wire 0. Up to two qubits, a ring
-    is a line.
+    is a line. `routed` takes a line where there is no such ring, and lets gates between qubits of a line that are not
+    coupled pass over those between them, at four times their number of two-qubit gates or more.
 
     Gate errors, relaxation during gates and readout errors are those of Aer's `NoiseModel.from_backend`, restricted to
     the gates a circuit here is made of: one-qubit gates that make every rotation, and one two-qubit gate per coupling,
@@ -101,8 +102,10 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring") -> Noise:
     if n_qubits > qubits_there:
         raise ValueError(f"n_qubits: got {n_qubits}, expected at most {qubits_there}, the qubits of {short}")
     machine = _read(short, backend.target)
+    if routed and shape == "ring" and n_qubits > 2:
+        shape, routed = ("ring", False) if best_ring(machine.graph, n_qubits) else ("line", True)
     qubits = _choose(short, machine.graph, n_qubits, shape)
-    return Noise((_calibration(short, backend, machine, qubits),))
+    return Noise((replace(_calibration(short, backend, machine, qubits), routed=routed),))
 
 
 def _load(name: str) -> BackendV2:
@@ -142,7 +145,8 @@ def _read(name: str, target: Target) -> Machine:
     qubits = {}
     for qubit in times:
         found = {gate: _properties(target, gate).get((qubit,)) for gate in (*used, "measure")}
-        if all(_works(properties, relaxes) for properties in found.values()):
+        # Old calibrations do not say how long a measurement takes, during which no relaxation is modelled.
+        if all(_works(properties, relaxes and gate != "measure") for gate, properties in found.items()):
             qubits[qubit] = PULSES.get(pulse, 1) * _error(found[pulse]) + _error(found["measure"])
     pairs: dict[tuple[int, int], str] = {}
     couplings: dict[tuple[int, int], float] = {}

@@ -158,6 +158,11 @@ class Noise:
         return None if self._chip is None else self._chip.couplings
 
     @property
+    def routed(self) -> bool:
+        """Whether gates between uncoupled wires of a chip pass over wires that are in use."""
+        return self._chip is not None and self._chip.routed
+
+    @property
     def _imported(self) -> list[Imported]:
         return [part for part in self.parts if isinstance(part, Imported)]
 

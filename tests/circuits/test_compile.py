@@ -15,8 +15,17 @@ from qiskit.quantum_info import Pauli, Statevector, SuperOp, random_quantum_chan
 from qiskit.transpiler import CouplingMap
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError, amplitude_damping_error, depolarizing_error
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
 
-from circuits import DataReupload, LightConeEngine, NoiseWarning, ReuploadLayer, compile_circuit, make_engine
+from circuits import (
+    DataReupload,
+    LightConeEngine,
+    NoiseWarning,
+    ReuploadLayer,
+    compile_circuit,
+    make_engine,
+    resolve_noise,
+)
 from noise_models import Noise, chip, depolarizing, from_aer, readout
 
 
@@ -81,7 +90,8 @@ def test_errors_on_other_wires_touch_nothing() -> None:
     model.add_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]), [7])
     with pytest.raises(ValueError, match=r"no error would ever be applied; .* wires below 3"):
         compile_circuit(DataReupload(3, 2), from_aer(model))
-    assert compile_circuit(DataReupload(8, 2), from_aer(model)).n_wires == 8
+    with pytest.warns(NoiseWarning, match=r"u has no error on 0, 1, 2, 3, 4, 5, 6, where"):
+        assert compile_circuit(DataReupload(8, 2), from_aer(model)).n_wires == 8
 
 
 def test_readout_alone_is_noise() -> None:
@@ -191,6 +201,7 @@ def test_errors_on_measure_alone_are_noise() -> None:
     assert torch.allclose(ReuploadLayer(2, 2, noise=model)(x), 0.1 + 0.9 * z, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*errors on x never act:circuits.NoiseWarning")
 def test_of_a_whole_device_only_the_wires_of_the_circuit_are_read() -> None:
     # Qiskit Aer #1815 and #1655: a layer of three qubits under the model of a machine.
     model = NoiseModel.from_backend(GenericBackendV2(12, coupling_map=CouplingMap.from_line(12), seed=2))
@@ -200,6 +211,17 @@ def test_of_a_whole_device_only_the_wires_of_the_circuit_are_read() -> None:
     assert wires == {(0,), (1,), (2,), (0, 1), (1, 0), (1, 2), (2, 1)}
     whole = compile_circuit(DataReupload(3, 2, "line"), from_aer(model))
     assert compile_circuit(DataReupload(3, 2, "line"), noise).instructions == whole.instructions
+
+
+@pytest.mark.parametrize("entangler", ["ring", "all", "brick"])
+def test_a_backend_without_the_ring_has_its_gates_routed(entangler: str) -> None:
+    circuit = DataReupload(4, 2, entangler)
+    noise = resolve_noise(FakeManilaV2(), circuit)
+    steps = compile_circuit(circuit, noise).instructions
+    assert all(noise.has_gate(step.name, step.wires) for step in steps if len(step.wires) == 2)
+    inputs, weights = (angles.detach() for angles in random_angles(circuit, 6, 1))
+    silent = make_engine("aer", circuit, noise=0 * noise)(inputs, weights)
+    assert torch.allclose(silent, oracle(circuit, inputs, weights), atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["sherbrooke", "cairo", "almaden"])

@@ -156,6 +156,16 @@ def test_a_backend_is_a_chip() -> None:
     assert "calibrated" not in repr(back)
 
 
+def test_a_chip_without_the_ring_is_routed_on_a_line() -> None:
+    routed = chip("manila", 4, routed=True)
+    assert routed.routed
+    assert routed.couplings == {(0, 1), (1, 2), (2, 3)}
+    assert Noise.from_json(routed.to_json()) == routed
+    assert Noise.from_json(routed.to_json()).routed
+    # A ring that is there is taken, and needs no routing.
+    assert chip("yorktown", 3, routed=True) == chip("yorktown", 3)
+
+
 def test_a_backend_without_relaxation_times_has_errors_alone() -> None:
     target = Target(num_qubits=2)
     errors = InstructionProperties(error=0.01)
