@@ -101,7 +101,7 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: b
     qubits_there = backend.target.num_qubits or 0
     if n_qubits > qubits_there:
         raise ValueError(f"n_qubits: got {n_qubits}, expected at most {qubits_there}, the qubits of {short}")
-    machine = _read(short, backend.target)
+    machine = _read(short, backend)
     if routed and shape == "ring" and n_qubits > 2:
         shape, routed = ("ring", False) if best_ring(machine.graph, n_qubits) else ("line", True)
     qubits = _choose(short, machine.graph, n_qubits, shape)
@@ -124,19 +124,23 @@ def _load(name: str) -> BackendV2:
 
 @dataclass(frozen=True)
 class Machine:
-    """What can be used of a target: its one-qubit gates, the two-qubit gate of each coupling, and their costs.
+    """What can be used of a backend: its one-qubit gates, the two-qubit gate of each coupling, and their costs.
 
-    `times` holds T1 and T2 of every qubit in seconds, infinite on a machine that states none.
+    `times` holds T1 and T2 of every qubit in seconds, infinite on a machine that states none; `readings` holds
+    P(1|0), P(0|1) and the error of a reading.
     """
 
     gates: tuple[str, ...]
     pairs: Mapping[tuple[int, int], str]
     graph: CouplingGraph
     times: Mapping[int, tuple[float, float]]
+    readings: Mapping[int, tuple[float, float, float]]
 
 
-def _read(name: str, target: Target) -> Machine:
+def _read(name: str, backend: BackendV2) -> Machine:
     """Return the calibrated qubits and working couplings."""
+    target = backend.target
+    readings = _readings(backend)
     gates = _one_qubit_gates(name, target)
     times = _times(target)
     relaxes = any(math.isfinite(t1) for t1, _ in times.values())
@@ -144,10 +148,9 @@ def _read(name: str, target: Target) -> Machine:
     used = [gate for gate in gates if gate not in ("rz", "p", "u1")]
     qubits = {}
     for qubit in times:
-        found = {gate: _properties(target, gate).get((qubit,)) for gate in (*used, "measure")}
-        # Old calibrations do not say how long a measurement takes, during which no relaxation is modelled.
-        if all(_works(properties, relaxes and gate != "measure") for gate, properties in found.items()):
-            qubits[qubit] = PULSES.get(pulse, 1) * _error(found[pulse]) + _error(found["measure"])
+        found = {gate: _properties(target, gate).get((qubit,)) for gate in used}
+        if qubit in readings and all(_works(properties, relaxes) for properties in found.values()):
+            qubits[qubit] = PULSES.get(pulse, 1) * _error(found[pulse]) + readings[qubit][2]
     pairs: dict[tuple[int, int], str] = {}
     couplings: dict[tuple[int, int], float] = {}
     for gate in ENTANGLERS:
@@ -160,7 +163,7 @@ def _read(name: str, target: Target) -> Machine:
                 couplings[pair] = max(_error(one) for one in both)
     if not qubits:
         raise ValueError(f"name: {name} states no errors of its gates and measurements, expected a calibrated backend")
-    return Machine(gates, pairs, CouplingGraph(qubits, couplings), times)
+    return Machine(gates, pairs, CouplingGraph(qubits, couplings), times, readings)
 
 
 def _one_qubit_gates(name: str, target: Target) -> tuple[str, ...]:
@@ -252,7 +255,7 @@ def _calibration(name: str, backend: BackendV2, machine: Machine, qubits: tuple[
         gate_names=(*machine.gates, *two),
         t1=tuple(machine.times[qubit][0] for qubit in qubits),
         t2=tuple(machine.times[qubit][1] for qubit in qubits),
-        readout=tuple(_readout(target["measure"][qubit,]) for qubit in qubits),
+        readout=tuple(machine.readings[qubit][:2] for qubit in qubits),
         gates=tuple(sorted(gates, key=lambda gate: (gate.name, gate.wires))),
     )
 
@@ -266,8 +269,23 @@ def _date(backend: BackendV2) -> str:
     return (date if isinstance(date, datetime) else datetime.fromisoformat(str(date))).date().isoformat()
 
 
-def _readout(properties: InstructionProperties) -> tuple[float, float]:
-    """Return P(1|0) and P(0|1), both the mean error if the calibration does not tell them apart."""
-    p01 = getattr(properties, "prob_meas1_prep0", properties.error)
-    p10 = getattr(properties, "prob_meas0_prep1", properties.error)
-    return float(p01), float(p10)
+def _readings(backend: BackendV2) -> dict[int, tuple[float, float, float]]:
+    """Return P(1|0), P(0|1) and the error of the readings that are calibrated."""
+    stated = _properties(backend.target, "measure")
+    works = {qubit: one for (qubit,), one in stated.items() if one and one.error is not None and one.error < 1}
+    if works:
+        # Both are the mean error if the calibration does not tell them apart.
+        each = {
+            q: (getattr(m, "prob_meas1_prep0", m.error), getattr(m, "prob_meas0_prep1", m.error))
+            for q, m in works.items()
+        }
+        return {qubit: (float(p01), float(p10), float(works[qubit].error or 0)) for qubit, (p01, p10) in each.items()}
+    # Targets of old calibrations have no measurements: their properties have.
+    properties = backend.properties() if hasattr(backend, "properties") else None
+    readings = {}
+    for qubit, described in enumerate(() if properties is None else properties.qubits):
+        values = {one.name: float(one.value) for one in described}
+        error = values.get("readout_error", 1.0)
+        if error < 1:
+            readings[qubit] = (values.get("prob_meas1_prep0", error), values.get("prob_meas0_prep1", error), error)
+    return readings
