@@ -91,7 +91,8 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: b
     if isinstance(name, str):
         short = chip_name(name)
         if short not in CHIPS:
-            raise ValueError(f"name: got {brief(short)}, expected a chip (noise_models.CHIPS){did_you_mean(short, CHIPS)}")
+            near = did_you_mean(short, CHIPS)
+            raise ValueError(f"name: got {brief(short)}, expected a chip (noise_models.CHIPS){near}")
         backend = _load(short)
     elif getattr(name, "target", None) is None:
         raise ValueError(f"name: got {type(name).__name__}, expected a chip (noise_models.CHIPS) or a Qiskit backend")
