@@ -6,38 +6,22 @@ import math
 import warnings
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import ParameterExpression, ParameterVector
-from qiskit.exceptions import QiskitError
-
+from circuits.basis import Angle, Instruction, Writer
 from circuits.reupload import DataReupload
 from noise_models import Noise
 
-CIRCUIT_BASIS = ("u", "cz", "id")
-"""The instructions of a re-upload circuit as it is written: one `u` per Rot, and one `id` where a block ends."""
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+__all__ = ["Angle", "Compiled", "Instruction", "NoiseWarning", "compile_circuit"]
 
 
 class NoiseWarning(UserWarning):
-    """A part of a noise model that no instruction of the circuit meets."""
-
-
-@dataclass(frozen=True)
-class Angle:
-    """An angle in radians, offset + sum of coefficient * slot; slots are numbered as in `Compiled`."""
-
-    terms: tuple[tuple[int, float], ...]
-    offset: float
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One instruction: its name in Qiskit, its wires in order, its angles."""
-
-    name: str
-    wires: tuple[int, ...]
-    angles: tuple[Angle, ...] = ()
+    """A part of a noise model that no instruction of the circuit meets, or a gate that is noisy in places only."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +30,38 @@ class Compiled:
 
     Every angle that the circuit mentions has a slot of its own, also where two are the same number: slots 0 ..
     3 n L - 1 are the data angles by block, wire and position, slots 3 n L .. 6 n L - 1 the weights likewise. Wires
-    beyond `circuit.n_qubits` are spare wires of a chip; they start and end in |0>. `qiskit` has the slots as its
-    parameters, `x[slot]` and `w[slot - 3 n L]`, and no measurement.
+    beyond `circuit.n_qubits` are spare wires of a chip; they start and end in |0>.
+
+    The last `n_turns` instructions belong to the reading: they turn the axis that an error of the measurement reads
+    instead of z to z, and no error acts on them.
     """
 
     circuit: DataReupload
     n_wires: int
     instructions: tuple[Instruction, ...]
-    qiskit: QuantumCircuit
+    n_turns: int = 0
 
     @property
     def n_slots(self) -> int:
         """Slots for angles: 6 n_qubits n_blocks."""
         return 2 * self.circuit.n_weights
+
+    @cached_property
+    def qiskit(self) -> QuantumCircuit:
+        """The circuit in Qiskit up to its measurements, with the parameters `x[slot]` and `w[slot - 3 n L]`."""
+        # Imported here: Qiskit takes a second, and most circuits are never shown to it.
+        from qiskit import QuantumCircuit
+        from qiskit.circuit import ParameterVector
+
+        from circuits.transfer import make_gate
+
+        half = self.circuit.n_weights
+        slots = [*ParameterVector("x", half), *ParameterVector("w", half)]
+        out = QuantumCircuit(self.n_wires)
+        for step in self.instructions[: len(self.instructions) - self.n_turns]:
+            angles = [sum((factor * slots[slot] for slot, factor in a.terms), a.offset) for a in step.angles]
+            out.append(make_gate(step.name, angles), step.wires)
+        return out
 
 
 def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compiled:
@@ -66,103 +69,95 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
 
     A noise model with errors on `id` gets an `id` on every wire at the end of every block. CZ gates between wires that
     a chip does not couple pass over its spare wires: the first wire's bit is copied along them by CX gates, the CZ acts
-    from the last copy, and the copies are undone.
+    from the last copy, and the copies are undone. On a routed chip they pass over wires in use, which takes twice that.
 
     Raises ValueError where the noise touches no instruction of the circuit (Aer would run it as if there were none),
-    where a chip has other wires or couplings than the circuit needs, and where the noise model's basis cannot express
-    the circuit. Warns, as NoiseWarning, of instructions in a ready-made Aer model that do not occur.
+    and where a chip has other wires or couplings than the circuit needs. Warns once, as NoiseWarning, of instructions
+    in a ready-made Aer model that do not occur, and of gates and readings that are noisy on some of the wires they
+    occur on and clean on others.
     """
     if noise is not None and noise.n_wires is not None and noise.n_wires < circuit.n_qubits:
         raise ValueError(
             f"noise: {noise} has {noise.n_wires} wires, expected at least {circuit.n_qubits} for {circuit}"
         )
-    written = _write(circuit, noise)
-    if noise is None or set(noise.basis) <= set(CIRCUIT_BASIS):
-        compiled = written
-    else:
-        try:
-            level = 0 if "id" in noise.instructions else 1
-            compiled = transpile(written, basis_gates=list(noise.basis), optimization_level=level)
-        except QiskitError as error:
-            raise ValueError(
-                f"noise: {noise} has the basis {', '.join(noise.basis)}, in which no circuit can be written"
-            ) from error
-    instructions = tuple(_read(compiled, written))
-    if noise is not None:
-        _check_touch(noise, instructions, circuit)
-    return Compiled(circuit, compiled.num_qubits, instructions, compiled)
-
-
-def _write(circuit: DataReupload, noise: Noise | None) -> QuantumCircuit:
-    """Return the circuit with one parameter for every angle it mentions."""
     n_wires = circuit.n_qubits if noise is None or noise.n_wires is None else noise.n_wires
+    instructions = _write(circuit, noise, n_wires)
+    if noise is None:
+        return Compiled(circuit, n_wires, instructions)
+    _check_touch(noise, instructions, circuit)
+    turns = _reading_turns(noise, circuit.n_qubits)
+    return Compiled(circuit, n_wires, (*instructions, *turns), len(turns))
+
+
+def _write(circuit: DataReupload, noise: Noise | None, n_wires: int) -> tuple[Instruction, ...]:
+    """Return the instructions, with one slot for every angle that the circuit mentions."""
+    writer = Writer(noise, n_wires)
     couplings = None if noise is None else noise.couplings
-    size = circuit.n_weights
-    data, weights = ParameterVector("x", size), ParameterVector("w", size)
-    out = QuantumCircuit(n_wires)
+    # The first wire that a gate may pass over.
+    free = 0 if noise is not None and noise.routed else circuit.n_qubits
     marks_blocks = noise is not None and "id" in noise.instructions
-    # Qiskit has no rule that takes u or h to rz and ry, so such models get the circuit in those from the start.
-    by_euler = noise is not None and {"rz", "ry"} <= set(noise.basis) and not {"u", "u3"} & set(noise.basis)
     block = 0
     for gate in circuit.gates():
         if marks_blocks and gate.block != block:
-            _mark(out, circuit)
+            _mark(writer, circuit)
         block = gate.block
         if gate.name == "CZ":
-            if by_euler and noise is not None and "cz" not in noise.basis:
-                _write_cz_by_cx(out, gate.wires)
-            else:
-                _write_cz(out, gate.wires, circuit.n_qubits, couplings)
+            _write_cz(writer, gate.wires, couplings, free)
             continue
-        first = 3 * (gate.block * circuit.n_qubits + gate.wires[0])
-        phi, theta, omega = (data if gate.source == "inputs" else weights)[first : first + 3]
-        if by_euler:
-            out.rz(phi, gate.wires[0])
-            out.ry(theta, gate.wires[0])
-            out.rz(omega, gate.wires[0])
-        else:
-            out.u(theta, omega, phi, gate.wires[0])
+        (wire,) = gate.wires
+        first = 3 * (gate.block * circuit.n_qubits + wire) + (0 if gate.source == "inputs" else circuit.n_weights)
+        phi, theta, omega = (Angle(((slot, 1.0),), 0.0) for slot in range(first, first + 3))
+        writer.rot(wire, phi, theta, omega)
     if marks_blocks:
-        _mark(out, circuit)
-    return out
+        _mark(writer, circuit)
+    return writer.finish()
 
 
-def _mark(out: QuantumCircuit, circuit: DataReupload) -> None:
+def _mark(writer: Writer, circuit: DataReupload) -> None:
     for wire in range(circuit.n_qubits):
-        out.id(wire)
+        writer.mark(wire)
 
 
-def _write_cz(
-    out: QuantumCircuit, wires: tuple[int, ...], n_qubits: int, couplings: frozenset[tuple[int, int]] | None
-) -> None:
+def _write_cz(writer: Writer, wires: tuple[int, ...], couplings: frozenset[tuple[int, int]] | None, free: int) -> None:
     a, b = wires
     if couplings is None or (min(a, b), max(a, b)) in couplings:
-        out.cz(a, b)
+        writer.cz(a, b)
         return
-    path = _bridge(a, b, n_qubits, couplings)
+    path = _bridge(a, b, couplings, free)
+    _write_parity(writer, path)
+    if free == 0:
+        # The wires between are in use: their own part of the parity is taken back.
+        _write_parity(writer, path[1:])
+
+
+def _write_parity(writer: Writer, path: list[int]) -> None:
+    """Write the phase -1 where the last wire is 1 and so is the parity of those before it."""
     copies = list(pairwise(path[:-1]))
     for here, there in copies:
-        out.cx(here, there)
-    out.cz(path[-2], b)
+        writer.cx(here, there)
+    writer.cz(path[-2], path[-1])
     for here, there in reversed(copies):
-        out.cx(here, there)
+        writer.cx(here, there)
 
 
-def _write_cz_by_cx(out: QuantumCircuit, wires: tuple[int, ...]) -> None:
-    """Write CZ = H CX H with H = RY(pi/2) RZ(pi), up to a phase."""
-    control, target = wires
-    _write_h(out, target)
-    out.cx(control, target)
-    _write_h(out, target)
+def _reading_turns(noise: Noise, n_qubits: int) -> list[Instruction]:
+    """Return the turns that take to z the axis which errors of the measurement read instead."""
+    axes = {wire: axis for wire in range(n_qubits) if (axis := noise.reading_axis(wire)) is not None}
+    noisy = {"rx", "ry"} & noise.instructions
+    if axes and noisy:
+        raise ValueError(
+            f"noise: {noise} has errors on measure that turn the axis which is read, beside errors on "
+            f"{', '.join(sorted(noisy))}; expected errors on measure that leave z and -z alone, or other gates"
+        )
+    turns = []
+    for wire, (x, y, z) in axes.items():
+        about_y, about_x = math.atan2(-x, z), math.atan2(y, math.hypot(x, z))
+        turns += [Instruction(name, (wire,), (Angle((), a),)) for name, a in (("ry", about_y), ("rx", about_x))]
+    return turns
 
 
-def _write_h(out: QuantumCircuit, wire: int) -> None:
-    out.rz(math.pi, wire)
-    out.ry(math.pi / 2, wire)
-
-
-def _bridge(a: int, b: int, n_qubits: int, couplings: frozenset[tuple[int, int]]) -> list[int]:
-    """Return the shortest path of couplings from a to b over spare wires alone."""
+def _bridge(a: int, b: int, couplings: frozenset[tuple[int, int]], free: int) -> list[int]:
+    """Return the shortest path of couplings from a to b over wires from `free` on."""
     before: dict[int, int] = {a: a}
     queue = deque([a])
     while queue:
@@ -170,13 +165,13 @@ def _bridge(a: int, b: int, n_qubits: int, couplings: frozenset[tuple[int, int]]
         for pair in sorted(couplings):
             if here in pair:
                 there = pair[0] + pair[1] - here
-                if there not in before and (there == b or there >= n_qubits):
+                if there not in before and (there == b or there >= free):
                     before[there] = here
                     queue.append(there)
     if b not in before:
         raise ValueError(
             f"noise: the chip's wires {a} and {b} are neither coupled nor joined over spare wires; choose its qubits "
-            "in the circuit's shape (ring for ring and brick, line for line), or another entangler"
+            "in the circuit's shape (ring for ring and brick, line for line), with routed=True, or another entangler"
         )
     path = [b]
     while path[-1] != a:
@@ -184,45 +179,32 @@ def _bridge(a: int, b: int, n_qubits: int, couplings: frozenset[tuple[int, int]]
     return path[::-1]
 
 
-def _read(compiled: QuantumCircuit, written: QuantumCircuit) -> list[Instruction]:
-    """List the instructions of a Qiskit circuit, its angles taken apart."""
-    first = {"x": 0, "w": written.num_parameters // 2}
-    slots = {parameter: first[parameter.vector.name] + parameter.index for parameter in written.parameters}
-    wires = {qubit: wire for wire, qubit in enumerate(compiled.qubits)}
-    return [
-        Instruction(
-            step.operation.name,
-            tuple(wires[qubit] for qubit in step.qubits),
-            tuple(_angle(value, slots) for value in step.operation.params),
-        )
-        for step in compiled.data
-        if step.operation.name != "barrier"
-    ]
-
-
-def _angle(value: ParameterExpression | float, slots: dict[object, int]) -> Angle:
-    if not isinstance(value, ParameterExpression):
-        return Angle((), float(value))
-    names = sorted(value.parameters, key=lambda parameter: slots[parameter])
-    terms = tuple((slots[name], float(value.gradient(name))) for name in names)
-    return Angle(terms, float(value.bind(dict.fromkeys(names, 0.0))))
-
-
 def _check_touch(noise: Noise, instructions: tuple[Instruction, ...], circuit: DataReupload) -> None:
-    """Raise where no error of the noise model meets an instruction of the circuit or a wire that is read."""
+    """Raise where no error meets an instruction of the circuit or a wire that is read; warn where some do not."""
     run_as = ", ".join(sorted({step.name for step in instructions}))
-    met = {step.name for step in instructions if noise.acts_on(step.name, step.wires)}
-    if not met and not any(noise.misreads(wire) for wire in range(circuit.n_qubits)):
+    places: dict[str, dict[tuple[int, ...], bool]] = {}
+    for step in instructions:
+        places.setdefault(step.name, {})[step.wires] = noise.acts_on(step.name, step.wires)
+    places["measure"] = {(wire,): noise.misreads(wire) for wire in range(circuit.n_qubits)}
+    met = {name for name, noisy in places.items() if any(noisy.values())}
+    if not met and not noise.is_ideal_model:
         listed = ", ".join(sorted(noise.instructions)) or "nothing"
         raise ValueError(
             f"noise: {noise} acts on {listed}, but {circuit} is run as {run_as}: no error would ever be applied; "
             f"register errors on instructions of the circuit and on wires below {circuit.n_qubits}"
         )
+    lines = []
     unmet = sorted(noise.imported_instructions - met)
     if unmet:
-        warnings.warn(
-            f"noise: errors on {', '.join(unmet)} never act, since {circuit} is run as {run_as} on "
-            f"{circuit.n_qubits} wires",
-            NoiseWarning,
-            stacklevel=4,
+        lines.append(
+            f"errors on {', '.join(unmet)} never act, since {circuit} is run as {run_as} on {circuit.n_qubits} wires"
         )
+    for name in sorted(met):
+        clean = [wires if len(wires) > 1 else wires[0] for wires, noisy in places[name].items() if not noisy]
+        if clean:
+            lines.append(
+                f"{name} has no error on {', '.join(map(str, clean))}, where {circuit} uses it, while other wires "
+                "have one; add errors for these wires or for all"
+            )
+    if lines:
+        warnings.warn(f"noise: {'; '.join(lines)}", NoiseWarning, stacklevel=4)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
     from qiskit_aer.noise import NoiseModel
 
     from circuits.reupload import DataReupload
@@ -19,21 +20,29 @@ CHIP_SHAPES: Mapping[str, str] = MappingProxyType(
 """How the wires of an entangler are laid on a chip; `all` of more than three wires is refused when it is compiled."""
 
 
-def resolve_noise(noise: Noise | NoiseModel | str | None, circuit: DataReupload) -> Noise | None:
-    """Return the noise that an object, an Aer model or a specification stands for; None and "none" for no noise."""
+def resolve_noise(noise: Noise | NoiseModel | BackendV2 | str | None, circuit: DataReupload) -> Noise | None:
+    """Return the noise that an object, an Aer model, a backend or a specification stands for; None for no noise.
+
+    A backend is a chip, whose best qubits are taken in the shape of the circuit, or in a line with its gates routed
+    where the chip has no such ring; of an Aer model the errors on the circuit's wires are read.
+    """
     if noise is None or (isinstance(noise, str) and noise.strip().lower() == "none"):
         return None
-    from noise_models import Noise, from_aer, parse_noise
+    from noise_models import Noise, chip, from_aer, parse_noise
 
     if isinstance(noise, Noise):
         return noise if noise.parts else None
+    shape = CHIP_SHAPES[circuit.entangler]
     if isinstance(noise, str):
-        return parse_noise(noise, circuit.n_qubits, CHIP_SHAPES[circuit.entangler])
-    # Whoever holds an Aer model has loaded Aer.
-    aer = sys.modules.get("qiskit_aer.noise")
+        return parse_noise(noise, circuit.n_qubits, shape)
+    # Whoever holds an Aer model or a backend has loaded Aer or Qiskit.
+    aer, providers = sys.modules.get("qiskit_aer.noise"), sys.modules.get("qiskit.providers")
     if aer is not None and isinstance(noise, aer.NoiseModel):
-        return from_aer(noise)
+        return from_aer(noise, circuit.n_qubits)
+    if providers is not None and isinstance(noise, providers.BackendV2):
+        shape = "line" if circuit.entangler == "all" else shape
+        return chip(noise, circuit.n_qubits, shape, routed=circuit.entangler not in ("line", "none"))
     raise ValueError(
-        f"noise: got {type(noise).__name__}, expected a noise_models.Noise, an Aer NoiseModel, None, or a "
-        "specification such as 'depolarizing:0.01'"
+        f"noise: got {type(noise).__name__}, expected a noise_models.Noise, an Aer NoiseModel, a Qiskit backend, None, "
+        "or a specification such as 'depolarizing:0.01'"
     )

@@ -15,6 +15,7 @@ from noise_models.channels import (
 from noise_models.checks import whole
 from noise_models.chips import CHIPS, chip
 from noise_models.choices import Choices, did_you_mean, unknown
+from noise_models.gates import ENTANGLERS, SYMMETRIC
 from noise_models.mitigation import invert_readout, zero_noise
 from noise_models.noise import *  # noqa: F403 - Noise and one constructor per kind, listed there once
 from noise_models.records import BRIEF, RecordWarning, brief, digest, read_json, read_text, reason, whole_number
@@ -24,7 +25,9 @@ __all__ = [
     *noise.__all__,
     "BRIEF",
     "CHIPS",
+    "ENTANGLERS",
     "KINDS",
+    "SYMMETRIC",
     "Choices",
     "InstructionNoise",
     "RecordWarning",

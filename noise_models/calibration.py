@@ -11,6 +11,7 @@ import numpy as np
 
 from noise_models import checks
 from noise_models.channels import Transfer, damping_transfer
+from noise_models.gates import ENTANGLERS, ONE_QUBIT_GATES
 from noise_models.part import Channels, Part, Readouts
 
 
@@ -28,10 +29,11 @@ class GateData:
 class ChipNoise(Part):
     """The noise of the chosen qubits of a chip at `factor` times its strength.
 
-    Wire i is the physical qubit `qubits[i]`, with relaxation times `t1[i]` and `t2[i]` in seconds and readout
-    probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its wires relax for its duration; the
-    depolarizing strength is the part of the gate error that relaxation does not explain. `factor` multiplies gate
-    errors, durations and readout probabilities.
+    Wire i is the physical qubit `qubits[i]`, with relaxation times `t1[i]` and `t2[i]` in seconds, infinite where the
+    calibration states none, and readout probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its
+    wires relax for its duration; the depolarizing strength is the part of the gate error that relaxation does not
+    explain. `factor` multiplies gate errors, durations and readout probabilities.
+    Where it is `routed`, gates between uncoupled wires pass over wires that are in use.
     """
 
     name: str
@@ -43,6 +45,7 @@ class ChipNoise(Part):
     readout: tuple[tuple[float, float], ...]
     gates: tuple[GateData, ...]
     factor: float = 1.0
+    routed: bool = False
     kind = "chip"
 
     def __post_init__(self) -> None:
@@ -51,25 +54,29 @@ class ChipNoise(Part):
             if len(values) != self.n_wires:
                 raise ValueError(f"chip: got {len(values)} values for {self.n_wires} qubits, expected one each")
         for t1, t2 in zip(self.t1, self.t2, strict=True):
-            checks.seconds("t1", t1)
-            checks.seconds("t2", t2)
+            checks.relaxation("t1", t1)
+            checks.relaxation("t2", t2)
             if t2 > 2 * t1:
                 raise ValueError(f"t2: got {t2!r} s, expected at most 2 t1 = {2 * t1!r} s")
         for p01, p10 in self.readout:
             checks.probability(f"readout of {self.name} at {self.factor:g} times its strength", self.factor * p01)
             checks.probability(f"readout of {self.name} at {self.factor:g} times its strength", self.factor * p10)
+        for name in self.gate_names:
+            if name not in (*ONE_QUBIT_GATES, *ENTANGLERS, "id"):
+                raise ValueError(f"gate_names: got {name!r}, expected {', '.join((*ONE_QUBIT_GATES, *ENTANGLERS))}")
         for gate in self.gates:
             checks.seconds("duration", gate.duration, zero=True)
             what = f"error of {gate.name} of {self.name} at {self.factor:g} times its strength"
             checks.probability(what, self.factor * gate.error)
-            size = 2 if gate.name in checks.TWO_QUBIT else 1
+            size = 2 if gate.name in ENTANGLERS else 1
             fits = len(set(gate.wires)) == len(gate.wires) == size and all(wire < self.n_wires for wire in gate.wires)
             if gate.name not in self.gate_names or not fits:
                 raise ValueError(f"chip: got the gate {gate.name} on {gate.wires}, expected the chip's gates and wires")
 
     def __repr__(self) -> str:
         factor = "" if self.factor == 1 else f" * {self.factor!r}"
-        return f"<{self.name} qubits {list(self.qubits)}, calibrated {self.date}>{factor}"
+        date = f", calibrated {self.date}" if self.date else ""
+        return f"<{self.name} qubits {list(self.qubits)}{date}>{factor}"
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -89,6 +96,11 @@ class ChipNoise(Part):
     def couplings(self) -> frozenset[tuple[int, int]]:
         """Pairs of wires (a < b) joined by a two-qubit gate."""
         return frozenset((min(gate.wires), max(gate.wires)) for gate in self.gates if len(gate.wires) == 2)
+
+    @property
+    def places(self) -> frozenset[tuple[str, tuple[int, ...]]]:
+        """The gates and the wires, in order, that they are calibrated on."""
+        return frozenset((gate.name, gate.wires) for gate in self.gates)
 
     def channels(self) -> Channels:
         return {(gate.name, gate.wires): self._transfer(gate) for gate in self.gates}
@@ -117,7 +129,8 @@ class ChipNoise(Part):
 
     def to_json(self) -> dict[str, object]:
         gates = [(gate.name, gate.wires, gate.error, gate.duration) for gate in self.gates]
-        return {**super().to_json(), "gates": gates}
+        stored = {**super().to_json(), "gates": gates}
+        return {name: value for name, value in stored.items() if name != "routed" or value}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -134,12 +147,13 @@ class ChipNoise(Part):
             name=str(fields["name"]),
             date=str(fields["date"]),
             qubits=tuple(checks.whole("qubits", qubit, 0) for qubit in fields["qubits"]),
-            gate_names=checks.instructions("gate_names", fields["gate_names"]),
-            t1=tuple(checks.number("t1", time) for time in fields["t1"]),
-            t2=tuple(checks.number("t2", time) for time in fields["t2"]),
+            gate_names=tuple(str(name) for name in fields["gate_names"]),
+            t1=tuple(checks.relaxation("t1", time) for time in fields["t1"]),
+            t2=tuple(checks.relaxation("t2", time) for time in fields["t2"]),
             readout=tuple((checks.number("p01", p01), checks.number("p10", p10)) for p01, p10 in fields["readout"]),
             gates=gates,
             factor=fields["factor"],
+            routed=fields.get("routed", False) is True,
         )
 
     def _misreadings(self) -> list[tuple[float, float]]:

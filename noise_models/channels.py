@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.complex128]
 Transfer = NDArray[np.floating]
+Axis = tuple[float, float, float]
 
 PAULIS: tuple[Matrix, ...] = (
     np.eye(2, dtype=complex),
@@ -74,17 +75,42 @@ def readout_line(matrix: Transfer) -> tuple[float, float]:
 
 
 def readout_matrix(noise_model: NoiseModel, qubit: int) -> NDArray[np.float64]:
-    """Return the readout probabilities [2, 2] of a wire: P(read j | true i) in row i, column j; 1 without an error."""
+    """Return the readout probabilities [2, 2] of a wire: P(read j | true i) in row i, column j; 1 without an error.
+
+    A quantum error on `measure`, which acts before the reading, is a part of them: it reads bias + n (X, Y, Z) instead
+    of Z. Where n is no multiple of z, "true" is the sign along n (`reading_axis`).
+    """
     local = noise_model._local_readout_errors.get((qubit,))
     error = noise_model._default_readout_error if local is None else local
-    return np.eye(2) if error is None else np.array(error.probabilities, dtype=float)
+    matrix = np.eye(2) if error is None else np.array(error.probabilities, dtype=float)
+    channel = gate_channel(noise_model, "measure", (qubit,))
+    if channel is None:
+        return matrix
+    bias, *along = channel[3]
+    slope = along[2] if reading_axis(noise_model, qubit) is None else float(np.linalg.norm(along))
+    # Rounding can leave a probability just below 0.
+    p01, p10 = np.clip([(1 - bias - slope) / 2, (1 + bias - slope) / 2], 0, 1)
+    return np.array([[1 - p01, p01], [p10, 1 - p10]]) @ matrix
+
+
+def reading_axis(noise_model: NoiseModel, qubit: int) -> Axis | None:
+    """Return the unit vector (x, y, z) along which an error on `measure` has a wire read; None for z or its inverse."""
+    channel = gate_channel(noise_model, "measure", (qubit,))
+    if channel is None:
+        return None
+    along = channel[3, 1:]
+    if np.abs(along[:2]).max() <= ROUNDING:
+        return None
+    x, y, z = along / np.linalg.norm(along)
+    return float(x), float(y), float(z)
 
 
 def pauli_transfer_matrix(error: QuantumError) -> Transfer:
     """Return the real Pauli transfer matrix [4^n, 4^n] of an Aer error on n qubits."""
     total = np.zeros((4**error.num_qubits,) * 2)
+    known: Known = {}
     for circuit, probability in zip(error.circuits, error.probabilities, strict=True):
-        total += probability * _circuit_transfer(circuit, error.num_qubits)
+        total += probability * _circuit_transfer(circuit, error.num_qubits, known)
     return total
 
 
@@ -132,15 +158,25 @@ def pauli_matrices(count: int) -> NDArray[np.complex128]:
     return matrices
 
 
-def _circuit_transfer(circuit: QuantumCircuit, n_qubits: int) -> Transfer:
+Known = dict[tuple[object, ...], tuple[Transfer, "Operation"]]
+"""Transfer matrices by operation and wires; the operation is kept, so that its identity stays its own."""
+
+
+def _circuit_transfer(circuit: QuantumCircuit, n_qubits: int, known: Known) -> Transfer:
     """Return the transfer matrix of one term of an error: Qiskit's own way costs a millisecond, and a chip has 10^4."""
     if n_qubits > 2:
         return _qiskit_transfer(circuit)
-    total = np.eye(4**n_qubits)
+    total: Transfer | None = None
     for step in circuit.data:
+        operation = step.operation
         wires = [circuit.find_bit(qubit).index for qubit in step.qubits]
-        total = _spread(_operation_transfer(step.operation), wires, n_qubits) @ total
-    return total
+        what = (operation.params[0],) if operation.name == "pauli" else (id(operation),) if operation.params else ()
+        key = (operation.name, *what, *wires)
+        if key not in known:
+            known[key] = _spread(_operation_transfer(operation), wires, n_qubits), operation
+        matrix, _ = known[key]
+        total = matrix if total is None else matrix @ total
+    return np.eye(4**n_qubits) if total is None else total
 
 
 _SIGNS: NDArray[np.float64] = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]], dtype=float)

@@ -19,8 +19,10 @@ BASES: tuple[tuple[str, ...], ...] = (
     ("u", "cx", "id"),
 )
 """Instruction names that a circuit can be written in: the re-upload circuit's own first, then those of chips."""
-GATES: tuple[str, ...] = ("u", "rz", "sx", "x", "cz", "cx", "id")
-TWO_QUBIT: tuple[str, ...] = ("cz", "cx")
+MACHINES: tuple[tuple[str, ...], ...] = (*BASES, ("rz", "sx", "x", "ecr", "id"), ("u1", "u2", "u3", "cx", "id"))
+"""Instruction names that one circuit can hold: those sets, and the gates of other chips."""
+GATES: tuple[str, ...] = ("u", "rz", "sx", "x", "u1", "u2", "u3", "cz", "cx", "ecr", "id")
+TWO_QUBIT: tuple[str, ...] = ("cz", "cx", "ecr")
 DEFAULT_ON: tuple[str, ...] = ("u", "cz")
 
 
@@ -47,6 +49,17 @@ def whole(name: str, value: object, least: int = 1, otherwise: str = "") -> int:
 def probability(name: str, value: object) -> float:
     """Return a probability as a float, or raise ValueError."""
     return _within(name, value, "a probability in [0, 1]", most=1)
+
+
+def depolarizing(name: str, value: object) -> float:
+    """Return the p of (1 - p) rho + p I / 2 as a float, or raise ValueError where that is no channel."""
+    # 1 - 3p/4 is the probability that no Pauli acts.
+    return _within(name, value, "a number in [0, 4/3]", most=4 / 3)
+
+
+def relaxation(name: str, value: object) -> float:
+    """Return a relaxation time in seconds, which can be infinite, as a float, or raise ValueError."""
+    return math.inf if value is None or value == math.inf else seconds(name, value)
 
 
 def seconds(name: str, value: object, *, zero: bool = False) -> float:
@@ -92,7 +105,7 @@ def instructions(name: str, value: object) -> tuple[str, ...]:
 
 def together(name: str, names: tuple[str, ...]) -> None:
     """Raise ValueError if no circuit can hold all of these instructions."""
-    if not any(set(names) <= set(basis) for basis in BASES):
+    if not any(set(names) <= set(basis) for basis in MACHINES):
         raise ValueError(
             f"{name}: got {', '.join(names)}, expected names that one circuit can hold: "
             + " or ".join(", ".join(basis) for basis in BASES)

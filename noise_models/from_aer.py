@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from noise_models import checks
-from noise_models.channels import Transfer, instruction_channels, transfer_to_kraus
+from noise_models.channels import Transfer, pauli_transfer_matrix, transfer_to_kraus
+from noise_models.gates import complete_basis
 from noise_models.part import Channels, Part, Readouts
 
 if TYPE_CHECKING:
@@ -18,24 +19,18 @@ if TYPE_CHECKING:
 Rows = tuple[tuple[float, ...], ...]
 
 NOT_GATES = ("measure", "reset", "delay", "initialize")
-ONE_QUBIT_GATES = (
-    *("u", "u1", "u2", "u3", "p", "r", "rx", "ry", "rz"),
-    *("x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "t", "tdg"),
-)
-TWO_QUBIT_GATES = ("cz", "cx", "ecr", "cy", "cp", "csx", "cu", "cu1", "cu3", "swap", "rxx", "ryy", "rzz", "rzx")
-UNIVERSAL: tuple[frozenset[str], ...] = tuple(
-    frozenset(names.split())
-    for names in ("u", "u3", "r", "rz sx", "p sx", "u1 sx", "rz ry", "rz rx", "rx ry", "u1 rx", "p ry", "u1 ry")
-)
-"""Sets of one-qubit gates that make every rotation."""
 
 
 @dataclass(frozen=True)
 class Imported(Part):
-    """The gate and readout errors of an Aer model: (name, wires or None, transfer matrix), (wire or None, matrix)."""
+    """The gate and readout errors of an Aer model: (name, wires or None, transfer matrix), (wire or None, matrix).
+
+    `elsewhere` names the instructions that have errors on other wires than were asked for, or on more than two.
+    """
 
     errors: tuple[tuple[str, tuple[int, ...] | None, Rows], ...]
     readout: tuple[tuple[int | None, Rows], ...]
+    elsewhere: tuple[str, ...] = ()
     kind = "aer"
 
     def __post_init__(self) -> None:
@@ -51,16 +46,25 @@ class Imported(Part):
             if not np.allclose(matrix[0], np.eye(len(matrix))[0], atol=1e-8):
                 raise ValueError(f"model: got an error after {where} that changes the trace, expected a channel")
             transfer_to_kraus(matrix)
+            if name == "measure" and size != 4:
+                raise ValueError(f"model: got an error of two qubits after {where}, expected errors of single qubits")
         for _, rows in self.readout:
             checks.stochastic("model", rows)
 
     def __repr__(self) -> str:
-        names = ", ".join(sorted({name for name, _, _ in self.errors} | ({"measure"} if self.readout else set())))
+        known = {name for name, _, _ in self.errors}.union(self.elsewhere, ("measure",) if self.readout else ())
+        names = ", ".join(sorted(known))
         return f"from_aer(<NoiseModel on {names or 'nothing'}>)"
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for name, _, _ in self.errors if name not in NOT_GATES))
+        names = (*(name for name, _, _ in self.errors), *self.elsewhere)
+        return tuple(dict.fromkeys(name for name in names if name not in NOT_GATES))
+
+    @property
+    def is_ideal(self) -> bool:
+        """Whether the model has no errors at all: Aer drops those of strength 0."""
+        return not (self.errors or self.readout or self.elsewhere)
 
     @property
     def basis(self) -> tuple[str, ...]:
@@ -79,10 +83,20 @@ class Imported(Part):
         readout = (
             (None if wire is None else checks.whole("wire", wire, 0), _rows(rows)) for wire, rows in fields["readout"]
         )
-        return cls(errors, tuple(readout))
+        return cls(errors, tuple(readout), tuple(str(name) for name in fields.get("elsewhere", ())))
+
+    def to_json(self) -> dict[str, object]:
+        return {name: value for name, value in super().to_json().items() if name != "elsewhere" or value}
 
     def scaled(self, factor: float) -> Self:
-        """Return this noise itself at factor 1; an Aer model does not say what other factors mean."""
+        """Return this noise itself at factor 1, ideal errors at 0; an Aer model does not say what others mean."""
+        if factor == 0:
+            ideal = {size: _rows(np.eye(size)) for size in (2, 4, 16)}
+            return replace(
+                self,
+                errors=tuple((name, wires, ideal[len(rows)]) for name, wires, rows in self.errors),
+                readout=tuple((wire, ideal[2]) for wire, _ in self.readout),
+            )
         if factor != 1:
             raise ValueError(
                 f"factor: got {factor!r}, expected 1 for noise read from an Aer model, which has no strength to scale; "
@@ -91,52 +105,44 @@ class Imported(Part):
         return self
 
 
-def complete_basis(names: Iterable[str]) -> tuple[str, ...]:
-    """Return instruction names, with these among them, in which every circuit of rotations and CZ can be written.
+def read_model(model: NoiseModel, n_qubits: int | None = None) -> Imported:
+    """Return what an Aer model declares; raises ValueError if it holds what no engine here can reproduce.
 
-    The project's own bases come first. Otherwise the given one-qubit gates are enough if they make every rotation, and
-    rz, sx and x are added if they do not; cz is added if there is no two-qubit gate.
+    Of the errors on particular qubits only those below `n_qubits` are read, if it is given.
     """
-    noisy = tuple(dict.fromkeys(names))
-    for basis in checks.BASES:
-        if set(noisy) <= set(basis):
-            return basis
-    one = tuple(name for name in noisy if name in ONE_QUBIT_GATES)
-    two = tuple(name for name in noisy if name in TWO_QUBIT_GATES)
-    if not any(gates <= set(one) for gates in UNIVERSAL):
-        one = tuple(dict.fromkeys((*one, "rz", "sx", "x")))
-    return (*one, *(two or ("cz",)), "id")
-
-
-def read_model(model: NoiseModel) -> Imported:
-    """Return what an Aer model declares; raises ValueError if it holds what no engine here can reproduce."""
     from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
 
     if not isinstance(model, NoiseModel):
         raise ValueError(f"model: got {type(model).__name__}, expected a qiskit_aer NoiseModel")
-    for name in (*model._default_quantum_errors, *model._local_quantum_errors):
-        if name == "measure":
-            raise ValueError("model: got a quantum error on 'measure', expected a ReadoutError for measurements")
     for item in model._custom_noise_passes:
         # Relaxation during delays does not occur: the circuits here have no delays.
         if not isinstance(item, RelaxationNoisePass):
             raise ValueError(f"model: got the custom pass {type(item).__name__}, expected errors on instructions only")
-    channels = instruction_channels(model)
+    local = [(name, tuple(wires), e) for name, each in model._local_quantum_errors.items() for wires, e in each.items()]
     # A device's idle gates are not ends of blocks, which is what `id` means in the circuits here.
-    of_device = any(noise.qubits is not None and noise.instruction not in ("id", *NOT_GATES) for noise in channels)
-    errors = [
-        (noise.instruction, noise.qubits, _rows(noise.transfer))
-        for noise in channels
-        if not (of_device and noise.instruction == "id" and noise.qubits is not None)
+    if any(name not in ("id", *NOT_GATES) for name, _, _ in local):
+        local = [(name, wires, error) for name, wires, error in local if name != "id"]
+    declared = [*((name, None, error) for name, error in model._default_quantum_errors.items()), *local]
+    near = [
+        (name, wires, error) for name, wires, error in declared if error.num_qubits <= 2 and _below(wires, n_qubits)
     ]
+    elsewhere = {name for name, _, _ in declared} - {name for name, _, _ in near}
+    errors = tuple((name, wires, _rows(pauli_transfer_matrix(error))) for name, wires, error in near)
     readout: list[tuple[int | None, Rows]] = []
     if model._default_readout_error is not None:
         readout.append((None, _rows(model._default_readout_error.probabilities)))
     for wires, error in model._local_readout_errors.items():
         if len(wires) != 1:
             raise ValueError(f"model: got a readout error on qubits {wires}, expected readout errors of single qubits")
-        readout.append((wires[0], _rows(error.probabilities)))
-    return Imported(tuple(errors), tuple(readout))
+        if _below(wires, n_qubits):
+            readout.append((wires[0], _rows(error.probabilities)))
+        else:
+            elsewhere.add("measure")
+    return Imported(errors, tuple(readout), tuple(sorted(elsewhere)))
+
+
+def _below(wires: tuple[int, ...] | None, n_qubits: int | None) -> bool:
+    return wires is None or n_qubits is None or max(wires) < n_qubits
 
 
 def _wires(wires: list[int] | None) -> tuple[int, ...] | None:

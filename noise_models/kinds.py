@@ -180,7 +180,7 @@ class Depolarizing(OneQubit):
 
     kind = "depolarizing"
     label = "depolarizing probability $p$"
-    p: float = rate()
+    p: float = parameter(Parameter(checks.depolarizing, scales=True))
     on: tuple[str, ...] = places()
 
     def transfer(self, instruction: str) -> Transfer:
@@ -267,8 +267,8 @@ class ThermalRelaxation(OneQubit):
 
     kind = "thermal_relaxation"
     label = None
-    t1: float = parameter(Parameter(checks.seconds))
-    t2: float = parameter(Parameter(checks.seconds))
+    t1: float = parameter(Parameter(checks.relaxation))
+    t2: float = parameter(Parameter(checks.relaxation))
     gate_times: tuple[tuple[str, float], ...] = parameter(Parameter(checks.durations))
 
     def __post_init__(self) -> None:
@@ -279,7 +279,7 @@ class ThermalRelaxation(OneQubit):
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
         times = {gate: Parameter(checks.seconds, positional=False, required=False) for gate in checks.GATES}
-        return {"t1": Parameter(checks.seconds), "t2": Parameter(checks.seconds), **times}
+        return {"t1": Parameter(checks.relaxation), "t2": Parameter(checks.relaxation), **times}
 
     @classmethod
     def from_text(cls, values: Mapping[str, object]) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
-from noise_models.from_aer import Imported, complete_basis, read_model
+from noise_models.channels import Axis, reading_axis
+from noise_models.from_aer import Imported, read_model
+from noise_models.gates import complete_basis
 from noise_models.part import Part
 from noise_models.records import digest, read_json, reason
 
@@ -38,6 +41,7 @@ DIGEST = "sha256"
 """Its member that holds the digest of the noise."""
 BLOCK_END = "id"
 """The instruction that ends a block on a wire; it belongs to every basis."""
+MEASURE = "measure"
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,10 @@ class Noise:
 
     @cached_property
     def aer(self) -> NoiseModel:
-        """The Qiskit Aer model: one error per instruction, parts composed in time; ideal errors are left out."""
+        """The Qiskit Aer model: one error per instruction, parts composed in time; ideal errors are left out.
+
+        Errors on `measure` are part of it, as Aer takes them: before the reading.
+        """
         # Imported here: Aer takes a second, and noise is described without it.
         from noise_models.to_aer import aer_model
 
@@ -86,20 +93,45 @@ class Noise:
     @property
     def imported_instructions(self) -> frozenset[str]:
         """Names of the gate instructions on which ready-made Aer models among the parts have errors."""
-        return frozenset(name for part in self.parts if isinstance(part, Imported) for name in part.instructions)
+        return frozenset(name for part in self._imported for name in part.instructions)
+
+    @cached_property
+    def _places(self) -> frozenset[tuple[str, tuple[int, ...] | None]]:
+        """Where errors are declared: instructions and wires, None for all wires; readout errors are on `measure`."""
+        gates = {place for part in self.parts for place in part.channels()}
+        bits = {(MEASURE, None if wire is None else (wire,)) for part in self.parts for wire in part.readouts()}
+        return frozenset(gates | bits)
 
     def acts_on(self, name: str, wires: tuple[int, ...]) -> bool:
         """Whether an error is declared on this instruction on these wires, at strength 0 too."""
-        return any((name, wires) in part.channels() or (name, None) in part.channels() for part in self.parts)
+        return (name, wires) in self._places or (name, None) in self._places
 
     def misreads(self, wire: int) -> bool:
-        """Whether a readout error is declared on this wire, at strength 0 too."""
-        return any(not {None, wire}.isdisjoint(part.readouts()) for part in self.parts)
+        """Whether an error of the measurement is declared on this wire, at strength 0 too."""
+        return self.acts_on(MEASURE, (wire,))
 
     @property
     def has_readout(self) -> bool:
-        """Whether a readout error is declared, at strength 0 too."""
-        return any(part.readouts() for part in self.parts)
+        """Whether an error of the measurement is declared, at strength 0 too."""
+        return any(name == MEASURE for name, _ in self._places)
+
+    @property
+    def is_ideal_model(self) -> bool:
+        """Whether this is nothing but ready-made Aer models, all without errors."""
+        return bool(self.parts) and all(isinstance(part, Imported) and part.is_ideal for part in self.parts)
+
+    @cached_property
+    def _gates(self) -> frozenset[tuple[str, tuple[int, ...]]] | None:
+        return None if self._chip is None else self._chip.places
+
+    def has_gate(self, name: str, wires: tuple[int, ...]) -> bool:
+        """Whether a chip has this gate on these wires, in this order; without a chip, whether an error is declared."""
+        return self.acts_on(name, wires) if self._gates is None else (name, wires) in self._gates
+
+    def reading_axis(self, wire: int) -> Axis | None:
+        """Return the unit vector (x, y, z) that errors on `measure` read instead of z; None where they read z."""
+        quantum = any((MEASURE, wires) in part.channels() for part in self._imported for wires in (None, (wire,)))
+        return reading_axis(self.aer, wire) if quantum else None
 
     @property
     def basis(self) -> tuple[str, ...]:
@@ -124,6 +156,15 @@ class Noise:
     def couplings(self) -> frozenset[tuple[int, int]] | None:
         """Pairs of wires (a < b) that a chip joins with a two-qubit gate; None if every pair is joined."""
         return None if self._chip is None else self._chip.couplings
+
+    @property
+    def routed(self) -> bool:
+        """Whether gates between uncoupled wires of a chip pass over wires that are in use."""
+        return self._chip is not None and self._chip.routed
+
+    @property
+    def _imported(self) -> list[Imported]:
+        return [part for part in self.parts if isinstance(part, Imported)]
 
     @property
     def _chip(self) -> ChipNoise | None:
@@ -158,7 +199,7 @@ class Noise:
 
     def to_json(self) -> str:
         """Return the noise as JSON text that `Noise.from_json` reads back exactly, to the last bit of every number."""
-        noise = json.loads(json.dumps([part.to_json() for part in self.parts], allow_nan=False))
+        noise = json.loads(json.dumps([_finite(part.to_json()) for part in self.parts], allow_nan=False))
         return json.dumps({"format": FORMAT, DIGEST: digest(noise), "noise": noise})
 
     @staticmethod
@@ -199,9 +240,10 @@ def phase_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
 
 
 def depolarizing(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
-    """Return depolarizing noise E(rho) = (1 - p) rho + p I / 2 (Aer's p), in [0, 1]; `on` and errors as in `bit_flip`.
+    """Return depolarizing noise E(rho) = (1 - p) rho + p I / 2, p in [0, 4/3]; `on` and errors as in `bit_flip`.
 
-    A two-qubit instruction takes this one-qubit channel on both wires.
+    This is Aer's p; PennyLane's channel at q has p = 4 q / 3. At p = 1 nothing is left of rho, at 4/3 it suffers X, Y
+    or Z for sure. A two-qubit instruction takes this one-qubit channel on both wires.
     """
     return Noise((kinds.Depolarizing(p, checks.instructions("on", on)),))
 
@@ -222,8 +264,8 @@ def phase_damping(lam: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> No
 def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float]) -> Noise:
     """Return relaxation toward |0> during gates: populations decay by exp(-t / t1), coherences by exp(-t / t2).
 
-    Times in seconds; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9}, and so says where it
-    acts. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
+    Times in seconds, t1 and t2 infinite too; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9},
+    and so says where it acts. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
     """
     return Noise((kinds.ThermalRelaxation(t1, t2, checks.durations("gate_times", gate_times)),))
 
@@ -263,17 +305,19 @@ def paper(damping: float = 0.0) -> Noise:
     return noise + amplitude_damping(damping, on=(BLOCK_END,)) if damping != 0 else noise
 
 
-def from_aer(model: NoiseModel) -> Noise:
-    """Return the noise of any Aer model of one- and two-qubit errors and one-qubit readout errors.
+def from_aer(model: NoiseModel, n_qubits: int | None = None) -> Noise:
+    """Return the noise of any Aer model of errors on gates, on `measure` and of single read bits.
 
-    It is kept as channels and cannot be scaled. Wire i of a circuit is qubit i of the model, and a pair of qubits
-    without an error has noiseless gates, as in Aer: `chip` places a circuit on a device instead. Left out are
-    relaxation during delays and a device's errors of idle gates (errors on `id` of particular qubits, beside errors of
-    other gates), which the circuits do not have; other errors on `id` act at the end of every block.
+    It is kept as channels and can be scaled by 0 and 1 only. Wire i of a circuit is qubit i of the model, and a pair of
+    qubits without an error has noiseless gates, as in Aer: `chip` places a circuit on a device instead. An error on
+    `measure` acts before the reading; a model without errors is that of an ideal machine. Left out is what the circuits
+    do not have: relaxation during delays, errors on `reset` or of three and more qubits, and a device's errors of idle
+    gates (errors on `id` of particular qubits, beside errors of other gates); other errors on `id` act at the end of
+    every block. `n_qubits` leaves out the qubits from there on, which of a whole device takes most of the time.
 
-    Raises ValueError on quantum errors on `measure`, joint readout errors, custom passes and errors of more qubits.
+    Raises ValueError on joint readout errors and custom passes.
     """
-    return Noise((read_model(model),))
+    return Noise((read_model(model, None if n_qubits is None else checks.whole("n_qubits", n_qubits)),))
 
 
 def _read_part(fields: object) -> Part:
@@ -284,6 +328,15 @@ def _read_part(fields: object) -> Part:
         return part.from_json({name: value for name, value in fields.items() if name != "kind"})
     except (TypeError, KeyError, IndexError, AttributeError) as error:
         raise ValueError(f"{kind}: got fields that do not make this kind of noise ({reason(error)})") from None
+
+
+def _finite(value: object) -> object:
+    """Return a value for JSON, which has no infinity: null stands for it, as an infinite relaxation time."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if value == math.inf else value
 
 
 def _short(value: object) -> str:

@@ -47,6 +47,7 @@ def ordered_pair() -> Noise:
     return from_aer(model)
 
 
+@pytest.mark.filterwarnings("ignore:.*cz has no error on:circuits.NoiseWarning")
 @pytest.mark.parametrize("diff_method", ["best", "parameter-shift"])
 @pytest.mark.parametrize(
     "noise",

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from qiskit.transpiler import Target
+from qiskit.circuit import Measure, Parameter
+from qiskit.circuit.library import CZGate, UGate
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import InstructionProperties, Target
 from qiskit_aer.noise import NoiseModel, thermal_relaxation_error
 from qiskit_ibm_runtime import fake_provider
 
@@ -47,7 +50,8 @@ def restricted_model(name: str, qubits: tuple[int, ...]) -> NoiseModel:
     backend = getattr(fake_provider, BACKENDS[name])()
     whole = backend.target
     target = Target(num_qubits=whole.num_qubits, qubit_properties=whole.qubit_properties, dt=whole.dt)
-    for gate in ("rz", "sx", "x", "measure", "cz" if "cz" in whole.operation_names else "cx"):
+    two = next(gate for gate in ("cz", "cx", "ecr") if gate in whole.operation_names)
+    for gate in ("rz", "sx", "x", "measure", two):
         chosen = {wires: given for wires, given in whole[gate].items() if set(wires) <= set(qubits)}
         target.add_instruction(whole.operation_from_name(gate), chosen)
     return NoiseModel.from_backend(
@@ -100,13 +104,88 @@ def test_the_restricted_model_is_that_of_the_whole_chip() -> None:
         assert_allclose(gate_channel(noise.aer, gate.name, gate.wires), pauli_transfer_matrix(error), atol=1e-7)
 
 
-@pytest.mark.parametrize("name", CHIPS)
+OLD = ("almaden", "boeblingen", "burlington", "cambridge", "essex", "johannesburg", "london", "poughkeepsie")
+OLD += ("rochester", "singapore")
+DIRECTED = ("brisbane", "cusco", "kawasaki", "kyiv", "kyoto", "osaka", "peekskill", "quebec", "sherbrooke")
+
+
+@pytest.mark.parametrize("name", [name for name in CHIPS if name not in ("armonk", "kyoto")])
 def test_every_listed_chip_has_a_line_of_three(name: str) -> None:
     noise = chip(name, 3, "line")
     assert noise.couplings == {(0, 1), (1, 2)} or noise.couplings == {(0, 1), (1, 2), (0, 2)}
-    assert noise.basis == ("rz", "sx", "x", "cz" if name in CHIPS[:5] else "cx")
+    one = ("u1", "u2", "u3") if name in OLD else ("rz", "sx", "x")
+    two = "cz" if name in CHIPS[:5] else "ecr" if name in DIRECTED else "cx"
+    assert noise.basis == (*one, two) or (name == "cairo" and set(noise.basis) <= {*one, "cx", "ecr"})
     assert noise.has_readout
     assert not noise.aer.is_ideal()
+
+
+def test_the_chips_are_all_that_the_package_has() -> None:
+    there = {name for name in vars(fake_provider) if name.startswith("Fake") and name != "FakeProviderForBackendV2"}
+    assert set(BACKENDS.values()) == there
+    assert all(chip_name(name) in CHIPS for name in there)
+    with pytest.raises(ValueError, match="expected at most 1, the qubits of armonk"):
+        chip("armonk", 2)
+    assert chip("armonk", 1).n_wires == 1
+    # All two-qubit gates of this calibration have error 1.
+    with pytest.raises(ValueError, match="got a line of 2, expected at most 1"):
+        chip("kyoto", 2)
+
+
+# Aer #1815: the machines of 127 qubits have ECR gates, each in one direction.
+def test_an_ecr_machine_has_its_gates_in_their_directions() -> None:
+    noise = chip("ibm_sherbrooke", 4, "line")
+    part = calibration(noise)
+    target = fake_provider.FakeSherbrooke().target
+    pairs = [gate for gate in part.gates if gate.name == "ecr"]
+    assert len(pairs) == 3
+    for gate in pairs:
+        assert gate.error == target["ecr"][tuple(part.qubits[wire] for wire in gate.wires)].error
+    same_channels(noise, restricted_model("sherbrooke", part.qubits))
+
+
+def test_a_backend_is_a_chip() -> None:
+    assert chip(fake_provider.FakeManilaV2(), 3, "line") == chip("ibmq_manila", 3, "line")
+    backend = GenericBackendV2(5, ["u", "cz"], seed=3)
+    noise = chip(backend, 4)
+    assert noise.basis == ("u", "cz")
+    model = NoiseModel.from_backend(backend)
+    part = calibration(noise)
+    for gate in part.gates:
+        expected = gate_channel(model, gate.name, [part.qubits[wire] for wire in gate.wires])
+        assert_allclose(gate_channel(noise.aer, gate.name, gate.wires), expected, atol=1e-7)
+    back = Noise.from_json(noise.to_json())
+    assert back == noise
+    assert "calibrated" not in repr(back)
+
+
+def test_a_chip_without_the_ring_is_routed_on_a_line() -> None:
+    routed = chip("manila", 4, routed=True)
+    assert routed.routed
+    assert routed.couplings == {(0, 1), (1, 2), (2, 3)}
+    assert Noise.from_json(routed.to_json()) == routed
+    assert Noise.from_json(routed.to_json()).routed
+    # A ring that is there is taken, and needs no routing.
+    assert chip("yorktown", 3, routed=True) == chip("yorktown", 3)
+
+
+def test_a_backend_without_relaxation_times_has_errors_alone() -> None:
+    target = Target(num_qubits=2)
+    errors = InstructionProperties(error=0.01)
+    target.add_instruction(UGate(*map(Parameter, "abc")), {(0,): errors, (1,): errors})
+    target.add_instruction(CZGate(), {(1, 0): InstructionProperties(error=0.03)})
+    target.add_instruction(Measure(), {(0,): errors, (1,): errors})
+    noise = chip(SimpleNamespace(target=target, name="mine"), 2)  # type: ignore[arg-type]
+    assert_allclose(np.diag(gate_channel(noise.aer, "u", (0,))), [1, 0.98, 0.98, 0.98], atol=1e-12)
+    # An infinite time is stored as well.
+    assert Noise.from_json(noise.to_json()) == noise
+
+
+@pytest.mark.parametrize("spelling", ["ibmq_16_melbourne", "FakeMelbourneV2", "fake_melbourne", "ibmq_melbourne"])
+def test_a_number_in_a_name_is_no_part_of_it(spelling: str) -> None:
+    assert chip_name(spelling) == "melbourne"
+    assert chip_name("ibmqx2") == "yorktown"
+    assert chip_name("ibmq_guadalupe") == "guadalupe"
 
 
 def test_a_ring_has_its_spare_wires_on_the_way_back(torino: Noise) -> None:

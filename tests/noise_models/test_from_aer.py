@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from qiskit.circuit import QuantumCircuit
-from qiskit.quantum_info import random_quantum_channel
+from qiskit.quantum_info import Pauli, SuperOp, random_density_matrix, random_quantum_channel
 from qiskit.transpiler.basepasses import TransformationPass
 from qiskit_aer.noise import (
     NoiseModel,
@@ -27,6 +27,7 @@ from noise_models import (
     from_aer,
     instruction_channels,
     paper,
+    readout_line,
     readout_matrix,
 )
 
@@ -125,15 +126,12 @@ class Empty(TransformationPass):
 
 def unreadable(sort: str) -> NoiseModel:
     model = NoiseModel()
-    if sort == "measure":
-        model.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), "measure")
     if sort == "joint":
         model.add_readout_error(np.full((4, 4), 0.25), [0, 1])
     if sort == "pass":
         model._custom_noise_passes.append(Empty())
-    if sort == "large":
-        error = QuantumError([(QuantumCircuit(3), 0.9), (three_flips(), 0.1)])
-        model.add_all_qubit_quantum_error(error, "ccx")
+    if sort == "pair":
+        model.add_quantum_error(depolarizing_error(0.1, 2), "measure", [0, 1], warnings=False)
     return model
 
 
@@ -146,14 +144,9 @@ def three_flips() -> QuantumCircuit:
 @pytest.mark.parametrize(
     ("sort", "line"),
     [
-        ("measure", "model: got a quantum error on 'measure', expected a ReadoutError for measurements"),
         ("joint", "model: got a readout error on qubits (0, 1), expected readout errors of single qubits"),
         ("pass", "model: got the custom pass Empty, expected errors on instructions only"),
-        (
-            "large",
-            "model: got an error with a transfer matrix of 64 rows after ccx on any wires, "
-            "expected 4 or 16 each way: one or two qubits",
-        ),
+        ("pair", "model: got an error of two qubits after measure on (0, 1), expected errors of single qubits"),
     ],
 )
 def test_what_no_engine_could_reproduce_is_refused(sort: str, line: str) -> None:
@@ -172,6 +165,57 @@ def test_a_model_is_not_scaled() -> None:
     assert 1 * noise == noise
     with pytest.raises(ValueError, match=r"factor: got 0\.5, expected 1 for noise read from an Aer model"):
         0.5 * noise
+
+
+def test_no_strength_is_no_error() -> None:
+    noise = 0 * from_aer(mixed_model())
+    assert noise.aer.is_ideal()
+    assert noise.instructions == {"u", "cz"}
+    assert noise.misreads(2)
+    assert not noise.is_ideal_model
+    # Qiskit Aer #1258: Aer itself drops errors of strength 0.
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0, 1), ["u"])
+    assert from_aer(model).is_ideal_model
+    assert not Noise().is_ideal_model
+
+
+def test_errors_that_no_circuit_here_meets_are_remembered_by_name() -> None:
+    model = NoiseModel()
+    error = QuantumError([(QuantumCircuit(3), 0.9), (three_flips(), 0.1)])
+    model.add_all_qubit_quantum_error(error, "ccx")
+    model.add_quantum_error(depolarizing_error(0.1, 1), "u", [5])
+    noise = from_aer(model, 3)
+    assert noise.instructions == {"ccx", "u"}
+    assert not noise.acts_on("u", (5,))
+    assert from_aer(model).acts_on("u", (5,))
+    assert Noise.from_json(noise.to_json()) == noise
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("sort", ["pauli", "damping", "any"])
+def test_an_error_on_measure_is_what_aer_reads(sort: str, seed: int) -> None:
+    """<Z> after the channel, and the readout error after that, from a state that Aer prepares."""
+    error = {
+        "pauli": pauli_error([("X", 0.7), ("I", 0.2), ("Y", 0.1)]),
+        "damping": amplitude_damping_error(0.3),
+        "any": QuantumError(random_quantum_channel(2, 2, seed=seed)),
+    }[sort]
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(error, "measure")
+    model.add_all_qubit_readout_error([[0.9, 0.1], [0.2, 0.8]])
+    noise = from_aer(model)
+    state = random_density_matrix(2, seed=seed)
+    z = float(np.real(state.evolve(SuperOp(error)).expectation_value(Pauli("Z"))))
+    axis = noise.reading_axis(0)
+    assert (axis is None) == (sort != "any")
+    true = sum(
+        share * float(np.real(state.expectation_value(Pauli(name))))
+        for share, name in zip(axis or (0, 0, 1), "XYZ", strict=True)
+    )
+    bias, slope = readout_line(readout_matrix(from_aer(noise.aer).aer, 0))
+    assert bias + slope * true == pytest.approx(0.1 + 0.7 * z, abs=1e-12)
+    assert noise.has_readout
 
 
 def test_noise_on_gates_that_the_models_circuits_lack_is_refused() -> None:

@@ -175,7 +175,7 @@ def test_numpy_numbers_are_numbers() -> None:
     assert chip("manila", np.int64(3), "line") == chip("manila", 3, "line")  # type: ignore[arg-type]
     assert at_strength("depolarizing", np.float64(0.1)) == depolarizing(0.1)
     assert Noise.from_json(depolarizing(np.float32(0.1)).to_json()) == depolarizing(np.float32(0.1))
-    with pytest.raises(ValueError, match=r"p: got np\.True_, expected a probability"):
+    with pytest.raises(ValueError, match=r"p: got np\.True_, expected a number"):
         depolarizing(np.bool_(True))
     with pytest.raises(ValueError, match=r"p10: got 0\.1 beside a matrix, expected the matrix alone"):
         readout([[0.9, 0.1], [0.3, 0.7]], 0.1)

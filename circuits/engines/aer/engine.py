@@ -79,9 +79,9 @@ class AerEngine(Engine):
         steps = read_steps(compiled, noise)
         self._cones = [find_cone(steps, wire) for wire in range(circuit.n_qubits)]
         self._derivatives = _Derivatives(compiled, find_aliases(steps))
-        register = make_program(
-            steps, range(len(steps)), range(circuit.n_qubits), compiled.n_wires, measured=shots is not None
-        )
+        # Aer itself applies the errors of measurements, which without them are turns at the end.
+        acting = range(len(steps) - (compiled.n_turns if shots is not None else 0))
+        register = make_program(steps, acting, range(circuit.n_qubits), compiled.n_wires, measured=shots is not None)
         self.method = self._choose_method(register) if method == "automatic" else method
         self.programs = [register]
         if shots is None and not whole_register:

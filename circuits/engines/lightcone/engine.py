@@ -107,7 +107,13 @@ class LightConeEngine(Engine):
             from circuits.engines.heisenberg import HeisenbergPicture
 
             self.method = "noisy cone"
-            self._picture = HeisenbergPicture(compile_circuit(circuit, noise), noise, observable)
+            compiled = compile_circuit(circuit, noise)
+            if compiled.n_turns and observable in ("X", "Y"):
+                raise ValueError(
+                    f"observable: got {observable}, expected Z or ZZ under {noise}, whose errors on measure turn the "
+                    "axis that is read"
+                )
+            self._picture = HeisenbergPicture(compiled, noise, observable)
         if self.method in ("windows", "register"):
             amplitudes, _ = state_wires(circuit, self.method, observable)
             if amplitudes > MAX_AMPLITUDES:

@@ -221,7 +221,7 @@ def noise_sweep(
 
     `models` is one or several of: a run's folder, a network's file, a Run, a network; `data` are the images, by
     default those of the run. `noise` is one or several of: names with commas (`depolarizing`, `paper`, `torino`,
-    `depolarizing:0.01+readout:0.02`), JSON, a Noise, an Aer NoiseModel, or a function from a strength to a Noise.
+    `depolarizing:0.01+readout:0.02`), JSON, a Noise, an Aer NoiseModel, or a function from a strength to one of these.
     `strength` are numbers or a text such as `0:0.2:0.02` (start:stop:step): the parameter of bare kinds, the argument
     of a function, and the factor on all error rates and gate times of everything else. Without `shots` expectations
     are exact and there is one draw, with them there are `seeds`, numbered from 0. Only the first `images` of `split`
@@ -259,9 +259,7 @@ def run_cells(
 
 def _named(noise: object) -> tuple[str, Source]:
     """Return the name that the table gives a noise, and what it is built from."""
-    aer = sys.modules.get("qiskit_aer.noise")
-    if aer is not None and isinstance(noise, aer.NoiseModel):
-        noise = noise_models.from_aer(noise)
+    noise = _read_aer(noise)
     if isinstance(noise, noise_models.Noise):
         return _one_line(repr(noise)), noise.to_json()
     if callable(noise):
@@ -282,12 +280,20 @@ def _built(label: str, source: Source, strength: float, n_qubits: int, shape: st
     if isinstance(source, str):
         return _at_strength(label, source, strength, n_qubits, shape)
     try:
-        noise = source(strength)
+        noise = _read_aer(source(strength), n_qubits)
     except ValueError as error:
         raise ConfigError(f"noise: {label} at strength {strength:g} cannot be: {error}") from error
     if not isinstance(noise, noise_models.Noise):
-        raise ConfigError(f"noise: got {type(noise).__name__} of {label}({strength:g}), expected a Noise")
+        raise ConfigError(
+            f"noise: got {type(noise).__name__} of {label}({strength:g}), expected a Noise or an Aer NoiseModel"
+        )
     return noise
+
+
+def _read_aer(noise: object, n_qubits: int | None = None) -> object:
+    """Return the Noise of an Aer model, and anything else as it is."""
+    aer = sys.modules.get("qiskit_aer.noise")
+    return noise_models.from_aer(noise, n_qubits) if aer is not None and isinstance(noise, aer.NoiseModel) else noise
 
 
 def _at_strength(label: str, text: str, strength: float, n_qubits: int, shape: str) -> noise_models.Noise:
