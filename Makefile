@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 # Real digits that ship with scikit-learn: no network connection and no data folder needed.
 demo: $(STAMP)
 	rm -rf demo
-	$(BIN)/sqnn train --model sqdr-cnn --data digits --epochs 60 --batch-size 32 --seed 0 --out demo
+	$(BIN)/sqnn train --recipe digits --seed 0 --out demo
 	# The same network on the best qubits of a calibrated 133-qubit chip, then under growing noise.
 	$(BIN)/sqnn evaluate demo --noise torino
 	$(BIN)/sqnn noise-sweep demo --noise depolarizing,amplitude-damping,readout --strength 0:0.2:0.02 \
