@@ -17,6 +17,7 @@ from circuits.noise import resolve_noise
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
     from qiskit_aer.noise import NoiseModel
 
     from noise_models import Noise
@@ -32,8 +33,9 @@ class ReuploadLayer(nn.Module):
 
     `engine`, a name of `ENGINES` or an `Engine` class, evaluates the circuit and takes `engine_options`;
     the weights, one Parameter of shape [n_blocks, n_qubits, 3], stay the same on every engine. `noise` is a
-    `noise_models.Noise`, an Aer NoiseModel or a specification such as "depolarizing:0.01" or "torino", which takes the
-    chip's best qubits in the circuit's shape. `initial` names the distribution the weights start from.
+    `noise_models.Noise`, an Aer NoiseModel, a Qiskit backend or a specification such as "depolarizing:0.01" or
+    "torino", which takes the chip's best qubits in the circuit's shape. `initial` names the distribution the weights
+    start from.
 
     The weights, and the shots of every engine of this layer that is given no generator of its own, come from
     `generator`, which is drawn from for the weights alone. Without one they follow torch's global generator, as those
@@ -52,7 +54,7 @@ class ReuploadLayer(nn.Module):
         entangler: str = "ring",
         *,
         engine: str | type[Engine] = "lightcone",
-        noise: Noise | NoiseModel | str | None = None,
+        noise: Noise | NoiseModel | BackendV2 | str | None = None,
         initial: str = "uniform",
         generator: torch.Generator | None = None,
         **engine_options: object,
@@ -85,7 +87,7 @@ class ReuploadLayer(nn.Module):
 
     def with_noise(
         self,
-        noise: Noise | NoiseModel | str | None,
+        noise: Noise | NoiseModel | BackendV2 | str | None,
         engine: str | type[Engine] | None = None,
         shots: int | None = None,
         **options: object,

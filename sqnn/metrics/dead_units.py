@@ -53,19 +53,20 @@ def dead_units(model: nn.Module, images: Split, *, threads: Threads = AUTO) -> l
         smallest[part] = torch.minimum(low, smallest.get(part, low))
         largest[part] = torch.maximum(high, largest.get(part, high))
 
+    watched = [(part, module) for part, module in model.named_modules() if isinstance(module, Neuron | ReuploadLayer)]
+    if not watched:
+        return []
     with contextlib.ExitStack() as hooks:
-        for part, module in model.named_modules():
+        for part, module in watched:
             if isinstance(module, Neuron):
                 # [time, batch, channels, ...] -> [everything else, channels]
                 handle = module.register_forward_hook(
                     lambda module, args, trains, part=part: see(part, CHANNELS, trains.transpose(2, -1).flatten(0, -2))
                 )
-            elif isinstance(module, ReuploadLayer):
+            else:
                 handle = module.register_forward_pre_hook(
                     lambda module, args, part=part: see(part, ANGLES, args[0].flatten(0, -2))
                 )
-            else:
-                continue
             hooks.callback(handle.remove)
         predict_logits(model, images, threads=threads)
     dead = {

@@ -24,6 +24,7 @@ from sqnn.models.initial import reset_parameters
 from sqnn.neurons import NeuronConfig
 
 if TYPE_CHECKING:
+    from qiskit.providers import BackendV2
     from qiskit_aer.noise import NoiseModel
 
     from circuits import ReuploadLayer
@@ -191,7 +192,7 @@ class SQDRCNN(Network):
 
     def with_noise(
         self,
-        noise: Noise | NoiseModel | str | None,
+        noise: Noise | NoiseModel | BackendV2 | str | None,
         engine: str | None = None,
         shots: int | None = None,
         **options: object,

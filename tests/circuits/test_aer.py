@@ -187,6 +187,7 @@ def within_errors(drawn: Tensor, exact: Tensor, shots: int, widths: float = 4) -
     assert ((drawn - exact).abs() <= widths * error).all()
 
 
+@pytest.mark.filterwarnings("ignore:.*while other wires have one:circuits.NoiseWarning")
 @pytest.mark.parametrize("method", ["density_matrix", "statevector"])
 @pytest.mark.parametrize(
     "noise",

@@ -152,7 +152,7 @@ def test_printing_a_layer_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> N
         raise AssertionError("a circuit was compiled to be printed")
 
     monkeypatch.setattr("circuits.compile.compile_circuit", refuse)
-    monkeypatch.setattr("circuits.compile.transpile", refuse)
+    monkeypatch.setattr("circuits.compile.Writer", refuse)
     assert "weights=18 (15 effective)" in repr(ideal)
     assert "LightConeEngine(<Z>, exact)" in repr(ideal)
     assert "LightConeEngine(<Z>, exact, under <torino" in repr(noisy)

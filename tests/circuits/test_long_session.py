@@ -1,4 +1,4 @@
-"""A long session leaves nothing behind: no object per noise, whether it is one noise again and again or another each time."""
+"""A long session leaves nothing behind: no object per noise, the same again and again or another each time."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def test_training_steps_under_noise_follow_the_noisy_gradient() -> None:
     ("noise", "message"),
     [
         ("bogus:0.1", "noise: got 'bogus', expected a kind"),
-        ("depolarizing:1.2", "p: got 1.2, expected a probability"),
+        ("depolarizing:1.4", r"p: got 1.4, expected a number in \[0, 4/3\]"),
         ("depolarizing:0.1*-1", "factor: got -1"),
         ("thermal-relaxation:t1=1e-4,t2=3e-4,u=1e-8", "t2: got 0.0003"),
         ("depolarizing:0.1,on=bogus", "on: got 'bogus'"),

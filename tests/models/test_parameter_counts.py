@@ -75,7 +75,7 @@ def test_other_sizes_follow_the_formula(options: dict, expected: dict) -> None:
 def test_learned_neurons_add_one_value_a_channel_each() -> None:
     # Neurons sit on 2, 4 and 8 channels, and on the 27 features of the spiking readout.
     plain = parts(neuron="lif")["spiking"]
-    assert parts(neuron="lif", learn_beta=True)["spiking"] == plain + 2 + 4 + 8 + 27
+    assert parts(neuron="lif", readout="spike", learn_beta=True)["spiking"] == plain + 2 + 4 + 8 + 27
     both = parts(neuron="lif", learn_beta=True, learn_threshold=True, readout="membrane")
     assert both["spiking"] == plain + 2 * (2 + 4 + 8)
 

@@ -155,7 +155,7 @@ def test_every_image_turns_some_angle() -> None:
 
 
 def test_the_angle_scale_is_the_angle_of_a_full_readout() -> None:
-    plain, scaled = warmed(angle_scale=1.0), warmed(angle_scale=3.0)
+    plain, scaled = (warmed(readout="spike", angle_scale=scale) for scale in (1.0, 3.0))
     assert_close(scaled.angles(images()), 3 * plain.angles(images()), atol=1e-12, rtol=0)
     rates = plain.angles(images())
     assert (rates >= 0).all()

@@ -124,14 +124,13 @@ def test_a_training_that_does_not_stay_finite_is_a_row(
     )
 
 
-def test_what_a_run_warns_of_is_in_its_row(tmp_path: Path, digits: sqnn.ImageData) -> None:
-    rows = sqnn.study("seeds", digits, seeds=1, out=tmp_path / "s", **SIZES, **HERE)
-    assert rows.collapsed.tolist() == [0]
-    result = next((tmp_path / "s" / "runs").rglob("result.json"))
-    result.write_text(json.dumps({**json.loads(result.read_text()), "warnings": ["it collapsed;\nlower it"]}))
-    rows.path.unlink()
-    again = sqnn.study("seeds", digits, seeds=1, out=tmp_path / "s", **SIZES, **HERE)
-    assert again.frame[["collapsed", "note"]].to_numpy().tolist() == [[1, "it collapsed; lower it"]]
+def test_what_a_run_warns_of_is_in_its_row(
+    tmp_path: Path, digits: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for signs, row in (([], [0, ""]), (["silent;\nlower it", "at chance"], [1, "silent; lower it; at chance"])):
+        monkeypatch.setattr("sqnn.training.session.collapse_signs", lambda *arguments, signs=signs: signs)
+        rows = sqnn.study("seeds", digits, seeds=1, out=tmp_path / str(len(signs)), **SIZES, **HERE)
+        assert rows.frame[["collapsed", "note"]].fillna("").to_numpy().tolist() == [row]
 
 
 @given(st.lists(st.integers(0, 359), min_size=2, max_size=50), st.lists(st.integers(0, 359), min_size=2, max_size=9))
@@ -290,7 +289,7 @@ def test_a_run_is_found_among_the_trainings_with_its_settings(record: tuple[Path
     assert "3 trainings, mean" in str(found)
     other = dataclasses.replace(settings, training=dataclasses.replace(settings.training, learning_rate=0.3))
     assert published_range(other, table) == (
-        "no figure is published for these settings (learning_rate: 0.05 there, 0.3 here)"
+        "no figure is published for these settings (learning_rate: 0.03 there, 0.3 here)"
     )
     fewer = dataclasses.replace(settings, data_sha256="0" * 64)
     assert "(images: " in str(published_range(fewer, table))
@@ -305,7 +304,7 @@ def test_a_setting_that_one_version_had_not_yet_is_at_its_default(
     rows = pd.read_csv(table, keep_default_na=False)
     rows["settings"] = [f"{text} retired=1".replace(" schedule=one-cycle", "") for text in rows.settings]
     older = tmp_path / "older.csv"
-    SeedStudy.table(older).append(rows.to_dict("records"))
+    SeedStudy.table(older).append(rows.drop(columns="sha256").to_dict("records"))
     assert isinstance(published_range(RunFolder(run.folder).run_settings(), older), Published)
 
 

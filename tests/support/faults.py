@@ -28,7 +28,7 @@ CHANGES = ("open", "os.mkdir", "os.rename", "os.remove", "os.truncate")
 RUNS_OUT = {"full": errno.ENOSPC, "read-only": errno.EROFS}
 STOPS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
 FAULTS = (*STOPS, *RUNS_OUT)
-OF_THE_CLOCK = ("seconds", "sha256")
+OF_THE_CLOCK = ("seconds", "times", "sha256")
 """What a file says of the time that something took, and the digest of that."""
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import sqnn
-from sqnn.cli.app import main
+from sqnn.cli import main
 from sqnn.training import CollapseWarning, collapse_signs
 
 

@@ -155,7 +155,7 @@ def test_weights_that_are_not_finite_are_told_before_the_circuit_complains(digit
 
 def test_weights_that_hide_behind_silent_neurons_are_noticed(digits, make_model, tmp_path) -> None:
     """A membrane that is NaN never fires: the circuit reads angles of 0, and the loss is finite in every step."""
-    model = make_model()
+    model = make_model(readout="spike")
     torch.nn.init.constant_(model.frontend.linear.bias, float("nan"))
     batch = digits.train.floats(slice(8)), digits.train.labels[:8]
     assert torch.isfinite(torch.nn.functional.cross_entropy(model(batch[0]), batch[1]))

@@ -243,6 +243,7 @@ def test_checkpoints_of_something_else_are_refused(copy: Path, digits) -> None:
         refuse(copy, digits, f"last.ckpt is of another architecture: {shapes}")
 
 
+@pytest.mark.filterwarnings("ignore:.*carries no digest")
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
