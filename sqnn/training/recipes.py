@@ -47,7 +47,7 @@ RECIPES: Choices[Recipe] = Choices(
             "sqdr-cnn",
             "mnist",
             MappingProxyType({}),
-            MappingProxyType({"epochs": 12, "batch_size": 32, "learning_rate": 0.03}),
+            MappingProxyType({"epochs": 12, "batch_size": 32, "learning_rate": 0.015}),
         ),
         "paper": Recipe(
             "SQDR-CNN as published (arXiv 2512.03895): angles from the spikes of a last neuron",

@@ -289,7 +289,7 @@ def test_a_run_is_found_among_the_trainings_with_its_settings(record: tuple[Path
     assert "3 trainings, mean" in str(found)
     other = dataclasses.replace(settings, training=dataclasses.replace(settings.training, learning_rate=0.3))
     assert published_range(other, table) == (
-        "no figure is published for these settings (learning_rate: 0.03 there, 0.3 here)"
+        "no figure is published for these settings (learning_rate: 0.015 there, 0.3 here)"
     )
     fewer = dataclasses.replace(settings, data_sha256="0" * 64)
     assert "(images: " in str(published_range(fewer, table))
