@@ -130,7 +130,9 @@ class SQDRCNN(Network):
 
     config_class: ClassVar[type[ModelConfig]] = SQDRCNNConfig
     parts: ClassVar[Mapping[str, str]] = {"frontend": "spiking", "circuit": "quantum", "head": "classical"}
-    training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"batch_size": 32, "learning_rate": 0.015})
+    training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType(
+        {"batch_size": 32, "learning_rate": 0.015}
+    )
     config: SQDRCNNConfig
     circuit: ReuploadLayer
 
