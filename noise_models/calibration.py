@@ -13,6 +13,7 @@ from noise_models import checks
 from noise_models.channels import Transfer, damping_transfer
 from noise_models.gates import ENTANGLERS, ONE_QUBIT_GATES
 from noise_models.part import Channels, Part, Readouts
+from noise_models.records import brief
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class ChipNoise(Part):
     Wire i is the physical qubit `qubits[i]`, with relaxation times `t1[i]` and `t2[i]` in seconds, infinite where the
     calibration states none, and readout probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its
     wires relax for its duration; the depolarizing strength is the part of the gate error that relaxation does not
-    explain. `factor` multiplies gate errors, durations and readout probabilities.
-    Where it is `routed`, gates between uncoupled wires pass over wires that are in use.
+    explain. `factor` multiplies gate errors, durations and readout probabilities. Where `routed`, gates between
+    uncoupled wires pass over wires that are in use.
     """
 
     name: str
@@ -63,7 +64,9 @@ class ChipNoise(Part):
             checks.probability(f"readout of {self.name} at {self.factor:g} times its strength", self.factor * p10)
         for name in self.gate_names:
             if name not in (*ONE_QUBIT_GATES, *ENTANGLERS, "id"):
-                raise ValueError(f"gate_names: got {name!r}, expected {', '.join((*ONE_QUBIT_GATES, *ENTANGLERS))}")
+                raise ValueError(
+                    f"gate_names: got {brief(name)}, expected {', '.join((*ONE_QUBIT_GATES, *ENTANGLERS))}"
+                )
         for gate in self.gates:
             checks.seconds("duration", gate.duration, zero=True)
             what = f"error of {gate.name} of {self.name} at {self.factor:g} times its strength"
@@ -71,7 +74,8 @@ class ChipNoise(Part):
             size = 2 if gate.name in ENTANGLERS else 1
             fits = len(set(gate.wires)) == len(gate.wires) == size and all(wire < self.n_wires for wire in gate.wires)
             if gate.name not in self.gate_names or not fits:
-                raise ValueError(f"chip: got the gate {gate.name} on {gate.wires}, expected the chip's gates and wires")
+                where = f"the gate {brief(gate.name)} on {brief(gate.wires)}"
+                raise ValueError(f"chip: got {where}, expected the chip's gates and wires")
 
     def __repr__(self) -> str:
         factor = "" if self.factor == 1 else f" * {self.factor!r}"

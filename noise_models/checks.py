@@ -10,19 +10,9 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike
 
+from noise_models.gates import BASES, GATES, MACHINES
 from noise_models.records import brief
 
-BASES: tuple[tuple[str, ...], ...] = (
-    ("u", "cz", "id"),
-    ("rz", "sx", "x", "cz", "id"),
-    ("rz", "sx", "x", "cx", "id"),
-    ("u", "cx", "id"),
-)
-"""Instruction names that a circuit can be written in: the re-upload circuit's own first, then those of chips."""
-MACHINES: tuple[tuple[str, ...], ...] = (*BASES, ("rz", "sx", "x", "ecr", "id"), ("u1", "u2", "u3", "cx", "id"))
-"""Instruction names that one circuit can hold: those sets, and the gates of other chips."""
-GATES: tuple[str, ...] = ("u", "rz", "sx", "x", "u1", "u2", "u3", "cz", "cx", "ecr", "id")
-TWO_QUBIT: tuple[str, ...] = ("cz", "cx", "ecr")
 DEFAULT_ON: tuple[str, ...] = ("u", "cz")
 
 
@@ -94,9 +84,10 @@ def instructions(name: str, value: object) -> tuple[str, ...]:
     """Return instruction names in one fixed order without repeats, or raise ValueError."""
     names: tuple[str, ...] = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
     valid = ", ".join(BASES[0])
+    others = ", ".join(item for item in GATES if item not in BASES[0])
     for item in names:
         if item not in GATES:
-            raise ValueError(f"{name}: got {brief(item)}, expected names among {valid} (or a chip's rz, sx, x, cz, cx)")
+            raise ValueError(f"{name}: got {brief(item)}, expected names among {valid} (or a chip's {others})")
     if not names:
         raise ValueError(f"{name}: got {brief(value)}, expected at least one name among {valid}")
     together(name, names)
@@ -108,7 +99,7 @@ def together(name: str, names: tuple[str, ...]) -> None:
     if not any(set(names) <= set(basis) for basis in MACHINES):
         raise ValueError(
             f"{name}: got {', '.join(names)}, expected names that one circuit can hold: "
-            + " or ".join(", ".join(basis) for basis in BASES)
+            + " or ".join(", ".join(basis) for basis in MACHINES)
         )
 
 

@@ -30,7 +30,7 @@ SHAPES: tuple[str, ...] = ("ring", "line")
 FAMILIES: tuple[tuple[str, ...], ...] = (("rz", "sx", "x"), ("u1", "u2", "u3"))
 """One-qubit gates of IBM's machines, which are used alone where a machine has them all."""
 PULSES: Mapping[str, int] = MappingProxyType({"sx": 2, "u3": 1, "u": 1, "u2": 2, "ry": 1, "rx": 2, "r": 4})
-"""The gates whose error a rotation pays, and how many of them it takes."""
+"""The gates that a rotation is made of, and how many of them it takes: what its error is counted by."""
 
 
 def chip_name(text: str) -> str:
@@ -99,9 +99,9 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: b
     else:
         backend = name
         short = chip_name(backend.name or type(backend).__name__)
-    qubits_there = backend.target.num_qubits or 0
-    if n_qubits > qubits_there:
-        raise ValueError(f"n_qubits: got {n_qubits}, expected at most {qubits_there}, the qubits of {short}")
+    size = backend.target.num_qubits or 0
+    if n_qubits > size:
+        raise ValueError(f"n_qubits: got {n_qubits}, expected at most {size}, the qubits of {short}")
     machine = _read(short, backend)
     if routed and shape == "ring" and n_qubits > 2:
         shape, routed = ("ring", False) if best_ring(machine.graph, n_qubits) else ("line", True)
@@ -149,30 +149,30 @@ def _read(name: str, backend: BackendV2) -> Machine:
     used = [gate for gate in gates if gate not in ("rz", "p", "u1")]
     qubits = {}
     for qubit in times:
-        found = {gate: _properties(target, gate).get((qubit,)) for gate in used}
-        if qubit in readings and all(_works(properties, relaxes) for properties in found.values()):
-            qubits[qubit] = PULSES.get(pulse, 1) * _error(found[pulse]) + readings[qubit][2]
+        calibrated = {gate: _properties(target, gate).get((qubit,)) for gate in used}
+        if qubit in readings and all(_works(properties, relaxes) for properties in calibrated.values()):
+            qubits[qubit] = PULSES.get(pulse, 1) * _error(calibrated[pulse]) + readings[qubit][2]
     pairs: dict[tuple[int, int], str] = {}
     couplings: dict[tuple[int, int], float] = {}
     for gate in ENTANGLERS:
-        there = _properties(target, gate)
-        for a, b in there:
+        by_wires = _properties(target, gate)
+        for a, b in by_wires:
             pair = (min(a, b), max(a, b))
-            both = [there[wires] for wires in ((a, b), (b, a)) if wires in there]
-            if pair not in pairs and {a, b} <= qubits.keys() and all(_works(one, relaxes) for one in both):
+            directions = [by_wires[wires] for wires in ((a, b), (b, a)) if wires in by_wires]
+            if pair not in pairs and {a, b} <= qubits.keys() and all(_works(one, relaxes) for one in directions):
                 pairs[pair] = gate
-                couplings[pair] = max(_error(one) for one in both)
+                couplings[pair] = max(_error(one) for one in directions)
     if not qubits:
         raise ValueError(f"name: {name} states no errors of its gates and measurements, expected a calibrated backend")
     return Machine(gates, pairs, CouplingGraph(qubits, couplings), times, readings)
 
 
 def _one_qubit_gates(name: str, target: Target) -> tuple[str, ...]:
-    there = target.operation_names
-    family = next((gates for gates in FAMILIES if set(gates) <= set(there)), None)
-    gates = family or tuple(gate for gate in there if gate in ONE_QUBIT_GATES)
+    names = target.operation_names
+    family = next((gates for gates in FAMILIES if set(gates) <= set(names)), None)
+    gates = family or tuple(gate for gate in names if gate in ONE_QUBIT_GATES)
     if not any(enough <= set(gates) for enough in UNIVERSAL):
-        raise ValueError(f"name: {name} has the gates {', '.join(there)}, expected one-qubit gates for every rotation")
+        raise ValueError(f"name: {name} has the gates {', '.join(names)}, expected one-qubit gates for every rotation")
     return gates
 
 
@@ -186,8 +186,8 @@ def _times(target: Target) -> dict[int, tuple[float, float]]:
 
 def _properties(target: Target, gate: str) -> dict[tuple[int, ...], InstructionProperties | None]:
     """Return the properties of a gate by qubits; none of a gate that stands for all qubits alike."""
-    there = target[gate] if gate in target.operation_names else {}
-    return {qubits: properties for qubits, properties in there.items() if qubits is not None}
+    by_qubits = target[gate] if gate in target.operation_names else {}
+    return {qubits: properties for qubits, properties in by_qubits.items() if qubits is not None}
 
 
 def _works(gate: InstructionProperties | None, relaxes: bool) -> bool:

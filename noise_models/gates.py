@@ -1,11 +1,20 @@
-"""The instruction names that a circuit can be written in, and how a set of them is made complete."""
+"""The instruction names of circuits and machines, and how a set of them is made complete."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from noise_models import checks
-
+BASES: tuple[tuple[str, ...], ...] = (
+    ("u", "cz", "id"),
+    ("rz", "sx", "x", "cz", "id"),
+    ("rz", "sx", "x", "cx", "id"),
+    ("u", "cx", "id"),
+)
+"""Instruction names that a circuit can be written in: the re-upload circuit's own first, then those of chips."""
+MACHINES: tuple[tuple[str, ...], ...] = (*BASES, ("rz", "sx", "x", "ecr", "id"), ("u1", "u2", "u3", "cx", "id"))
+"""Instruction names that one circuit can hold: those sets, and the gates of other chips."""
+GATES: tuple[str, ...] = ("u", "rz", "sx", "x", "u1", "u2", "u3", "cz", "cx", "ecr", "id")
+"""Instruction names that library noise can act on, in the order in which it stores them."""
 ONE_QUBIT_GATES = (
     *("u", "u1", "u2", "u3", "p", "r", "rx", "ry", "rz"),
     *("x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "t", "tdg"),
@@ -32,7 +41,7 @@ def complete_basis(names: Iterable[str]) -> tuple[str, ...]:
     as swap, are left out: a CZ made of several of them would not be what the machine does.
     """
     noisy = tuple(dict.fromkeys(names))
-    for basis in checks.BASES:
+    for basis in BASES:
         if set(noisy) <= set(basis):
             return basis
     one = tuple(name for name in noisy if name in ONE_QUBIT_GATES)

@@ -19,6 +19,7 @@ from noise_models.calibration import ChipNoise
 from noise_models.channels import Transfer, damping_transfer
 from noise_models.choices import Choices, unknown
 from noise_models.from_aer import Imported
+from noise_models.gates import ENTANGLERS, GATES
 from noise_models.part import Channels, Part, Readouts
 from noise_models.records import brief
 
@@ -144,7 +145,7 @@ class OneQubit(Kind):
         channels: Channels = {}
         for name in self.instructions:
             transfer = self.transfer(name)
-            channels[name, None] = np.kron(transfer, transfer) if name in checks.TWO_QUBIT else transfer
+            channels[name, None] = np.kron(transfer, transfer) if name in ENTANGLERS else transfer
         return channels
 
 
@@ -278,12 +279,12 @@ class ThermalRelaxation(OneQubit):
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
-        times = {gate: Parameter(checks.seconds, positional=False, required=False) for gate in checks.GATES}
+        times = {gate: Parameter(checks.seconds, positional=False, required=False) for gate in GATES}
         return {"t1": Parameter(checks.relaxation), "t2": Parameter(checks.relaxation), **times}
 
     @classmethod
     def from_text(cls, values: Mapping[str, object]) -> Self:
-        times = {name: value for name, value in values.items() if name in checks.GATES}
+        times = {name: value for name, value in values.items() if name in GATES}
         return super().from_text({"t1": values["t1"], "t2": values["t2"], "gate_times": times})
 
     @property

@@ -16,7 +16,7 @@ from noise_models.channels import Axis, reading_axis
 from noise_models.from_aer import Imported, read_model
 from noise_models.gates import complete_basis
 from noise_models.part import Part
-from noise_models.records import digest, read_json, reason
+from noise_models.records import brief, digest, read_json, reason
 
 if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
@@ -213,10 +213,10 @@ class Noise:
             data = read_json(text)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"text: got {_short(text)}, expected JSON written by Noise.to_json() ({reason(error)})"
+                f"text: got {brief(text)}, expected JSON written by Noise.to_json() ({reason(error)})"
             ) from None
         if not isinstance(data, dict) or data.get("format") != FORMAT or not isinstance(data.get("noise"), list):
-            raise ValueError(f'text: got {_short(text)}, expected {{"format": {FORMAT}, "noise": [...]}}')
+            raise ValueError(f'text: got {brief(text)}, expected {{"format": {FORMAT}, "noise": [...]}}')
         if data.get(DIGEST, stated := digest(data["noise"])) != stated:
             raise ValueError(
                 f"text: its {DIGEST} is that of other noise: it was changed after Noise.to_json() wrote it; "
@@ -337,8 +337,3 @@ def _finite(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if value == math.inf else value
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -216,8 +216,8 @@ def test_a_readout_matrix_is_read_row_by_row() -> None:
     assert_allclose(readout_matrix(noise.aer, 5), [[0.9, 0.1], [0.3, 0.7]])
 
 
-PLACES = "names among u, cz, id (or a chip's rz, sx, x, cz, cx)"
-BASES = "u, cz, id or rz, sx, x, cz, id or rz, sx, x, cx, id or u, cx, id"
+PLACES = "names among u, cz, id (or a chip's rz, sx, x, u1, u2, u3, cx, ecr)"
+BASES = "u, cz, id or rz, sx, x, cz, id or rz, sx, x, cx, id or u, cx, id or rz, sx, x, ecr, id or u1, u2, u3, cx, id"
 MATRIX = "a 2x2 matrix of probabilities P(read j | true i) whose rows i add up to 1"
 
 
