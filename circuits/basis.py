@@ -75,7 +75,7 @@ def euler(unitary: Unitary) -> Euler:
 
 
 H, X, SX = rotation(PI, PI / 2, 0), rotation(0, PI, -PI), rotation(PI / 2, PI / 2, -PI / 2)
-QUARTER_X, QUARTER_X_BACK = SX, SX.conj().T
+SXDG, SDG = SX.conj().T, rotation(0, 0, -PI / 2)
 FIXED: Mapping[str, Unitary] = MappingProxyType(
     {
         "x": X,
@@ -83,27 +83,26 @@ FIXED: Mapping[str, Unitary] = MappingProxyType(
         "z": rotation(0, 0, PI),
         "h": H,
         "s": rotation(0, 0, PI / 2),
-        "sdg": rotation(0, 0, -PI / 2),
+        "sdg": SDG,
         "sx": SX,
-        "sxdg": QUARTER_X_BACK,
+        "sxdg": SXDG,
         "t": rotation(0, 0, PI / 4),
         "tdg": rotation(0, 0, -PI / 4),
     }
 )
 """Gates without angles."""
 ONE = np.eye(2, dtype=complex)
-QUARTER_BACK = rotation(0, 0, -PI / 2)
 CZ: Mapping[str, tuple[tuple[Unitary, Unitary], tuple[float, ...], tuple[Unitary, Unitary]]] = MappingProxyType(
     {
         "cz": ((ONE, ONE), (), (ONE, ONE)),
         "cx": ((ONE, H), (), (ONE, H)),
-        "ecr": ((QUARTER_BACK, SX.conj().T @ H), (), (X, H)),
+        "ecr": ((SDG, SXDG @ H), (), (X, H)),
         "cp": ((ONE, ONE), (PI,), (ONE, ONE)),
         "cu1": ((ONE, ONE), (PI,), (ONE, ONE)),
-        "rzz": ((ONE, ONE), (PI / 2,), (QUARTER_BACK, QUARTER_BACK)),
-        "rxx": ((H, H), (PI / 2,), (QUARTER_BACK @ H, QUARTER_BACK @ H)),
-        "ryy": ((SX.conj().T,) * 2, (PI / 2,), (QUARTER_BACK @ SX,) * 2),
-        "rzx": ((ONE, H), (PI / 2,), (QUARTER_BACK, QUARTER_BACK @ H)),
+        "rzz": ((ONE, ONE), (PI / 2,), (SDG, SDG)),
+        "rxx": ((H, H), (PI / 2,), (SDG @ H, SDG @ H)),
+        "ryy": ((SXDG,) * 2, (PI / 2,), (SDG @ SX,) * 2),
+        "rzx": ((ONE, H), (PI / 2,), (SDG, SDG @ H)),
     }
 )
 """CZ in terms of an entangler: rotations of both wires before it, its angles, rotations after it."""
@@ -195,12 +194,12 @@ class Writer:
         if self._turn is not None:
             self._append(self._turn, wire, angle)
             return
-        self.fixed(wire, QUARTER_X)
+        self.fixed(wire, SX)
         if "ry" in self._basis:
             self._append("ry", wire, angle.negative())
         else:
             self._append("r", wire, angle.negative(), Angle((), PI / 2))
-        self.fixed(wire, QUARTER_X_BACK)
+        self.fixed(wire, SXDG)
 
     def _flush(self, wire: int) -> None:
         """Write the rotation that waits on a wire."""

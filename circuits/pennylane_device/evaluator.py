@@ -99,8 +99,8 @@ class Evaluator:
         cones = [self.cone(request) for request in requests]
         if self.precision.device.type != "cpu":
             return self._evaluate(requests, cones)
-        amplitudes = sum(1 << len(tracks) for tracks in {cone.tracks for cone in cones})
-        return when_small(2 * self.batch * amplitudes, lambda: self._evaluate(requests, cones))
+        n_amplitudes = sum(1 << len(tracks) for tracks in {cone.tracks for cone in cones})
+        return when_small(2 * self.batch * n_amplitudes, lambda: self._evaluate(requests, cones))
 
     def _evaluate(self, requests: Sequence[Request], cones: list[Cone]) -> list[Tensor]:
         # Only Pauli words of the circuit's own end may share: bits and states are read from their own cone's wires.

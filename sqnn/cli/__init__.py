@@ -12,10 +12,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     Ctrl-C is signal 2: 130; SIGTERM: 143.
     """
-    with signals() as came, warnings_in_one_line():
+    with signals() as received, warnings_in_one_line():
         try:
             from sqnn.cli.app import run  # within the block: importing takes longer than many commands
 
             return run(arguments)
         except (KeyboardInterrupt, Interrupted) as stopped:
-            return say_stopped(came, str(stopped))
+            return say_stopped(received, str(stopped))

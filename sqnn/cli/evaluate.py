@@ -93,8 +93,8 @@ def evaluate(
     words = published if isinstance(published, str | None) else f"{published.place(score.accuracy)}: {published}"
     if words is not None:
         console.print(f"{score.accuracy:.2%}: {words}")
-    found = {} if words is None else {"published": words}
-    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict(), **found})
+    comparison = {} if words is None else {"published": words}
+    write_json(json, {"path": str(path), "data": images.name, "circuit": circuit, **score.to_dict(), **comparison})
     return clock
 
 

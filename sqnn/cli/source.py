@@ -46,7 +46,7 @@ def open_source(path: Path) -> tuple[Network, tuple[str, ...]]:
 def open_data(path: Path, name: str | None, data_dir: Path | None) -> ImageData:
     """Load the named data, or those of the run in `path`, or the digits where neither says.
 
-    Where the name is that of the run's own data, they are these: RunError where other images are found.
+    Where the name is that of the run's own data, they are these: RunError where the images are others.
     """
     if path.is_dir() and (name is None or data_of_run(path) == name):
         from sqnn.training import RunFolder

@@ -21,15 +21,15 @@ class Interrupted(Exception):  # noqa: N818
 
 @contextlib.contextmanager
 def signals() -> Iterator[list[int]]:
-    """Within the block SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does; the list holds the one that came.
+    """Within the block SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does; the list holds the one received.
 
     Signals that the process was started to ignore, as nohup does, stay ignored.
     """
-    came: list[int] = []
+    received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if not came:  # a second one does not disturb the end
-            came.append(number)
+        if not received:  # a second one does not disturb the end
+            received.append(number)
             raise KeyboardInterrupt
 
     main_thread = threading.current_thread() is threading.main_thread()
@@ -38,15 +38,15 @@ def signals() -> Iterator[list[int]]:
     for number in ours:
         signal.signal(number, stop)
     try:
-        yield came
+        yield received
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
 
 
-def say_stopped(came: list[int], remark: str) -> int:
+def say_stopped(received: list[int], remark: str) -> int:
     """Print why a command has ended early and how it goes on; return the exit code."""
-    number = signal.Signals(came[0] if came else signal.SIGINT)
+    number = signal.Signals(received[0] if received else signal.SIGINT)
     print("; ".join(["sqnn: " + WORDS[number], *([remark] if remark else [])]), file=sys.stderr)
     return ENDED + number
 

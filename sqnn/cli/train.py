@@ -90,14 +90,14 @@ def train(
     sqnn train --resume runs/mnist-0
     """
     clock = Clock()
-    warnings.simplefilter("ignore", CollapseWarning)  # `report` prints them
     settings = read_settings(config, values, OPTIONS)
     check_json(json)
     if json is not None and "out" in settings and RunFolder(settings["out"]).keeps(json):
         raise ConfigError(f"json: {json} is a file of the run itself; choose another name")
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
     clock.lap("start-up")
-    with _in_words_of_the_command():
+    # `report` prints the warnings of a collapse.
+    with _in_words_of_the_command(), warnings.catch_warnings(action="ignore", category=CollapseWarning):
         if resume_from is not None:
             data_dir = settings.pop("data_dir", None)
             if settings:
@@ -131,7 +131,7 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
 
 
 def _resumed(folder: Path, json: Path | None, **options: Any) -> Run:
-    """Go on with a run; one that has finished is told again where that is to be written to a file."""
+    """Go on with a run; one that has finished is read where its result is to be written to a file."""
     from sqnn.training import resume
 
     place = RunFolder(folder)

@@ -73,7 +73,7 @@ def check_values(values: Mapping[str, object], schema: type[Config]) -> None:
 def check_digest(stored: object, computed: str, file: str) -> None:
     """Raise ValueError where the digest that a file carries is not that of its content; warn where it carries none."""
     if stored is None:
-        # From this very line, so that it is told once per file.
+        # From this very line, so that Python shows it once per file.
         message = f"{file} carries no digest, as files of earlier versions do not: what it says is believed"
         warnings.warn(message, RecordWarning, stacklevel=1)
     elif stored != computed:

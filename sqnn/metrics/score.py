@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
 
 from sqnn.conversion import SpikingNetwork, Watcher, laid_out
-from sqnn.core import AUTO, Threads, require
+from sqnn.core import AUTO, Threads, is_whole, require
 from sqnn.data import Split
 from sqnn.metrics.accuracy import run_batches
 from sqnn.models import require_network
@@ -44,7 +43,7 @@ def score(
     require_network(network, "network")
     require(isinstance(split, Split), "split", type(split).__name__, "a part of a data set, such as data.test")
     require(len(split) > 0, "split", repr(split), "at least one image")
-    require(isinstance(rows, Integral) and rows >= 1, "rows", rows, "a whole number of at least 1")
+    require(is_whole(rows) and rows >= 1, "rows", rows, "a whole number of at least 1")
     timesteps = network.timesteps if isinstance(network, SpikingNetwork) else 1
     spikes, neurons = 0, 0
 
@@ -54,7 +53,7 @@ def score(
         spikes += fired
         return output
 
-    logits = run_batches(network, split, call, max(1, int(rows) // timesteps), None, progress, threads)
+    logits = run_batches(network, split, call, max(1, rows // timesteps), None, progress, threads)
     right = int((logits.argmax(-1) == split.labels).sum())
     return Score(len(split), right / len(split), spikes / (neurons * len(split)) if neurons else math.nan)
 

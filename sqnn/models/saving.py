@@ -138,9 +138,9 @@ def _metadata(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            held = os.fstat(file.fileno()).st_size - 8
-        if length > min(held, MOST_HEADER):
-            raise ValueError(f"its header announces {length:,} bytes, expected at most {min(held, MOST_HEADER):,}")
+            most = min(os.fstat(file.fileno()).st_size - 8, MOST_HEADER)
+        if length > most:
+            raise ValueError(f"its header announces {length:,} bytes, expected at most {most:,}")
         with safetensors.safe_open(path, framework="pt") as opened:
             return dict(opened.metadata() or {})
     except (safetensors.SafetensorError, OSError, ValueError) as error:
@@ -189,9 +189,9 @@ def _check_sizes(network: str, config: ModelConfig, state: Mapping[str, Tensor],
         for number in value if isinstance(value, list) else [value]:
             require(not is_whole(number) or number <= size, name, value, f"no more than the {size:,} bytes of the file")
     with torch.device("meta"):  # shapes without memory
-        asked = sum(tensor.numel() for tensor in build(network, config).state_dict().values())
-    held = sum(tensor.numel() for tensor in state.values())
-    require(asked <= SPARE * held, "config", asked, f"about the {held:,} numbers that the file holds")
+        size = sum(tensor.numel() for tensor in build(network, config).state_dict().values())
+    stored = sum(tensor.numel() for tensor in state.values())
+    require(size <= SPARE * stored, "config", size, f"about the {stored:,} numbers that the file holds")
 
 
 def _precisions(state: Mapping[str, Tensor], path: str | Path) -> set[torch.dtype]:

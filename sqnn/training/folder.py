@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sqnn.training.terms import LossTerm
 
 CURVES = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
-BEGUN = "restore it from a copy, or train again in a new folder"
+RESTORE = "restore it from a copy, or train again in a new folder"
 """How a run comes back whose files are damaged."""
 NOT_CURVES = ("epoch", "step")
 """Columns of the log that are no curves."""
@@ -136,7 +136,7 @@ class RunFolder:
         """Within the block, nobody else writes to the run, and what ends the block early says how the run goes on.
 
         What killed processes left unfinished is removed. FolderTakenError where another process is at work, RunError
-        where the disk takes no more; RunInterrupted after Ctrl-C. `name` is the argument that the folder came by.
+        where the disk takes no more; RunInterrupted after Ctrl-C. `name` is the argument that names the folder.
         """
         try:
             with folder_lock(self.path):
@@ -181,7 +181,7 @@ class RunFolder:
         try:
             return RunSettings.from_dict(values, terms)
         except (ConfigError, TypeError, KeyError) as error:
-            raise RunError(f"run: {self.settings} describes no run ({reason(error)}); {BEGUN}") from error
+            raise RunError(f"run: {self.settings} describes no run ({reason(error)}); {RESTORE}") from error
 
     def read_settings(self) -> dict[str, Any]:
         """Return the settings as plain values; RunError where the folder holds no run, or they were changed."""
@@ -189,14 +189,14 @@ class RunFolder:
         if not self.settings.is_file():
             raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
         try:
-            return read_record(self.settings, SettingsRecord, BEGUN)
+            return read_record(self.settings, SettingsRecord, RESTORE)
         except RecordError as error:
             raise RunError(f"run: {error}") from error
 
     def load_data(self, data_dir: str | Path | None = None) -> ImageData:
         """Load the images that the run began with, from `data_dir` where one is given.
 
-        RunError where that cannot be, and where the images found are others than those of the run.
+        RunError where that cannot be, and where the images are others than those of the run.
         """
         settings = self.read_settings()
         source = {**settings["data"], **({"data_dir": data_dir} if data_dir else {})}
@@ -228,12 +228,12 @@ class RunFolder:
             self.read_settings()
             raise RunError(f"run: {self.path} has no finished run; continue it with sqnn.resume({str(self.path)!r})")
         try:
-            result = read_record(self.result, ResultRecord, BEGUN)
+            result = read_record(self.result, ResultRecord, RESTORE)
         except RecordError as error:
             raise RunError(f"run: {error}") from error
         settings = result.get("settings_sha256")
         if settings is not None and self.settings.is_file() and settings != digest(self.read_settings()):
-            raise RunError(f"run: {self.result} is the result of other settings than {self.settings} holds; {BEGUN}")
+            raise RunError(f"run: {self.result} is the result of other settings than {self.settings} holds; {RESTORE}")
         return result
 
     def read_network(self, result: Mapping[str, Any]) -> Network:
@@ -242,7 +242,7 @@ class RunFolder:
 
         network = load_model(self.model)
         if result.get("network_sha256") not in (None, read_header(self.model).get(DIGEST)):
-            raise RunError(f"run: {self.result} was measured with another network than {self.model}; {BEGUN}")
+            raise RunError(f"run: {self.result} was measured with another network than {self.model}; {RESTORE}")
         return network
 
     def _check_there(self) -> None:

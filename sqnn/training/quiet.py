@@ -28,8 +28,8 @@ def quiet() -> Iterator[None]:
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.WARNING)
-    said = threading.excepthook
-    threading.excepthook = lambda failed: None if isinstance(failed.exc_value, OSError) else said(failed)
+    usual = threading.excepthook
+    threading.excepthook = lambda failed: None if isinstance(failed.exc_value, OSError) else usual(failed)
     try:
         with warnings.catch_warnings():
             for hint in HINTS:
@@ -39,5 +39,5 @@ def quiet() -> Iterator[None]:
         # Lightning answers Ctrl-C by ending the whole process; the caller decides about that.
         raise KeyboardInterrupt from stopped
     finally:
-        threading.excepthook = said
+        threading.excepthook = usual
         logger.setLevel(level)

@@ -104,7 +104,7 @@ def chain(instruction: Instruction) -> list[ChainLink]:
     if instruction.name == "r":
         # R(theta, phi) = RZ(phi) RX(theta) RZ(-phi).
         theta, phi = instruction.angles
-        turns = [("z", _negative(phi)), ("x", theta), ("z", phi)]
+        turns = [("z", phi.negative()), ("x", theta), ("z", phi)]
     elif instruction.name in TURNS:
         turns = [
             (axis, QUARTER if position is None else instruction.angles[position])
@@ -117,10 +117,6 @@ def chain(instruction: Instruction) -> list[ChainLink]:
         forth, back = _AROUND[axis]
         links += [*forth, angle, *back]
     return links
-
-
-def _negative(angle: Angle) -> Angle:
-    return Angle(tuple((slot, -factor) for slot, factor in angle.terms), -angle.offset)
 
 
 def _numbers(instruction: Instruction) -> list[float]:

@@ -106,8 +106,8 @@ class _TwoBlocks(torch.autograd.Function):
             plain = _evaluate(inputs, weights)
             out = _combine(plain, neighbour_products(ctx.circuit, plain.z)).t()
             needed = [leaf for leaf, need in zip((inputs, weights), ctx.needs_input_grad, strict=False) if need]
-            found = iter(torch.autograd.grad(out, needed, grad, create_graph=True, allow_unused=True))
-            return tuple(next(found) if need else None for need in ctx.needs_input_grad)
+            gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True, allow_unused=True))
+            return tuple(next(gradients) if need else None for need in ctx.needs_input_grad)
         return (*_gradients(ctx.circuit, grad.t(), product, Values(*values)), None)
 
 

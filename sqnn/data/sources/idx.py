@@ -68,12 +68,12 @@ def _parse(stream: io.BufferedIOBase, path: Path, ndim: int, most: int) -> NDArr
     if expected > most:
         raise DataError(f"{path}: announces {expected:,} bytes of data, more than it can hold; fetch the file again")
     array = np.empty(expected, dtype=np.uint8)
-    view, held = array.data, 0
-    while held < expected and (count := stream.readinto(view[held:])):
-        held += count
+    view, received = array.data, 0
+    while received < expected and (count := stream.readinto(view[received:])):
+        received += count
     # One byte more than announced: finds leftovers, and makes gzip check its checksum.
-    if held < expected or stream.read(1):
-        amount = f"only {held:,}" if held < expected else "more"
+    if received < expected or stream.read(1):
+        amount = f"only {received:,}" if received < expected else "more"
         raise DataError(f"{path}: announces {expected:,} bytes of data but holds {amount}; fetch the file again")
     return array.reshape(shape)
 

@@ -114,9 +114,10 @@ class StudyTable:
     """A results table in a CSV file: UTF-8, one line per row, numbers as exact decimals, columns as in its schema.
 
     A last column holds the digest of each row, which is compared when the row is read; tables of earlier versions have
-    none, and are read with a RecordWarning.
-    A row counts once its line is whole: what a killed writer left of an append is overlooked by readers and cut off by
-    the next writer. Any number of processes may append to one table; the lock file beside it dies with its process.
+    none, and are read with a RecordWarning. A row counts once its line is whole: readers skip what a killed writer left
+    of an append, and the next writer cuts it off. Any number of processes may append to one table; the lock file beside
+    it dies with its process.
+
     Errors begin with `option`; `again` says how rows come back that are removed from a damaged file.
     """
 
@@ -218,13 +219,13 @@ class StudyTable:
         )
 
     def _rows(self, columns: tuple[str, ...], whole: bytes) -> Iterator[Row]:
-        kinds = [(name, _plain(self.schema.columns.get(name, str if name == DIGEST else float))) for name in columns]
+        types_of = [(name, _plain(self.schema.columns.get(name, str if name == DIGEST else float))) for name in columns]
         for number, line in enumerate(whole.split(b"\n")[1:-1], start=2):
             try:
                 (fields,) = csv.reader([line.decode()], strict=True)
                 if len(fields) != len(columns):
                     raise ValueError(f"{len(fields)} fields, expected {len(columns)}")
-                row = {name: _value(name, kind, text) for (name, kind), text in zip(kinds, fields, strict=True)}
+                row = {name: _value(name, kind, text) for (name, kind), text in zip(types_of, fields, strict=True)}
                 row = {name: row[name] for name in self.schema.columns}
                 flaw = self.schema.misfit(row) or self.schema.flaw(row)
                 if not flaw and columns[-1] == DIGEST and fields[-1] != _digest(fields[:-1]):
@@ -235,15 +236,15 @@ class StudyTable:
                 raise self._damaged(f"line {number} of {self.path}", flaw)
             yield row
 
-    def _damaged(self, place: str, reason: str) -> TableError:
+    def _damaged(self, place: str, problem: str) -> TableError:
         advice = f"remove it, and {self.again}" if self.again else "remove it"
-        return TableError(f"{self.option}: {place} is damaged ({reason}); {advice}")
+        return TableError(f"{self.option}: {place} is damaged ({problem}); {advice}")
 
     def _checked(self, row: Mapping[str, object]) -> Mapping[str, object]:
-        unknown = sorted(row.keys() - self.schema.columns.keys())
-        if unknown:
+        strangers = sorted(row.keys() - self.schema.columns.keys())
+        if strangers:
             expected = ", ".join(self.schema.columns)
-            raise TableError(f"{self.option}: got the column {unknown[0]!r}, expected some of {expected}")
+            raise TableError(f"{self.option}: got the column {strangers[0]!r}, expected some of {expected}")
         _line(self.schema, tuple(self.schema.columns), row)
         misfit = self.schema.misfit(row)
         if misfit:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from sqnn import training as loop
 from sqnn.data import ImageData
 
+if TYPE_CHECKING:
+    from sqnn.training import Run
 
-def finished_run(place: Path, model: nn.Module, data: ImageData, settings: Mapping[str, Any]) -> loop.Run:
+
+def finished_run(place: Path, model: nn.Module, data: ImageData, settings: Mapping[str, Any]) -> Run:
     """Return the finished run of a folder: read, resumed after its last epoch, or begun with `model`."""
-    folder = loop.RunFolder(place)
+    # Imported here: Lightning takes seconds, and most studies train nothing.
+    from sqnn.training import Run, RunFolder, fit, resume
+
+    folder = RunFolder(place)
     if folder.result.is_file():
-        return loop.Run.load(place)
+        return Run.load(place)
     if folder.settings.is_file():
-        return loop.resume(place, data, progress=False)
+        return resume(place, data, progress=False)
     folder.remove_partials()
-    return loop.fit(model, data, out=place, progress=False, **settings)
+    return fit(model, data, out=place, progress=False, **settings)
