@@ -21,7 +21,7 @@ def seeds(frame: pd.DataFrame, column: str = "test_accuracy") -> list[str]:
     return [*map(percent, frame[column]), bold(percent(frame[column].mean()))]
 
 
-@table("sqdr-mnist", "accuracy-mnist", "sqnn train --model sqdr-cnn --data mnist --data-dir DIR --epochs 12 --seed 0")
+@table("sqdr-mnist", "accuracy-mnist", "sqnn train --recipe paper --data-dir DIR --seed 0")
 def sqdr_mnist() -> str:
     """Accuracy over three seeds."""
     runs = accuracy("sqdr-cnn", "mnist", None, 12)
@@ -31,9 +31,7 @@ def sqdr_mnist() -> str:
     )
 
 
-@table(
-    "sqdr-digits", "accuracy-digits", "sqnn train --model sqdr-cnn --data digits --epochs 60 --batch-size 32 --seed 0"
-)
+@table("sqdr-digits", "accuracy-digits", "sqnn train --recipe paper --data digits --epochs 60 --batch-size 32 --seed 0")
 def sqdr_digits() -> str:
     """Every run on the digits, one line each."""
     frame = rows("accuracy-digits")

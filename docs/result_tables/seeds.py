@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from result_tables.base import bold, markdown, number, percent, rows, table
 from sqnn.studies import command_of, summarise_seeds
-from sqnn.studies.seeds.settings import read_text
+from sqnn.studies.seeds.settings import from_text
 
 
 def command(name: str) -> str:
@@ -75,7 +75,7 @@ def mnist_in_a_line() -> str:
 def seeds_ablation() -> str:
     """What each ingredient of the recipe brings: first the variant that all others differ least from, then those."""
     frame = rows("seeds-ablation")
-    settings = {variant: read_text(text) for variant, text in zip(frame.variant, frame.settings, strict=True)}
+    settings = {variant: from_text(text) for variant, text in zip(frame.variant, frame.settings, strict=True)}
     base = min(settings, key=lambda name: sum(len(differences(own, settings[name])) for own in settings.values()))
     lines = summarise_seeds(frame).drop_duplicates("variant", keep="last").to_dict("records")
     summary = sorted(lines, key=lambda line: line["variant"] != base)

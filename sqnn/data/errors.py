@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from os import PathLike, fspath
 from pathlib import Path
 
-from sqnn.core import brief
+from sqnn.core import brief, is_whole
 
 SEED_LIMIT = 2**32
 """Seeds are below this: torch's CPU generator, a 32-bit Mersenne twister, keeps no more of a seed."""
@@ -24,7 +23,7 @@ class MissingDataError(DataError):
 
 def whole_number(name: str, value: object, least: int, most: int) -> int:
     """Return `value` if it is a whole number in [least, most]; otherwise raise a DataError naming the argument."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
+    if not is_whole(value) or not least <= value <= most:
         raise DataError(f"{name}: got {brief(value)}, expected a whole number from {least:,} to {most:,}")
     return int(value)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import Row, require, sweep_progress
+from sqnn.core import Row, reason, require, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
@@ -177,16 +177,15 @@ def _finished(study: AnyStudy, cells: Sequence[object], folder: RowsFolder) -> b
     if not folder.picture.is_file():  # the last file of a study
         return False
     schema, names = study.schema(), tuple(study.identify(cells[0]))
-    there = {schema.row_key(row, names) for row in folder.rows()}
-    return all(schema.row_key(study.identify(cell), names) in there for cell in cells)
+    stored = {schema.row_key(row, names) for row in folder.rows()}
+    return all(schema.row_key(study.identify(cell), names) in stored for cell in cells)
 
 
 def _failure(
     study: Study[S, C], failed: Sequence[tuple[C, Exception]], finished: int, table: StudyTable | None
 ) -> StudyError:
     cell, error = failed[0]
-    reason = " ".join(str(error).split()) or type(error).__name__
     others = f", and so did {len(failed) - 1:,} others" if len(failed) > 1 else ""
     stored = f"; {finished:,} finished rows are in {table.path}" if table is not None else ""
     named = study.tell(cell, [])
-    return StudyError(f"{study.noun}: the cell {named} failed ({reason}){others}{stored}")
+    return StudyError(f"{study.noun}: the cell {named} failed ({reason(error)}){others}{stored}")

@@ -29,8 +29,8 @@ def check_subject(name: str, takes: str, subject: Sequence[object]) -> None:
     """Raise ValueError, saying what the study called `name` takes, unless the subject is of that kind."""
     least, most, words, written = SUBJECTS[takes]
     if not least <= len(subject) <= most:
-        came = ", ".join(type(part).__name__ for part in subject) or "nothing"
-        raise ConfigError(f"subject: got {came}, expected {words}: study({name!r}{written})")
+        types = ", ".join(type(part).__name__ for part in subject) or "nothing"
+        raise ConfigError(f"subject: got {types}, expected {words}: study({name!r}{written})")
     if takes == "data":
         require_image_data(subject[0])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sqnn.core import ConfigError, Row
-from sqnn.studies.seeds.settings import as_text, read_text
+from sqnn.studies.seeds.settings import as_text, from_text
 from sqnn.studies.seeds.study import SeedStudy
 from sqnn.training import RunSettings
 
@@ -46,8 +46,8 @@ def published_range(settings: RunSettings, table: str | Path) -> Published | str
     if not path.is_file():
         raise ConfigError(f"expect: no file {path}, expected the rows.csv of a seed study")
     rows = [row for row in SeedStudy.table(path).rows() if row["test_accuracy"] is not None]
-    asked = {"data": str(settings.data.get("name")), **read_text(as_text(settings))}
-    differences = [_difference({"data": str(row["data"]), **read_text(str(row["settings"]))}, asked) for row in rows]
+    asked = {"data": str(settings.data.get("name")), **from_text(as_text(settings))}
+    differences = [_difference({"data": str(row["data"]), **from_text(str(row["settings"]))}, asked) for row in rows]
     same = [row for row, difference in zip(rows, differences, strict=True) if not difference]
     if not same:
         nearest = min(differences, key=len, default={})

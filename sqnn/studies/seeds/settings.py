@@ -112,7 +112,7 @@ def parse_seeds(value: object) -> tuple[int, ...]:
 
 
 def as_text(settings: RunSettings) -> str:
-    """Return all settings of a run but for seed and threads, and a digest of its images, as `read_text` splits it."""
+    """Return all settings of a run but for seed and threads, and a digest of its images, as `from_text` splits it."""
     own = {name: value for name, value in settings.config.to_dict().items() if name not in ModelConfig.data_fields}
     training = {name: value for name, value in settings.training.to_dict().items() if name not in VARIED}
     terms = {term.name.replace("-", "_"): term.weight for term in settings.terms}
@@ -127,7 +127,7 @@ def as_words(settings: Settings) -> str:
     return " ".join(f"{name}={shlex.quote(plain(value))}" for name, value in settings.items())
 
 
-def read_text(text: str) -> dict[str, str]:
+def from_text(text: str) -> dict[str, str]:
     """Return settings by name, the values as text."""
     return dict(word.split("=", 1) for word in shlex.split(text))
 
