@@ -38,8 +38,9 @@ class ReuploadLayer(nn.Module):
     start from.
 
     The weights, and the shots of every engine of this layer that is given no generator of its own, come from
-    `generator`, which is drawn from for the weights alone. Without one they follow torch's global generator, as those
-    of `nn.Linear` do: call `torch.manual_seed` before, or pass a generator, for the same layer again.
+    `generator`, which is drawn from for the weights alone. Without one they follow the number that was last passed to
+    `torch.manual_seed`: layers built after the same one begin with the same weights and draw the same shots, so pass
+    one generator to several layers that are to differ.
 
     Under `torch.autocast` the circuit keeps the precision of its weights, takes float16 and bfloat16 as well, and
     returns what it was given. Meta tensors give a result of the right shape.

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def own_generator(generator: torch.Generator | None = None) -> torch.Generator:
-    """Return `generator`, or a new one whose seed comes from torch's global generator, as weights of `nn.Linear` do."""
+    """Return `generator`, or a new one with the seed of torch's global generator, from which nothing is drawn."""
     if generator is not None:
         return generator
     import torch
 
-    return torch.Generator().manual_seed(int(torch.randint(2**63 - 1, (), device="cpu")))
+    return torch.Generator().manual_seed(torch.initial_seed())
 
 
 class Engine(ABC):
@@ -40,7 +40,7 @@ class Engine(ABC):
     values are exact, and a call draws nothing. With `shots` each value is a mean of that many outcomes +1 and -1, drawn
     with the `generator` of the call, or with the engine's own where the call passes none; the same state of a generator
     gives the same numbers, and no call keeps a generator that was passed to it. An engine that was given no generator
-    either has one of its own, seeded by torch's global generator: other numbers after another `torch.manual_seed`.
+    either has one of its own, with the seed of `torch.manual_seed`: other numbers after another seed.
 
     An engine can be pickled and copied, and its draws go on in the copy. torch.func's vmap, grad, jacrev and jacfwd go
     through it; where vmap shall draw shots, it takes `randomness="different"`.
