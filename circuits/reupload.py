@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+LARGEST = 100_000
+"""Most qubits, and most blocks, of a circuit: far beyond any use, and small enough to be built."""
+
+
 @dataclass(frozen=True)
 class DataReupload:
     """A register of `n_qubits` wires that meets the same data in each of `n_blocks` blocks.
@@ -35,7 +39,7 @@ class DataReupload:
 
     def __post_init__(self) -> None:
         for name in ("n_qubits", "n_blocks"):
-            object.__setattr__(self, name, whole(name, vars(self)[name]))
+            object.__setattr__(self, name, whole(name, vars(self)[name], most=LARGEST))
         edges(self.entangler, self.n_qubits)
 
     @property

@@ -26,14 +26,17 @@ def number(name: str, value: object, expected: str = "a number") -> float:
     raise ValueError(f"{name}: got {brief(value)}, expected {expected}")
 
 
-def whole(name: str, value: object, least: int = 1, otherwise: str = "") -> int:
-    """Return `value`, a Python or NumPy whole number, as an int; ValueError unless it is at least `least`.
+def whole(name: str, value: object, least: int = 1, otherwise: str = "", most: int | None = None) -> int:
+    """Return `value`, a Python or NumPy whole number, as an int; ValueError unless it is from `least` to `most`.
 
     `otherwise` ends the message with what else the argument may be.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+    number = int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+    if number is not None and number >= least and most is not None and number > most:
+        raise ValueError(f"{name}: got {brief(value)}, expected a whole number from {least} to {most:,}{otherwise}")
+    if number is None or number < least:
         raise ValueError(f"{name}: got {brief(value)}, expected a whole number of at least {least}{otherwise}")
-    return int(value)
+    return number
 
 
 def probability(name: str, value: object) -> float:

@@ -172,7 +172,7 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
         settings[names[name]] = value
     settings |= {name: value for name, value in flags.items() if value not in (None, [])}
     if "recipe" in settings:
-        settings = {**_recipe(settings.pop("recipe")), **settings}
+        settings = _with_recipe(settings.pop("recipe"), settings)
     model = str(settings.get("model", DEFAULT_MODEL))
     return {name: _value(name, value, kinds[name], model) for name, value in settings.items() if value is not None}
 
@@ -185,10 +185,16 @@ def recipe_option(panel: str = "Options") -> inspect.Parameter:
     return option("recipe", str, f"network, images and training in one; other options override them. {known}", panel)
 
 
-def _recipe(name: object) -> dict[str, object]:
+def _with_recipe(name: object, settings: Mapping[str, object]) -> dict[str, object]:
+    """Return settings over those of a recipe; ConfigError where there is none such, or where it is of another model."""
     from sqnn.training import RECIPES
 
-    return RECIPES.pick(name, error=ConfigError).settings
+    recipe = RECIPES.pick(name, error=ConfigError)
+    if settings.get("model", recipe.model) != recipe.model:
+        raise ConfigError(
+            f"recipe: {name} is one of {recipe.model}, got model {settings['model']!r} beside it; leave one out"
+        )
+    return {**recipe.settings, **settings}
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

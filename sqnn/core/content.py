@@ -50,7 +50,7 @@ class _Content:
             self._write(repr(value))
         else:
             self._write(type(value).__qualname__)
-            self.add(getattr(value, "__dict__", None))
+            self.add(vars(value) if hasattr(value, "__dict__") else repr(value))
 
     def _add_tensor(self, tensor: Tensor) -> None:
         import torch

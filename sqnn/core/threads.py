@@ -11,7 +11,8 @@ from sqnn.core.config import is_whole, require
 from sqnn.core.machine import cores
 
 AUTO = "auto"
-EXPECTED = f"{AUTO} or a whole number of at least 1"
+MOST = 1024
+EXPECTED = f"{AUTO} or a whole number from 1 to {MOST:,}"
 SHARE = 2**18
 """Least work of each thread where there are several."""
 
@@ -21,7 +22,7 @@ Threads = int | str
 def check_threads(threads: object) -> Threads:
     """Return `auto` or a number of threads, given as such or as a text; ConfigError on anything else."""
     number = int(threads) if isinstance(threads, str) and threads.isdecimal() else threads
-    require(number == AUTO or (is_whole(number) and number >= 1), "threads", threads, EXPECTED)
+    require(number == AUTO or (is_whole(number) and 1 <= number <= MOST), "threads", threads, EXPECTED)
     return AUTO if number == AUTO else int(number)  # type: ignore[call-overload, no-any-return]
 
 

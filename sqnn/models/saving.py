@@ -144,7 +144,9 @@ def _metadata(path: Path) -> dict[str, str]:
         with safetensors.safe_open(path, framework="pt") as opened:
             return dict(opened.metadata() or {})
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(f"path: {path} is not a whole safetensors file ({reason(error)})") from error
+        raise ModelFileError(
+            f"path: {path} is not a whole safetensors file ({reason(error)}); restore it from a copy, or train again"
+        ) from error
 
 
 def _digest(metadata: Mapping[str, str], state: Mapping[str, Tensor]) -> str:

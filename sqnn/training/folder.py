@@ -187,7 +187,7 @@ class RunFolder:
         """Return the settings as plain values; RunError where the folder holds no run, or they were changed."""
         self._check_there()
         if not self.settings.is_file():
-            raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing)")
+            raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing; restore it from a copy)")
         try:
             return read_record(self.settings, SettingsRecord, RESTORE)
         except RecordError as error:

@@ -113,6 +113,8 @@ def test_initial_weights_come_from_the_generator_alone(name: str) -> None:
     ("build", "message"),
     [
         (lambda: DataReupload(0, 1), "n_qubits: got 0"),
+        (lambda: DataReupload(10**12, 1), "n_qubits: got 1000000000000, expected a whole number from 1 to 100,000"),
+        (lambda: DataReupload(1, 100_001), "n_blocks: got 100001, expected a whole number from 1 to 100,000"),
         (lambda: DataReupload(2, 1.5), "n_blocks: got 1.5"),
         (lambda: DataReupload(2, 1, "star"), "entangler: got 'star', expected one of ring"),
         (lambda: ReuploadLayer(2, 1, initial="zero"), "initial: got 'zero', expected one of uniform"),

@@ -92,7 +92,7 @@ MISTAKES = [
     (f"{T} --config model.yaml", "model: got [1], expected a name"),
     (f"{T} --config devices.yaml", "devices: got {'a': 1}, expected a whole number"),
     (f"{T} --config channels.yaml", "channels: got 'x', expected a whole number"),
-    ("train --resume full", "run: full holds no run (settings.yaml is missing)"),
+    ("train --resume full", "run: full holds no run (settings.yaml is missing; restore it from a copy)"),
     ("train --resume missing", "run: no folder missing"),
     ("train --resume file", "run: file is a file, expected the folder of a run"),
     ("train --resume run", "run: run has finished; there is nothing to resume"),

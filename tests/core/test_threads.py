@@ -44,7 +44,7 @@ def test_a_number_is_taken_as_it_is(two_cores) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "0", "two", "", "-1", True, None])
 def test_anything_else_is_refused_in_one_line(value: object) -> None:
-    with pytest.raises(ConfigError, match=r"^threads: got .*, expected auto or a whole number of at least 1$"):
+    with pytest.raises(ConfigError, match=r"^threads: got .*, expected auto or a whole number from 1 to 1,024$"):
         check_threads(value)
 
 

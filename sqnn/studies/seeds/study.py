@@ -135,7 +135,10 @@ class SeedStudy(Study[SeedSubject, SeedCell]):
         super().validate()
         object.__setattr__(self, "threads", tuple(dict.fromkeys(self.threads)))
         for name in self.vary:
-            self.plan(name)
+            try:
+                self.plan(name)
+            except ConfigError as error:
+                raise ConfigError(f"vary: {name}: {error}" if self.vary[name] else str(error)) from error
 
     def asked(self, variant: str) -> dict[str, object]:
         """Return the settings of a variant that are given, its network first."""
