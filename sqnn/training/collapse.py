@@ -23,6 +23,8 @@ DEAD_CHANNELS = 0.75
 """Largest share of a layer's channels that may be silent."""
 RISE = 1.5
 """Largest factor between the training loss of the last epoch and the smallest of all epochs."""
+LEAST_RISE = 0.1
+"""Smallest rise in nats that counts: a loss near zero doubles without harm."""
 CHANCE = 3.0
 """Standard deviations above the chance level under which a network has learned nothing."""
 
@@ -38,7 +40,8 @@ def collapse_signs(
 
     - The best validation accuracy is no more than CHANCE standard deviations sqrt(p (1 - p) / n) above the share p of
       the most frequent class among the n validation images.
-    - The training loss of the last epoch is more than RISE times the smallest of all epochs.
+    - The training loss of the last epoch is more than RISE times the smallest of all epochs, and LEAST_RISE
+      above it.
     - More than DEAD_ANGLES of a circuit's angles are the same for all images, or more than DEAD_CHANNELS of a layer's
       channels never fire, with the network as it is now, on the first LOOKED_AT validation images.
     """
@@ -50,7 +53,7 @@ def collapse_signs(
     if best <= share + CHANCE * math.sqrt(share * (1 - share) / len(labels)):
         signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {remedy}")
     losses = history["train_loss"].dropna()
-    if losses.iloc[-1] > RISE * losses.min():
+    if losses.iloc[-1] > max(RISE * losses.min(), losses.min() + LEAST_RISE):
         signs.append(
             f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {remedy} or gradient_clip"
         )

@@ -39,6 +39,7 @@ def test_chance_level_is_the_share_of_the_most_frequent_class(digits, make_model
 def test_a_loss_that_rose_again_is_named_with_both_values(digits, make_model) -> None:
     (sign,) = signs(make_model(readout="membrane"), digits, [2.0, 0.4, 0.9], [0.2, 0.8, 0.6])
     assert sign == "the training loss rose from 0.400 to 0.900 nats; lower learning_rate (0.05) or gradient_clip"
+    assert signs(make_model(readout="membrane"), digits, [2.0, 0.002, 0.004], [0.2, 0.9, 0.9]) == []
 
 
 @pytest.mark.parametrize("readout", ["spike", "membrane"])
