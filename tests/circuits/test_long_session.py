@@ -11,7 +11,7 @@ import torch
 from circuits import ReuploadLayer
 from noise_models import depolarizing, from_aer, readout
 
-CALLS = 25
+CALLS = 8
 
 
 def aer_noise(p: float) -> object:
@@ -27,7 +27,7 @@ def aer_noise(p: float) -> object:
     [
         lambda p: f"depolarizing:{p}",
         lambda p: depolarizing(p) + readout(p),
-        lambda p: "torino",
+        lambda p: f"guadalupe*{p}",
         pytest.param(aer_noise, id="aer"),
     ],
 )
