@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from result_tables import ROOT, numbers, tables
 
@@ -30,12 +29,8 @@ def current(text: str) -> str:
 
 
 def _written(place: re.Match[str], makers: Mapping[str, Callable[[], str]], form: str) -> str:
-    """Return a place with what its results say; it stays as it is where there are none yet, which is told."""
-    try:
-        return f"{place[1]}{form.format(makers[place['name']]())}{place['end']}"
-    except FileNotFoundError as error:
-        print(f"{place['name']}: not written, {Path(error.filename).name} is missing", file=sys.stderr)
-        return place[0]
+    """Return a place with what its results say."""
+    return f"{place[1]}{form.format(makers[place['name']]())}{place['end']}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -6,9 +6,8 @@ import dataclasses
 import json
 import shutil
 import struct
-import tracemalloc
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ import records
 import safetensors.torch
 import torch
 import yaml
+from records import refuse
 
 import noise_models
 import sqnn
@@ -29,8 +29,6 @@ from sqnn.training.records import SettingsRecord
 
 FEWER = {"spiking network": (15, 5, 15), "network": (60, 15, 60), "images": (40, 15, 40)}
 """Faults of kinds that take long to read; `python tests/support/records.py` tries all."""
-MOST_MEMORY = 2**25
-"""Bytes that a file of a few kilobytes may make a reader take, whatever it announces."""
 KINDS = (
     *("network", "spiking network", "checkpoint", "settings of a run", "result of a run", "rows of a study"),
     *("settings of a study", "noise (JSON)", "images (IDX)", "images (IDX, gzipped)", "images (CIFAR)"),
@@ -58,20 +56,6 @@ def run(kinds: dict[str, records.Kind], tmp_path: Path) -> RunFolder:
     """A copy of the run's folder."""
     shutil.copytree(kinds["settings of a run"].path.parent, tmp_path / "run")
     return RunFolder(tmp_path / "run")
-
-
-def refuse(action: Callable[[], object], error: type[ValueError], expected: str) -> None:
-    """The action is refused in one line, and takes little memory."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(error, match=expected) as caught:
-            action()
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < MOST_MEMORY
-    assert len(str(caught.value).splitlines()) == 1
-    assert len(str(caught.value)) < records.LONGEST_LINE
 
 
 BOMBS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from result_tables.base import bold, markdown, number, percent, rows, table
 from sqnn.studies import command_of, summarise_seeds
 from sqnn.studies.seeds.settings import from_text
@@ -71,12 +73,26 @@ def mnist_in_a_line() -> str:
     return in_a_line("seeds-mnist")
 
 
-@table("seeds-ablation", "seeds-ablation", lambda: "sqnn study seeds ... --vary 'NAME: settings'")
+def variants() -> tuple[str, dict[str, dict[str, str]]]:
+    """Return the variant of the ablation that all others differ least from, and the settings of each."""
+    frame = rows("seeds-ablation")
+    settings = {variant: from_text(text) for variant, text in zip(frame.variant, frame.settings, strict=True)}
+    return min(settings, key=lambda n: sum(len(differences(own, settings[n])) for own in settings.values())), settings
+
+
+def ablation_command() -> str:
+    """Return the command that makes all rows of the ablation."""
+    frame = rows("seeds-ablation")
+    base, settings = variants()
+    varied = (" ".join([f"{name}:", *differences(own, settings[base], "=")]) for name, own in settings.items())
+    return f"{command_of(frame[frame.variant == base])} {' '.join(f'--vary {shlex.quote(v)}' for v in varied)}"
+
+
+@table("seeds-ablation", "seeds-ablation", ablation_command)
 def seeds_ablation() -> str:
     """What each ingredient of the recipe brings: first the variant that all others differ least from, then those."""
     frame = rows("seeds-ablation")
-    settings = {variant: from_text(text) for variant, text in zip(frame.variant, frame.settings, strict=True)}
-    base = min(settings, key=lambda name: sum(len(differences(own, settings[name])) for own in settings.values()))
+    base, settings = variants()
     lines = summarise_seeds(frame).drop_duplicates("variant", keep="last").to_dict("records")
     summary = sorted(lines, key=lambda line: line["variant"] != base)
     first = summary[0]
@@ -93,7 +109,7 @@ def seeds_ablation() -> str:
         [
             [
                 line["variant"],
-                ", ".join(differences(settings[line["variant"]], settings[base])) or "-",
+                ", ".join(f"`{word}`" for word in differences(settings[line["variant"]], settings[base])) or "-",
                 str(line["n"]),
                 bold(percent(line["mean"])) if line is first else percent(line["mean"]),
                 f"{percent(line['least'])} to {percent(line['largest'])}",
@@ -105,6 +121,6 @@ def seeds_ablation() -> str:
     )
 
 
-def differences(own: dict[str, str], other: dict[str, str]) -> list[str]:
-    """Return the settings of a variant in which it differs from another."""
-    return [f"`{name} {value}`" for name, value in own.items() if other.get(name) != value]
+def differences(own: dict[str, str], other: dict[str, str], between: str = " ") -> list[str]:
+    """Return the settings of a variant in which it differs from another, names and values."""
+    return [f"{name}{between}{value}" for name, value in own.items() if other.get(name) != value]

@@ -59,13 +59,12 @@ def dead_units(model: nn.Module, images: Split, *, threads: Threads = AUTO) -> l
     with contextlib.ExitStack() as hooks:
         for part, module in watched:
             if isinstance(module, Neuron):
-                # [time, batch, channels, ...] -> [everything else, channels]
                 handle = module.register_forward_hook(
-                    lambda module, args, trains, part=part: see(part, CHANNELS, trains.transpose(2, -1).flatten(0, -2))
+                    lambda module, args, output, part=part: see(part, CHANNELS, _most_by_channel(output))
                 )
             else:
                 handle = module.register_forward_pre_hook(
-                    lambda module, args, part=part: see(part, ANGLES, args[0].flatten(0, -2))
+                    lambda module, args, kwargs, part=part: see(part, ANGLES, _rows(*args, **kwargs)), with_kwargs=True
                 )
             hooks.callback(handle.remove)
         predict_logits(model, images, threads=threads)
@@ -74,3 +73,15 @@ def dead_units(model: nn.Module, images: Split, *, threads: Threads = AUTO) -> l
         for part, kind in kinds.items()
     }
     return [DeadUnits(part, kinds[part], int(flags.sum()), len(flags)) for part, flags in dead.items()]
+
+
+def _most_by_channel(output: Tensor | tuple[Tensor, Tensor]) -> Tensor:
+    """Return the largest spike [time * batch, channels] of a layer's trains, which membranes may come with."""
+    trains = output if isinstance(output, Tensor) else output[0]
+    steps = trains.flatten(0, 1)
+    return steps.reshape(len(steps), steps.shape[1] if steps.ndim > 1 else 1, -1).amax(-1)
+
+
+def _rows(inputs: Tensor, *rest: object, **named: object) -> Tensor:
+    """Return the angles that a circuit is called with, as rows [..., 3 n_qubits] -> [rows, 3 n_qubits]."""
+    return inputs.reshape(-1, inputs.shape[-1])

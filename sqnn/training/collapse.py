@@ -53,7 +53,7 @@ def collapse_signs(
     if best <= share + CHANCE * math.sqrt(share * (1 - share) / len(labels)):
         signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {remedy}")
     losses = history["train_loss"].dropna()
-    if losses.iloc[-1] > max(RISE * losses.min(), losses.min() + LEAST_RISE):
+    if len(losses) and losses.iloc[-1] > max(RISE * losses.min(), losses.min() + LEAST_RISE):
         signs.append(
             f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {remedy} or gradient_clip"
         )

@@ -43,7 +43,7 @@ RECIPES: Choices[Recipe] = Choices(
             ),
         ),
         "mnist": Recipe(
-            "the published architecture, 803 parameters, trained so that no seed collapses",
+            "the published sizes (803 parameters), read by membranes instead of spikes",
             "sqdr-cnn",
             "mnist",
             MappingProxyType({}),

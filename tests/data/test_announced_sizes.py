@@ -6,34 +6,16 @@ import gzip
 import io
 import struct
 import tarfile
-import tracemalloc
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import records
+from records import refuse
 
 import sqnn
 from sqnn.data import DataError, read_images
 from sqnn.data.sources.idx import read_idx
-
-MOST_MEMORY = 2**25
-
-
-def refuse(action: Callable[[], object], error: type[ValueError], expected: str) -> None:
-    """The action is refused in one line, and takes little memory."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(error, match=expected) as caught:
-            action()
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < MOST_MEMORY
-    assert len(str(caught.value).splitlines()) == 1
-    assert len(str(caught.value)) < records.LONGEST_LINE
 
 
 def idx_header(*sizes: int) -> bytes:

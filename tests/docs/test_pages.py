@@ -39,8 +39,8 @@ def test_a_stale_number_is_noticed() -> None:
         sys.path.remove(str(GENERATOR.parent))
 
 
-def test_a_place_without_results_stays_and_is_told_and_one_with_rows_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_place_without_results_is_an_error_and_one_with_rows_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows of eight trainings, two variants on one thread and on two: counted by hand from the file."""
     monkeypatch.syspath_prepend(str(GENERATOR.parent))
@@ -50,8 +50,8 @@ def test_a_place_without_results_stays_and_is_told_and_one_with_rows_is_written(
     monkeypatch.setattr(base, "RESULTS", tmp_path)
     base.rows.cache_clear()
     page = "<!--= seeds-digits -->old<!--/-->\n<!-- table: seeds-ablation -->\nold\n<!-- end -->"
-    assert generate_results.current(page) == page
-    assert capsys.readouterr().err.count("is missing") == 2
+    with pytest.raises(FileNotFoundError, match=r"seeds-\w+\.csv"):
+        generate_results.current(page)
     rows = (ROOT / "tests" / "studies" / "files" / "seeds.csv").read_text().splitlines(keepends=True)
     (tmp_path / "seeds-ablation.csv").write_text("".join(rows))
     own = [row for row in rows if not row.startswith("mem")]
@@ -65,6 +65,7 @@ def test_a_place_without_results_stays_and_is_told_and_one_with_rows_is_written(
     assert f"{mean}, {min(accuracies):.2f}\N{NO-BREAK SPACE}% to {max(accuracies):.2f}" in written
     assert "over 4 trainings (seeds 0 to 1, 1 and 2 threads; AMD EPYC, 2 cores)" in written
     assert "| recipe | `readout spike`, `learning_rate 0.05` | 4 |" in written
+    assert "--seeds 0:2 --threads 1,2 --vary mem: --vary 'recipe: readout=spike learning_rate=0.05'" in written
     assert "old" not in written
 
 

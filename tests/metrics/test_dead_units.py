@@ -6,7 +6,9 @@ import pytest
 import torch
 
 import sqnn
+from circuits import ReuploadLayer
 from sqnn.metrics import DeadUnits, dead_units
+from sqnn.neurons import LIF
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,28 @@ def test_the_counts_are_those_of_the_angles_and_of_all_batches(data: sqnn.ImageD
 
 def test_a_network_without_neurons_and_circuit_has_nothing_to_count(data: sqnn.ImageData) -> None:
     assert dead_units(sqnn.create_model("resnet20", data), data.validation) == []
+
+
+class Unusual(torch.nn.Module):
+    """Neurons without features that give their membranes too, and a circuit that is called by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.neuron = LIF()
+        self.circuit = ReuploadLayer(1, 1)
+
+    def forward(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        spikes, _ = self.neuron(0.001 * images.flatten(1).T, return_membrane=True)
+        return self.circuit(generator=generator, inputs=spikes[:3].T * 0)
+
+
+def test_neurons_and_circuits_are_watched_however_they_are_called(data: sqnn.ImageData) -> None:
+    found = by_part(Unusual(), data)
+    assert (found["neuron"].units, found["neuron"].dead) == (
+        1,
+        1,
+    )  # 64 pixels of at most 0.001 stay below the threshold of 1
+    assert (found["circuit"].units, found["circuit"].dead) == (3, 3)
 
 
 def test_the_network_is_left_as_it_was(data: sqnn.ImageData) -> None:

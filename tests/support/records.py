@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -39,7 +40,23 @@ from sqnn.studies.runner.folder import RowsFolder
 from sqnn.training import RunFolder, RunSettings, SafeCheckpointIO, TrainingConfig
 
 FLIPS, CUTS, EDITS = 200, 50, 200
+MOST_MEMORY = 2**25
+"""Bytes that the reading of a small file may take, whatever it announces."""
 LONGEST_LINE = 800
+
+
+def refuse(action: Callable[[], object], error: type[ValueError], expected: str) -> None:
+    """The action is refused in one line, and takes little memory."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(error, match=expected) as caught:
+            action()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < MOST_MEMORY
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < LONGEST_LINE
 
 
 @dataclasses.dataclass(frozen=True)

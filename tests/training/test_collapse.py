@@ -42,6 +42,10 @@ def test_a_loss_that_rose_again_is_named_with_both_values(digits, make_model) ->
     assert signs(make_model(readout="membrane"), digits, [2.0, 0.002, 0.004], [0.2, 0.9, 0.9]) == []
 
 
+def test_a_history_without_losses_has_no_rise(digits, make_model) -> None:
+    assert signs(make_model(readout="membrane"), digits, [float("nan")] * 2, [0.2, 0.8]) == []
+
+
 @pytest.mark.parametrize("readout", ["spike", "membrane"])
 def test_dead_angles_are_named_with_the_readout_that_keeps_them_alive(digits, make_model, readout: str) -> None:
     model = make_model(readout=readout)
