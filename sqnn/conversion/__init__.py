@@ -4,9 +4,11 @@ from sqnn.conversion.calibration import images_of, observed_thresholds
 from sqnn.conversion.codes import MAX_RATE_STEPS, Conversion, SpikeCode, digits, levels_of, plane_code, rate_code
 from sqnn.conversion.convert import convert
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
-from sqnn.conversion.graph.record import Watcher
+from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.nodes import call_name, module_of
 from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import ConversionError, call_name, laid_out, module_of
+from sqnn.conversion.graph.trace import laid_out
+from sqnn.conversion.graph.watcher import Watcher
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
 from sqnn.conversion.pools import make_pool, windows_summed

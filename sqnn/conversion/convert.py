@@ -12,20 +12,25 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.graph.carry import Plan, Signal, plan
-from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import ConversionError, activation_of, describe, module_of, site_name, trace
+from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.nodes import activation_of, describe, module_of, site_name
+from sqnn.conversion.graph.roles import Role, argument, role_of
+from sqnn.conversion.graph.trace import trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.core import require
 from sqnn.models import config_of, known_name
 from sqnn.neurons import QCFS
 
+BIAS = 2
+"""Place of the bias among the arguments of F.linear and F.conv."""
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 def convert(
     model: nn.Module,
     *,
+    images: Tensor | None = None,
     planes: int | None = None,
     fold_batch_norm: bool = False,
     plane_weights: bool = True,
@@ -39,6 +44,8 @@ def convert(
     the first ones, which see the image itself, act once. What is not linear (softmax, layer norms, products) acts on
     sums over time. The model itself is left as it is.
 
+    - `images` [batch, ...]: some of the images that the network takes, of which a few go through it to show what it
+      does; the package's own networks, and those prepared with images, need none; for others a size is guessed.
     - `planes`: stop after so many of the T most significant planes, for fewer time steps than the network has bits.
     - `fold_batch_norm`: merge each batch norm into the convolution before it, in place of a shifted bias.
     - `plane_weights`, `bias_shift`, `postponed`: the three parts of the method, each of which can be left out to see
@@ -59,7 +66,7 @@ def convert(
     for name, value in switches.items():
         require(isinstance(value, bool), name, value, "True or False")
     require(not isinstance(planes, bool), "planes", planes, "a whole number, or none for all")
-    graph = trace(model)
+    graph = trace(model, images)
     layout = plan(graph, integrate=postponed)
     timesteps = common_timesteps(graph, layout)
     require(bias_shift or plane_weights, "bias_shift", bias_shift, "true where plane_weights is off: rates need none")
@@ -135,6 +142,9 @@ def build(
             copied.args = (copied.all_input_nodes[0],)
             copied.target = _add(root, f"neuron_{node.name}", neuron)
             sites[copied.name] = site_name(source, node)
+        elif node.op == "call_function" and role_of(source, node) is Role.WEIGHTS:
+            if layout.signals[node] is Signal.CURRENT and (how.bias_shift or how.code.name == "rate"):
+                _share_bias(graph, copied, T)
         elif node.op == "call_module":
             train = layout.signals[node] is Signal.CURRENT
             key = (str(node.target), train)
@@ -196,6 +206,15 @@ def spread_batch_norm(norm: BatchNorm, timesteps: int) -> nn.Module:
     spread.weight = nn.Parameter(gamma.clone(), requires_grad=False)
     spread.bias = nn.Parameter(beta / timesteps + (1 - 1 / timesteps) * mean_share, requires_grad=False)
     return spread
+
+
+def _share_bias(graph: fx.Graph, call: fx.Node, timesteps: int) -> None:
+    """Give a call of F.linear or F.conv a T-th of its bias."""
+    bias = argument(call, BIAS, "bias", None)
+    if isinstance(bias, fx.Node):
+        with graph.inserting_before(call):
+            share = graph.call_function(operator.truediv, (bias, timesteps))
+        call.replace_input_with(bias, share)
 
 
 def _add(root: nn.Module, name: str, item: nn.Module | Tensor) -> str:

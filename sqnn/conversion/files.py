@@ -16,8 +16,9 @@ from torch import Tensor, fx
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.convert import build, common_timesteps, fold, learned_thresholds
 from sqnn.conversion.graph.carry import Plan, plan
+from sqnn.conversion.graph.nodes import site_name
 from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import site_name, trace
+from sqnn.conversion.graph.trace import trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import RATE_THRESHOLDS
 from sqnn.core import ConfigError, read_json, reason, require

@@ -13,10 +13,11 @@ from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_map
 
 from sqnn.conversion.codes import Conversion, digits
-from sqnn.conversion.graph.record import Watcher, source_levels
+from sqnn.conversion.graph.record import source_levels
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.steps import require_steps, run_steps
-from sqnn.conversion.graph.trace import laid_out
+from sqnn.conversion.graph.trace import SHAPES, fits, laid_out
+from sqnn.conversion.graph.watcher import Watcher
 from sqnn.core import Choices, ConfigError
 from sqnn.encoding import check_images
 from sqnn.models import ModelConfig, check_batch
@@ -163,4 +164,10 @@ class SpikingNetwork(nn.Module):
         if self.config is not None:
             check_batch(images, self.config, images.dtype)
             check_images(images)
+        elif not fits(self.source, images):
+            taken = " or ".join(str(list(shape)) for shape in sorted(self.source.meta[SHAPES]))
+            raise ValueError(
+                f"images: got shape {list(images.shape)}, expected images of shape {taken}, for which the network was "
+                "converted: on others it computes something else; convert(model, images=images)"
+            )
         return laid_out(self.source, images.to(next(self.parameters()).dtype))

@@ -5,16 +5,21 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
 from sqnn.conversion.graph.carry import plan
-from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import ConversionError, call_name, describe, module_of, trace
+from sqnn.conversion.graph.check import same
+from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.nodes import call_name, describe, module_of
+from sqnn.conversion.graph.roles import Role, argument, role_of
+from sqnn.conversion.graph.trace import EXAMPLE, example_of, other_reading, trace, unwrapped
 from sqnn.conversion.pools import make_pool
 from sqnn.core import ConfigError, is_whole, require
 from sqnn.models import config_of
@@ -39,6 +44,18 @@ _POOLS: dict[type[nn.Module], type[nn.Module]] = {
     nn.AdaptiveMaxPool2d: nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool3d: nn.AdaptiveAvgPool3d,
 }
+
+
+_DROPOUTS: Mapping[str, Callable[[float], nn.Module]] = MappingProxyType(
+    {
+        "dropout": nn.Dropout,
+        "dropout1d": nn.Dropout1d,
+        "dropout2d": nn.Dropout2d,
+        "dropout3d": nn.Dropout3d,
+        "alpha_dropout": nn.AlphaDropout,
+        "feature_alpha_dropout": nn.FeatureAlphaDropout,
+    }
+)
 
 
 def prepare(
@@ -75,8 +92,8 @@ def prepare(
     THRESHOLDS.pick(thresholds, error=ConfigError)
     if images is not None or thresholds == "channel":
         check_calibration(images, percentile, config_of(model))
-    graph = trace(model)
-    calls = Counter(str(node.target) for node in graph.graph.nodes if node.op == "call_module")
+    model = unwrapped(model)
+    graph = trace(model, images)
     sites = _nodes(graph, Role.NEURON, Role.ACTIVATION)
     pools = _nodes(graph, Role.MAX_POOL)
     _check(graph, pools)
@@ -87,13 +104,16 @@ def prepare(
         for site in sites
     }
     new |= {pool: _average_pool(graph, pool) for pool in pools}
-    new |= {node: nn.Dropout(_share(node)) for node in graph.graph.nodes if node.target is nn.functional.dropout}
-    if all(node.op == "call_module" and calls[str(node.target)] == 1 for node in new):
-        prepared = copy.deepcopy(model)
-        for node, module in new.items():
-            prepared.set_submodule(str(node.target), module)
-    else:
+    new |= {node: drop for node in graph.graph.nodes if (drop := _dropout(node)) is not None}
+    shape = tuple(example_of(graph).shape[1:])
+    prepared = _of_the_same_class(model, graph, new)
+    if prepared is None:
+        other = other_reading(graph) if images is None and config_of(model) is None else None
+        require(
+            other is None, "images", None, f"some images: on shape {other} the model computes otherwise than on {shape}"
+        )
         prepared = _rewritten(graph, new)
+    prepared.__dict__[EXAMPLE] = shape
     _follow(prepared, model, timesteps)
     prepared.train(model.training)
     parameter = next(model.parameters(), None)
@@ -163,9 +183,47 @@ def _activation(old: nn.Module | None, timesteps: int, observed: Tensor | None, 
     return new
 
 
-def _share(node: fx.Node) -> float:
-    """Return the share that a call of F.dropout drops in training."""
-    return float(node.args[1] if len(node.args) > 1 else node.kwargs.get("p", DROPPED))  # type: ignore[arg-type]
+def _dropout(node: fx.Node) -> nn.Module | None:
+    """Return the module for a call of F.dropout and its like, which drops in training; None for other calls."""
+    kind = _DROPOUTS.get(call_name(node)) if node.op == "call_function" else None
+    return None if kind is None else kind(float(argument(node, 1, "p", DROPPED)))
+
+
+def _of_the_same_class(model: nn.Module, graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> nn.Module | None:
+    """Return a copy of the model with its modules replaced; None where only a graph can do what is wanted.
+
+    That is so where a call is no module's, or one of several of the same module, where the model has no copy, and where
+    it does not read what a module that works in place returns.
+    """
+    calls = Counter(str(node.target) for node in graph.graph.nodes if node.op == "call_module")
+    if not all(node.op == "call_module" and calls[str(node.target)] == 1 for node in new):
+        return None
+    try:
+        prepared = copy.deepcopy(model)
+    except Exception:  # whatever an attribute raises that has no copy
+        return None
+    for node, module in new.items():
+        old = prepared.get_submodule(str(node.target))
+        vars(module).update({hooks: vars(old)[hooks] for hooks in ("_forward_hooks", "_forward_pre_hooks")})
+        prepared.set_submodule(str(node.target), module)
+    parameter = next(model.parameters(), None)
+    if parameter is not None:
+        prepared.to(parameter.device, parameter.dtype)
+    images = example_of(graph)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        agree = same(copy.deepcopy(prepared).eval()(images.clone()), _Replaced(graph, new).run(images))
+    return prepared if agree else None
+
+
+class _Replaced(fx.Interpreter):
+    """A run of a graph in which other modules answer some of the calls."""
+
+    def __init__(self, graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> None:
+        super().__init__(graph)
+        self.new = new
+
+    def run_node(self, n: fx.Node) -> object:
+        return self.new[n](self.env[n.all_input_nodes[0]]) if n in self.new else super().run_node(n)
 
 
 def _average_pool(graph: fx.GraphModule, node: fx.Node) -> nn.Module:

@@ -15,8 +15,9 @@ from sqnn.conversion.calibration import images_of
 from sqnn.conversion.codes import digits, levels_of
 from sqnn.conversion.convert import common_timesteps
 from sqnn.conversion.graph.carry import plan
-from sqnn.conversion.graph.record import Watcher
-from sqnn.conversion.graph.trace import activation_of, laid_out, site_name, trace
+from sqnn.conversion.graph.nodes import activation_of, site_name
+from sqnn.conversion.graph.trace import laid_out, trace
+from sqnn.conversion.graph.watcher import Watcher
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.core import ConfigError, require
 from sqnn.data import Split

@@ -7,8 +7,9 @@ from enum import Enum
 
 from torch import fx
 
-from sqnn.conversion.graph.roles import Role, role_of, scales, touches_batch
-from sqnn.conversion.graph.trace import ConversionError, call_name, describe, module_of
+from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.nodes import ACROSS, DRAWS, call_name, describe, module_of
+from sqnn.conversion.graph.roles import Role, argument, role_of, scales
 
 
 class Signal(Enum):
@@ -16,15 +17,14 @@ class Signal(Enum):
 
     A VALUE is what the source network has there, [batch, ...]. SPIKES and CURRENT are trains [timesteps * batch, ...]
     whose sum over time is that value: SPIKES are sums and averages of weighted spikes, CURRENT has passed a linear
-    layer. CONSTANT does not depend on the images. VALUE_SIZE and TRAIN_SIZE are sizes of a tensor.
+    layer. CONSTANT does not depend on the images. A SIZE is a number.
     """
 
     VALUE = "value"
     SPIKES = "spikes"
     CURRENT = "current"
     CONSTANT = "constant"
-    VALUE_SIZE = "size of a value"
-    TRAIN_SIZE = "size of a train"
+    SIZE = "a size"
 
     @property
     def is_train(self) -> bool:
@@ -65,12 +65,16 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, p
         problem = _problem(graph, node, role, incoming, role in neurons)
         if problem:
             problems.append(f"{describe(graph, node)} {problem}")
-        if role in neurons:
+        if role in neurons and node.all_input_nodes:
             layout.neurons.append(node)
         if role in (Role.NEURON, Role.ACTIVATION):
             layout.signals[node] = Signal.SPIKES
         else:
             layout.signals[node] = _signal(node, role, incoming, integrate, layout)
+    # A size is told by what its call is given: by the sum over time where that is what the call gets.
+    layout.decoded |= {
+        node for node, signal in layout.signals.items() if signal is Signal.SIZE and layout.decoded & set(node.users)
+    }
     if not layout.neurons and not problems:
         lacks = "activation" if activations else "qcfs activation"
         mend = "put a ReLU between its layers" if activations else "prepare(model, timesteps)"
@@ -83,14 +87,12 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, p
 def _signal(node: fx.Node, role: Role, incoming: list[Signal], integrate: bool, layout: Plan) -> Signal:
     """Return what a node gives, from what comes in; notes in `layout` where trains must be summed first."""
     trains = any(signal.is_train for signal in incoming)
-    if role is Role.SHAPE:
-        return Signal.TRAIN_SIZE if trains else Signal.VALUE_SIZE
-    if role is Role.PICK:
+    if role is Role.SIZE or (incoming and all(signal is Signal.SIZE for signal in incoming)):
+        return Signal.SIZE
+    if role is Role.PICK and len(node.all_input_nodes) == 1:
         return incoming[0]
-    if incoming and all(signal in (Signal.TRAIN_SIZE, Signal.VALUE_SIZE) for signal in incoming):
-        return Signal.TRAIN_SIZE if Signal.TRAIN_SIZE in incoming else Signal.VALUE_SIZE
     if not trains:
-        constant = bool(incoming) and all(signal is Signal.CONSTANT for signal in incoming)
+        constant = all(signal is Signal.CONSTANT for signal in incoming)
         return Signal.CONSTANT if constant else Signal.VALUE
     if role in (Role.WEIGHTS, Role.NORM, Role.SCALE):
         if (role is Role.SCALE and not scales(node)) or (
@@ -110,56 +112,19 @@ def _signal(node: fx.Node, role: Role, incoming: list[Signal], integrate: bool, 
 
 def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Signal], spikes: bool) -> str | None:
     """Say why a call cannot be converted and how to mend it; None where it can."""
-    trains = any(signal.is_train for signal in incoming)
     module = module_of(graph, node)
-    if call_name(node) == "dropout" and module is None and _always_drops(node):
-        return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
-    if role is Role.UNKNOWN:
-        return "is not known to the conversion; replace it by layers that are, or keep it outside of the network"
+    if node.meta.get(DRAWS):
+        if "dropout" in call_name(node):
+            return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
+        return "draws random numbers in evaluation too, so no two passes agree; draw where self.training is set"
+    if node.meta.get(ACROSS):
+        return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if role is Role.ACTIVATION and not spikes:
         return "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
-    if role is Role.MAX_POOL and trains:
+    if role is Role.MAX_POOL and any(signal.is_train for signal in incoming):
         return "does not commute with spikes; prepare(model, timesteps) puts an average pool there, then fine-tune"
     if role is Role.NORM and module is not None and module.running_mean is None:
         return "has no running statistics to convert; train it with track_running_stats=True"
-    if role is Role.SHAPE and call_name(node) == "getattr" and node.args[1] != "shape":
-        return f"asks for {node.args[1]}, which the conversion does not know; use permute or flatten"
-    if role is Role.ROUTE and (Signal.VALUE_SIZE if trains else Signal.TRAIN_SIZE) in incoming:
-        return "reshapes by the size of another tensor, which has other time steps; use flatten(1)"
-    if role is Role.ISLAND and Signal.TRAIN_SIZE in incoming:
-        return "takes a size that has the time steps in it; use a number, or the size of what comes before all spikes"
-    sized = [
-        source for source, signal in zip(node.all_input_nodes, incoming, strict=True) if signal is Signal.TRAIN_SIZE
-    ]
-    if role in (Role.SCALE, Role.JOIN) and len(sized) < len(incoming) and not all(map(_is_of_one_image, sized)):
-        return "computes with a size that has the time steps in it; use a number, or mean over the dimensions"
-    constant = all(signal is Signal.CONSTANT for signal in incoming)
-    if role in (Role.ROUTE, Role.JOIN, Role.ISLAND) and not constant and touches_batch(graph, node):
-        return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
-    if not trains:
-        return None
-    if role is Role.PICK and Signal.TRAIN_SIZE not in incoming and not _keeps_batch(node):
-        return "picks from the batch dimension, where spikes have their time steps; keep that dimension whole"
+    if call_name(node) == "batch_norm" and module is None and argument(node, 5, "training", False):
+        return "takes the statistics of the batch in evaluation too; use training=self.training, or nn.BatchNorm2d"
     return None
-
-
-def _always_drops(node: fx.Node) -> bool:
-    """Say whether a call of F.dropout drops although the network was traced in evaluation."""
-    return bool(node.args[2] if len(node.args) > 2 else node.kwargs.get("training", True))
-
-
-def _is_of_one_image(size: fx.Node) -> bool:
-    """Say whether a size is that of dimensions within an image, as x.shape[1] and x.size(1) * 2 are."""
-    if call_name(size) in ("getitem", "size"):
-        place = size.args[1] if len(size.args) > 1 else None
-        return isinstance(place, int) and place > 0
-    return call_name(size) != "getattr" and all(map(_is_of_one_image, size.all_input_nodes))
-
-
-def _keeps_batch(node: fx.Node) -> bool:
-    """Say whether an index leaves dimension 0 whole, or picks one of the parts that a call gave."""
-    source, index = node.args[0], node.args[1]
-    if isinstance(source, fx.Node) and call_name(source) in ("chunk", "split"):
-        return True
-    first = index[0] if isinstance(index, tuple) else index
-    return first == slice(None)

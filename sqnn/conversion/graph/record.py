@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 import torch
 from torch import Tensor, fx
 
 from sqnn.conversion.codes import levels_of
-from sqnn.conversion.graph.trace import activation_of, module_of, site_name
+from sqnn.conversion.graph.nodes import activation_of, module_of, site_name
+from sqnn.conversion.graph.watcher import Watcher
 from sqnn.neurons import QCFS
-
-
-class Watcher(fx.Interpreter):
-    """Run a graph; hand the output of each node with one of the names to `see(name, output)`. No hooks are set."""
-
-    def __init__(self, graph: fx.GraphModule, names: Iterable[str], see: Callable[[str, Tensor], None]) -> None:
-        super().__init__(graph, garbage_collect_values=True)
-        self.names, self.see = frozenset(names), see
-
-    def run_node(self, n: fx.Node) -> object:
-        output = super().run_node(n)
-        if n.name in self.names:
-            self.see(n.name, output)
-        return output
 
 
 def activation_sites(source: fx.GraphModule) -> dict[str, str]:

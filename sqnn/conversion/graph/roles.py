@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
-import torch
 from torch import fx, nn
-from torch.nn import functional as F
 
-from sqnn.conversion.graph.trace import call_name, module_of
+from sqnn.conversion.graph.nodes import DATA, call_name, module_of
+from sqnn.conversion.graph.sizes import batch_of, size_of
 from sqnn.neurons import QCFS
 
 
@@ -25,93 +24,105 @@ class Role(Enum):
     ROUTE = "moves or averages spikes within an image"
     JOIN = "adds or concatenates"
     SCALE = "multiplies by a number"
-    SHAPE = "asks for a size"
-    PICK = "takes one of several results"
+    SIZE = "a size, or a multiple of the batch"
+    PICK = "takes one of several results, or a part of one"
     ISLAND = "computes on values"
     MAX_POOL = "a max pool"
-    UNKNOWN = "not known"
 
 
-_MODULES: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], Role], ...] = (
-    (QCFS, Role.NEURON),
+_MODULES: tuple[tuple[tuple[type[nn.Module], ...], Role], ...] = (
+    ((QCFS,), Role.NEURON),
     ((nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU), Role.ACTIVATION),
-    ((nn.Mish, nn.Hardswish, nn.RReLU), Role.ACTIVATION),
+    ((nn.Mish, nn.Hardswish, nn.RReLU, nn.Softplus), Role.ACTIVATION),
     ((nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d), Role.WEIGHTS),
     ((nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), Role.WEIGHTS),
     ((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), Role.NORM),
     ((nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.Flatten, nn.Unflatten), Role.ROUTE),
+    ((nn.AlphaDropout, nn.FeatureAlphaDropout, nn.Unfold, nn.Fold), Role.ROUTE),
     ((nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), Role.ROUTE),
     ((nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), Role.ROUTE),
-    ((nn.Upsample, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d, nn.PixelShuffle, nn.PixelUnshuffle), Role.ROUTE),
-    ((nn.ChannelShuffle,), Role.ROUTE),
+    ((nn.Upsample, nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d, nn.PixelShuffle, nn.PixelUnshuffle), Role.ROUTE),
+    (
+        (nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d, nn.ReflectionPad1d, nn.ReflectionPad2d),
+        Role.ROUTE,
+    ),
+    ((nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d, nn.CircularPad1d, nn.CircularPad2d), Role.ROUTE),
+    ((nn.ChannelShuffle, nn.ReflectionPad3d), Role.ROUTE),
     ((nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), Role.MAX_POOL),
     ((nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d), Role.MAX_POOL),
-    ((nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.Tanh), Role.ISLAND),
+    ((nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d), Role.ISLAND),
+    ((nn.Softmax, nn.LogSoftmax, nn.Sigmoid, nn.Tanh, nn.Hardsigmoid, nn.LocalResponseNorm), Role.ISLAND),
 )
+LEAVES: tuple[type[nn.Module], ...] = tuple(kind for kinds, _ in _MODULES for kind in kinds)
+"""Layers that are single nodes of a graph; all others are followed into what they call."""
 
-_CALLS: Mapping[object, Role] = MappingProxyType(
+_ACTIVATIONS = "relu relu6 leaky_relu elu celu selu gelu silu mish hardswish prelu rrelu softplus threshold _threshold"
+_WEIGHTS = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d"
+_ROUTES = (
+    "flatten unflatten permute transpose swapaxes swapdims movedim moveaxis squeeze unsqueeze mean sum view reshape "
+    "contiguous chunk split tensor_split unbind narrow select index_select roll flip fliplr flipud rot90 clone detach "
+    "alias avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d interpolate "
+    "upsample dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout pixel_shuffle pixel_unshuffle "
+    "channel_shuffle unfold fold expand repeat tile repeat_interleave broadcast_to diagonal triu tril"
+)
+_JOINS = "add sub cat concat concatenate stack rsub"
+_SCALES = "mul multiply div divide truediv true_divide neg negative"
+_MAX_POOLS = "max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"
+_MAX_POOLS += " max_pool2d_with_indices boolean_dispatch"
+_CALLS: Mapping[str, Role] = MappingProxyType(
     {
-        **dict.fromkeys((F.relu, F.relu_, torch.relu, torch.relu_, F.relu6, F.leaky_relu, F.elu), Role.ACTIVATION),
-        **dict.fromkeys((F.gelu, F.silu, F.hardswish, F.mish, "relu", "relu_"), Role.ACTIVATION),
-        **dict.fromkeys((torch.flatten, torch.permute, torch.transpose, torch.squeeze, torch.unsqueeze), Role.ROUTE),
-        **dict.fromkeys((torch.mean, torch.sum, torch.chunk, torch.split, torch.unflatten, torch.reshape), Role.ROUTE),
-        **dict.fromkeys((F.avg_pool1d, F.avg_pool2d, F.avg_pool3d, torch.swapaxes), Role.ROUTE),
-        **dict.fromkeys((F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d), Role.ROUTE),
-        **dict.fromkeys((F.interpolate, F.dropout, F.pixel_shuffle), Role.ROUTE),
-        **dict.fromkeys(("flatten", "permute", "transpose", "squeeze", "unsqueeze", "mean", "sum"), Role.ROUTE),
-        **dict.fromkeys(("chunk", "split", "unflatten", "view", "reshape", "contiguous", "swapaxes"), Role.ROUTE),
-        **dict.fromkeys((operator.add, operator.iadd, torch.add, torch.cat, torch.concat, operator.sub), Role.JOIN),
-        **dict.fromkeys((torch.sub, "add", "add_", "sub", "sub_"), Role.JOIN),
-        **dict.fromkeys((operator.mul, operator.imul, operator.truediv, torch.mul, torch.div), Role.SCALE),
-        **dict.fromkeys(("mul", "mul_", "div", "div_"), Role.SCALE),
-        **dict.fromkeys(("size", getattr), Role.SHAPE),
-        operator.getitem: Role.PICK,
-        **dict.fromkeys((torch.matmul, torch.bmm, operator.matmul, "matmul", "bmm"), Role.ISLAND),
-        **dict.fromkeys((F.softmax, torch.softmax, F.log_softmax, torch.log_softmax, "softmax"), Role.ISLAND),
-        **dict.fromkeys(("log_softmax", F.scaled_dot_product_attention, F.layer_norm, F.group_norm), Role.ISLAND),
-        **dict.fromkeys((torch.sigmoid, F.sigmoid, "sigmoid", torch.tanh, F.tanh, "tanh"), Role.ISLAND),
-        **dict.fromkeys(("expand", "repeat"), Role.ISLAND),
-        **dict.fromkeys((F.max_pool1d, F.max_pool2d, F.max_pool3d), Role.MAX_POOL),
-        **dict.fromkeys((F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d), Role.MAX_POOL),
+        **dict.fromkeys(_ACTIVATIONS.split(), Role.ACTIVATION),
+        **dict.fromkeys(_WEIGHTS.split(), Role.WEIGHTS),
+        **dict.fromkeys(_ROUTES.split(), Role.ROUTE),
+        **dict.fromkeys(_JOINS.split(), Role.JOIN),
+        **dict.fromkeys(_SCALES.split(), Role.SCALE),
+        **dict.fromkeys(_MAX_POOLS.split(), Role.MAX_POOL),
+        "getitem": Role.PICK,
+        **dict.fromkeys((batch_of.__name__, size_of.__name__), Role.SIZE),
     }
 )
-
-_DIMENSIONS: Mapping[str, tuple[tuple[int, str, int | None], ...]] = MappingProxyType(
-    {
-        "flatten": ((1, "start_dim", 0),),
-        "unflatten": ((1, "dim", None),),
-        "transpose": ((1, "dim0", None), (2, "dim1", None)),
-        "swapaxes": ((1, "axis0", None), (2, "axis1", None)),
-        "squeeze": ((1, "dim", None),),
-        "unsqueeze": ((1, "dim", None),),
-        "mean": ((1, "dim", None),),
-        "sum": ((1, "dim", None),),
-        "chunk": ((2, "dim", 0),),
-        "split": ((2, "dim", 0),),
-        "cat": ((1, "dim", 0),),
-        "concat": ((1, "dim", 0),),
-        "softmax": ((1, "dim", None),),
-        "log_softmax": ((1, "dim", None),),
-    }
-)
-"""Where a call says which dimensions it is about: position, keyword, default; None stands for all of them."""
-
-
-_MODULE_DIMENSIONS: Mapping[type[nn.Module], str] = MappingProxyType(
-    {nn.Flatten: "start_dim", nn.Unflatten: "dim", nn.Softmax: "dim", nn.LogSoftmax: "dim"}
-)
-"""Attribute in which a module says which dimension it is about."""
+"""Roles of functions and methods, which have the same names; all others are computed on values."""
+_BOUNDED = frozenset({"clamp", "clip", "clamp_min", "hardtanh"})
 
 
 def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
     """Return what a node that calls a module, a function or a method does."""
     module = module_of(graph, node)
     if module is not None:
-        return next((role for kinds, role in _MODULES if isinstance(module, kinds)), Role.UNKNOWN)
-    try:
-        return _CALLS.get(node.target, Role.UNKNOWN)
-    except TypeError:
-        return Role.UNKNOWN
+        return next((role for kinds, role in _MODULES if isinstance(module, kinds)), Role.ISLAND)
+    name = call_name(node)
+    role = _CALLS.get(name, Role.ISLAND)
+    if name in _BOUNDED:
+        return Role.ACTIVATION if bounds(node)[0] == 0 else Role.ISLAND
+    if name in ("threshold", "_threshold"):
+        return Role.ACTIVATION if list(node.args[1:3]) == [0, 0] else Role.ISLAND
+    if role is Role.WEIGHTS:
+        # Weights that are computed from the images make a product of two values.
+        others = [source for source in node.all_input_nodes[1:] if source.meta.get(DATA)]
+        return Role.ISLAND if others else role
+    if name == "pad" and not _adds_values(node):
+        return Role.ROUTE
+    return role
+
+
+def bounds(node: fx.Node) -> tuple[object, object]:
+    """Return the lower and upper bound of a call of clamp or hardtanh; None for none."""
+    name = call_name(node)
+    if name == "clamp_min":
+        return argument(node, 1, "min", None), None
+    low, high = (-1.0, 1.0) if name == "hardtanh" else (None, None)
+    keys = ("min_val", "max_val") if name == "hardtanh" else ("min", "max")
+    return argument(node, 1, keys[0], low), argument(node, 2, keys[1], high)
+
+
+def argument(node: fx.Node, place: int, name: str, default: Any) -> Any:
+    """Return an argument of a call, by its place or its name."""
+    return node.args[place] if len(node.args) > place else node.kwargs.get(name, default)
+
+
+def _adds_values(node: fx.Node) -> bool:
+    """Say whether a padding puts numbers other than 0 or those of the image around it."""
+    return argument(node, 2, "mode", "constant") == "constant" and bool(argument(node, 3, "value", 0))
 
 
 def scales(node: fx.Node) -> bool:
@@ -119,30 +130,3 @@ def scales(node: fx.Node) -> bool:
     sources = [item for item in (*node.args, *node.kwargs.values()) if isinstance(item, fx.Node)]
     first = node.args[0] if node.args else node.kwargs.get("input")
     return sources == [first] and node.kwargs.get("rounding_mode") is None
-
-
-def _rest(node: fx.Node, keyword: str) -> Sequence[object]:
-    """Return the sizes or dimensions that a call gives after the tensor, one by one, as a list or by keyword."""
-    rest = node.args[1:] or (node.kwargs[keyword],)
-    first = rest[0]
-    return first if isinstance(first, list | tuple) else rest
-
-
-def touches_batch(graph: fx.GraphModule, node: fx.Node) -> bool:
-    """Say whether a call of the roles ROUTE, JOIN or ISLAND acts across the images of a batch (dimension 0)."""
-    module = module_of(graph, node)
-    if module is not None:
-        start = _MODULE_DIMENSIONS.get(type(module))
-        return start is not None and vars(module)[start] == 0
-    name = call_name(node)
-    if name == "permute":
-        return _rest(node, "dims")[0] != 0
-    if name in ("view", "reshape"):
-        first = _rest(node, "shape")[0]
-        return not (isinstance(first, fx.Node) or first == -1)
-    for place, keyword, default in _DIMENSIONS.get(name, ()):
-        value = node.args[place] if len(node.args) > place else node.kwargs.get(keyword, default)
-        dimensions = value if isinstance(value, list | tuple) else (value,)
-        if None in dimensions or 0 in dimensions:
-            return True
-    return False

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import Target
 
-from sqnn.conversion.graph.record import Watcher
+from sqnn.conversion.graph.watcher import Watcher
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.core import ConfigError
 

@@ -4,44 +4,211 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, fx, nn
 
+from sqnn.conversion.graph.check import require_repeated
+from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.recorder import Recorder
+from sqnn.conversion.graph.roles import LEAVES
+from sqnn.conversion.graph.sizes import TraceRefusedError
 from sqnn.core import ConfigError, channels_last_is_safe
-from sqnn.models import MODELS, VARIANTS, HAS8Config, SourceNetwork, config_of, require_network
-from sqnn.neurons import QCFS
+from sqnn.models import MODELS, VARIANTS, HAS8Config, ModelConfig, SourceNetwork, config_of, require_network
 
-GENERATOR = "generator"
-"""Second argument of the package's networks; the ordinary ones draw nothing from it."""
 CHANNELS_LAST = "channels_last"
 """What a graph notes of the package's own networks: they lay images out as channels-last memory where that is safe."""
-NONE_CHECK = "_assert_is_none"
-"""Name of the call that tracing leaves where an argument was left out."""
-
-UNTRACEABLE = (
-    *(fx.proxy.TraceError, ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
-    *(RuntimeError, TypeError, ValueError),
-)
-"""What a forward pass raises that needs to know the numbers of the images."""
-
-
-class ConversionError(ConfigError):
-    """A network that cannot be converted: `problems` has one line for each layer, naming it and the mend."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+SHAPES, ORIGIN = "shapes", "origin"
+"""What a graph notes: the shapes of one image that it is right for, and the network that it was made from."""
+EXAMPLE = "example_shape"
+"""Attribute of a prepared network: the shape of one of the images that it was prepared with."""
+TRACED, CHECKED = 3, 2
+"""Images in the batch that is traced, and in the one that the graph is then compared on: two sizes, so that a number
+that was one of them cannot pass for a constant."""
+COMMON = (32, 28, 8, 64, 224, 16, 96, 12, 48, 128, 4, 299)
+SIDES = (*COMMON, *(side for side in range(1, 64) if side not in COMMON))
+"""Sides in pixels that are tried where nothing says how large an image is."""
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, QCFS) or super().is_leaf_module(m, module_qualified_name)
+class Origin:
+    """The network that a graph was made from, and some images for it, kept to trace it again; not pickled."""
+
+    def __init__(self, model: nn.Module | None = None, images: Tensor | None = None) -> None:
+        self.model, self.images = model, images
+
+    def __reduce__(self) -> tuple[type[Origin], tuple[()]]:
+        return Origin, ()
+
+    def __deepcopy__(self, memo: object) -> Origin:
+        return self
 
 
-def trace(model: nn.Module) -> fx.GraphModule:
-    """Return a copy of `model` in evaluation mode as a graph module; ConversionError where it cannot be traced."""
+def trace(model: nn.Module, images: Tensor | None = None) -> fx.GraphModule:
+    """Return `model` in evaluation mode as a graph module with layers of its own; the model is left as it is.
+
+    The model itself runs once on some images, and what it calls becomes the graph; then both run on others, and have to
+    give the same. `images` [batch, ...] show how large an image is and what passes through; left out, the sizes are
+    those of the model's configuration, or of the images that it was prepared with, or are guessed, and the images are
+    drawn.
+
+    Raises ConversionError where the model cannot be traced or the graph would be another network.
+    """
+    model = _checked(unwrapped(model))
+    _require_finite(model)
+    copied = _copy(model)
+    modes = {module: module.training for module in copied.modules()}
+    copied.eval()
+    try:
+        graph, example = _traced(copied, images)
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    graph.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
+    graph.meta[SHAPES], graph.meta[ORIGIN] = {tuple(example.shape[1:])}, Origin(copied, example)
+    return graph
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the network within DataParallel, AveragedModel and torch.compile."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if inner is None and isinstance(
+            model,
+            nn.DataParallel | nn.parallel.DistributedDataParallel | torch.optim.swa_utils.AveragedModel,
+        ):
+            inner = model.module
+        if not isinstance(inner, nn.Module):
+            return model
+        model = inner
+
+
+def fits(graph: fx.GraphModule, images: Tensor) -> bool:
+    """Say whether a graph is what its network does with images of this shape, tracing it again where nobody knows."""
+    shape = tuple(images.shape[1:])
+    known: set[tuple[int, ...]] = graph.meta[SHAPES]
+    model = graph.meta[ORIGIN].model
+    if shape not in known and model is not None:
+        try:
+            other = trace(model, images[:TRACED])
+        except ConversionError:
+            return False
+        if _signature(other) == _signature(graph):
+            known.add(shape)
+    return shape in known
+
+
+def other_reading(graph: fx.GraphModule) -> tuple[int, ...] | None:
+    """Return the shape of images for which a network whose size was guessed computes something else; None for none."""
+    model = graph.meta[ORIGIN].model
+    for shape in _shapes(model):
+        if shape not in graph.meta[SHAPES]:
+            like = example_of(graph)
+            try:
+                other = trace(model, torch.rand((TRACED, *shape), dtype=torch.float64).to(like.device, like.dtype))
+            except ConversionError:
+                continue
+            if _signature(other) != _signature(graph):
+                return shape
+            if len(shape) == like.ndim - 1:
+                return None
+    return None
+
+
+def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Tensor]:
+    """Return the graph, checked, and the images that it was traced and checked on."""
+    failures: list[str] = []
+    for example in _examples(model, images):
+        try:
+            recorder = Recorder(model, LEAVES)
+            with torch.random.fork_rng(devices=[]):
+                recorder.record(_cycled(example, TRACED))
+        except TraceRefusedError as error:
+            raise ConversionError([f"{_placed(str(error), model)}"]) from error
+        except Exception as error:  # the model's own, of whatever class
+            why = next(iter(str(error).splitlines()), "") or type(error).__name__
+            failures.append(f"{why} on images of shape {list(example.shape[1:])}")
+            continue
+        graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(model).__name__)
+        require_repeated(model, graph, LEAVES, [_cycled(example, size) for size in _sizes(recorder.asked)])
+        return graph, example
+    name = type(model).__name__
+    mend = "give images that it takes" if images is not None else "give some of its images: images=..."
+    raise ConversionError([f"model: {name} does not run ({failures[0] if failures else 'no layer'}); {mend}"])
+
+
+def _sizes(asked: Sequence[int]) -> list[int]:
+    """Return the batches to compare on: another one than was traced, and those that the model treats by themselves."""
+    most = 64
+    if any(size > most for size in asked):
+        raise ConversionError([f"model: asks whether it has {max(asked)} images; keep such branches out of forward"])
+    return sorted({CHECKED, *asked} - {TRACED}) or [CHECKED]
+
+
+def _cycled(images: Tensor, size: int) -> Tensor:
+    """Return so many images, again and again the same where they are few, and in another order than is traced."""
+    order = torch.arange(size) if size == TRACED else torch.arange(size - 1, -1, -1)
+    return images[order % len(images)]
+
+
+def _examples(model: nn.Module, images: Tensor | None) -> Iterator[Tensor]:
+    """Give images to trace a network on: its own, or drawn ones of the shapes that it may take."""
+    parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
+    like = torch.zeros(()) if parameter is None else parameter.detach()
+    if images is not None:
+        if not isinstance(images, Tensor) or images.ndim < 1 or not len(images):
+            kind = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
+            raise ConfigError(f"images: got {kind}, expected a tensor of at least one image [batch, ...]")
+        first = images[: TRACED + CHECKED]
+        yield first.to(like.device, like.dtype) if images.is_floating_point() else first
+        return
+    generator = torch.Generator().manual_seed(0)
+    for shape in _shapes(model):
+        drawn = torch.rand((TRACED + CHECKED, *shape), generator=generator, dtype=torch.float64)
+        yield drawn.to(like.device, like.dtype)
+
+
+def _shapes(model: nn.Module) -> Iterator[tuple[int, ...]]:
+    """Give the shapes that one image may have, the likeliest first."""
+    known = getattr(model, EXAMPLE, None)
+    if known is not None:
+        yield known
+    config = config_of(model)
+    if isinstance(config, ModelConfig):
+        yield (config.in_channels, *config.image_size)
+        return
+    seen: set[tuple[int, ...]] = set()
+    for layer in model.modules():
+        for shape in _shapes_before(layer):
+            if shape not in seen:
+                seen.add(shape)
+                yield shape
+    if not seen:
+        yield from ((3,), (1, 8, 8), (3, 32, 32))
+
+
+def _shapes_before(layer: nn.Module) -> Iterator[tuple[int, ...]]:
+    """Give shapes of images that a layer can be the first to see."""
+    if isinstance(layer, nn.Linear):
+        n = layer.in_features
+        yield (n,)
+        for channels in (1, 3):
+            side = round((n / channels) ** 0.5)
+            if channels * side * side == n:
+                yield (channels, side, side)
+        yield (4, n)
+    elif isinstance(layer, nn.Conv1d):
+        yield from ((layer.in_channels, side) for side in SIDES)
+    elif isinstance(layer, nn.Conv2d):
+        yield from ((layer.in_channels, side, side) for side in SIDES)
+    elif isinstance(layer, nn.Conv3d):
+        yield from ((layer.in_channels, side, side, side) for side in (8, 16, 32))
+    elif isinstance(layer, nn.BatchNorm2d):
+        yield (layer.num_features, 8, 8)
+
+
+def _checked(model: nn.Module) -> nn.Module:
+    """Return a network that takes images alone and does not spike; ConversionError on others."""
     try:
         require_network(model)
     except ConfigError as error:
@@ -53,69 +220,56 @@ def trace(model: nn.Module) -> fx.GraphModule:
         spikes = "which spikes already; take an ordinary network"
         why = f"which is no source network; take one of {names}" if plain else spikes
         raise ConversionError([f"model: got {type(model).__name__}, {why}"])
-    for name, tensor in model.state_dict().items():
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            mend = "take the network or block that was scripted"
+            raise ConversionError([f"{path or 'model'}: ScriptModule is compiled and shows no calls; {mend}"])
+        if isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params():
+            raise ConversionError([f"{path or 'model'}: {type(module).__name__} has no weights yet; run it once"])
+    try:
+        wanted = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return model
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in wanted if p.default is inspect.Parameter.empty and p.kind not in kinds]
+    if len(needed) != 1 and not (not needed and any(p.kind is kinds[0] for p in wanted)):
+        names = ", ".join(needed) or "none"
+        raise ConversionError([f"model: {type(model).__name__} takes as inputs {names}; expected the images alone"])
+    return model
+
+
+def _require_finite(model: nn.Module) -> None:
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ConversionError([f"{name}: has NaN or infinite values, expected finite ones"])
-    model = copy.deepcopy(model).eval()
-    left_out = {GENERATOR: None} if GENERATOR in inspect.signature(model.forward).parameters else None
+
+
+def _copy(model: nn.Module) -> nn.Module:
+    """Return a copy of a network, so that a pass through it changes nothing; the network itself where it has none.
+
+    Computed weights, open files and locks cannot be copied. The graph has layers of its own in either case.
+    """
     try:
-        graph = _Tracer().trace(model, left_out)
-    except UNTRACEABLE as error:
-        raise _untraceable(model, error) from error
-    for node in reversed(list(graph.nodes)):
-        absent = node.op == "placeholder" and str(node.target).startswith(GENERATOR)
-        if call_name(node) == NONE_CHECK or (absent and left_out):
-            graph.erase_node(node)
-    inputs = [str(node.target) for node in graph.nodes if node.op == "placeholder" and not node.args]
-    if len(inputs) != 1:
-        names = ", ".join(inputs) or "none"
-        raise ConversionError([f"model: {type(model).__name__} takes as inputs {names}; expected the images alone"])
-    traced = fx.GraphModule(model, graph, type(model).__name__)
-    traced.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
-    return traced
+        return copy.deepcopy(model)
+    except Exception:  # whatever an attribute raises that has no copy
+        return model
 
 
-def _untraceable(model: nn.Module, error: Exception) -> ConversionError:
-    why = next(iter(str(error).splitlines()), type(error).__name__)
-    mend = "numbers that depend on the images out of forward, or convert the part that holds the layers"
-    return ConversionError([f"model: {type(model).__name__} cannot be traced ({why}); keep branches and {mend}"])
+def _signature(graph: fx.GraphModule) -> list[str]:
+    return [f"{node.op} {node.target} {node.args} {node.kwargs}" for node in graph.graph.nodes]
+
+
+def _placed(text: str, model: nn.Module) -> str:
+    paths = ("model", *(path for path, _ in model.named_modules() if path))
+    return text if text.startswith(paths) else f"model: {text}"
+
+
+def example_of(graph: fx.GraphModule) -> Tensor:
+    """Return images that the network of a graph takes."""
+    images: Tensor = graph.meta[ORIGIN].images
+    return images
 
 
 def laid_out(graph: fx.GraphModule, images: Tensor) -> Tensor:
     """Return images in the order of memory that the traced network computes on, on which the last bit can depend."""
     return images.contiguous(memory_format=torch.channels_last) if graph.meta.get(CHANNELS_LAST) else images
-
-
-def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """Return the module that a node calls, None where it calls none."""
-    return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
-
-
-def activation_of(graph: fx.GraphModule, node: fx.Node) -> QCFS:
-    """Return the QCFS activation that a node calls; ConversionError where it calls something else."""
-    module = module_of(graph, node)
-    if not isinstance(module, QCFS):
-        raise ConversionError([f"{describe(graph, node)} is no QCFS activation; use prepare(model, timesteps)"])
-    return module
-
-
-def call_name(node: fx.Node) -> str:
-    """Return the bare name of the function or method that a node calls."""
-    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
-
-
-def describe(graph: fx.GraphModule, node: fx.Node) -> str:
-    """Say where a node is and what it calls: `features.3: MaxPool2d`, or `relu_1: relu` for a function."""
-    module = module_of(graph, node)
-    if module is not None:
-        return f"{node.target}: {type(module).__name__}"
-    return f"{node.name}: {call_name(node)}"
-
-
-def site_name(source: fx.GraphModule, node: fx.Node) -> str:
-    """Return the path of the activation that a node calls; from the second call of it on with its number, `act#2`."""
-    if node.op != "call_module":
-        return node.name
-    calls = [other for other in source.graph.nodes if other.op == "call_module" and other.target == node.target]
-    number = calls.index(node) + 1
-    return str(node.target) if number == 1 else f"{node.target}#{number}"

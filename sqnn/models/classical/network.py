@@ -35,7 +35,7 @@ class SourceNetwork(Network):
 
     def __init__(self, config: SourceConfig, generator: torch.Generator | None = None) -> None:
         super().__init__(config)
-        # A tracer calls `forward` itself, and so leaves the checks out of its graph.
+        # The conversion's tracer calls `forward` itself, and so leaves the checks out of its graph.
         self.register_forward_pre_hook(_admit, with_kwargs=True)
 
     def draw_weights(self, generator: torch.Generator | None) -> None:

@@ -1,0 +1,82 @@
+"""The comparison of a graph with the network that it was traced from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
+
+from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.nodes import PATH, PLACE
+from sqnn.conversion.graph.recorder import Recorder
+from sqnn.conversion.graph.sizes import TraceRefusedError
+from sqnn.conversion.graph.watcher import Watcher
+
+ROUNDING = {torch.float64: 1e-11, torch.float32: 1e-4}
+"""Share of the largest output by which two passes may differ, for threads that add in another order."""
+
+
+@torch.no_grad()
+def require_repeated(
+    model: nn.Module, graph: fx.GraphModule, kinds: tuple[type[nn.Module], ...], batches: Sequence[Tensor]
+) -> None:
+    """Raise ConversionError, naming the first place, where graph and model differ on one of the batches of images."""
+    for images in batches:
+        with torch.random.fork_rng(devices=[]):
+            wanted = model(images.clone())
+        ours = graph(images.clone())
+        if not same(ours, wanted):
+            raise ConversionError([_first_difference(model, graph, kinds, images)])
+
+
+def same(ours: object, theirs: object) -> bool:
+    """Say whether two outputs agree but for rounding: the same structure, sizes and other values, tensors within it."""
+    mine, wanted = tree_leaves(ours), tree_leaves(theirs)
+    return len(mine) == len(wanted) and all(map(_agree, mine, wanted))
+
+
+def _agree(ours: object, theirs: object) -> bool:
+    if not isinstance(theirs, Tensor) or not isinstance(ours, Tensor):
+        return type(ours) is type(theirs) and bool(ours == theirs)
+    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
+        return False
+    if not theirs.is_floating_point():
+        return torch.equal(ours, theirs)
+    scale = float(theirs.nan_to_num().abs().max()) if theirs.numel() else 0.0
+    return torch.allclose(ours, theirs, rtol=0, atol=ROUNDING.get(theirs.dtype, 1e-2) * scale, equal_nan=True)
+
+
+def _first_difference(
+    model: nn.Module, graph: fx.GraphModule, kinds: tuple[type[nn.Module], ...], images: Tensor
+) -> str:
+    """Say where the network and its graph part."""
+    mend = "so that its graph would be another network; keep what changes from call to call out of forward"
+    again = Recorder(model, kinds, keep=True)
+    try:
+        again.record(images.clone())
+    except TraceRefusedError as error:
+        return str(error)
+    theirs, ours = list(again.graph.nodes), list(graph.graph.nodes)
+    for mine, other in zip(ours, theirs, strict=False):
+        if (mine.op, mine.target) != (other.op, other.target) and mine.op != "get_attr":
+            return f"{_where(other)} is called in one pass and not in another, {mend}"
+    values: dict[str, Tensor] = {}
+
+    def see(name: str, output: object) -> None:
+        if isinstance(output, Tensor):
+            values[name] = output
+
+    Watcher(graph, [node.name for node in ours], see).run(images.clone())
+    for mine, other in zip(ours, theirs, strict=False):
+        seen = (again.values or {}).get(other.name)
+        if mine.name in values and seen is not None and not _agree(values[mine.name], seen):
+            return f"{_where(mine)} gives other values from pass to pass, {mend}"
+    return f"model: {type(model).__name__} gives other values from pass to pass, {mend}"
+
+
+def _where(node: fx.Node) -> str:
+    place = node.meta.get(PLACE)
+    name = str(node.target) if node.op == "call_module" else str(getattr(node.target, "__name__", node.target))
+    return f"{node.meta.get(PATH) or 'model'}: {name}{f' ({place})' if place else ''}"

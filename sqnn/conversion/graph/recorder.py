@@ -1,0 +1,352 @@
+"""The recorder: a forward pass on real images, every torch call of it written down as a node of a graph."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType, MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.overrides import TorchFunctionMode, is_tensor_method_or_property
+
+from sqnn.conversion.graph.arguments import leaves, mapped, plain
+from sqnn.conversion.graph.independence import acts_per_image
+from sqnn.conversion.graph.leaves import kind_of, plain_copy
+from sqnn.conversion.graph.nodes import ACROSS, DATA, DRAWS, PATH, PLACE, SHAPE
+from sqnn.conversion.graph.sizes import BatchSize, ImageSize, TraceRefusedError, batch_of, size_of
+from sqnn.models import SourceNetwork
+
+_RANDOM = frozenset(
+    {"rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "bernoulli", "normal"}
+    | {"multinomial", "poisson", "random_", "uniform_", "normal_", "bernoulli_", "exponential_", "cauchy_"}
+    | {"geometric_", "log_normal_", "rrelu_with_noise"}
+)
+_DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"})
+_READS = frozenset(
+    {"__bool__", "__int__", "__float__", "__complex__", "__index__", "__contains__", "__array__", "item", "tolist"}
+    | {"numpy", "equal", "allclose", "is_nonzero", "__dlpack__", "data_ptr", "untyped_storage", "storage"}
+)
+"""Calls that read numbers of the images."""
+_OPERATORS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "__getitem__": operator.getitem,
+        "__neg__": operator.neg,
+        "__abs__": operator.abs,
+        "__invert__": operator.invert,
+        **{
+            f"__{side}{name}__": getattr(operator, name)
+            for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+            for side in ("", "r", "i")
+        },
+        "__rdiv__": operator.truediv,
+        "__div__": operator.truediv,
+        "__idiv__": operator.truediv,
+        **{f"__{name}__": getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
+        **{f"__{name}__": getattr(operator, f"{name}_") for name in ("and", "or")},
+        "__xor__": operator.xor,
+    }
+)
+
+
+def set_item(values: Tensor, index: Any, new: Any) -> Tensor:
+    """Return a copy of `values` with `values[index] = new`."""
+    changed = values.clone()
+    changed[index] = new
+    return changed
+
+
+class Recorder(TorchFunctionMode):
+    """Records one forward pass of `model` on `images`; `kinds` are the classes of layers that stay single nodes.
+
+    `graph`, `parts` (modules, parameters and constants by the names that nodes have for them) and `values` (the output
+    of every node, where `keep` is set) are what it has then.
+    """
+
+    def __init__(self, model: nn.Module, kinds: tuple[type[nn.Module], ...], *, keep: bool = False) -> None:
+        super().__init__()
+        self.model, self._kinds = model, kinds
+        # The hook of the package's own networks checks images, and changes nothing.
+        self._bare = isinstance(model, SourceNetwork)
+        self.graph = fx.Graph()
+        self.parts: dict[str, nn.Module | Tensor] = {}
+        self.values: dict[str, Tensor] | None = {} if keep else None
+        self.asked: list[int] = []
+        self._seen: dict[int, tuple[Tensor, fx.Node, int]] = {}
+        self._attributes: dict[str, fx.Node] = {}
+        self._paths = {id(module): path for path, module in reversed([*model.named_modules(remove_duplicate=False)])}
+        state = [*model.named_buffers(remove_duplicate=False), *model.named_parameters(remove_duplicate=False)]
+        self._state = {id(tensor): (path, tensor) for path, tensor in reversed(state)}
+
+    @torch.no_grad()
+    def record(self, images: Tensor) -> object:
+        """Run the model on a batch; return its output. Raises TraceRefusedError, and what the model itself raises."""
+        self.batch = len(images)
+        self._images = self.graph.placeholder("images")
+        self._images.meta |= {DATA: True, SHAPE: tuple(images.shape)}
+        images = images.clone()
+        self._bind(images, self._images)
+        with self._opaque_leaves(), self:
+            output = self.model.forward(images) if self._bare else self.model(images)
+        strange = next(
+            (item for item in leaves(output) if not isinstance(item, Tensor | int | float | str | None)), None
+        )
+        if strange is not None:
+            kind = type(strange).__name__
+            raise TraceRefusedError(f"model: gives a {kind}; return tensors, in tuples, lists or dictionaries")
+        self.graph.output(self._written(output, self._images))
+        self.graph.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
+        return output
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = _name_of(func)
+        if name in ("shape", "size", "__len__", "numel", "nelement"):
+            return self._size(name, func(*args, **kwargs), args, kwargs)
+        items = [*leaves(args), *leaves(kwargs)]
+        tensors = [item for item in items if isinstance(item, Tensor)]
+        data = [tensor for tensor in tensors if self._is_data(tensor)]
+        sized = any(isinstance(item, BatchSize) for item in items)
+        if name in _READS and data:
+            raise TraceRefusedError(
+                f"{self._here()} reads numbers of the images ({name.strip('_')}); keep branches and numbers that "
+                "depend on the images out of forward, or convert the part that holds the layers"
+            )
+        recorded = sized or name in _RANDOM or any(id(t) in self._seen or id(t) in self._state for t in tensors)
+        plain_args, plain_kwargs = mapped((args, kwargs), plain)
+        if not recorded:
+            return func(*plain_args, **plain_kwargs)
+        changes = name.endswith("_") and not name.endswith("__")
+        changes |= name.startswith("__i") or name == "__setitem__" or kwargs.get("inplace") is True or "out" in kwargs
+        twins: set[int] = set()
+
+        def cloned(item: object) -> object:
+            if not isinstance(item, Tensor):
+                return item
+            twin = item.clone()
+            if self._is_data(item):
+                twins.add(id(twin))
+            return twin
+
+        before = mapped((args, kwargs), cloned) if changes else (args, kwargs)
+        versions = [_version(tensor) for tensor in tensors]
+        kind, target, *form = self._form(func, name, args, kwargs)
+        written = self._written(tuple(form), self._operand(data))
+        result = func(*plain_args, **plain_kwargs)
+        mutated = [t for t, version in zip(tensors, versions, strict=True) if _version(t) != version]
+        if not mutated and not any(isinstance(item, Tensor) for item in leaves(result)):
+            return result
+        if any(tensor is not tensors[0] for tensor in mutated):
+            raise TraceRefusedError(f"{self._here()} changes a tensor by {name}; use the call that gives a new one")
+        if changes and not mutated and result is not None and result is tensors[0]:
+            return result  # requires_grad_, detach_: the same numbers
+        node = self.graph.create_node(kind, target, *written)
+        self._place(node)
+        node.meta[DRAWS] = name in _RANDOM or (name in _DROPOUTS and _drops(args, kwargs))
+        if data or sized:
+            node.meta[DATA] = True
+            _, _, *again = self._form(func, name, *before)
+            node.meta[ACROSS] = not node.meta[DRAWS] and not acts_per_image(
+                lambda *a, **k: _run(kind, target, a, k),
+                *again,
+                lambda t: id(t) in twins or self._is_data(t),
+                self.batch,
+            )
+        self._bind(tensors[0] if mutated else result, node)
+        return result
+
+    def _form(
+        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[str, Any, tuple[Any, ...], dict[str, Any]]:
+        """Return a call as a node is to make it: kind, target and arguments, nothing in place."""
+        kwargs = {key: False if key == "inplace" else value for key, value in kwargs.items()}
+        if getattr(func, "__name__", "") == "__get__":
+            return (
+                ("call_method", "detach", args, {}) if name == "data" else ("call_function", getattr, (*args, name), {})
+            )
+        if name == "__setitem__":
+            return "call_function", set_item, args, kwargs
+        if name in ("copy_", "fill_", "zero_"):
+            return "call_function", set_item, (args[0], ..., args[1] if len(args) > 1 else 0), {}
+        if name in _OPERATORS:
+            swapped = name.startswith("__r")
+            return "call_function", _OPERATORS[name], (args[1], args[0]) if swapped else args, kwargs
+        if name in ("view_as", "reshape_as", "expand_as") and isinstance(args[1], Tensor):
+            return (
+                "call_method",
+                name.removesuffix("_as"),
+                (args[0], self._size("shape", args[1].shape, (args[1],), {})),
+                kwargs,
+            )
+        method = is_tensor_method_or_property(func)
+        changes = name.endswith("_") and not name.endswith("__")
+        bare = name.rstrip("_") if changes else name
+        if method:
+            return "call_method", bare, args, kwargs
+        if changes:
+            spaces = (torch, nn.functional)
+            func = next((getattr(space, bare) for space in spaces if hasattr(space, bare)), func)
+        return "call_function", func, args, kwargs
+
+    def _size(self, name: str, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return a size, that of the batch as a number that knows it."""
+        tensor: Tensor = args[0]
+        if not self._is_data(tensor) or not tensor.ndim or tensor.shape[0] % self.batch:
+            return value
+        share = Fraction(tensor.shape[0], self.batch)
+        first = BatchSize(tensor.shape[0], share, self.asked)
+        if name in ("numel", "nelement"):
+            return BatchSize(value, Fraction(value, self.batch), self.asked)
+        node = self._node(tensor)
+        inner = (
+            ImageSize(number, self.graph.call_function(size_of, (node, place)))
+            for place, number in enumerate(tensor.shape[1:], 1)
+        )
+        sizes = (first, *inner)
+        if name == "__len__":
+            return first
+        asked = args[1] if len(args) > 1 else kwargs.get("dim")
+        return torch.Size(sizes) if name == "shape" or asked is None else sizes[asked % tensor.ndim]
+
+    @contextmanager
+    def _opaque_leaves(self) -> Iterator[None]:
+        """Let the known layers be called as single nodes; their hooks still run, and are recorded."""
+        wrapped: list[nn.Module] = []
+        try:
+            for module in self.model.modules():
+                kind = kind_of(module, self._kinds)
+                if kind is not None:
+                    module.__dict__["forward"] = self._recorded(module, kind)
+                    wrapped.append(module)
+            yield
+        finally:
+            for module in wrapped:
+                del module.__dict__["forward"]
+
+    def _recorded(self, module: nn.Module, kind: type[nn.Module]) -> Callable[..., object]:
+        path, forward = self._paths[id(module)], module.forward
+
+        def call(*args: Any, **kwargs: Any) -> object:
+            with torch._C.DisableTorchFunction():
+                tensors = [item for item in leaves((args, kwargs)) if isinstance(item, Tensor)]
+                data = [tensor for tensor in tensors if self._is_data(tensor)]
+                written = self._written((args, kwargs), self._operand(data))
+                result: object = forward(*mapped(args, plain), **mapped(kwargs, plain))
+                if path not in self.parts:
+                    self.parts[path] = plain_copy(module, kind)
+                node = self.graph.create_node("call_module", path, *written)
+                self._place(node, path)
+                node.meta[DATA] = bool(data)
+                self._bind(result, node)
+                return result
+
+        return call
+
+    def _is_data(self, tensor: Tensor) -> bool:
+        seen = self._seen.get(id(tensor))
+        return seen is not None and bool(seen[1].meta.get(DATA))
+
+    def _operand(self, data: list[Tensor]) -> fx.Node:
+        """Return the node whose first size the sizes of a call are told by."""
+        return next((self._node(t) for t in data if t.ndim and t.shape[0] % self.batch == 0), self._images)
+
+    def _written(self, items: Any, operand: fx.Node) -> Any:
+        """Return arguments with tensors as nodes, and multiples of the batch as calls that compute them."""
+
+        def write(item: object) -> object:
+            if isinstance(item, Tensor):
+                return self._node(item)
+            if isinstance(item, ImageSize):
+                return item.node
+            if isinstance(item, BatchSize):
+                times = item.share / Fraction(operand.meta[SHAPE][0], self.batch)
+                node = self.graph.call_function(batch_of, (operand, times.numerator, times.denominator))
+                node.meta[DATA] = True
+                return node
+            return item
+
+        return mapped(items, write)
+
+    def _node(self, tensor: Tensor) -> fx.Node:
+        seen = self._seen.get(id(tensor))
+        if seen is not None:
+            if _version(tensor) != seen[2]:
+                raise TraceRefusedError(
+                    f"{self._here()} reads a tensor that a call in place has changed through another view of it; use "
+                    "the call that gives a new tensor"
+                )
+            return seen[1]
+        known = self._state.get(id(tensor))
+        name = known[0] if known is not None else f"constant_{len(self.parts)}"
+        if name not in self._attributes:
+            self.parts[name] = tensor if known is not None else tensor.detach().clone()
+            self._attributes[name] = self.graph.get_attr(name)
+            self._attributes[name].meta |= {SHAPE: tuple(tensor.shape)}
+        return self._attributes[name]
+
+    def _bind(self, result: Any, node: fx.Node) -> None:
+        """Let the tensors of a result be known as what a node gives."""
+        if isinstance(result, Tensor):
+            node.meta[SHAPE] = tuple(result.shape)
+            self._seen[id(result)] = (result, node, _version(result))
+            if self.values is not None:
+                self.values[node.name] = result.detach().clone()
+        elif isinstance(result, tuple | list):
+            for place, item in enumerate(result):
+                if any(isinstance(leaf, Tensor) for leaf in leaves(item)):
+                    part = self.graph.call_function(operator.getitem, (node, place))
+                    part.meta |= {key: node.meta.get(key) for key in (DATA, PLACE, PATH)}
+                    self._bind(item, part)
+
+    def _place(self, node: fx.Node, path: str | None = None) -> None:
+        where, inside = self._frame()
+        node.meta |= {PLACE: where, PATH: inside if path is None else path}
+
+    def _here(self) -> str:
+        where, path = self._frame()
+        return f"{path or 'model'} ({where})" if where else path or "model"
+
+    def _frame(self) -> tuple[str, str]:
+        """Return the file and line that calls, and the path of the innermost module there."""
+        where = ""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            code = frame.f_code
+            own = (
+                frame.f_globals.get("__name__", "").split(".")[0] in ("torch", "sqnn")
+                and "<locals>" not in code.co_qualname
+            )
+            if not own and not where:
+                where = f"{Path(code.co_filename).name}:{frame.f_lineno}"
+            if code.co_argcount and code.co_name != "__call__":
+                path = self._paths.get(id(frame.f_locals.get(code.co_varnames[0])))
+                if path is not None:
+                    return where, path
+            frame = frame.f_back
+        return where, ""
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    """Return the bare name of a function, a method, or the property that is asked for."""
+    name = str(getattr(func, "__name__", func)).split(".")[0]
+    return str(func.__self__.__name__) if name == "__get__" else name  # type: ignore[attr-defined]
+
+
+def _run(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    return getattr(args[0], target)(*args[1:], **kwargs) if kind == "call_method" else target(*args, **kwargs)
+
+
+def _drops(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Say whether a call of F.dropout and its like drops although the network is in evaluation."""
+    return bool(args[2] if len(args) > 2 else kwargs.get("training", True))
+
+
+def _version(tensor: Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version
