@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, fx, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
 from sqnn.conversion.codes import Conversion, digits
+from sqnn.conversion.graph.nodes import DATA
 from sqnn.conversion.graph.record import source_levels
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.steps import require_steps, run_steps
@@ -133,7 +134,7 @@ class SpikingNetwork(nn.Module):
             return run_steps(self.spiking, images, self.timesteps)[0]
         # A T-th of the batch at a time: with all its steps it needs no more memory than the source does for the whole.
         outputs = [self.spiking(part) for part in images.split(max(1, math.ceil(len(images) / self.timesteps)))]
-        return tree_map(lambda *parts: torch.cat(parts), *outputs)
+        return _joined(outputs, self.source)
 
     @torch.no_grad()
     def record(self, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
@@ -171,3 +172,18 @@ class SpikingNetwork(nn.Module):
                 "converted: on others it computes something else; convert(model, images=images)"
             )
         return laid_out(self.source, images.to(next(self.parameters()).dtype))
+
+
+def _joined(outputs: list[Any], source: fx.GraphModule) -> Any:
+    """Return the outputs of parts of a batch as that of the whole: what does not depend on the images is given once."""
+    if len(outputs) == 1:
+        return outputs[0]
+    (last,) = (node for node in source.graph.nodes if node.op == "output")
+    written = tree_leaves(last.args[0])
+    parts = [tree_leaves(output) for output in outputs]
+    whole: list[Any] = []
+    for place, item in enumerate(written):
+        each = [part[place] for part in parts]
+        depends = isinstance(item, fx.Node) and bool(item.meta.get(DATA))
+        whole.append(each[0] if not depends else torch.cat(each) if isinstance(each[0], Tensor) else sum(each))
+    return tree_unflatten(whole, tree_structure(outputs[0]))

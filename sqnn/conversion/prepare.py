@@ -18,7 +18,7 @@ from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.check import same
 from sqnn.conversion.graph.errors import ConversionError
 from sqnn.conversion.graph.nodes import call_name, describe, module_of
-from sqnn.conversion.graph.roles import Role, argument, role_of
+from sqnn.conversion.graph.roles import Role, argument, role_of, upper_bound
 from sqnn.conversion.graph.trace import EXAMPLE, example_of, other_reading, trace, unwrapped
 from sqnn.conversion.pools import make_pool
 from sqnn.core import ConfigError, is_whole, require
@@ -100,12 +100,15 @@ def prepare(
     each = {site: _axis(graph, site, channel_axis) for site in sites} if thresholds == "channel" else None
     observed = {} if images is None else observed_thresholds(graph, sites, images, percentile, each)
     new: dict[fx.Node, nn.Module] = {
-        site: _activation(module_of(graph, site), timesteps, observed.get(site), each[site] if each else CHANNELS)
+        site: _activation(graph, site, timesteps, observed.get(site), each[site] if each else CHANNELS)
         for site in sites
     }
     new |= {pool: _average_pool(graph, pool) for pool in pools}
     new |= {node: drop for node in graph.graph.nodes if (drop := _dropout(node)) is not None}
     shape = tuple(example_of(graph).shape[1:])
+    parameter = next(model.parameters(), None)
+    if parameter is not None:
+        new = {node: module.to(parameter.device, parameter.dtype) for node, module in new.items()}
     prepared = _of_the_same_class(model, graph, new)
     if prepared is None:
         other = other_reading(graph) if images is None and config_of(model) is None else None
@@ -116,8 +119,7 @@ def prepare(
     prepared.__dict__[EXAMPLE] = shape
     _follow(prepared, model, timesteps)
     prepared.train(model.training)
-    parameter = next(model.parameters(), None)
-    return prepared if parameter is None else prepared.to(parameter.device, parameter.dtype)
+    return prepared
 
 
 def _nodes(graph: fx.GraphModule, *roles: Role) -> list[fx.Node]:
@@ -169,15 +171,18 @@ def _gives_channels(graph: fx.GraphModule, node: fx.Node) -> bool:
     return norm or call_name(node) in _FEATURES or role_of(graph, node) in (Role.WEIGHTS, Role.NORM)
 
 
-def _activation(old: nn.Module | None, timesteps: int, observed: Tensor | None, channel_axis: int) -> QCFS:
-    """Return the QCFS that takes the place of an activation."""
+def _activation(
+    graph: fx.GraphModule, site: fx.Node, timesteps: int, observed: Tensor | None, channel_axis: int
+) -> QCFS:
+    """Return the QCFS that takes the place of an activation; the bound of one that has any is its first threshold."""
+    old = module_of(graph, site)
     if isinstance(old, QCFS):
         channels = old.channels if observed is None or observed.ndim == 0 else len(observed)
         new = QCFS(timesteps, channels=channels, channel_axis=old.channel_axis)
         new.set_threshold(old.threshold.detach() if observed is None else observed)
         return new
     channels = len(observed) if observed is not None and observed.ndim else None
-    new = QCFS(timesteps, INITIAL_THRESHOLD, channels=channels, channel_axis=channel_axis)
+    new = QCFS(timesteps, upper_bound(graph, site) or INITIAL_THRESHOLD, channels=channels, channel_axis=channel_axis)
     if observed is not None:
         new.set_threshold(observed)
     return new
@@ -204,11 +209,9 @@ def _of_the_same_class(model: nn.Module, graph: fx.GraphModule, new: dict[fx.Nod
         return None
     for node, module in new.items():
         old = prepared.get_submodule(str(node.target))
-        vars(module).update({hooks: vars(old)[hooks] for hooks in ("_forward_hooks", "_forward_pre_hooks")})
-        prepared.set_submodule(str(node.target), module)
-    parameter = next(model.parameters(), None)
-    if parameter is not None:
-        prepared.to(parameter.device, parameter.dtype)
+        twin = copy.deepcopy(module)  # the graph has the hooks of its modules as calls
+        vars(twin).update({hooks: vars(old)[hooks] for hooks in ("_forward_hooks", "_forward_pre_hooks")})
+        prepared.set_submodule(str(node.target), twin)
     images = example_of(graph)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         agree = same(copy.deepcopy(prepared).eval()(images.clone()), _Replaced(graph, new).run(images))

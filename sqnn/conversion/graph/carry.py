@@ -117,14 +117,14 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Si
         if "dropout" in call_name(node):
             return "drops in evaluation too, so that no two passes agree; use training=self.training, or nn.Dropout"
         return "draws random numbers in evaluation too, so no two passes agree; draw where self.training is set"
+    if role is Role.NORM and module is not None and module.running_mean is None:
+        return "has no running statistics to convert; train it with track_running_stats=True"
     if node.meta.get(ACROSS):
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if role is Role.ACTIVATION and not spikes:
         return "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
     if role is Role.MAX_POOL and any(signal.is_train for signal in incoming):
         return "does not commute with spikes; prepare(model, timesteps) puts an average pool there, then fine-tune"
-    if role is Role.NORM and module is not None and module.running_mean is None:
-        return "has no running statistics to convert; train it with track_running_stats=True"
     if call_name(node) == "batch_norm" and module is None and argument(node, 5, "training", False):
         return "takes the statistics of the batch in evaluation too; use training=self.training, or nn.BatchNorm2d"
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, fx, nn
@@ -20,24 +20,38 @@ ROUNDING = {torch.float64: 1e-11, torch.float32: 1e-4}
 
 @torch.no_grad()
 def require_repeated(
-    model: nn.Module, graph: fx.GraphModule, kinds: tuple[type[nn.Module], ...], batches: Sequence[Tensor]
+    model: nn.Module,
+    graph: fx.GraphModule,
+    again: Callable[[], Recorder],
+    batches: Sequence[Tensor],
+    rounding: float | None = None,
 ) -> None:
-    """Raise ConversionError, naming the first place, where graph and model differ on one of the batches of images."""
+    """Raise ConversionError where graph and model differ on one of the batches of images.
+
+    The first place is named, for which `again` gives a recorder of the model. `rounding` is the share of the largest
+    number that may differ, by default what the order of sums explains.
+    """
     for images in batches:
-        with torch.random.fork_rng(devices=[]):
-            wanted = model(images.clone())
-        ours = graph(images.clone())
-        if not same(ours, wanted):
-            raise ConversionError([_first_difference(model, graph, kinds, images)])
+        try:
+            with torch.random.fork_rng(devices=[]):
+                wanted = model(images.clone())
+            ours = graph(images.clone())
+        except Exception as error:  # the model's own, of whatever class
+            why = next(iter(str(error).splitlines()), "") or type(error).__name__
+            mend = "take the number of images from x.shape[0] or -1"
+            name = type(model).__name__
+            raise ConversionError([f"model: {name} does not run on {len(images)} images ({why}); {mend}"]) from error
+        if not same(ours, wanted, rounding):
+            raise ConversionError([_first_difference(model, graph, again(), images, rounding)])
 
 
-def same(ours: object, theirs: object) -> bool:
+def same(ours: object, theirs: object, rounding: float | None = None) -> bool:
     """Say whether two outputs agree but for rounding: the same structure, sizes and other values, tensors within it."""
     mine, wanted = tree_leaves(ours), tree_leaves(theirs)
-    return len(mine) == len(wanted) and all(map(_agree, mine, wanted))
+    return len(mine) == len(wanted) and all(_agree(*pair, rounding) for pair in zip(mine, wanted, strict=True))
 
 
-def _agree(ours: object, theirs: object) -> bool:
+def _agree(ours: object, theirs: object, rounding: float | None = None) -> bool:
     if not isinstance(theirs, Tensor) or not isinstance(ours, Tensor):
         return type(ours) is type(theirs) and bool(ours == theirs)
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
@@ -45,15 +59,15 @@ def _agree(ours: object, theirs: object) -> bool:
     if not theirs.is_floating_point():
         return torch.equal(ours, theirs)
     scale = float(theirs.nan_to_num().abs().max()) if theirs.numel() else 0.0
-    return torch.allclose(ours, theirs, rtol=0, atol=ROUNDING.get(theirs.dtype, 1e-2) * scale, equal_nan=True)
+    share = ROUNDING.get(theirs.dtype, 1e-2) if rounding is None else rounding
+    return torch.allclose(ours, theirs, rtol=0, atol=share * scale, equal_nan=True)
 
 
 def _first_difference(
-    model: nn.Module, graph: fx.GraphModule, kinds: tuple[type[nn.Module], ...], images: Tensor
+    model: nn.Module, graph: fx.GraphModule, again: Recorder, images: Tensor, rounding: float | None
 ) -> str:
     """Say where the network and its graph part."""
     mend = "so that its graph would be another network; keep what changes from call to call out of forward"
-    again = Recorder(model, kinds, keep=True)
     try:
         again.record(images.clone())
     except TraceRefusedError as error:
@@ -71,7 +85,7 @@ def _first_difference(
     Watcher(graph, [node.name for node in ours], see).run(images.clone())
     for mine, other in zip(ours, theirs, strict=False):
         seen = (again.values or {}).get(other.name)
-        if mine.name in values and seen is not None and not _agree(values[mine.name], seen):
+        if mine.name in values and seen is not None and not _agree(values[mine.name], seen, rounding):
             return f"{_where(mine)} gives other values from pass to pass, {mend}"
     return f"model: {type(model).__name__} gives other values from pass to pass, {mend}"
 

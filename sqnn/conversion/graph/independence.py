@@ -26,8 +26,21 @@ def acts_per_image(
     """Say whether `call` gives, for a part of the images, that part of what it gives for all of them.
 
     The first image and the others are taken apart. What is treated so may as well be given the time steps of spikes
-    in place of images. False where the call refuses a part.
+    in place of images. Numbers and truth values are drawn anew, so that silent layers before cannot hide anything.
+    False where the call refuses a part.
     """
+    generator = torch.Generator().manual_seed(0)
+    drawn: dict[int, Tensor] = {}
+
+    def draw(item: object) -> object:
+        if not isinstance(item, Tensor) or not is_data(item):
+            return item
+        if id(item) not in drawn:
+            drawn[id(item)] = _drawn(item, generator)
+        return drawn[id(item)]
+
+    args, kwargs = mapped((args, kwargs), draw)
+    ids = {id(tensor) for tensor in drawn.values()}
     try:
         whole = _tensors(call(*mapped(args, plain), **mapped(kwargs, plain)))
         for first, last in ((0, 1), (1, batch)):
@@ -35,7 +48,7 @@ def acts_per_image(
             def part(item: object, first: int = first, last: int = last) -> object:
                 if isinstance(item, BatchSize):
                     return item.of(last - first)
-                return _part(item, first, last, batch) if isinstance(item, Tensor) and is_data(item) else plain(item)
+                return _part(item, first, last, batch) if isinstance(item, Tensor) and id(item) in ids else plain(item)
 
             parts = _tensors(call(*mapped(args, part), **mapped(kwargs, part)))
             pairs = list(zip(parts, whole, strict=True))
@@ -44,6 +57,16 @@ def acts_per_image(
     except (RuntimeError, ValueError, TypeError, IndexError):
         return False
     return True
+
+
+def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Return other numbers in the place of a tensor's, above 0 so that logarithms and roots exist."""
+    if not tensor.is_floating_point() and tensor.dtype is not torch.bool:
+        return tensor
+    new = torch.empty_like(tensor)
+    if tensor.dtype is torch.bool:
+        return new.copy_(torch.rand(tensor.shape, generator=generator) < 0.5)
+    return new.copy_(torch.rand(tensor.shape, generator=generator, dtype=torch.float64) * 0.9 + 0.1)
 
 
 def _part(tensor: Tensor, first: int, last: int, batch: int) -> Tensor:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import Any
@@ -62,15 +63,24 @@ def set_item(values: Tensor, index: Any, new: Any) -> Tensor:
 
 
 class Recorder(TorchFunctionMode):
-    """Records one forward pass of `model` on `images`; `kinds` are the classes of layers that stay single nodes.
+    """Records one forward pass of `model` on `images`; `kinds` are the classes of layers that stay single nodes, as do
+    the modules in `known`, in whose place the graph has other layers.
 
     `graph`, `parts` (modules, parameters and constants by the names that nodes have for them) and `values` (the output
     of every node, where `keep` is set) are what it has then.
     """
 
-    def __init__(self, model: nn.Module, kinds: tuple[type[nn.Module], ...], *, keep: bool = False) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        kinds: tuple[type[nn.Module], ...],
+        known: Mapping[nn.Module, nn.Module],
+        *,
+        keep: bool = False,
+    ) -> None:
         super().__init__()
         self.model, self._kinds = model, kinds
+        self._known = {id(module): layer for module, layer in known.items()}
         # The hook of the package's own networks checks images, and changes nothing.
         self._bare = isinstance(model, SourceNetwork)
         self.graph = fx.Graph()
@@ -135,6 +145,9 @@ class Recorder(TorchFunctionMode):
                 twins.add(id(twin))
             return twin
 
+        def is_data(tensor: Tensor) -> bool:
+            return id(tensor) in twins or self._is_data(tensor)
+
         before = mapped((args, kwargs), cloned) if changes else (args, kwargs)
         versions = [_version(tensor) for tensor in tensors]
         kind, target, *form = self._form(func, name, args, kwargs)
@@ -152,12 +165,9 @@ class Recorder(TorchFunctionMode):
         node.meta[DRAWS] = name in _RANDOM or (name in _DROPOUTS and _drops(args, kwargs))
         if data or sized:
             node.meta[DATA] = True
-            _, _, *again = self._form(func, name, *before)
+            again_args, again_kwargs = self._form(func, name, *before)[2:]
             node.meta[ACROSS] = not node.meta[DRAWS] and not acts_per_image(
-                lambda *a, **k: _run(kind, target, a, k),
-                *again,
-                lambda t: id(t) in twins or self._is_data(t),
-                self.batch,
+                partial(_run, kind, target), again_args, again_kwargs, is_data, self.batch
             )
         self._bind(tensors[0] if mutated else result, node)
         return result
@@ -222,7 +232,7 @@ class Recorder(TorchFunctionMode):
         try:
             for module in self.model.modules():
                 kind = kind_of(module, self._kinds)
-                if kind is not None:
+                if kind is not None or id(module) in self._known:
                     module.__dict__["forward"] = self._recorded(module, kind)
                     wrapped.append(module)
             yield
@@ -230,7 +240,7 @@ class Recorder(TorchFunctionMode):
             for module in wrapped:
                 del module.__dict__["forward"]
 
-    def _recorded(self, module: nn.Module, kind: type[nn.Module]) -> Callable[..., object]:
+    def _recorded(self, module: nn.Module, kind: type[nn.Module] | None) -> Callable[..., object]:
         path, forward = self._paths[id(module)], module.forward
 
         def call(*args: Any, **kwargs: Any) -> object:
@@ -240,10 +250,12 @@ class Recorder(TorchFunctionMode):
                 written = self._written((args, kwargs), self._operand(data))
                 result: object = forward(*mapped(args, plain), **mapped(kwargs, plain))
                 if path not in self.parts:
-                    self.parts[path] = plain_copy(module, kind)
+                    self.parts[path] = self._known[id(module)] if kind is None else plain_copy(module, kind)
                 node = self.graph.create_node("call_module", path, *written)
                 self._place(node, path)
                 node.meta[DATA] = bool(data)
+                if data and not module._parameters:
+                    node.meta[ACROSS] = not acts_per_image(forward, args, kwargs, self._is_data, self.batch)
                 self._bind(result, node)
                 return result
 
@@ -319,10 +331,7 @@ class Recorder(TorchFunctionMode):
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             code = frame.f_code
-            own = (
-                frame.f_globals.get("__name__", "").split(".")[0] in ("torch", "sqnn")
-                and "<locals>" not in code.co_qualname
-            )
+            own = frame.f_globals.get("__name__", "").split(".")[0] in ("torch", "sqnn")
             if not own and not where:
                 where = f"{Path(code.co_filename).name}:{frame.f_lineno}"
             if code.co_argcount and code.co_name != "__call__":
@@ -339,7 +348,7 @@ def _name_of(func: Callable[..., Any]) -> str:
     return str(func.__self__.__name__) if name == "__get__" else name  # type: ignore[attr-defined]
 
 
-def _run(kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+def _run(kind: str, target: Any, *args: Any, **kwargs: Any) -> object:
     return getattr(args[0], target)(*args[1:], **kwargs) if kind == "call_method" else target(*args, **kwargs)
 
 

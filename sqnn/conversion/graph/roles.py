@@ -33,7 +33,7 @@ class Role(Enum):
 _MODULES: tuple[tuple[tuple[type[nn.Module], ...], Role], ...] = (
     ((QCFS,), Role.NEURON),
     ((nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU), Role.ACTIVATION),
-    ((nn.Mish, nn.Hardswish, nn.RReLU, nn.Softplus), Role.ACTIVATION),
+    ((nn.Mish, nn.Hardswish, nn.RReLU, nn.Softplus, nn.Hardtanh, nn.Threshold), Role.ACTIVATION),
     ((nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d), Role.WEIGHTS),
     ((nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d), Role.WEIGHTS),
     ((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), Role.NORM),
@@ -88,6 +88,9 @@ _BOUNDED = frozenset({"clamp", "clip", "clamp_min", "hardtanh"})
 def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
     """Return what a node that calls a module, a function or a method does."""
     module = module_of(graph, node)
+    if isinstance(module, nn.Hardtanh | nn.Threshold):
+        lower = module.min_val if isinstance(module, nn.Hardtanh) else module.threshold or module.value
+        return Role.ACTIVATION if lower == 0 else Role.ISLAND
     if module is not None:
         return next((role for kinds, role in _MODULES if isinstance(module, kinds)), Role.ISLAND)
     name = call_name(node)
@@ -113,6 +116,16 @@ def bounds(node: fx.Node) -> tuple[object, object]:
     low, high = (-1.0, 1.0) if name == "hardtanh" else (None, None)
     keys = ("min_val", "max_val") if name == "hardtanh" else ("min", "max")
     return argument(node, 1, keys[0], low), argument(node, 2, keys[1], high)
+
+
+def upper_bound(graph: fx.GraphModule, node: fx.Node) -> float | None:
+    """Return the largest value that an activation gives; None where it has none, or none that is a number."""
+    module = module_of(graph, node)
+    if isinstance(module, nn.Hardtanh):
+        high: object = module.max_val
+    else:
+        high = 6.0 if call_name(node) == "relu6" else bounds(node)[1] if call_name(node) in _BOUNDED else None
+    return float(high) if isinstance(high, int | float) and high > 0 else None
 
 
 def argument(node: fx.Node, place: int, name: str, default: Any) -> Any:

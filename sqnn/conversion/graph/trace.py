@@ -5,12 +5,16 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, fx, nn
 
+from sqnn.conversion.foreign import taken_over
 from sqnn.conversion.graph.check import require_repeated
 from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.roles import LEAVES
 from sqnn.conversion.graph.sizes import TraceRefusedError
@@ -26,6 +30,8 @@ EXAMPLE = "example_shape"
 TRACED, CHECKED = 3, 2
 """Images in the batch that is traced, and in the one that the graph is then compared on: two sizes, so that a number
 that was one of them cannot pass for a constant."""
+THRESHOLD_ROUNDING = 1e-5
+"""Share of the largest number by which a threshold taken over from elsewhere may move outputs."""
 COMMON = (32, 28, 8, 64, 224, 16, 96, 12, 48, 128, 4, 299)
 SIDES = (*COMMON, *(side for side in range(1, 64) if side not in COMMON))
 """Sides in pixels that are tried where nothing says how large an image is."""
@@ -118,9 +124,10 @@ def other_reading(graph: fx.GraphModule) -> tuple[int, ...] | None:
 def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Tensor]:
     """Return the graph, checked, and the images that it was traced and checked on."""
     failures: list[str] = []
+    known = {module: layer for path, module in model.named_modules() if (layer := taken_over(module, path)) is not None}
     for example in _examples(model, images):
         try:
-            recorder = Recorder(model, LEAVES)
+            recorder = Recorder(model, LEAVES, known)
             with torch.random.fork_rng(devices=[]):
                 recorder.record(_cycled(example, TRACED))
         except TraceRefusedError as error:
@@ -130,11 +137,34 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
             failures.append(f"{why} on images of shape {list(example.shape[1:])}")
             continue
         graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(model).__name__)
-        require_repeated(model, graph, LEAVES, [_cycled(example, size) for size in _sizes(recorder.asked)])
+        batches = [_cycled(example, size) for size in _sizes(recorder.asked)]
+        again = partial(Recorder, model, LEAVES, known, keep=True)
+        if any(node.meta.get(ACROSS) or node.meta.get(DRAWS) for node in graph.graph.nodes):
+            return graph, example  # what mixes images, or draws, is refused by what it is
+        if known:
+            # Theirs and ours round in another order: only in double precision no level moves.
+            with _double(model), _double(graph):
+                require_repeated(model, graph, again, [images.double() for images in batches], THRESHOLD_ROUNDING)
+        else:
+            require_repeated(model, graph, again, batches)
         return graph, example
     name = type(model).__name__
     mend = "give images that it takes" if images is not None else "give some of its images: images=..."
     raise ConversionError([f"model: {name} does not run ({failures[0] if failures else 'no layer'}); {mend}"])
+
+
+@contextmanager
+def _double(model: nn.Module) -> Iterator[None]:
+    """Let a network compute in double precision for a while."""
+    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    types = {name: tensor.dtype for name, tensor in kept.items() if tensor.is_floating_point()}
+    model.double()
+    try:
+        yield
+    finally:
+        for dtype in set(types.values()):
+            model.to(dtype)
+        model.load_state_dict(kept)
 
 
 def _sizes(asked: Sequence[int]) -> list[int]:
@@ -222,9 +252,9 @@ def _checked(model: nn.Module) -> nn.Module:
         raise ConversionError([f"model: got {type(model).__name__}, {why}"])
     for path, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
-            mend = "take the network or block that was scripted"
+            mend = "take the eager module that was scripted"
             raise ConversionError([f"{path or 'model'}: ScriptModule is compiled and shows no calls; {mend}"])
-        if isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params():
+        if any(map(nn.parameter.is_lazy, module.parameters(recurse=False))):
             raise ConversionError([f"{path or 'model'}: {type(module).__name__} has no weights yet; run it once"])
     try:
         wanted = inspect.signature(model.forward).parameters.values()

@@ -186,7 +186,7 @@ def convert_cell(cell: ConversionCell, model: nn.Module, calibration: Tensor) ->
     if cell.method in RATES:
         return convert_by(cell.method, model, timesteps=cell.timesteps, images=calibration)
     names = cell.parts.split("+")
-    parts = {part: part in names for part in PARTS}
+    parts: dict[str, Any] = {part: part in names for part in PARTS}
     return convert(model, planes=cell.timesteps if parts["plane_weights"] else None, **parts)
 
 
