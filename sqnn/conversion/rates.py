@@ -55,7 +55,9 @@ def convert_rate(
     learned = thresholds == "learned"
     require(initial is None or 0 <= initial < 1, "initial", initial, "a share of the threshold, at least 0 and below 1")
     code = rate_code(timesteps, initial if initial is not None else 0.5 if learned else 0.0)
-    graph = trace(model)
+    if not learned:
+        check_calibration(images, 100.0 if thresholds == "max" else percentile, config_of(model))
+    graph = trace(model, images)
     layout = plan(graph, integrate=False, activations=True)
     plain = [node for node in layout.neurons if role_of(graph, node) is not Role.NEURON]
     others = [node for node in plain if not _is_relu(graph, node)]
@@ -71,7 +73,6 @@ def convert_rate(
         values = learned_thresholds(graph, layout)
     else:
         share = 100.0 if thresholds == "max" else percentile
-        check_calibration(images, share, config_of(model))
         values = observed_thresholds(graph, layout.neurons, images, share)
     how = Conversion(code, postponed=False, bias_shift=True, thresholds=thresholds)
     return build(model, graph, layout, values, how)

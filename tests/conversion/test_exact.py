@@ -22,7 +22,7 @@ from sqnn.neurons import QCFS
 def assert_exact(model: nn.Module, images: Tensor, **options: bool) -> Verification:
     """No bit differs, outputs agree to the last digits, and the model is left as it was."""
     before = copy.deepcopy(model.state_dict())
-    spiking = convert(model, **options)
+    spiking = convert(model, images=images, **options)
     found = verify(model, spiking, images)
     assert found.mismatches == 0, str(found)
     assert found.exact

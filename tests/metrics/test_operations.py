@@ -67,7 +67,7 @@ def test_convolutions_with_padding_stride_and_groups(batch_size: int) -> None:
         seed=2,
     )
     images = draw_images(IMAGES, 2, 7, 7)
-    spiking = convert(model)
+    spiking = convert(model, images=images)
     source, spent = count_operations(spiking, images, batch_size=batch_size)
     sides = {"_0": (2, 7, 7), "_2": (4, 4, 4), "_4": (6, 2, 2)}
     expected = {name: operations(convolved(None, sides[name], model[int(name[1:])])) for name in sides}
@@ -155,7 +155,7 @@ def test_a_pool_hands_every_spike_to_all_its_windows(
     size = calls[written](torch.zeros(1, 2, 7, 5), None).shape[1]
     model = randomise(Between(calls[written], size), seed=1)
     images = draw_images(IMAGES, 1, 7, 5)
-    spiking = convert(model)
+    spiking = convert(model, images=images)
     down, across = (windows(side, kernel, stride, padding, up) for side in (7, 5))
     if written == "rows":
         down = [1] * 7
@@ -170,7 +170,7 @@ def test_an_adaptive_pool_hands_every_spike_to_all_its_windows(size: int | tuple
     rows, columns = size if isinstance(size, tuple) else (size, size)
     model = randomise(Between(lambda s, _: F.adaptive_avg_pool2d(s, size).flatten(1), 2 * rows * columns), seed=1)
     images = draw_images(IMAGES, 1, 7, 5)
-    spiking = convert(model)
+    spiking = convert(model, images=images)
 
     def seen(side: int, parts: int) -> list[int]:
         bounds = [(i * side // parts, -(-(i + 1) * side // parts)) for i in range(parts)]
@@ -199,13 +199,13 @@ def test_what_moves_spikes_hands_each_of_them_on(name: str, how: str) -> None:
     call, size, arriving = CALLS[name]
     model = randomise(Between(call, size), seed=1)
     convert_so = {
-        "exact": convert,
-        "planes": lambda model: convert(model, planes=2),
-        "immediate": lambda model: convert(model, postponed=False),
-        "rate": lambda model: convert_rate(model, 9),
+        "exact": lambda model: convert(model, images=images),
+        "planes": lambda model: convert(model, images=images, planes=2),
+        "immediate": lambda model: convert(model, images=images, postponed=False),
+        "rate": lambda model: convert_rate(model, 9, images=images),
     }
-    spiking = convert_so[how](model)
     images = draw_images(IMAGES, 1, 4, 3)
+    spiking = convert_so[how](model)
     source, spent = count_operations(spiking, images)
     spikes = spikes_of(spiking, images)
     expected = 5 * arriving(spikes["spikes"], spikes["other"]) / IMAGES
@@ -221,7 +221,7 @@ def test_what_moves_spikes_hands_each_of_them_on(name: str, how: str) -> None:
 def test_a_difference_of_immediate_spikes_adds_both() -> None:
     model = randomise(Between(lambda s, o: (s - o).flatten(1), 24), seed=1)
     images = draw_images(IMAGES, 1, 4, 3)
-    spiking = convert(model, postponed=False)
+    spiking = convert(model, images=images, postponed=False)
     spikes = spikes_of(spiking, images)
     expected = 5 * (spikes["spikes"].sum() + spikes["other"].sum()) / IMAGES
     assert rows_of(count_operations(spiking, images)[1])["last"]["accumulates"] == pytest.approx(expected)
@@ -230,7 +230,7 @@ def test_a_difference_of_immediate_spikes_adds_both() -> None:
 def test_a_sum_before_a_convolution() -> None:
     model = randomise(Between(lambda s, o: s + o, 2, convolve=True), seed=1)
     images = draw_images(IMAGES, 1, 5, 6)
-    spiking = convert(model)
+    spiking = convert(model, images=images)
     spikes = spikes_of(spiking, images)
     expected = sum(convolved(one + other, (2, 5, 6), model.last) for one, other in zip(*spikes.values(), strict=True))
     assert rows_of(count_operations(spiking, images)[1])["last"]["accumulates"] == pytest.approx(expected / IMAGES)
@@ -251,7 +251,7 @@ def test_values_between_spikes_multiply() -> None:
 
     model = randomise(Island())
     images = draw_images(IMAGES, 5, 4)
-    spiking = convert(model)
+    spiking = convert(model, images=images)
     source, spent = count_operations(spiking, images)
     ones = spikes_of(spiking, images)["spikes"].sum() / IMAGES
     found = rows_of(spent)

@@ -110,7 +110,6 @@ class Recorder(TorchFunctionMode):
             kind = type(strange).__name__
             raise TraceRefusedError(f"model: gives a {kind}; return tensors, in tuples, lists or dictionaries")
         self.graph.output(self._written(output, self._images))
-        self.graph.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
         return output
 
     def __torch_function__(

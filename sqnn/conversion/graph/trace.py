@@ -16,15 +16,16 @@ from sqnn.conversion.graph.check import require_repeated
 from sqnn.conversion.graph.errors import ConversionError
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder
-from sqnn.conversion.graph.roles import LEAVES
+from sqnn.conversion.graph.roles import LEAVES, Role, role_of
 from sqnn.conversion.graph.sizes import TraceRefusedError
 from sqnn.core import ConfigError, channels_last_is_safe
 from sqnn.models import MODELS, VARIANTS, HAS8Config, ModelConfig, SourceNetwork, config_of, require_network
 
 CHANNELS_LAST = "channels_last"
 """What a graph notes of the package's own networks: they lay images out as channels-last memory where that is safe."""
-SHAPES, ORIGIN = "shapes", "origin"
-"""What a graph notes: the shapes of one image that it is right for, and the network that it was made from."""
+SHAPES, CALLS, ORIGIN = "shapes", "calls", "origin"
+"""What a graph notes: the shapes of one image that it is right for, its calls as they were traced, and the network that
+it was made from."""
 EXAMPLE = "example_shape"
 """Attribute of a prepared network: the shape of one of the images that it was prepared with."""
 TRACED, CHECKED = 3, 2
@@ -71,6 +72,7 @@ def trace(model: nn.Module, images: Tensor | None = None) -> fx.GraphModule:
         for module, training in modes.items():
             module.training = training
     graph.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
+    graph.meta[CALLS] = [f"{node.op} {node.target} {node.args} {node.kwargs}" for node in graph.graph.nodes]
     graph.meta[SHAPES], graph.meta[ORIGIN] = {tuple(example.shape[1:])}, Origin(copied, example)
     return graph
 
@@ -99,7 +101,7 @@ def fits(graph: fx.GraphModule, images: Tensor) -> bool:
             other = trace(model, images[:TRACED])
         except ConversionError:
             return False
-        if _signature(other) == _signature(graph):
+        if other.meta[CALLS] == graph.meta[CALLS]:
             known.add(shape)
     return shape in known
 
@@ -114,7 +116,7 @@ def other_reading(graph: fx.GraphModule) -> tuple[int, ...] | None:
                 other = trace(model, torch.rand((TRACED, *shape), dtype=torch.float64).to(like.device, like.dtype))
             except ConversionError:
                 continue
-            if _signature(other) != _signature(graph):
+            if other.meta[CALLS] != graph.meta[CALLS]:
                 return shape
             if len(shape) == like.ndim - 1:
                 return None
@@ -137,6 +139,7 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
             failures.append(f"{why} on images of shape {list(example.shape[1:])}")
             continue
         graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(model).__name__)
+        _clean(graph)
         batches = [_cycled(example, size) for size in _sizes(recorder.asked)]
         again = partial(Recorder, model, LEAVES, known, keep=True)
         if any(node.meta.get(ACROSS) or node.meta.get(DRAWS) for node in graph.graph.nodes):
@@ -151,6 +154,17 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
     name = type(model).__name__
     mend = "give images that it takes" if images is not None else "give some of its images: images=..."
     raise ConversionError([f"model: {name} does not run ({failures[0] if failures else 'no layer'}); {mend}"])
+
+
+def _clean(graph: fx.GraphModule) -> None:
+    """Take out what no output and no activation depends on."""
+
+    def stays(node: fx.Node) -> bool:
+        return node.op in ("placeholder", "output") or role_of(graph, node) in (Role.NEURON, Role.ACTIVATION)
+
+    graph.graph.eliminate_dead_code(is_impure_node=stays)
+    graph.delete_all_unused_submodules()
+    graph.recompile()
 
 
 @contextmanager
@@ -283,10 +297,6 @@ def _copy(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model)
     except Exception:  # whatever an attribute raises that has no copy
         return model
-
-
-def _signature(graph: fx.GraphModule) -> list[str]:
-    return [f"{node.op} {node.target} {node.args} {node.kwargs}" for node in graph.graph.nodes]
 
 
 def _placed(text: str, model: nn.Module) -> str:
