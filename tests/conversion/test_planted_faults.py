@@ -114,10 +114,10 @@ def test_the_proof_runs_the_network_that_is_given(one: Planted, sound: dict[type
     spiking, images = sound[one.sound], example_images().flip(0, 2)
     wrong = wrong_by(one.make().eval(), spiking, images)
     report = checked(one.make().eval(), spiking, images)
-    if isinstance(report, ConfigError):
-        assert wrong == float("inf"), f"can be compared, but was not: {report}"
-    else:
-        assert report.exact == (wrong <= 1e-9), f"{report}, but wrong by {wrong}"
+    is_exact = isinstance(report, Verification) and report.exact
+    assert not is_exact or wrong <= 1e-9, f"called exact, wrong by {wrong}"
+    # A network that answers otherwise at its next call is not exact although it was right once.
+    assert is_exact or wrong > 1e-9 or one.verdict is Verdict.REFUSED, f"is right, but: {report}"
 
 
 CHANGES = {
