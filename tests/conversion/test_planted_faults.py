@@ -116,8 +116,8 @@ def test_the_proof_runs_the_network_that_is_given(one: Planted, sound: dict[type
     report = checked(one.make().eval(), spiking, images)
     is_exact = isinstance(report, Verification) and report.exact
     assert not is_exact or wrong <= 1e-9, f"called exact, wrong by {wrong}"
-    # A network that answers otherwise at its next call is not exact although it was right once.
-    assert is_exact or wrong > 1e-9 or one.verdict is Verdict.REFUSED, f"is right, but: {report}"
+    # A network that answers otherwise at its next call may be right once.
+    assert is_exact or wrong > 1e-9 or one.verdict is not Verdict.EXACT, f"is right, but: {report}"
 
 
 CHANGES = {
