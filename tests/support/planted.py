@@ -150,6 +150,11 @@ class Quantised(TorchDispatchMode):
         super().__init__()
         self.thresholds, self.activations, self.calls = list(thresholds), activations, 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say no, as torch asks here whether to import its compiler before the first call."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func not in self.activations:
             return func(*args, **(kwargs or {}))
