@@ -49,7 +49,9 @@ def _same_random_numbers() -> None:
 def assert_plain(error: ConfigError, model: nn.Module) -> None:
     """Each line names a place, by the file and its line or the path of a module, and says what is expected there."""
     paths = "|".join(re.escape(path) for path, _ in model.named_modules() if path)
-    place = re.compile(rf"planted\w*\.py:\d+|^({paths})\b|^model: has no (\w+ )?activation")
+    # What no call of torch shows, such as Python's random numbers, is told of the whole network.
+    whole = rf"model: (has no (\w+ )?activation|{type(model).__name__} (gives other values from pass|draws random))"
+    place = re.compile(rf"planted\w*\.py:\d+|^({paths})\b|^{whole}")
     for line in str(error).splitlines():
         assert place.search(line), f"names no place: {line}"
         assert re.search(r"; \w+|expected \w+", line), f"names no mend: {line}"
@@ -95,6 +97,26 @@ def test_refused_or_exact(one: Planted) -> None:
     assert one.verdict is not Verdict.REFUSED, f"was converted; the proof says {said}"
     if one.verdict is Verdict.EXACT:
         assert said == ["exact", "exact"]
+
+
+MIXING = [
+    one
+    for one in planted_shapes.MIXED_MAPS + planted_shapes.MIXED_FEATURES
+    if re.match("batch (flip|roll)|all rolled|sum up|largest so far|(softmax|sorted|normalised) over|padded", one.name)
+    or re.match("softmax|Softmax|similarity|attention|ranks|layer norm", one.name)
+]
+
+
+@pytest.mark.parametrize("one", MIXING, ids=[one.name for one in MIXING])
+@pytest.mark.parametrize("images", ["one image", "all alike", "nothing fires"])
+def test_images_that_do_not_show_that_they_are_mixed(one: Planted, images: str) -> None:
+    """Whatever is turned, sorted or normalised over a batch of one image, of equal ones or of zeros."""
+    model, example = one.make(), example_images()
+    given = {"one image": example[:1], "all alike": example[:1].repeat(4, 1, 1, 1)}.get(images, 0 * example)
+    model.first.bias.data -= 2 if images == "nothing fires" else 0
+    result = converted(model, given)
+    assert isinstance(result, ConfigError)
+    assert_plain(result, model)
 
 
 @pytest.fixture(scope="module")
