@@ -185,9 +185,16 @@ def oracle(model: nn.Module, thresholds: Iterable[Tensor], images: Tensor) -> ob
     raise OtherActivationsError(f"{len(known)} thresholds for {mode.calls} activations")
 
 
+def plain(output: object) -> object:
+    """Return an output with the sizes of tensors as the tuples that they are."""
+    if isinstance(output, torch.Size):
+        return tuple(output)
+    return tuple(map(plain, output)) if type(output) is tuple else output
+
+
 def distance(output: object, wanted: object) -> float:
     """Return the largest difference of two outputs as a share of the largest number; infinity for other kinds."""
-    (ours, shape), (theirs, expected) = tree_flatten(output), tree_flatten(wanted)
+    (ours, shape), (theirs, expected) = (tree_flatten(plain(item)) for item in (output, wanted))
     if shape != expected or [type(item) for item in ours] != [type(item) for item in theirs]:
         return float("inf")
     largest = 0.0
