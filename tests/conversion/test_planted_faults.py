@@ -111,7 +111,7 @@ MIXING = [
 @pytest.mark.parametrize("one", MIXING, ids=[one.name for one in MIXING])
 @pytest.mark.parametrize("images", ["all alike", "nothing fires"])
 def test_images_that_do_not_show_that_they_are_mixed(one: Planted, images: str) -> None:
-    """Whatever is turned, sorted or normalised over a batch of one image, which is taken again and again, or of zeros."""
+    """Whatever is turned, sorted or normalised over a batch of one image, taken again and again, or of zeros."""
     model, example = one.make(), example_images()
     given = example[:1] if images == "all alike" else 0 * example
     model.first.bias.data -= 2 if images == "nothing fires" else 0

@@ -204,8 +204,8 @@ def distance(output: object, wanted: object) -> float:
         elif one.shape != other.shape or one.dtype != other.dtype or bool((one.isnan() != other.isnan()).any()):
             return float("inf")
         elif one.numel():
-            scale = max(1.0, float(other.abs().nan_to_num().max()))
-            largest = max(largest, float((one * 1.0 - other).abs().nan_to_num().max()) / scale)
+            scale = max(1.0, float(other.detach().abs().nan_to_num().max()))
+            largest = max(largest, float((one.detach() * 1.0 - other.detach()).abs().nan_to_num().max()) / scale)
     return largest
 
 
