@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
-from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.errors import ConversionError, place_of
 from sqnn.conversion.graph.nodes import PATH, PLACE
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.sizes import TraceRefusedError
@@ -35,14 +35,17 @@ def require_repeated(
         try:
             with torch.random.fork_rng(devices=[]):
                 wanted = model(images.clone())
-            ours = graph(images.clone())
         except Exception as error:  # the model's own, of whatever class
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
             mend = "take the number of images from x.shape[0] or -1"
-            name = type(model).__name__
-            raise ConversionError([f"model: {name} does not run on {len(images)} images ({why}); {mend}"]) from error
-        if not same(ours, wanted, rounding):
-            raise ConversionError([_first_difference(model, graph, again(), images, rounding)])
+            name = f"model{place_of(error)}: {type(model).__name__}"
+            raise ConversionError([f"{name} does not run on {len(images)} images ({why}); {mend}"]) from error
+        try:
+            agree = same(graph(images.clone()), wanted, rounding)
+        except Exception:  # a size or a number of the images that was traced and is wrong for these
+            agree = False
+        if not agree:
+            raise ConversionError([_first_difference(model, graph, again, images, rounding)])
 
 
 def same(ours: object, theirs: object, rounding: float | None = None) -> bool:
@@ -64,29 +67,35 @@ def _agree(ours: object, theirs: object, rounding: float | None = None) -> bool:
 
 
 def _first_difference(
-    model: nn.Module, graph: fx.GraphModule, again: Recorder, images: Tensor, rounding: float | None
+    model: nn.Module, graph: fx.GraphModule, recorder: Callable[[], Recorder], images: Tensor, rounding: float | None
 ) -> str:
-    """Say where the network and its graph part."""
+    """Say where the network and its graph part, in one of the next two passes where it does so by turns."""
     mend = "so that its graph would be another network; keep what changes from call to call out of forward"
-    try:
-        again.record(images.clone())
-    except TraceRefusedError as error:
-        return str(error)
-    theirs, ours = list(again.graph.nodes), list(graph.graph.nodes)
-    for mine, other in zip(ours, theirs, strict=False):
-        if (mine.op, mine.target) != (other.op, other.target) and mine.op != "get_attr":
-            return f"{_where(other)} is called in one pass and not in another, {mend}"
-    values: dict[str, Tensor] = {}
+    for _ in range(2):
+        again = recorder()
+        try:
+            again.record(images.clone())
+        except TraceRefusedError as error:
+            return str(error)
+        theirs, ours = list(again.graph.nodes), list(graph.graph.nodes)
+        for mine, other in zip(ours, theirs, strict=False):
+            if (mine.op, mine.target) != (other.op, other.target) and mine.op != "get_attr":
+                return f"{_where(other)} is called in one pass and not in another, {mend}"
+        values: dict[str, Tensor] = {}
 
-    def see(name: str, output: object) -> None:
-        if isinstance(output, Tensor):
-            values[name] = output
+        def see(name: str, output: object, values: dict[str, Tensor] = values) -> None:
+            if isinstance(output, Tensor):
+                values[name] = output
 
-    Watcher(graph, [node.name for node in ours], see).run(images.clone())
-    for mine, other in zip(ours, theirs, strict=False):
-        seen = (again.values or {}).get(other.name)
-        if mine.name in values and seen is not None and not _agree(values[mine.name], seen, rounding):
-            return f"{_where(mine)} gives other values from pass to pass, {mend}"
+        try:
+            Watcher(graph, [node.name for node in ours], see).run(images.clone())
+        except Exception:  # as above: the first call that has no value is the place
+            wrong = next(node for node in ours if node.name not in values and node.meta.get(PLACE))
+            return f"{_where(wrong)} is right for one number of images alone, {mend}"
+        for mine, other in zip(ours, theirs, strict=False):
+            seen = (again.values or {}).get(other.name)
+            if mine.name in values and seen is not None and not _agree(values[mine.name], seen, rounding):
+                return f"{_where(mine)} gives other values from pass to pass, {mend}"
     return f"model: {type(model).__name__} gives other values from pass to pass, {mend}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqnn.core import ConfigError
 
@@ -13,3 +15,12 @@ class ConversionError(ConfigError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+def place_of(error: Exception) -> str:
+    """Return the file and line of the model's own code that an exception passed through last, in brackets."""
+    frames = [
+        (frame.f_globals.get("__name__", ""), frame, line) for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    own = [(frame, line) for name, frame, line in frames if name.split(".")[0] not in ("torch", "sqnn")]
+    return f" ({Path(own[-1][0].f_code.co_filename).name}:{own[-1][1]})" if own else ""

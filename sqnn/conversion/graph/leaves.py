@@ -33,7 +33,7 @@ def plain_copy(layer: nn.Module, kind: type[nn.Module]) -> nn.Module:
     for name, value in vars(layer).items():
         if name not in own and name != "forward":
             plain.__dict__[name] = copy.copy(value) if isinstance(value, list | dict | set) else value
-    plain.training = layer.training
+    plain.training = False
     computed = set(_computed(layer))
     for name in computed:
         plain.__dict__.pop(name, None)

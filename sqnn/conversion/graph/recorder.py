@@ -28,6 +28,12 @@ _RANDOM = frozenset(
     | {"multinomial", "poisson", "random_", "uniform_", "normal_", "bernoulli_", "exponential_", "cauchy_"}
     | {"geometric_", "log_normal_", "rrelu_with_noise"}
 )
+_SHAPED = frozenset(
+    {"view", "reshape", "expand", "zeros", "ones", "empty", "full", "new_zeros", "new_ones", "new_empty", "new_full"}
+)
+"""Calls whose first size is often the number of images."""
+_LIKE = frozenset({"to", "type_as"})
+"""Calls that give their first tensor, in the precision of another."""
 _DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"})
 _READS = frozenset(
     {"__bool__", "__int__", "__float__", "__complex__", "__index__", "__contains__", "__array__", "item", "tolist"}
@@ -87,6 +93,7 @@ class Recorder(TorchFunctionMode):
         self.parts: dict[str, nn.Module | Tensor] = {}
         self.values: dict[str, Tensor] | None = {} if keep else None
         self.asked: list[int] = []
+        self._lengths = False
         self._seen: dict[int, tuple[Tensor, fx.Node, int]] = {}
         self._attributes: dict[str, fx.Node] = {}
         self._paths = {id(module): path for path, module in reversed([*model.named_modules(remove_duplicate=False)])}
@@ -117,6 +124,8 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = _name_of(func)
+        if self._lengths and name in _SHAPED:
+            args = self._with_batch(args)
         if name in ("shape", "size", "__len__", "numel", "nelement"):
             return self._size(name, func(*args, **kwargs), args, kwargs)
         items = [*leaves(args), *leaves(kwargs)]
@@ -130,6 +139,16 @@ class Recorder(TorchFunctionMode):
             )
         recorded = sized or name in _RANDOM or any(id(t) in self._seen or id(t) in self._state for t in tensors)
         plain_args, plain_kwargs = mapped((args, kwargs), plain)
+        if name in _RANDOM and (name.endswith("_") or kwargs.get("generator") is not None):
+            raise TraceRefusedError(
+                f"{self._here()} draws random numbers in evaluation too ({name}); draw where self.training is set"
+            )
+        if name == "__deepcopy__" and data:
+            func, name, args, plain_args = Tensor.clone, "clone", args[:1], plain_args[:1]
+        if name.startswith("new_") and not sized:
+            return func(*plain_args, **plain_kwargs)
+        if name in _LIKE and data and not self._is_data(args[0]):
+            return func(*plain_args, **plain_kwargs)
         if not recorded:
             return func(*plain_args, **plain_kwargs)
         changes = name.endswith("_") and not name.endswith("__")
@@ -155,7 +174,7 @@ class Recorder(TorchFunctionMode):
         mutated = [t for t, version in zip(tensors, versions, strict=True) if _version(t) != version]
         if not mutated and not any(isinstance(item, Tensor) for item in leaves(result)):
             return result
-        if any(tensor is not tensors[0] for tensor in mutated):
+        if any(tensor is not args[0] and tensor is not kwargs.get("out") for tensor in mutated):
             raise TraceRefusedError(f"{self._here()} changes a tensor by {name}; use the call that gives a new one")
         if changes and not mutated and result is not None and result is tensors[0]:
             return result  # requires_grad_, detach_: the same numbers
@@ -204,6 +223,18 @@ class Recorder(TorchFunctionMode):
             func = next((getattr(space, bare) for space in spaces if hasattr(space, bare)), func)
         return "call_function", func, args, kwargs
 
+    def _with_batch(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of a call whose first size may be what `len` gave of the images."""
+        place = next((place for place, item in enumerate(args) if not isinstance(item, Tensor)), None)
+        if place is None:
+            return args
+        sizes = args[place]
+        first = sizes[0] if isinstance(sizes, tuple | list) and sizes else sizes
+        if type(first) is not int or first != self.batch:
+            return args
+        batch = BatchSize(first, Fraction(1), self.asked)
+        return (*args[:place], (batch, *sizes[1:]) if isinstance(sizes, tuple | list) else batch, *args[place + 1 :])
+
     def _size(self, name: str, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return a size, that of the batch as a number that knows it."""
         tensor: Tensor = args[0]
@@ -220,6 +251,9 @@ class Recorder(TorchFunctionMode):
         )
         sizes = (first, *inner)
         if name == "__len__":
+            # Python makes a plain number of it: it is known again where it begins a shape, and others are tried.
+            self._lengths = True
+            self.asked += [1, 2, 5]
             return first
         asked = args[1] if len(args) > 1 else kwargs.get("dim")
         return torch.Size(sizes) if name == "shape" or asked is None else sizes[asked % tensor.ndim]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.foreign import taken_over
 from sqnn.conversion.graph.check import require_repeated
-from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.graph.errors import ConversionError, place_of
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.roles import LEAVES, Role, role_of
@@ -34,6 +36,8 @@ that was one of them cannot pass for a constant."""
 THRESHOLD_ROUNDING = 1e-5
 """Share of the largest number by which a threshold taken over from elsewhere may move outputs."""
 COMMON = (32, 28, 8, 64, 224, 16, 96, 12, 48, 128, 4, 299)
+NOISE = 0.05
+"""What images that are alike are made to differ by, as a share of the largest number, or of 1 where that is less."""
 SIDES = (*COMMON, *(side for side in range(1, 64) if side not in COMMON))
 """Sides in pixels that are tried where nothing says how large an image is."""
 
@@ -128,17 +132,21 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
     failures: list[str] = []
     known = {module: layer for path, module in model.named_modules() if (layer := taken_over(module, path)) is not None}
     for example in _examples(model, images):
+        numbers = random.getstate(), str(np.random.get_state())  # noqa: NPY002
         try:
             recorder = Recorder(model, LEAVES, known)
             with torch.random.fork_rng(devices=[]):
                 recorder.record(_cycled(example, TRACED))
         except TraceRefusedError as error:
-            raise ConversionError([f"{_placed(str(error), model)}"]) from error
+            raise ConversionError([f"{_placed(str(error), error, model)}"]) from error
         except Exception as error:  # the model's own, of whatever class
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
-            failures.append(f"{why} on images of shape {list(example.shape[1:])}")
+            failures.append(f"{why}{place_of(error)} on images of shape {list(example.shape[1:])}")
             continue
-        graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(model).__name__)
+        if numbers != (random.getstate(), str(np.random.get_state())):  # noqa: NPY002
+            mend = "draw where self.training is set"
+            raise ConversionError([f"model: {type(model).__name__} draws random numbers in evaluation too; {mend}"])
+        graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(model).__name__).eval()
         _clean(graph)
         batches = [_cycled(example, size) for size in _sizes(recorder.asked)]
         again = partial(Recorder, model, LEAVES, known, keep=True)
@@ -186,13 +194,19 @@ def _sizes(asked: Sequence[int]) -> list[int]:
     most = 64
     if any(size > most for size in asked):
         raise ConversionError([f"model: asks whether it has {max(asked)} images; keep such branches out of forward"])
-    return sorted({CHECKED, *asked} - {TRACED}) or [CHECKED]
+    # Twice, as what a first call leaves behind shows in a second of as many images.
+    return [*sorted({CHECKED, *asked} - {TRACED}), CHECKED]
 
 
 def _cycled(images: Tensor, size: int) -> Tensor:
     """Return so many images, again and again the same where they are few, and in another order than is traced."""
     order = torch.arange(size) if size == TRACED else torch.arange(size - 1, -1, -1)
-    return images[order % len(images)]
+    chosen = images[order % len(images)]
+    if size > 1 and images.is_floating_point() and len(chosen.flatten(1).unique(dim=0)) < size:
+        # Images that are alike do not show whether they are mixed.
+        noise = torch.rand(chosen.shape, generator=torch.Generator().manual_seed(size), dtype=torch.float64)
+        chosen = chosen + (NOISE * max(1.0, float(chosen.abs().max())) * noise).to(chosen)
+    return chosen
 
 
 def _examples(model: nn.Module, images: Tensor | None) -> Iterator[Tensor]:
@@ -276,7 +290,8 @@ def _checked(model: nn.Module) -> nn.Module:
         return model
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = [p.name for p in wanted if p.default is inspect.Parameter.empty and p.kind not in kinds]
-    if len(needed) != 1 and not (not needed and any(p.kind is kinds[0] for p in wanted)):
+    takes = any(p.kind in (kinds[0], inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in wanted)
+    if len(needed) != 1 and (needed or not takes):
         names = ", ".join(needed) or "none"
         raise ConversionError([f"model: {type(model).__name__} takes as inputs {names}; expected the images alone"])
     return model
@@ -299,9 +314,9 @@ def _copy(model: nn.Module) -> nn.Module:
         return model
 
 
-def _placed(text: str, model: nn.Module) -> str:
+def _placed(text: str, error: Exception, model: nn.Module) -> str:
     paths = ("model", *(path for path, _ in model.named_modules() if path))
-    return text if text.startswith(paths) else f"model: {text}"
+    return text if text.startswith(paths) else f"model{place_of(error)} {text}"
 
 
 def example_of(graph: fx.GraphModule) -> Tensor:
