@@ -116,7 +116,8 @@ def prepare(
             other is None, "images", None, f"some images: on shape {other} the model computes otherwise than on {shape}"
         )
         prepared = _rewritten(graph, new)
-    prepared.__dict__[EXAMPLE] = shape
+    notes = prepared.meta if isinstance(prepared, fx.GraphModule) else vars(prepared)
+    notes[EXAMPLE] = shape
     _follow(prepared, model, timesteps)
     prepared.train(model.training)
     return prepared

@@ -8,8 +8,10 @@ from enum import Enum
 from torch import fx
 
 from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import ACROSS, DRAWS, call_name, describe, module_of
+from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, call_name, describe, module_of
 from sqnn.conversion.graph.roles import Role, argument, role_of, scales
+
+FRONT = "has its images in another dimension than the first; put them there before an activation and at the end"
 
 
 class Signal(Enum):
@@ -55,12 +57,15 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, p
     neurons = (Role.NEURON, Role.ACTIVATION) if activations else (Role.NEURON,)
     for node in graph.graph.nodes:
         if node.op == "output":
+            problems += [f"{describe(graph, n)} {FRONT}" for n in node.all_input_nodes if n.meta.get(AXIS)]
             continue
         if node.op in ("placeholder", "get_attr"):
             layout.signals[node] = Signal.VALUE if node.op == "placeholder" else Signal.CONSTANT
             continue
         role = role_of(graph, node)
         role = Role.ROUTE if pools and role is Role.MAX_POOL else role
+        if node.meta.get(MOVED) and role not in (Role.NEURON, Role.ACTIVATION, Role.SIZE):
+            role = Role.ISLAND  # time steps are in the first dimension
         incoming = [layout.signals[source] for source in node.all_input_nodes]
         problem = _problem(graph, node, role, incoming, role in neurons)
         if problem:
@@ -121,10 +126,17 @@ def _problem(graph: fx.GraphModule, node: fx.Node, role: Role, incoming: list[Si
         return "has no running statistics to convert; train it with track_running_stats=True"
     if node.meta.get(ACROSS):
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
+    if role in (Role.NEURON, Role.ACTIVATION) and any(source.meta.get(AXIS) for source in node.all_input_nodes):
+        return FRONT
     if role is Role.ACTIVATION and not spikes:
         return "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
     if role is Role.MAX_POOL and any(signal.is_train for signal in incoming):
         return "does not commute with spikes; prepare(model, timesteps) puts an average pool there, then fine-tune"
-    if call_name(node) == "batch_norm" and module is None and argument(node, 5, "training", False):
+    if (
+        call_name(node) == "batch_norm"
+        and module is None
+        and node.meta.get(DATA)
+        and argument(node, 5, "training", False)
+    ):
         return "takes the statistics of the batch in evaluation too; use training=self.training, or nn.BatchNorm2d"
     return None

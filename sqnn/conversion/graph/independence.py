@@ -16,47 +16,53 @@ EXACT, ROUGH = 1e-9, 1e-4
 """Share of the largest number by which sums in another order may differ, in double precision and below."""
 
 
-def acts_per_image(
+def batch_axes(
     call: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    is_data: Callable[[Tensor], bool],
+    axis_of: Callable[[Tensor], int | None],
     batch: int,
-) -> bool:
-    """Say whether `call` gives, for a part of the images, that part of what it gives for all of them.
+) -> list[int] | None:
+    """Return the dimension of the images in every tensor that a call gives; None where the call mixes images.
 
-    The first image and the others are taken apart. What is treated so may as well be given the time steps of spikes
-    in place of images. Numbers and truth values are drawn anew, so that silent layers before cannot hide anything.
-    False where the call refuses a part.
+    A call that treats images one by one gives, for a part of them, that part of what it gives for all. The first image
+    and the others are taken apart. What is treated so may as well be given the time steps of spikes in place of images.
+    `axis_of` says where the images are in what the call is given, None for what does not depend on them. Numbers and
+    truth values are drawn anew, so that silent layers before cannot hide anything. None where the call refuses a part.
     """
     generator = torch.Generator().manual_seed(0)
-    drawn: dict[int, Tensor] = {}
+    drawn: dict[int, tuple[Tensor, int]] = {}
+    given: dict[int, Tensor] = {}
 
     def draw(item: object) -> object:
-        if not isinstance(item, Tensor) or not is_data(item):
+        axis = axis_of(item) if isinstance(item, Tensor) else None
+        if axis is None or not isinstance(item, Tensor):
             return item
-        if id(item) not in drawn:
-            drawn[id(item)] = _drawn(item, generator)
-        return drawn[id(item)]
+        if id(item) not in given:
+            given[id(item)] = _drawn(item, generator)
+            drawn[id(given[id(item)])] = given[id(item)], axis
+        return given[id(item)]
 
     args, kwargs = mapped((args, kwargs), draw)
-    ids = {id(tensor) for tensor in drawn.values()}
     try:
         whole = _tensors(call(*mapped(args, plain), **mapped(kwargs, plain)))
+        axes = [[axis for axis, size in enumerate(tensor.shape) if size % batch == 0] for tensor in whole]
         for first, last in ((0, 1), (1, batch)):
 
             def part(item: object, first: int = first, last: int = last) -> object:
                 if isinstance(item, BatchSize):
                     return item.of(last - first)
-                return _part(item, first, last, batch) if isinstance(item, Tensor) and id(item) in ids else plain(item)
+                known = drawn.get(id(item))
+                return plain(item) if known is None else _part(*known, first, last, batch)
 
             parts = _tensors(call(*mapped(args, part), **mapped(kwargs, part)))
-            pairs = list(zip(parts, whole, strict=True))
-            if not all(_agree(ours, _part(theirs, first, last, batch)) for ours, theirs in pairs):
-                return False
+            axes = [
+                [axis for axis in among if _agree(ours, _part(theirs, axis, first, last, batch))]
+                for ours, theirs, among in zip(parts, whole, axes, strict=True)
+            ]
     except (RuntimeError, ValueError, TypeError, IndexError):
-        return False
-    return True
+        return None
+    return [among[0] for among in axes] if all(axes) else None
 
 
 def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -69,12 +75,12 @@ def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
     return new.copy_(torch.rand(tensor.shape, generator=generator, dtype=torch.float64) * 0.9 + 0.1)
 
 
-def _part(tensor: Tensor, first: int, last: int, batch: int) -> Tensor:
-    """Return the rows of images first .. last - 1; ValueError where the first dimension is not that of the images."""
-    if not tensor.ndim or tensor.shape[0] % batch:
+def _part(tensor: Tensor, axis: int, first: int, last: int, batch: int) -> Tensor:
+    """Return images first .. last - 1; ValueError where the dimension is not that of the images."""
+    if axis >= tensor.ndim or tensor.shape[axis] % batch:
         raise ValueError("no batch")
-    rows = tensor.shape[0] // batch
-    return tensor[first * rows : last * rows]
+    rows = tensor.shape[axis] // batch
+    return tensor.narrow(axis, first * rows, (last - first) * rows)
 
 
 def _agree(ours: Tensor, theirs: Tensor) -> bool:

@@ -7,9 +7,12 @@ from torch import fx, nn
 from sqnn.conversion.graph.errors import ConversionError
 from sqnn.neurons import QCFS
 
-ACROSS, DATA, PLACE, PATH, SHAPE, DRAWS = "across", "data", "place", "module", "shape", "draws"
+ACROSS, DATA, PLACE, PATH, SHAPE = "across", "data", "place", "module", "shape"
 """What a node notes: whether it mixes images, depends on them, the file and line that call it, the path of the module
-there, the shape that it gives, and whether it draws random numbers."""
+there, and the shape that it gives."""
+AXIS, MOVED, DRAWS = "axis", "moved", "draws"
+"""And: the dimension of the images in what it gives, whether it gives or takes any where they are not the first, and
+whether it draws random numbers."""
 
 
 def module_of(graph: fx.GraphModule, node: fx.Node) -> nn.Module | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
@@ -17,9 +17,9 @@ from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode, is_tensor_method_or_property
 
 from sqnn.conversion.graph.arguments import leaves, mapped, plain
-from sqnn.conversion.graph.independence import acts_per_image
+from sqnn.conversion.graph.independence import batch_axes
 from sqnn.conversion.graph.leaves import kind_of, plain_copy
-from sqnn.conversion.graph.nodes import ACROSS, DATA, DRAWS, PATH, PLACE, SHAPE
+from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, PATH, PLACE, SHAPE
 from sqnn.conversion.graph.sizes import BatchSize, ImageSize, TraceRefusedError, batch_of, size_of
 from sqnn.models import SourceNetwork
 
@@ -94,7 +94,7 @@ class Recorder(TorchFunctionMode):
         self.values: dict[str, Tensor] | None = {} if keep else None
         self.asked: list[int] = []
         self._lengths = False
-        self._seen: dict[int, tuple[Tensor, fx.Node, int]] = {}
+        self._seen: dict[int, tuple[Tensor, fx.Node, int, int]] = {}
         self._attributes: dict[str, fx.Node] = {}
         self._paths = {id(module): path for path, module in reversed([*model.named_modules(remove_duplicate=False)])}
         state = [*model.named_buffers(remove_duplicate=False), *model.named_parameters(remove_duplicate=False)]
@@ -153,18 +153,20 @@ class Recorder(TorchFunctionMode):
             return func(*plain_args, **plain_kwargs)
         changes = name.endswith("_") and not name.endswith("__")
         changes |= name.startswith("__i") or name == "__setitem__" or kwargs.get("inplace") is True or "out" in kwargs
-        twins: set[int] = set()
+        twins: dict[int, int | None] = {}
+
+        kept: list[Tensor] = []
 
         def cloned(item: object) -> object:
             if not isinstance(item, Tensor):
                 return item
             twin = item.clone()
-            if self._is_data(item):
-                twins.add(id(twin))
+            kept.append(twin)
+            twins[id(twin)] = self._axis_of(item)
             return twin
 
-        def is_data(tensor: Tensor) -> bool:
-            return id(tensor) in twins or self._is_data(tensor)
+        def axis_of(tensor: Tensor) -> int | None:
+            return twins[id(tensor)] if id(tensor) in twins else self._axis_of(tensor)
 
         before = mapped((args, kwargs), cloned) if changes else (args, kwargs)
         versions = [_version(tensor) for tensor in tensors]
@@ -180,14 +182,15 @@ class Recorder(TorchFunctionMode):
             return result  # requires_grad_, detach_: the same numbers
         node = self.graph.create_node(kind, target, *written)
         self._place(node)
+        axes: list[int] | None = None
         node.meta[DRAWS] = name in _RANDOM or (name in _DROPOUTS and _drops(args, kwargs))
         if data or sized:
             node.meta[DATA] = True
             again_args, again_kwargs = self._form(func, name, *before)[2:]
-            node.meta[ACROSS] = not node.meta[DRAWS] and not acts_per_image(
-                partial(_run, kind, target), again_args, again_kwargs, is_data, self.batch
-            )
-        self._bind(tensors[0] if mutated else result, node)
+            axes = batch_axes(partial(_run, kind, target), again_args, again_kwargs, axis_of, self.batch)
+            node.meta[ACROSS] = not node.meta[DRAWS] and axes is None
+            node.meta[MOVED] = any(axes or ()) or any(self._axis_of(tensor) for tensor in data)
+        self._bind(tensors[0] if mutated else result, node, axes)
         return result
 
     def _form(
@@ -238,23 +241,23 @@ class Recorder(TorchFunctionMode):
     def _size(self, name: str, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return a size, that of the batch as a number that knows it."""
         tensor: Tensor = args[0]
-        if not self._is_data(tensor) or not tensor.ndim or tensor.shape[0] % self.batch:
+        axis = self._axis_of(tensor)
+        if axis is None or axis >= tensor.ndim or tensor.shape[axis] % self.batch:
             return value
-        share = Fraction(tensor.shape[0], self.batch)
-        first = BatchSize(tensor.shape[0], share, self.asked)
         if name in ("numel", "nelement"):
             return BatchSize(value, Fraction(value, self.batch), self.asked)
         node = self._node(tensor)
-        inner = (
-            ImageSize(number, self.graph.call_function(size_of, (node, place)))
-            for place, number in enumerate(tensor.shape[1:], 1)
+        sizes = tuple(
+            BatchSize(number, Fraction(number, self.batch), self.asked)
+            if place == axis
+            else ImageSize(number, self.graph.call_function(size_of, (node, place)))
+            for place, number in enumerate(tensor.shape)
         )
-        sizes = (first, *inner)
         if name == "__len__":
             # Python makes a plain number of it: it is known again where it begins a shape, and others are tried.
             self._lengths = True
             self.asked += [1, 2, 5]
-            return first
+            return sizes[0]
         asked = args[1] if len(args) > 1 else kwargs.get("dim")
         return torch.Size(sizes) if name == "shape" or asked is None else sizes[asked % tensor.ndim]
 
@@ -287,20 +290,29 @@ class Recorder(TorchFunctionMode):
                 node = self.graph.create_node("call_module", path, *written)
                 self._place(node, path)
                 node.meta[DATA] = bool(data)
-                if data and not module._parameters:
-                    node.meta[ACROSS] = not acts_per_image(forward, args, kwargs, self._is_data, self.batch)
-                self._bind(result, node)
+                axes: list[int] | None = None
+                moved = any(self._axis_of(tensor) for tensor in data)
+                if data and (moved or not module._parameters):
+                    axes = batch_axes(forward, args, kwargs, self._axis_of, self.batch)
+                    node.meta[ACROSS] = axes is None
+                    node.meta[MOVED] = moved or any(axes or ())
+                self._bind(result, node, axes)
                 return result
 
         return call
 
     def _is_data(self, tensor: Tensor) -> bool:
+        return self._axis_of(tensor) is not None
+
+    def _axis_of(self, tensor: Tensor) -> int | None:
+        """Return the dimension of the images in a tensor, None where it does not depend on them."""
         seen = self._seen.get(id(tensor))
-        return seen is not None and bool(seen[1].meta.get(DATA))
+        return seen[3] if seen is not None and seen[1].meta.get(DATA) else None
 
     def _operand(self, data: list[Tensor]) -> fx.Node:
         """Return the node whose first size the sizes of a call are told by."""
-        return next((self._node(t) for t in data if t.ndim and t.shape[0] % self.batch == 0), self._images)
+        first = (t for t in data if self._axis_of(t) == 0 and t.ndim and t.shape[0] % self.batch == 0)
+        return next((self._node(t) for t in first), self._images)
 
     def _written(self, items: Any, operand: fx.Node) -> Any:
         """Return arguments with tensors as nodes, and multiples of the batch as calls that compute them."""
@@ -309,7 +321,8 @@ class Recorder(TorchFunctionMode):
             if isinstance(item, Tensor):
                 return self._node(item)
             if isinstance(item, ImageSize):
-                return item.node
+                # Code that keeps sizes, as einops does, may hand on those of a pass before.
+                return item.node if item.node.graph is self.graph else int(item)
             if isinstance(item, BatchSize):
                 times = item.share / Fraction(operand.meta[SHAPE][0], self.batch)
                 node = self.graph.call_function(batch_of, (operand, times.numerator, times.denominator))
@@ -336,11 +349,15 @@ class Recorder(TorchFunctionMode):
             self._attributes[name].meta |= {SHAPE: tuple(tensor.shape)}
         return self._attributes[name]
 
-    def _bind(self, result: Any, node: fx.Node) -> None:
-        """Let the tensors of a result be known as what a node gives."""
+    def _bind(self, result: Any, node: fx.Node, axes: Sequence[int] | None = None) -> None:
+        """Let the tensors of a result be known as what a node gives; `axes` say where the images are in them."""
+        self._bind_next(result, node, iter(axes or ()))
+
+    def _bind_next(self, result: Any, node: fx.Node, axes: Iterator[int]) -> None:
         if isinstance(result, Tensor):
             node.meta[SHAPE] = tuple(result.shape)
-            self._seen[id(result)] = (result, node, _version(result))
+            node.meta[AXIS] = next(axes, 0)
+            self._seen[id(result)] = (result, node, _version(result), node.meta[AXIS])
             if self.values is not None:
                 self.values[node.name] = result.detach().clone()
         elif isinstance(result, tuple | list):
@@ -348,7 +365,7 @@ class Recorder(TorchFunctionMode):
                 if any(isinstance(leaf, Tensor) for leaf in leaves(item)):
                     part = self.graph.call_function(operator.getitem, (node, place))
                     part.meta |= {key: node.meta.get(key) for key in (DATA, PLACE, PATH)}
-                    self._bind(item, part)
+                    self._bind_next(item, part, axes)
 
     def _place(self, node: fx.Node, path: str | None = None) -> None:
         where, inside = self._frame()

@@ -139,9 +139,12 @@ class ImageSize(int):
     def _made(self, call: Callable[..., int], *items: object) -> int:
         if not all(isinstance(item, int) and not isinstance(item, bool | BatchSize) for item in items):
             return NotImplemented
+        graph = self.node.graph
+        if any(isinstance(item, ImageSize) and item.node.graph is not graph for item in items):
+            return call(*(int(item) for item in items))  # type: ignore[call-overload]
         written = tuple(item.node if isinstance(item, ImageSize) else int(item) for item in items)  # type: ignore[call-overload]
         value = call(*(int(item) for item in items))  # type: ignore[call-overload]
-        return ImageSize(value, self.node.graph.call_function(call, written))
+        return ImageSize(value, graph.call_function(call, written))
 
     def __add__(self, other: object) -> int:
         return self._made(operator.add, self, other)

@@ -29,7 +29,7 @@ SHAPES, CALLS, ORIGIN = "shapes", "calls", "origin"
 """What a graph notes: the shapes of one image that it is right for, its calls as they were traced, and the network that
 it was made from."""
 EXAMPLE = "example_shape"
-"""Attribute of a prepared network: the shape of one of the images that it was prepared with."""
+"""Attribute of a prepared network, or entry of its `meta` where it is a graph: the shape of one of the images that it was prepared with."""
 TRACED, CHECKED = 3, 2
 """Images in the batch that is traced, and in the one that the graph is then compared on: two sizes, so that a number
 that was one of them cannot pass for a constant."""
@@ -141,6 +141,9 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
             raise ConversionError([f"{_placed(str(error), error, model)}"]) from error
         except Exception as error:  # the model's own, of whatever class
             why = next(iter(str(error).splitlines()), "") or type(error).__name__
+            if _runs(model, example):
+                mend = "keep what it needs there out of forward"
+                raise ConversionError([f"model{place_of(error)}: cannot be recorded ({why}); {mend}"]) from error
             failures.append(f"{why}{place_of(error)} on images of shape {list(example.shape[1:])}")
             continue
         if numbers != (random.getstate(), str(np.random.get_state())):  # noqa: NPY002
@@ -189,6 +192,16 @@ def _double(model: nn.Module) -> Iterator[None]:
         model.load_state_dict(kept)
 
 
+def _runs(model: nn.Module, images: Tensor) -> bool:
+    """Say whether a network runs on images as it is."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            model(images[:TRACED].clone())
+    except Exception:  # the model's own, of whatever class
+        return False
+    return True
+
+
 def _sizes(asked: Sequence[int]) -> list[int]:
     """Return the batches to compare on: another one than was traced, and those that the model treats by themselves."""
     most = 64
@@ -228,7 +241,7 @@ def _examples(model: nn.Module, images: Tensor | None) -> Iterator[Tensor]:
 
 def _shapes(model: nn.Module) -> Iterator[tuple[int, ...]]:
     """Give the shapes that one image may have, the likeliest first."""
-    known = getattr(model, EXAMPLE, None)
+    known = model.meta.get(EXAMPLE) if isinstance(model, fx.GraphModule) else getattr(model, EXAMPLE, None)
     if known is not None:
         yield known
     config = config_of(model)
