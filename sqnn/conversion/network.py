@@ -147,9 +147,13 @@ class SpikingNetwork(nn.Module):
         if self.order == "step":
             output, trains = run_steps(self.spiking, images, self.timesteps, record=self.sites)
         else:
-            output = Watcher(self.spiking, self.sites, trains.__setitem__).run(images)
+
+            def see(node: str, train: Tensor) -> None:
+                trains[node] = train != 0
+
+            output = Watcher(self.spiking, self.sites, see).run(images)
         return output, {
-            path: (trains[node] != 0).unflatten(0, (self.timesteps, -1)) for node, path in self.sites.items()
+            path: trains[node].bool().unflatten(0, (self.timesteps, -1)) for node, path in self.sites.items()
         }
 
     def fitted(self, images: Tensor) -> Tensor:

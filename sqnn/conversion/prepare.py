@@ -179,8 +179,11 @@ def _activation(
     old = module_of(graph, site)
     if isinstance(old, QCFS):
         channels = old.channels if observed is None or observed.ndim == 0 else len(observed)
-        new = QCFS(timesteps, channels=channels, channel_axis=old.channel_axis)
-        new.set_threshold(old.threshold.detach() if observed is None else observed)
+        new = QCFS(timesteps, channels=channels, channel_axis=old.channel_axis).to(old.raw_threshold.dtype)
+        if observed is None:
+            new.raw_threshold.data.copy_(old.raw_threshold.detach())
+        else:
+            new.set_threshold(observed)
         return new
     channels = len(observed) if observed is not None and observed.ndim else None
     new = QCFS(timesteps, upper_bound(graph, site) or INITIAL_THRESHOLD, channels=channels, channel_axis=channel_axis)

@@ -1,4 +1,4 @@
-"""The proof of a conversion: every spike compared with the bit that it stands for."""
+"""The proof of a conversion: every spike compared with the bit that it stands for in the network as it runs."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_map_only
 
 from sqnn.conversion.calibration import images_of
-from sqnn.conversion.codes import digits, levels_of
-from sqnn.conversion.convert import common_timesteps
-from sqnn.conversion.graph.carry import plan
-from sqnn.conversion.graph.nodes import activation_of, site_name
-from sqnn.conversion.graph.trace import laid_out, trace
-from sqnn.conversion.graph.watcher import Watcher
+from sqnn.conversion.codes import levels_of
+from sqnn.conversion.match import Match, Site, match, sites_of
 from sqnn.conversion.network import SpikingNetwork
+from sqnn.conversion.observe import Observer, Probe, evaluating
+from sqnn.conversion.outputs import Outputs
 from sqnn.core import ConfigError, require
 from sqnn.data import Split
-from sqnn.neurons import to_levels
+from sqnn.neurons import QCFS, qcfs, to_levels
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BATCH = 64
+FEW = 2
+"""Images of the first batch that is compared: networks that depend on the size of a batch show themselves."""
 TOLERANCE: Mapping[str, float] = MappingProxyType({"float64": 1e-9, "float32": 1e-3})
 """Largest difference of an output that rounding explains, as a share of the largest output, or of 1 below it."""
+
+UNSTEADY = (
+    "model: gives {} when the same images pass again, which no conversion can equal; "
+    "keep random numbers, and what changes from pass to pass, out of its forward"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ class Verification:
     """How a spiking network compares with its source on some images.
 
     `output_difference` is the largest absolute difference between two outputs, `changed` the number of images whose
-    largest output is another one, `output_scale` the largest absolute output.
+    largest output is another one, `output_scale` the largest absolute output, `output_share` the largest difference as
+    a share of the largest value of the same output, or of 1 below it; infinite where outputs that are no numbers, or of
+    no floating point, are not the same. `compared` says in words what the spiking network was compared with.
     """
 
     images: int
@@ -65,6 +72,8 @@ class Verification:
     output_difference: float
     output_scale: float
     changed: int
+    output_share: float
+    compared: str
 
     @property
     def bits(self) -> int:
@@ -79,8 +88,7 @@ class Verification:
     @property
     def exact(self) -> bool:
         """Whether no bit differs, no prediction changed, and outputs agree to rounding."""
-        rounding = TOLERANCE[self.precision] * max(1.0, self.output_scale)
-        return self.mismatches == 0 and self.changed == 0 and self.output_difference <= rounding
+        return self.mismatches == 0 and self.changed == 0 and self.output_share <= TOLERANCE[self.precision]
 
     @property
     def edge(self) -> float:
@@ -110,7 +118,7 @@ class Verification:
         return (
             f"{verdict}: {self.mismatches:,} of {self.bits:,} bits differ, {self.changed:,} of {self.images:,} "
             f"predictions changed, largest difference of an output {self.output_difference:.3g} "
-            f"({self.precision}, {self.order})"
+            f"({self.precision}, {self.order}); compared with {self.compared}"
         )
 
     def _repr_html_(self) -> str:
@@ -123,103 +131,119 @@ def verify(
 ) -> Verification:
     """Compare, image by image and layer by layer, the spikes of `spiking` with the bits of `model`'s activations.
 
-    `model` is the source network, run on its own; `data` are images [batch, ...] or a part of a data set. Everything is
-    computed in the networks' own precision: for a proof convert `model.double()`, for single precision the count says
-    how many activations lay so close to the edge of a level that the order of a sum decided.
+    `model` is the source network and runs as it is, in evaluation, by its own forward pass: nothing of it is traced.
+    Its QCFS activations are watched by hooks. Where it has other activations, it is a network that was prepared: each
+    of them then gives the nearest level of the spiking neurons that stand for it, in the order of execution, and max
+    pools take means where those of the spiking network do; the report says so. `data` are images [batch, ...] or a part
+    of a data set. Everything is computed in the networks' own precision: for a proof convert `model.double()`, for
+    single precision the count says how many activations lay so close to the edge of a level that the order of a sum
+    decided.
 
-    Raises ConfigError where the two networks do not go together, or there are no images.
+    Raises ConfigError where the two networks do not go together, where two passes of the model over the same images
+    differ, or there are no images.
     """
     require(isinstance(model, nn.Module), "model", type(model).__name__, "the source network")
     require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "what convert made of the model")
     from rich.progress import track
 
     images = images_of(data, batch_size)
-    parameter = next(spiking.parameters())
-    theirs = next(model.parameters())
-    ours, wanted = parameter.dtype, theirs.dtype
-    name = str(wanted).removeprefix("torch.")
+    ours = next(spiking.parameters())
+    theirs = next(model.parameters(), ours)
+    name = str(theirs.dtype).removeprefix("torch.")
     require(name in TOLERANCE, "model", name, f"a precision of {', '.join(TOLERANCE)} (model.double() for a proof)")
-    require(ours == wanted, "spiking", ours, f"{wanted} as the model has (convert it in that precision)")
+    for given, wanted in ((ours.dtype, theirs.dtype), (ours.device, theirs.device)):
+        require(
+            given == wanted, "spiking", given, f"{wanted} as the model has (convert it in that precision and place)"
+        )
     require(
         spiking.how.code.name == "planes", "spiking", spiking.how.code.name, "a code of bit planes, as convert makes"
     )
-    source = _Source(model)
-    tallies = {path: _Tally() for path in source.sites.values()}
-    if tallies.keys() != set(spiking.sites.values()):
-        raise ConfigError("spiking: has other activations than model; convert the model that it is compared with")
-    bits, stored = source.timesteps, spiking.how.code.steps.bit_length()
-    require(bits == stored, "spiking", stored, f"a conversion of the model's {bits} bits; convert the model")
-    difference = scale = 0.0
-    changed = 0
-    for part in track(images.split(int(batch_size)), "comparing bits", disable=not progress, transient=True):
-        part = part.to(theirs.device, theirs.dtype)
-        expected, seen = source.run(part)
-        output, spikes = spiking.record(part)
-        pairs = list(zip(tree_leaves(output), tree_leaves(expected), strict=True))
-        difference = _largest(difference, *(float((ours - wanted).abs().max()) for ours, wanted in pairs))
-        scale = _largest(scale, *(float(wanted.abs().max()) for _, wanted in pairs))
-        moved = _choice(pairs[0][0]) != _choice(pairs[0][1])
-        changed += int(moved.reshape(len(part), -1).any(1).sum())
-        clean = torch.ones(len(part), dtype=torch.bool, device=theirs.device)
-        for path, activation in seen.items():
-            clean = tallies[path].add(activation, spikes[path], clean)
+    observer = Observer(model)
+    tallies = {site.path: _Tally() for site in sites_of(spiking)}
+    with evaluating(model):
+        first = images[: int(batch_size)].to(theirs.device, theirs.dtype)
+        few = first[:FEW]
+        whole, trains = spiking.record(few)
+        outputs = Outputs(whole, len(few))
+        outputs.compare_forms(spiking(few), whole)
+        matched = match(_steady(observer, first), spiking, trains)
+        parts = (images[: len(few)], *images[len(few) :].split(int(batch_size)))
+        for part in track(parts, "comparing bits", disable=not progress, transient=True):
+            part = part.to(theirs.device, theirs.dtype)
+            if len(part):
+                output, spikes = spiking.record(part)
+                outputs.add(output, _run(observer, matched, part, spikes, tallies), len(part))
     return Verification(
         images=len(images),
         timesteps=spiking.timesteps,
         precision=name,
         order=spiking.order,
         layers=tuple(tally.report(path, len(images)) for path, tally in tallies.items()),
-        output_difference=difference,
-        output_scale=scale,
-        changed=changed,
+        output_difference=outputs.difference,
+        output_scale=outputs.scale,
+        changed=outputs.changed,
+        output_share=outputs.share,
+        compared=matched.words + (", run without its compiler" if observer.compiled else ""),
     )
 
 
-def _largest(*numbers: float) -> float:
-    """Return the largest number, NaN where one is."""
-    return float(torch.tensor(numbers, dtype=torch.float64).max())
+def _steady(observer: Observer, images: Tensor) -> Probe:
+    """Return what one pass over the images runs; ConfigError where a second one differs."""
+    one, other = observer.probe(images), observer.probe(images)
+    outputs = Outputs(one.output, len(images))
+    finite, again = (tree_map_only(Tensor, torch.nan_to_num, probe.output) for probe in (one, other))
+    outputs.add(again, finite, len(images))
+    if one.calls != other.calls:
+        raise ConfigError(UNSTEADY.format("other activations"))
+    if outputs.share > TOLERANCE["float32"]:
+        raise ConfigError(UNSTEADY.format(f"outputs {outputs.difference:.3g} apart"))
+    return one
 
 
-def _choice(output: Tensor) -> Tensor:
-    """Return the places of the largest outputs; a network with one number per image has but one."""
-    return output.reshape(len(output), -1).argmax(-1) if output.ndim < 3 else output.argmax(-1)
+def _run(
+    observer: Observer, matched: Match, images: Tensor, spikes: Mapping[str, Tensor], tallies: Mapping[str, _Tally]
+) -> object:
+    """Return what the model gives for the images; the spikes are compared with its activations one after the other."""
+    sites = iter(matched.sites)
+    clean = torch.ones(len(images), dtype=torch.bool, device=images.device)
+
+    def take() -> Site:
+        site = next(sites, None)
+        if site is None:
+            raise ConfigError(UNSTEADY.format("other activations"))
+        return site
+
+    def see(site: Site, activation: _Activation) -> None:
+        nonlocal clean
+        clean = tallies[site.path].add(activation, spikes[site.path], clean)
+
+    def hooked(path: str, own: QCFS, received: Tensor, given: Tensor) -> None:
+        see(take(), _Activation(received, given, own.threshold_for(given), own.steps))
+
+    def rounded(kind: str, received: Tensor) -> Tensor | None:
+        if kind not in matched.rounded:
+            return None
+        site = take()
+        threshold, steps = site.neurons.threshold_for(received), site.neurons.code.steps
+        given = qcfs(received, threshold, steps)
+        see(site, _Activation(received, given, threshold, steps))
+        return given
+
+    answers = (rounded, lambda: matched.average) if matched.rounded or matched.average else ()
+    output = observer.run(images, hooked, *answers)
+    if next(sites, None) is not None:
+        raise ConfigError(UNSTEADY.format("other activations"))
+    return output
 
 
 @dataclass(frozen=True)
 class _Activation:
-    """What one QCFS received, counted in levels, and the bits that it gave: bool [timesteps, batch, ...]."""
+    """What an activation received and gave, [batch, ...], and its threshold, in a shape that broadcasts over them."""
 
-    membrane: Tensor
-    bits: Tensor
-
-
-class _Source:
-    """The source network as a graph whose activations can be looked at."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.graph = trace(model)
-        layout = plan(self.graph, integrate=True)
-        self.calls = {node.name: node for node in layout.neurons}
-        self.sites = {name: site_name(self.graph, node) for name, node in self.calls.items()}
-        self.timesteps = common_timesteps(self.graph, layout)
-
-    def run(self, images: Tensor) -> tuple[object, dict[str, _Activation]]:
-        """Return the output and, by path and in the order of the layers, what the activations received and gave."""
-        received: dict[str, Tensor] = {}
-        seen: dict[str, _Activation] = {}
-        feeds = {name: node.all_input_nodes[0].name for name, node in self.calls.items()}
-
-        def see(name: str, output: Tensor) -> None:
-            received[name] = output
-            if name in self.calls:
-                layer = activation_of(self.graph, self.calls[name])
-                threshold = layer.threshold_for(output)
-                bits = digits(levels_of(output, threshold, layer.steps), layer.timesteps)
-                membrane = to_levels(received[feeds[name]], threshold, layer.steps)
-                seen[self.sites[name]] = _Activation(membrane, bits)
-
-        output = Watcher(self.graph, {*feeds, *feeds.values()}, see).run(laid_out(self.graph, images))
-        return output, seen
+    received: Tensor
+    given: Tensor
+    threshold: Tensor
+    steps: int
 
 
 class _Tally:
@@ -231,22 +255,38 @@ class _Tally:
 
     def add(self, activation: _Activation, spikes: Tensor, clean: Tensor) -> Tensor:
         """Count one batch; return which images still agree, given which (`clean`) agreed in all layers before."""
-        differs = activation.bits[: len(spikes)] != spikes
-        self.neurons = activation.membrane[0].numel()
+        self.neurons = spikes[0, 0].numel()
         self.bits += spikes.numel()
-        self.spikes += int(spikes.sum())
-        wrong = int(differs.sum())
-        if not wrong:
+        self.spikes += int(spikes.count_nonzero())
+        steps, sent = activation.steps, len(spikes)
+        levels = levels_of(activation.given, activation.threshold, steps).int()
+        bits = levels >> (steps.bit_length() - sent)
+        differs = bits != _number(spikes)
+        if not differs.any():
             return clean
-        self.mismatches += wrong
-        by_image = differs.movedim(1, 0).flatten(1)
-        self.first += int(by_image[clean].sum())
-        moved = differs.any(0) & clean.view(-1, *(1 for _ in activation.membrane.shape[1:]))
-        membrane = activation.membrane[moved]
-        self.edge = max(self.edge, float((membrane - membrane.round()).abs().amax())) if len(membrane) else self.edge
-        return clean & ~by_image.any(1)
+        wrong = bits[differs] ^ _number(spikes)[differs]
+        # A value that is no level at all has no bits that could agree.
+        wrong[(levels[differs] < 0) | (levels[differs] > steps)] = 2**sent - 1
+        counts = sum(((wrong >> place) & 1 for place in range(sent)), torch.zeros_like(wrong))
+        image = differs.nonzero()[:, 0]
+        self.mismatches += int(counts.sum())
+        self.first += int(counts[clean[image]].sum())
+        moved = activation.received[differs][clean[image]]
+        if len(moved):
+            threshold = activation.threshold.expand_as(activation.received)[differs][clean[image]]
+            membrane = to_levels(moved, threshold, steps)
+            self.edge = max(self.edge, float((membrane - membrane.round()).abs().max()))
+        return clean & ~differs.flatten(1).any(1)
 
     def report(self, layer: str, images: int) -> LayerReport:
         """Return the counts."""
         rate = self.spikes / (self.neurons * images)
         return LayerReport(layer, self.neurons, self.bits, self.mismatches, self.first, self.edge, rate)
+
+
+def _number(spikes: Tensor) -> Tensor:
+    """Return the whole numbers whose binary digits, most significant first, are bool [timesteps, ...]."""
+    number = torch.zeros_like(spikes[0], dtype=torch.uint8 if len(spikes) <= 8 else torch.int32)
+    for plane in spikes.view(torch.uint8):
+        number.mul_(2).add_(plane)
+    return number.int()

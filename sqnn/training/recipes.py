@@ -43,10 +43,10 @@ RECIPES: Choices[Recipe] = Choices(
             ),
         ),
         "mnist": Recipe(
-            "the published sizes (803 parameters), read by membranes instead of spikes",
+            "the published sizes (803 parameters), the eight planes shown twice, read by membranes instead of spikes",
             "sqdr-cnn",
             "mnist",
-            MappingProxyType({}),
+            MappingProxyType({"timesteps": 16}),
             MappingProxyType({"epochs": 12, "batch_size": 32, "learning_rate": 0.015}),
         ),
         "paper": Recipe(

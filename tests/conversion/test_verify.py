@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from convertible import digits_by_hand, draw_images, levels_by_hand, plain, randomise
 from torch import Tensor, nn
 
-from sqnn.conversion import SpikingNetwork, convert, verify
+from sqnn.conversion import SpikingNetwork, SpikingNeuron, convert, verify
 from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
 
@@ -194,3 +196,62 @@ def test_mistakes_are_named() -> None:
         verify("model", spiking, given)
     with pytest.raises(ConfigError, match=r"spiking: has other activations than model; convert the model"):
         verify(plain(3, hidden=2), spiking, given)
+
+
+def neurons(spiking: SpikingNetwork) -> list[SpikingNeuron]:
+    return [layer for layer in spiking.spiking.modules() if isinstance(layer, SpikingNeuron)]
+
+
+def wrong_threshold(spiking: SpikingNetwork) -> None:
+    neurons(spiking)[1].threshold[2] *= 1.01
+
+
+def wrong_bias(spiking: SpikingNetwork) -> None:
+    convolutions(spiking)[1].bias[0] += 0.1
+
+
+def wrong_order(spiking: SpikingNetwork) -> None:
+    second, third = convolutions(spiking)[1:]
+    for theirs, ours in ((second.weight, third.weight), (second.bias, third.bias)):
+        kept = theirs.clone()
+        theirs.copy_(ours)
+        ours.copy_(kept)
+
+
+def by_channel() -> nn.Module:
+    layers: list[nn.Module] = []
+    for inputs in (1, 3, 3):
+        layers += [nn.Conv2d(inputs, 3, 3, padding=1), QCFS(4, channels=3)]
+    return randomise(nn.Sequential(*layers, nn.Flatten(), nn.Linear(48, 4)), seed=3)
+
+
+@pytest.mark.parametrize("damage", [wrong_threshold, wrong_bias, wrong_order])
+def test_damage_shows_first_in_its_layer(damage: Callable[[SpikingNetwork], None]) -> None:
+    model = by_channel()
+    spiking = convert(model)
+    assert verify(model, spiking, images()).exact
+    damage(spiking)
+    found = verify(model, spiking, images())
+    assert not found.exact
+    assert [layer.mismatches > 0 for layer in found.layers] == [False, True, True]
+    assert found.layers[1].first == found.layers[1].mismatches
+
+
+def test_a_model_that_changed_after_its_conversion_is_found() -> None:
+    model = plain(4)
+    spiking = convert(model)
+    with torch.no_grad():
+        model[2].weight[0] += 0.5
+    found = verify(model, spiking, images())
+    assert [layer.first > 0 for layer in found.layers][:2] == [False, True]
+
+
+def test_a_model_that_leaves_an_activation_out_is_another_network() -> None:
+    model = plain(3)
+    spiking = convert(model)
+    model[1].forward = lambda values: values  # it is no level, and still passes the hook
+    assert not verify(model, spiking, images()).exact
+    with pytest.raises(ConfigError, match=r"\(3 in spiking, 2 in the model; .* fit is 5 of spiking\)"):
+        verify(nn.Sequential(*(layer for place, layer in enumerate(model) if place != 5)), spiking, images())
+    longer = nn.Sequential(*list(model)[:6], nn.ReLU(), *list(model)[6:7], nn.Softplus(), *list(model)[7:])
+    assert not verify(longer, spiking, images()).exact

@@ -29,7 +29,8 @@ SHAPES, CALLS, ORIGIN = "shapes", "calls", "origin"
 """What a graph notes: the shapes of one image that it is right for, its calls as they were traced, and the network that
 it was made from."""
 EXAMPLE = "example_shape"
-"""Attribute of a prepared network, or entry of its `meta` where it is a graph: the shape of one of the images that it was prepared with."""
+"""Attribute of a prepared network, or entry of its `meta` where it is a graph: the shape of one
+of the images that it was prepared with."""
 TRACED, CHECKED = 3, 2
 """Images in the batch that is traced, and in the one that the graph is then compared on: two sizes, so that a number
 that was one of them cannot pass for a constant."""
