@@ -134,7 +134,7 @@ def convert(
     part = chosen.part(data)
     number = threads_for(step_work(model, min(COUNTED, len(part)), data.image_size), wanted)
     with computing_in(number):
-        with suggest_retraining(path, model, data.name):
+        with suggest_retraining(path, model, data.name, rates=chosen.method != EXACT):
             spiking = chosen.convert(model, data)
         bits = "a conversion of method exact with all planes, whose spikes are bits"
         require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)

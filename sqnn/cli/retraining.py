@@ -14,30 +14,31 @@ from sqnn.models import SourceNetwork, model_name
 
 TIMESTEPS = 4
 """Bits of the activations that are proposed: enough for the accuracy of most networks."""
-REPLACED = ("activation", "timesteps", "pooling")
+REPLACED = ("activation", "timesteps")
 """Options that the command sets anew."""
 
 
 @contextlib.contextmanager
-def suggest_retraining(path: Path, model: nn.Module, data: str | None = None) -> Iterator[None]:
-    """Within the block, add the command to what keeps a network of ReLUs or largest-value pools from conversion."""
+def suggest_retraining(path: Path, model: nn.Module, data: str | None = None, *, rates: bool = True) -> Iterator[None]:
+    """Within the block, add the command to what keeps ReLUs from conversion, and max pools from one by `rates`."""
     try:
         yield
     except ConversionError as error:
         if not isinstance(model, SourceNetwork):
             raise
         settings = model.config.to_dict()
-        if settings["activation"] != "relu" and settings.get("pooling") != "max":
+        if settings["activation"] != "relu" and not (rates and settings.get("pooling") == "max"):
             raise
-        raise ConversionError([*error.problems, _command(path, model, data)]) from error
+        replaced = (*REPLACED, "pooling") if rates else REPLACED
+        raise ConversionError([*error.problems, _command(path, model, data, replaced)]) from error
 
 
-def _command(path: Path, model: SourceNetwork, data: str | None) -> str:
+def _command(path: Path, model: SourceNetwork, data: str | None, replaced: tuple[str, ...]) -> str:
     config = model.config
     words = ["sqnn train --init", str(path), "--model", model_name(model)]
     for field in dataclasses.fields(config):
         value = config.to_dict()[field.name]
-        if field.name not in (*config.data_fields, *REPLACED) and value != field.default:
+        if field.name not in (*config.data_fields, *replaced) and value != field.default:
             words += [f"--{field.name.replace('_', '-')}", str(value)]
     bits = TIMESTEPS if config.activation == "relu" else config.timesteps
     words += ["--activation qcfs --timesteps", str(bits), *(["--data", data] if data else [])]

@@ -9,10 +9,11 @@ from sqnn.conversion.graph.nodes import call_name, module_of
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.trace import laid_out
 from sqnn.conversion.graph.watcher import Watcher
+from sqnn.conversion.max_pool import SpikingMaxPool
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
-from sqnn.conversion.pools import make_pool, windows_summed
-from sqnn.conversion.prepare import prepare
+from sqnn.conversion.pools import make_pool, spatial_dimensions, windows, windows_summed
+from sqnn.conversion.prepare import POOLS, prepare
 from sqnn.conversion.rates import CALIBRATION_IMAGES, METHODS, RATE_THRESHOLDS, convert_by, convert_rate
 from sqnn.conversion.verify import LayerReport, Verification, verify
 from sqnn.neurons import QCFS, THRESHOLDS, qcfs
@@ -22,6 +23,7 @@ __all__ = [
     "MAX_RATE_STEPS",
     "METHODS",
     "ORDERS",
+    "POOLS",
     "QCFS",
     "RATE_THRESHOLDS",
     "SPIKING_FORMAT",
@@ -32,6 +34,7 @@ __all__ = [
     "LayerReport",
     "Role",
     "SpikeCode",
+    "SpikingMaxPool",
     "SpikingNetwork",
     "SpikingNeuron",
     "Verification",
@@ -55,6 +58,8 @@ __all__ = [
     "rate_code",
     "role_of",
     "save_spiking",
+    "spatial_dimensions",
     "verify",
+    "windows",
     "windows_summed",
 ]

@@ -13,11 +13,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.graph.carry import Plan, Signal, plan
 from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import activation_of, describe, module_of, site_name
+from sqnn.conversion.graph.nodes import activation_of, call_name, describe, module_of, site_name
 from sqnn.conversion.graph.roles import Role, argument, role_of
 from sqnn.conversion.graph.trace import trace
+from sqnn.conversion.max_pool import SpikingMaxPool
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
+from sqnn.conversion.pools import make_pool
 from sqnn.core import require
 from sqnn.models import config_of, known_name
 from sqnn.neurons import QCFS
@@ -41,8 +43,9 @@ def convert(
 
     An activation of T bits becomes neurons that send its binary digits as spikes in T time steps, most significant
     first: a^l = (lambda / Q) sum_t 2^(T-t) s_t. Linear layers act on every step, their biases spread over the steps;
-    the first ones, which see the image itself, act once. What is not linear (softmax, layer norms, products) acts on
-    sums over time. The model itself is left as it is.
+    the first ones, which see the image itself, act once. A max pool of such digits compares them from the front (see
+    `SpikingMaxPool`). What else is not linear (softmax, layer norms, products, max pools of sums) acts on sums over
+    time. The model itself is left as it is.
 
     - `images` [batch, ...]: some of the images that the network takes, of which a few go through it to show what it
       does; the package's own networks, and those prepared with images, need none; for others a size is guessed.
@@ -67,14 +70,14 @@ def convert(
         require(isinstance(value, bool), name, value, "True or False")
     require(not isinstance(planes, bool), "planes", planes, "a whole number, or none for all")
     graph = trace(model, images)
-    layout = plan(graph, integrate=postponed)
+    layout = plan(graph, integrate=postponed, rates=not plane_weights)
     timesteps = common_timesteps(graph, layout)
     require(bias_shift or plane_weights, "bias_shift", bias_shift, "true where plane_weights is off: rates need none")
     require(planes is None or plane_weights, "planes", planes, "none where plane_weights is off")
     code = plane_code(timesteps, planes) if plane_weights else rate_code(timesteps)
     if fold_batch_norm:
         fold(graph)
-        layout = plan(graph, integrate=postponed)
+        layout = plan(graph, integrate=postponed, rates=not plane_weights)
     how = Conversion(code, postponed, bias_shift, fold_batch_norm)
     return build(model, graph, layout, learned_thresholds(graph, layout), how)
 
@@ -142,6 +145,10 @@ def build(
             copied.args = (copied.all_input_nodes[0],)
             copied.target = _add(root, f"neuron_{node.name}", neuron)
             sites[copied.name] = site_name(source, node)
+        elif node in layout.pools:
+            pool = module_of(source, node) or make_pool(node, call_name(node))
+            copied.op, copied.args, copied.kwargs = "call_module", (copied.all_input_nodes[0],), {}
+            copied.target = _add(root, f"pool_{node.name}", SpikingMaxPool(T, pool))
         elif node.op == "call_function" and role_of(source, node) is Role.WEIGHTS:
             if layout.signals[node] is Signal.CURRENT and (how.bias_shift or how.code.name == "rate"):
                 _share_bias(graph, copied, T)

@@ -81,7 +81,8 @@ def load_spiking(path: str | Path) -> SpikingNetwork:
         graph = trace(model)
         if how.fold_batch_norm:
             fold(graph)
-        layout = plan(graph, integrate=how.postponed, activations=how.code.name == "rate")
+        rates = how.code.name == "rate"
+        layout = plan(graph, integrate=how.postponed, activations=rates, rates=rates)
         bits = how.code.steps.bit_length()
         if how.code.name == "planes":
             require(common_timesteps(graph, layout) == bits, "conversion", bits, "the bits of the network")

@@ -1,4 +1,4 @@
-"""Preparation of an ordinary network for conversion: activations with levels, pools that average."""
+"""Preparation of an ordinary network for conversion: activations with levels, pools that average where asked for."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ from sqnn.conversion.graph.carry import plan
 from sqnn.conversion.graph.check import same
 from sqnn.conversion.graph.errors import ConversionError
 from sqnn.conversion.graph.nodes import call_name, describe, module_of
+from sqnn.conversion.graph.planes import gives_indices
 from sqnn.conversion.graph.roles import Role, argument, role_of, upper_bound
 from sqnn.conversion.graph.trace import EXAMPLE, example_of, other_reading, trace, unwrapped
 from sqnn.conversion.pools import make_pool
-from sqnn.core import ConfigError, is_whole, require
+from sqnn.core import Choices, ConfigError, is_whole, require
 from sqnn.models import config_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
 DROPPED = 0.5
 """Share that F.dropout drops by default."""
+KEEP = 'leave it a max pool with pools="keep"'
+POOLS: Choices[str] = Choices("pools", {"keep": "max pools stay", "average": "max pools become average pools"})
+"""What becomes of max pools."""
 CHANNELS, LAST = 1, -1
 """Dimension of the channels of images, and of the features that a linear layer gives."""
 
@@ -66,13 +70,16 @@ def prepare(
     images: Tensor | None = None,
     percentile: float = PERCENTILE,
     channel_axis: int | None = None,
+    pools: str = "keep",
 ) -> nn.Module:
-    """Return a copy of `model` with QCFS activations of `timesteps` bits and average pools; all weights are kept.
+    """Return a copy of `model` with QCFS activations of `timesteps` bits; all weights are kept.
 
     Every ReLU, and every activation like it (leaky ReLU, ReLU6, GELU, SiLU, ...), becomes a QCFS; a QCFS that is there
-    keeps its threshold, unless images calibrate. Max pools become average pools. The copy is of the same class where
-    all of these are modules that are called once, and a graph module otherwise. It answers differently from `model`:
-    fine-tune it.
+    keeps its threshold, unless images calibrate. The copy is of the same class where all that is replaced are modules
+    that are called once, and a graph module otherwise. It answers differently from `model`: fine-tune it.
+
+    `pools` says what becomes of max pools: with `keep` they stay, and `convert` makes spiking max pools of them; with
+    `average` they become average pools, which conversions by rate need and which change what the network computes.
 
     `images` [batch, ...] calibrate: thresholds start at the percentile of what each activation receives instead of at
     4. `thresholds` is `layer` or `channel`, one threshold for each channel, which takes images. Channels are
@@ -90,20 +97,21 @@ def prepare(
     fits = channel_axis is None or (is_whole(channel_axis) and channel_axis != 0)
     require(fits, "channel_axis", channel_axis, "a dimension after 0, that of the batch, or none")
     THRESHOLDS.pick(thresholds, error=ConfigError)
+    POOLS.pick(pools, error=ConfigError)
     if images is not None or thresholds == "channel":
         check_calibration(images, percentile, config_of(model))
     model = unwrapped(model)
     graph = trace(model, images)
     sites = _nodes(graph, Role.NEURON, Role.ACTIVATION)
-    pools = _nodes(graph, Role.MAX_POOL)
-    _check(graph, pools)
+    averaged = _nodes(graph, Role.MAX_POOL) if pools == "average" else []
+    _check(graph, averaged)
     each = {site: _axis(graph, site, channel_axis) for site in sites} if thresholds == "channel" else None
     observed = {} if images is None else observed_thresholds(graph, sites, images, percentile, each)
     new: dict[fx.Node, nn.Module] = {
         site: _activation(graph, site, timesteps, observed.get(site), each[site] if each else CHANNELS)
         for site in sites
     }
-    new |= {pool: _average_pool(graph, pool) for pool in pools}
+    new |= {pool: _average_pool(graph, pool) for pool in averaged}
     new |= {node: drop for node in graph.graph.nodes if (drop := _dropout(node)) is not None}
     shape = tuple(example_of(graph).shape[1:])
     parameter = next(model.parameters(), None)
@@ -118,7 +126,7 @@ def prepare(
         prepared = _rewritten(graph, new)
     notes = prepared.meta if isinstance(prepared, fx.GraphModule) else vars(prepared)
     notes[EXAMPLE] = shape
-    _follow(prepared, model, timesteps)
+    _follow(prepared, model, timesteps, averaged=pools == "average")
     prepared.train(model.training)
     return prepared
 
@@ -128,20 +136,22 @@ def _nodes(graph: fx.GraphModule, *roles: Role) -> list[fx.Node]:
     return [node for node in called if role_of(graph, node) in roles]
 
 
-def _check(graph: fx.GraphModule, pools: list[fx.Node]) -> None:
+def _check(graph: fx.GraphModule, averaged: list[fx.Node]) -> None:
     problems: list[str] = []
     try:
-        plan(graph, integrate=True, activations=True, pools=True)
+        plan(graph, integrate=True, activations=True)
     except ConversionError as error:
         problems += error.problems
-    for node in pools:
-        layer = module_of(graph, node)
-        asked = node.kwargs if layer is None else vars(layer)
-        dilation = asked.get("dilation", 1)
+    for node in averaged:
+        if len(node.all_input_nodes) > 1:
+            problems.append(f"{describe(graph, node)} has windows of a size that is computed; {KEEP}")
+            continue
+        layer = module_of(graph, node) or make_pool(node, call_name(node))
+        dilation = vars(layer).get("dilation", 1)
         if dilation not in (1, (1,), (1, 1), (1, 1, 1)):
-            problems.append(f"{describe(graph, node)} has dilation {dilation}, which an average pool has not; use 1")
-        elif asked.get("return_indices", False):
-            problems.append(f"{describe(graph, node)} returns indices, which an average pool has not; leave them out")
+            problems.append(f"{describe(graph, node)} has dilation {dilation}, which an average pool has not; {KEEP}")
+        elif gives_indices(graph, node):
+            problems.append(f"{describe(graph, node)} returns indices, which an average pool has not; {KEEP}")
     if problems:
         raise ConversionError(list(dict.fromkeys(problems)))
 
@@ -256,7 +266,7 @@ def _rewritten(graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> fx.Graph
     return graph
 
 
-def _follow(prepared: nn.Module, model: nn.Module, timesteps: int) -> None:
+def _follow(prepared: nn.Module, model: nn.Module, timesteps: int, averaged: bool) -> None:
     """Let the configuration of one of the package's networks tell what became of it."""
     config = config_of(model)
     if config is None:
@@ -265,9 +275,9 @@ def _follow(prepared: nn.Module, model: nn.Module, timesteps: int) -> None:
     consequences: dict[str, Any] = {
         "activation": "qcfs",
         "timesteps": timesteps,
-        "pooling": "average",
         "thresholds": "channel" if each else "layer",
     }
+    consequences |= {"pooling": "average"} if averaged else {}
     known = {field.name for field in dataclasses.fields(config)}
     changed = {name: value for name, value in consequences.items() if name in known} if "activation" in known else {}
     followed: Any = dataclasses.replace(config, **changed)

@@ -47,9 +47,9 @@ def convert_rate(
     - `max`: the largest activation over `images`, membranes start empty (Diehl et al., IJCNN 2015).
     - `percentile`: that percentile of the activations instead (Rueckauer et al., Front. Neurosci. 11, 2017).
 
-    The last two take ReLU networks as well. `initial` sets the membrane at the beginning, in thresholds. Orders
-    `layer` and `step`. Raises ConversionError with one line for every layer that cannot be converted, and ConfigError
-    on other arguments.
+    The last two take ReLU networks as well. Max pools have no counterpart: `prepare(model, T, pools="average")`.
+    `initial` sets the membrane at the beginning, in thresholds. Orders `layer` and `step`. Raises ConversionError with
+    one line for every layer that cannot be converted, and ConfigError on other arguments.
     """
     RATE_THRESHOLDS.pick(thresholds, error=ConfigError)
     learned = thresholds == "learned"
@@ -58,7 +58,7 @@ def convert_rate(
     if not learned:
         check_calibration(images, 100.0 if thresholds == "max" else percentile, config_of(model))
     graph = trace(model, images)
-    layout = plan(graph, integrate=False, activations=True)
+    layout = plan(graph, integrate=False, activations=True, rates=True)
     plain = [node for node in layout.neurons if role_of(graph, node) is not Role.NEURON]
     others = [node for node in plain if not _is_relu(graph, node)]
     if others:

@@ -14,6 +14,7 @@ from noise_models import Choices
 from sqnn.conversion import (
     Decode,
     Role,
+    SpikingMaxPool,
     SpikingNetwork,
     SpikingNeuron,
     call_name,
@@ -21,6 +22,8 @@ from sqnn.conversion import (
     make_pool,
     module_of,
     role_of,
+    spatial_dimensions,
+    windows,
     windows_summed,
 )
 from sqnn.core import ConfigError, require, require_one_of
@@ -58,7 +61,7 @@ class LayerOperations:
     """Mean operations per image of one layer. Reads and writes of memory are not among them.
 
     `accumulates` are additions of a weight for a spike, or of a current to a membrane; `shifts` weigh a step's current
-    by its plane; a reset is an addition.
+    by its plane; a reset is an addition; `comparisons` are those of neurons with thresholds and those of max pools.
     """
 
     layer: str
@@ -134,13 +137,16 @@ def count_operations(spiking: SpikingNetwork, data: Tensor | Split, *, batch_siz
 
     `data` are images [batch, ...] or a part of a data set.
 
-    Padding with zeros is not counted; pools, norms, softmax and their like are ignored. The source multiplies and
-    accumulates once for each weight and position. In the spiking network
+    Padding with zeros is not counted; average pools, norms, softmax and their like are ignored. The source multiplies
+    and accumulates once for each weight and position. In the spiking network
 
     - a linear layer fed by spikes accumulates once for each spike and synapse: a pool or a sum before it hands every
       spike on; the plane's weight is a shift of each current and step (none with a rate code);
     - a linear layer fed by values (the image, a sum of currents) and a product of values multiply and accumulate;
-    - a neuron adds each step's current, compares at each step and, when it fires, subtracts; a sum over time adds.
+    - a neuron adds each step's current, compares at each step and, when it fires, subtracts; a sum over time adds;
+    - a max pool of spikes compares once for each step and candidate that is left in a window. One of values, in either
+      network, compares once for each place of a window but the first. A comparison of one bit is charged as one of
+      numbers, so that the energy of spiking max pools is an upper bound.
 
     Sums of two branches, biases and memory traffic are in neither count.
 
@@ -195,8 +201,13 @@ class _Counter(fx.Interpreter):
         if isinstance(module, Decode):
             self._sum(n, module, output)
             return output
+        if isinstance(module, SpikingMaxPool):
+            self._spiking_max_pool(n, module, output)
+            return output
         role = role_of(self.graph_module, n)
-        if role is Role.WEIGHTS and module is not None:
+        if role is Role.MAX_POOL:
+            self._max_pool(n, module, output[0] if isinstance(output, tuple) else output)
+        elif role is Role.WEIGHTS and module is not None:
             self._linear(n, module, arriving)
         elif role in (Role.ROUTE, Role.JOIN, Role.PICK) and arriving:
             # Sizes belong to such a call; spikes added to values are not counted here.
@@ -233,6 +244,23 @@ class _Counter(fx.Interpreter):
         self.fired += ones
         self.cells += train[0].numel()
 
+    def _spiking_max_pool(self, node: fx.Node, pool: SpikingMaxPool, train: Tensor) -> None:
+        self.spikes[node] = (train != 0).to(train.dtype)
+        steps: Tensor = self.env[node.all_input_nodes[0]].unflatten(0, (pool.timesteps, -1))
+        candidates, compared = pool.initial(steps[0]), 0.0
+        for t, spikes in enumerate(steps):
+            compared += float(candidates.sum())
+            _, candidates = pool.step(spikes, candidates, t)
+        self._add(node.name, comparisons=compared)
+
+    def _max_pool(self, node: fx.Node, module: nn.Module | None, largest: Tensor) -> None:
+        pool = make_pool(node, call_name(node), self.env) if module is None else module
+        sides = spatial_dimensions(pool)
+        values: Tensor = self.env[node.all_input_nodes[0]]
+        _, inside = windows(pool, values.shape[-sides:], largest.shape[-sides:])
+        maps = largest.numel() / len(inside)
+        self._add(node.name, comparisons=maps * (float(inside.sum()) - len(inside)))
+
     def _linear(self, node: fx.Node, layer: nn.Module, spikes: list[Tensor]) -> None:
         values: Tensor = self.env[node.all_input_nodes[0]]
         fan = self._fan_out(node, layer, values)
@@ -266,7 +294,7 @@ class _Counter(fx.Interpreter):
         if name == "mean":
             return torch.sum(*args, **kwargs)
         if "pool" in name:
-            layer = module if module is not None else make_pool(node, name)
+            layer = module if module is not None else make_pool(node, name, self.env)
             return windows_summed(layer, args[0])
         calls = {"call_method": self.call_method, "call_function": self.call_function, "call_module": self.call_module}
         return calls[node.op](node.target, args, kwargs)

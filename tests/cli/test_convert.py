@@ -112,11 +112,13 @@ def test_every_problem_has_its_line_and_the_last_is_the_fix(capfd) -> None:
     *problems, fix = errors("convert relu.safetensors", capfd)
     model = sqnn.load_model("relu.safetensors")
     kinds = {name: type(part).__name__ for name, part in model.named_modules()}
-    wrong = [f"{name}: {kind}" for name, kind in kinds.items() if kind in ("ReLU", "MaxPool2d")]
+    wrong = [f"{name}: {kind}" for name, kind in kinds.items() if kind == "ReLU"]
     assert [" ".join(problem.split()[:2]) for problem in problems] == wrong
     assert fix.startswith("to fix it: sqnn train --init relu.safetensors --model vgg11 ")
     words = fix.removeprefix("to fix it: sqnn ").split(" trains it on")[0]
-    assert "--width-multiplier 0.125 --dropout 0.5" in words or "--dropout 0.5 --width-multiplier 0.125" in words
+    assert "--width-multiplier 0.125" in words
+    assert "--dropout 0.5" in words
+    assert "--pooling max" in words  # pools stay what they are
     assert words.endswith("--activation qcfs --timesteps 4 --data digits")
     assert main([*words.split(), "--epochs", "1", "--no-progress", "--out", "fixed"]) == 0
     assert main(["convert", "fixed", "--images", "5", "--no-progress"]) == 0
@@ -127,11 +129,15 @@ def test_a_relu_network_converts_by_rate() -> None:
     assert told(f"convert {relu} --method max --timesteps 4 --images 5 --no-progress")["timesteps"] == 4
 
 
-def test_pools_alone_are_fixed_with_the_bits_that_there_are(capfd) -> None:
-    *problems, fix = errors("convert max.safetensors", capfd)
+def test_max_pools_are_converted_exactly_and_fixed_for_rates(capfd) -> None:
+    found = told("convert max.safetensors --images 20 --verify --precision double --no-progress")
+    assert found["verification"]["exact"]
+    capfd.readouterr()
+    *problems, fix = errors("convert max.safetensors --method qcfs-rate --timesteps 4", capfd)
     assert problems
-    assert all("MaxPool2d" in problem for problem in problems)
+    assert all("MaxPool2d" in problem and 'pools="average"' in problem for problem in problems)
     assert "--activation qcfs --timesteps 2 " in fix
+    assert "--pooling" not in fix
 
 
 @pytest.mark.parametrize(

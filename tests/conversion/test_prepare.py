@@ -1,4 +1,4 @@
-"""Preparation: activations get levels, pools average, and everything else stays what it was."""
+"""Preparation: activations get levels, pools average if they are to, and everything else stays what it was."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ def activations(model: nn.Module) -> list[QCFS]:
     return [layer for layer in model.modules() if isinstance(layer, QCFS)]
 
 
-def test_all_activations_and_pools_are_replaced_and_weights_kept() -> None:
+@pytest.mark.parametrize("pools", ["keep", "average"])
+def test_all_activations_are_replaced_and_weights_kept(pools: str) -> None:
     model = randomise(Written(), seed=1)
-    prepared = prepare(model, 3)
+    prepared = prepare(model, 3, pools=pools)
     assert len(activations(prepared)) == 6
     assert {layer.timesteps for layer in activations(prepared)} == {3}
     kept = {name: value for name, value in prepared.state_dict().items() if "raw_threshold" not in name}
@@ -54,20 +55,28 @@ def test_all_activations_and_pools_are_replaced_and_weights_kept() -> None:
     assert verify(prepared, convert(prepared), images).exact
 
 
-def test_the_prepared_network_is_the_one_written_with_levels_and_averages() -> None:
+@pytest.mark.parametrize("pools", ["keep", "average"])
+def test_the_prepared_network_is_the_one_written_with_levels(pools: str) -> None:
+    """Max pools are what they were unless averages are asked for."""
     model = randomise(Written(), seed=1)
-    prepared = prepare(model, 3)
+    prepared = prepare(model, 3, **({} if pools == "keep" else {"pools": pools}))
     images = draw_images(4, 1, 12, 12)
 
     def level(values: Tensor) -> Tensor:
         return 4 / 7 * (values * 7 / 4 + 0.5).floor().clamp(0, 7)
 
+    def pooled(values: Tensor, kernel: int, stride: int, padding: int, up: bool) -> Tensor:
+        if pools == "keep":
+            return F.max_pool2d(values, kernel, stride, padding, ceil_mode=up)
+        return F.avg_pool2d(values, kernel, stride, padding, up, count_include_pad=False)
+
     values = level(model.convs[0](images))
-    values = F.avg_pool2d(level(model.convs[1](values)), 3, 2, 1, count_include_pad=False)
+    values = pooled(level(model.convs[1](values)), 3, 2, 1, False)
     values = level(model.convs[2](values))
-    values = F.avg_pool2d(level(model.convs[3](values)), 2, ceil_mode=True)
+    values = pooled(level(model.convs[3](values)), 2, 2, 0, True)
     values = level(model.convs[4](values))
-    values = F.adaptive_avg_pool2d(level(model.convs[5](values)), 3)
+    last = F.adaptive_max_pool2d if pools == "keep" else F.adaptive_avg_pool2d
+    values = last(level(model.convs[5](values)), 3)
     assert_close(prepared(images), model.linear(values.flatten(1)), atol=1e-6, rtol=0)
     assert values.std() > 0
 
@@ -92,10 +101,11 @@ def pool_name(value: object) -> str | None:
 
 @pytest.mark.parametrize(("pool", "average", "sides"), POOLS, ids=pool_name)
 def test_pools_average_the_windows_they_took_the_largest_of(pool: nn.Module, average, sides: tuple[int, ...]) -> None:
-    prepared = prepare(nn.Sequential(nn.ReLU(), pool), 4)
+    prepared = prepare(nn.Sequential(nn.ReLU(), pool), 4, pools="average")
     values = draw_images(2, 3, *sides)
     assert_close(prepared[1](values), average(values), atol=1e-15, rtol=0)
     assert prepared[1](values).shape == pool(values).shape
+    assert torch.equal(prepare(nn.Sequential(nn.ReLU(), pool), 4)[1](values), pool(values))
 
 
 def test_the_original_is_untouched_and_its_class_and_mode_are_kept() -> None:
@@ -118,9 +128,11 @@ def test_a_prepared_network_of_the_package_keeps_its_name(tmp_path, name: str, t
     """Its configuration says what became of it, whatever that of the ReLU network said of thresholds."""
     pooling = {"pooling": "max"} if name == "vgg11" else {}
     model = settled(build(name, (8, 8), thresholds=told, **pooling))
-    prepared = prepare(model, 3, thresholds=thresholds, images=batch(model) if thresholds == "channel" else None)
+    pools = "keep" if told == "layer" else "average"
+    calibration = batch(model) if thresholds == "channel" else None
+    prepared = prepare(model, 3, thresholds=thresholds, images=calibration, pools=pools)
     wanted = {"activation": "qcfs", "timesteps": 3, "thresholds": thresholds}
-    wanted |= {"pooling": "average"} if name == "vgg11" else {}
+    wanted |= {"pooling": "max" if pools == "keep" else "average"} if name == "vgg11" else {}
     assert {key: getattr(prepared.config, key) for key in wanted} == wanted
     loaded = load_model(save_model(prepared, tmp_path / "prepared.safetensors"))
     images = batch(model)
@@ -192,11 +204,11 @@ def test_all_that_stays_in_the_way_is_named_at_once_and_nothing_changed() -> Non
     model = Recurrent()
     state, kinds = copy.deepcopy(model.state_dict()), [type(layer) for layer in model.modules()]
     with pytest.raises(ConversionError) as caught:
-        prepare(model, 4, images=torch.rand(2, 1, 14, 14))
+        prepare(model, 4, images=torch.rand(2, 1, 14, 14), pools="average")
     assert sorted(caught.value.problems) == sorted(
         [
             "features.1: BatchNorm2d has no running statistics to convert; train it with track_running_stats=True",
-            "pool: MaxPool2d has dilation 2, which an average pool has not; use 1",
+            'pool: MaxPool2d has dilation 2, which an average pool has not; leave it a max pool with pools="keep"',
         ]
     )
     assert str(caught.value).count("\n") == 1
@@ -214,13 +226,40 @@ def test_all_that_stays_in_the_way_is_named_at_once_and_nothing_changed() -> Non
 )
 def test_what_could_not_be_converted_is_not_prepared(layers: list[nn.Module], problem: str) -> None:
     with pytest.raises(ConversionError) as caught:
-        prepare(nn.Sequential(*layers))
+        prepare(nn.Sequential(*layers), pools="average")
     (found,) = caught.value.problems
     assert found.startswith(problem)
 
 
+def test_pools_that_no_average_stands_for_are_kept_by_default() -> None:
+    """Dilation and the places of the largest values (as SegNet's decoders take them) belong to max pools."""
+
+    class Unpooling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.pool, self.unpool = nn.ReLU(), nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)
+
+        def forward(self, images: Tensor) -> Tensor:
+            pooled = self.pool(self.relu(images - 0.3))
+            return F.max_pool2d(self.unpool(pooled[0], pooled[1]), 2, 1, 0, 2)
+
+    images = draw_images(2, 3, 8, 8) * 3
+    prepared = prepare(Unpooling(), 4, images=images)
+    for layer in activations(prepared):
+        layer.set_threshold(4.0)
+    largest, places = F.max_pool2d(QCFS(4)(images - 0.3).detach(), 2, return_indices=True)
+    expected = F.max_pool2d(F.max_unpool2d(largest, places, 2), 2, 1, dilation=2)
+    assert_close(prepared(images), expected)
+    with pytest.raises(ConversionError) as caught:
+        prepare(Unpooling(), 4, images=images, pools="average")
+    one, other = caught.value.problems
+    assert one.startswith("pool: MaxPool2d returns indices, which an average pool has not; ")
+    assert "has dilation 2, which an average pool has not; " in other
+
+
 MISTAKES = [
     ({"timesteps": 0}, "timesteps: got 0, expected a whole number from 1 to 16"),
+    ({"pools": "max"}, "pools: got 'max', expected one of keep, average"),
     ({"timesteps": 17}, "timesteps: got 17, expected"),
     ({"thresholds": "neuron"}, "thresholds: got 'neuron', expected one of layer, channel"),
     ({"thresholds": "channel"}, "images: got none, expected a tensor of images to read thresholds from"),

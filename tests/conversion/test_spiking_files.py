@@ -79,9 +79,10 @@ def test_a_relu_network_comes_back_with_its_thresholds(tmp_path: Path) -> None:
     assert all(torch.equal(value, read.thresholds[path]) for path, value in spiking.thresholds.items())
 
 
-def test_a_prepared_network_comes_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pools", ["keep", "average"])
+def test_a_prepared_network_comes_back(tmp_path: Path, pools: str) -> None:
     model = build("vgg11", pooling="max").eval()
-    prepared = prepare(model, 3, images=batch(model, 8)).eval()
+    prepared = prepare(model, 3, images=batch(model, 8), pools=pools).eval()
     spiking = convert(prepared)
     assert_same(spiking, load_spiking(save_spiking(spiking, tmp_path / "file")))
 

@@ -236,6 +236,73 @@ def test_a_sum_before_a_convolution() -> None:
     assert rows_of(count_operations(spiking, images)[1])["last"]["accumulates"] == pytest.approx(expected / IMAGES)
 
 
+def candidates_compared(train: np.ndarray, kernel: int, stride: int, padding: int) -> tuple[int, int]:
+    """Looks at candidates in the windows of one map, bits [time, height, width], and places of windows but one each."""
+    _, height, width = train.shape
+    rows, columns = ((side + 2 * padding - kernel) // stride + 1 for side in (height, width))
+    looks = others = 0
+    for row, column in itertools.product(range(rows), range(columns)):
+        ys, xs = (range(max(0, at), at + kernel) for at in (row * stride - padding, column * stride - padding))
+        left = [(y, x) for y in ys for x in xs if y < height and x < width]
+        others += len(left) - 1
+        for plane in train:
+            looks += len(left)
+            left = [place for place in left if plane[place]] or left
+    return looks, others
+
+
+@pytest.mark.parametrize("written", ["module", "function"])
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(2, 2, 0), (3, 2, 1), (3, 1, 0)])
+def test_a_max_pool_of_spikes_looks_at_the_candidates_left(
+    kernel: int, stride: int, padding: int, written: str
+) -> None:
+    pool = nn.MaxPool2d(kernel, stride, padding)
+    if written == "function":
+        pool = Pooled(lambda s: F.max_pool2d(s, kernel, stride, padding))
+    else:
+        pool = Pooled(pool)
+    side = (7 + 2 * padding - kernel) // stride + 1
+    model = randomise(Between(pool, 2 * side**2), seed=1)
+    images = draw_images(IMAGES, 1, 7, 7)
+    spiking = convert(model, images=images)
+    bits = spiking.record(images)[1]["spikes"].numpy()
+    counted = [candidates_compared(bits[:, i, c], kernel, stride, padding) for i in range(IMAGES) for c in range(2)]
+    looks, others = np.sum(counted, axis=0) / IMAGES
+    source, spent = (rows_of(count) for count in count_operations(spiking, images))
+    name = next(row for row in spent if "pool" in row)
+    assert spent[name] == pytest.approx(operations(comparisons=looks))
+    assert source[name] == pytest.approx(operations(comparisons=others))
+    assert others < looks < 3 * (others + 2 * side**2)
+    largest = F.max_pool2d(
+        torch.from_numpy(2.0 ** np.arange(3)[::-1].copy() @ bits.reshape(3, -1)).view(-1, 2, 7, 7),
+        kernel,
+        stride,
+        padding,
+    )
+    ones = sum(((largest // 2**t) % 2).sum().item() for t in range(3))
+    assert spent["last"]["accumulates"] == pytest.approx(5 * ones / IMAGES)
+
+
+@pytest.mark.parametrize("pool", [F.avg_pool2d, F.max_pool2d])
+def test_windows_of_the_size_of_the_image_are_counted(pool) -> None:
+    """akamaster/pytorch_resnet_cifar10 averages so: F.avg_pool2d(out, out.size()[3])."""
+    images, counts = draw_images(IMAGES, 1, 6, 6), []
+    for call in (lambda s, o: pool(s, s.size(3)).flatten(1), lambda s, o: pool(s, 6).flatten(1)):
+        model = randomise(Between(call, 2), seed=1)
+        counts.append(count_operations(convert(model, images=images), images))
+    assert counts[0].source.to_dict() == counts[1].source.to_dict()
+    if pool is F.avg_pool2d:
+        assert counts[0].spiking.total("accumulates") == counts[1].spiking.total("accumulates")
+
+
+def test_a_max_pool_of_sums_compares_values_in_both_networks() -> None:
+    model = randomise(Between(lambda s, o: F.max_pool2d(s + o, 3, 3).flatten(1), 2 * 4), seed=1)
+    images = draw_images(IMAGES, 1, 6, 6)
+    source, spent = (rows_of(count) for count in count_operations(convert(model, images=images), images))
+    assert source["max_pool2d"] == spent["max_pool2d"] == operations(comparisons=2 * 4 * 8)
+    assert spent["last"] == operations(5 * 8)
+
+
 def test_values_between_spikes_multiply() -> None:
     """A norm, a softmax product, and a linear layer fed by currents work on sums: once an image, not once a step."""
 

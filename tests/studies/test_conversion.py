@@ -148,6 +148,8 @@ def test_mistakes_leave_nothing(model: nn.Module, data: sqnn.ImageData, tmp_path
         conversion_study(ConversionStudy(images=360), model, data, out)
     with pytest.raises(ConversionError, match="ReLU"):
         conversion_study(SMALL, build("resnet20", **SIZES), data, out)
+    with pytest.raises(ConversionError, match=r'MaxPool2d .*pools="average"'):
+        conversion_study(SMALL, build("vgg11", activation="qcfs", pooling="max", **SIZES), data, out)
     with pytest.raises(ValueError, match="data: digits has num_classes 10"):
         conversion_study(SMALL, build("resnet20", activation="qcfs", in_channels=1), data, out)
     for wrong, name in (({"rate_steps": (0,)}, "rate_steps"), ({"images": 0}, "images"), ({"calibration": 0}, "calib")):

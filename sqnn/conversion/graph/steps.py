@@ -10,6 +10,7 @@ from torch import Tensor, fx
 from torch.fx.node import Target
 
 from sqnn.conversion.graph.watcher import Watcher
+from sqnn.conversion.max_pool import SpikingMaxPool
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.core import ConfigError
 
@@ -19,8 +20,8 @@ def run_steps(
 ) -> tuple[object, dict[str, Tensor]]:
     """Run a spiking graph one time step after the other; return its summed output and the trains of some nodes.
 
-    Membranes and sums are all that is carried from step to step; what does not spike is computed in every step. Trains
-    are [timesteps * batch, ...], by the names of the nodes in `record`.
+    Membranes, candidates of max pools and sums are all that is carried from step to step; what does not spike is
+    computed in every step. Trains are [timesteps * batch, ...], by the names of the nodes in `record`.
     """
     trains: dict[str, list[Tensor]] = {name: [] for name in record}
     runner = _Steps(graph, record, lambda name, spikes: trains[name].append(spikes))
@@ -41,12 +42,12 @@ def require_steps(graph: fx.GraphModule) -> None:
 
 
 class _Steps(Watcher):
-    """One pass of the graph at step `t`; `membranes` and `sums` live from pass to pass."""
+    """One pass of the graph at step `t`; `states` and `sums` live from pass to pass."""
 
     def __init__(self, graph: fx.GraphModule, names: Collection[str], see: Callable[[str, Tensor], None]) -> None:
         super().__init__(graph, names, see)
         self.t = 0
-        self.membranes: dict[str, Tensor] = {}
+        self.states: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
 
     def call_module(self, target: Target, args: tuple[Any, ...], kwargs: dict[str, object]) -> object:
@@ -55,8 +56,8 @@ class _Steps(Watcher):
         if isinstance(module, Decode):
             self.sums[path] = self.sums[path] + args[0] if self.t else args[0]
             return self.sums[path]
-        if isinstance(module, SpikingNeuron):
-            membrane = self.membranes[path] if self.t else module.initial(args[0])
-            spikes, self.membranes[path] = module.step(args[0], membrane, self.t)
+        if isinstance(module, SpikingNeuron | SpikingMaxPool):
+            state = self.states[path] if self.t else module.initial(args[0])
+            spikes, self.states[path] = module.step(args[0], state, self.t)
             return spikes
         return super().call_module(target, args, kwargs)

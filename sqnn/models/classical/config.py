@@ -70,7 +70,7 @@ class SourceConfig(ModelConfig):
 class PoolingConfig(SourceConfig):
     """Choices of a network that pools between its layers."""
 
-    pooling: str = option("average", "pools between layers, of which max cannot be converted to spikes", among=POOLINGS)
+    pooling: str = option("average", "pools between layers, of which max has no conversion by rate", among=POOLINGS)
 
     def make_pool(self, kernel: int) -> nn.Module:
         """Build a pool that halves height and width, rounded up, over windows of 2 x 2 or 3 x 3 pixels."""

@@ -105,7 +105,8 @@ class ConversionStudy(Study[ConversionSubject, ConversionCell]):
             require(count is None or count <= len(part), name, count, expected)
         some = data.subset(test=self.images)
         calibration = some.train.floats(slice(self.calibration)).to(next(model.parameters()).dtype)
-        return ConversionSubject(model, some, calibration, convert(model).timesteps)
+        # Counted spikes are the strictest: what is converted into them is converted in every way that is measured.
+        return ConversionSubject(model, some, calibration, convert(model, plane_weights=False).timesteps)
 
     def cells(self, subject: ConversionSubject) -> list[ConversionCell]:
         return self.conversions(subject.bits)
@@ -171,8 +172,8 @@ def conversion_study(
 ) -> pd.DataFrame:
     """Measure every conversion that the folder `out` lacks; return one row per cell, in their order.
 
-    `model` is one of the package's networks with QCFS activations. Raises ConversionError with one line for every layer
-    that cannot be converted, and otherwise as `run_study` does.
+    `model` is one of the package's networks with QCFS activations and without max pools. Raises ConversionError with
+    one line for every layer that cannot be converted, and otherwise as `run_study` does.
 
     Source: Datta et al., "When SNN meets ANN", Tables 1 and 4.
     """
