@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from torch.utils._pytree import tree_map_only
 
 from sqnn.conversion.calibration import images_of
 from sqnn.conversion.codes import levels_of
+from sqnn.conversion.graph.errors import place_of
 from sqnn.conversion.match import Match, Site, match, sites_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.observe import Observer, Probe, evaluating
@@ -189,7 +191,8 @@ def verify(
 
 def _steady(observer: Observer, images: Tensor) -> Probe:
     """Return what one pass over the images runs; ConfigError where a second one differs."""
-    one, other = observer.probe(images), observer.probe(images)
+    with _told(images):
+        one, other = observer.probe(images), observer.probe(images)
     outputs = Outputs(one.output, len(images))
     finite, again = (tree_map_only(Tensor, torch.nan_to_num, probe.output) for probe in (one, other))
     outputs.add(again, finite, len(images))
@@ -198,6 +201,19 @@ def _steady(observer: Observer, images: Tensor) -> Probe:
     if outputs.share > TOLERANCE["float32"]:
         raise ConfigError(UNSTEADY.format(f"outputs {outputs.difference:.3g} apart"))
     return one
+
+
+@contextmanager
+def _told(images: Tensor) -> Iterator[None]:
+    """Tell in one line, with the number of images, what a model raises."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:  # the model's own, of whatever class
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        mend = "a proof takes batches of two sizes"
+        raise ConfigError(f"model: does not run on {len(images)} images ({why}){place_of(error)}; {mend}") from error
 
 
 def _run(
@@ -215,6 +231,10 @@ def _run(
 
     def see(site: Site, activation: _Activation) -> None:
         nonlocal clean
+        ours, theirs = spikes[site.path].shape[1:], activation.given.shape
+        if ours != theirs:
+            mend = "convert the model that it is compared with"
+            raise ConfigError(f"spiking: has shape {list(ours)} at {site.path}, where model has {list(theirs)}; {mend}")
         clean = tallies[site.path].add(activation, spikes[site.path], clean)
 
     def hooked(path: str, own: QCFS, received: Tensor, given: Tensor) -> None:
@@ -230,7 +250,8 @@ def _run(
         return given
 
     answers = (rounded, lambda: matched.average) if matched.rounded or matched.average else ()
-    output = observer.run(images, hooked, *answers)
+    with _told(images):
+        output = observer.run(images, hooked, *answers)
     if next(sites, None) is not None:
         raise ConfigError(UNSTEADY.format("other activations"))
     return output

@@ -40,6 +40,7 @@ def problems(model: nn.Module, images: Tensor | None = None) -> tuple[str, ...]:
 
 
 BATCH = "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
+FRONT = "has its images in another dimension than the first; put them there before an activation and at the end"
 LEVELS = "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
 CALLS = [
     (lambda net, s, x: F.relu(s), f"relu: relu {LEVELS}"),
@@ -50,13 +51,13 @@ CALLS = [
     (lambda net, s, x: s.view(-1, 48), f"view: view {BATCH}"),
     (lambda net, s, x: s.mean(), f"mean: mean {BATCH}"),
     (lambda net, s, x: torch.softmax(s, 0), f"softmax: softmax {BATCH}"),
-    (lambda net, s, x: s.permute(dims=(1, 0, 2, 3)), f"permute: permute {BATCH}"),
+    (lambda net, s, x: s.permute(dims=(1, 0, 2, 3)), f"permute: permute {FRONT}"),
     (lambda net, s, x: s + x.mean(0), f"mean: mean {BATCH}"),
     (lambda net, s, x: s.sum((0, 2)), f"sum_1: sum {BATCH}"),
-    (lambda net, s, x: s.permute(1, 0, 2, 3), f"permute: permute {BATCH}"),
-    (lambda net, s, x: s.transpose(0, 1), f"transpose: transpose {BATCH}"),
+    (lambda net, s, x: s.permute(1, 0, 2, 3), f"permute: permute {FRONT}"),
+    (lambda net, s, x: s.transpose(0, 1), f"transpose: transpose {FRONT}"),
     (lambda net, s, x: s.squeeze(), f"squeeze: squeeze {BATCH}"),
-    (lambda net, s, x: s.unsqueeze(0), f"unsqueeze: unsqueeze {BATCH}"),
+    (lambda net, s, x: s.unsqueeze(0), f"unsqueeze: unsqueeze {FRONT}"),
     (lambda net, s, x: torch.cat([s, s + s]), f"cat: cat {BATCH}"),
     (lambda net, s, x: s.chunk(2)[0], f"chunk: chunk {BATCH}"),
     (lambda net, s, x: s[0], f"getitem: getitem {BATCH}"),
@@ -66,7 +67,7 @@ CALLS = [
         "dropout: dropout drops in evaluation too, so that no two passes agree; "
         "use training=self.training, or nn.Dropout",
     ),
-    (lambda net, s, x: s.sum((2, 3)).T, f"getattr_1: getattr {BATCH}"),
+    (lambda net, s, x: s.sum((2, 3)).T, f"getattr_1: getattr {FRONT}"),
     (lambda net, s, x: s.sum((2, 3)) / s.shape[0], f"div: div {BATCH}"),
     (
         lambda net, s, x: s + torch.rand_like(s),
@@ -109,6 +110,7 @@ ALLOWED = [
     lambda net, s, x: net.token.expand(s.size(0), -1, -1) * s.mean(3).transpose(1, 2),
     lambda net, s, x: F.pad(s, (1, 1)) + F.pad(x, (1, 1), value=2.0),
     lambda net, s, x: s.mT,
+    lambda net, s, x: s.permute(1, 0, 2, 3).unbind(0)[1] + s.transpose(0, 1)[0],
 ]
 
 

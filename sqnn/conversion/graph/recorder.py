@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.overrides import TorchFunctionMode, is_tensor_method_or_property
+from torch.overrides import TorchFunctionMode
 
 from sqnn.conversion.graph.arguments import leaves, mapped, plain
+from sqnn.conversion.graph.forms import form_of, name_of, run_form
 from sqnn.conversion.graph.independence import batch_axes
 from sqnn.conversion.graph.leaves import kind_of, plain_copy
 from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, PATH, PLACE, SHAPE
@@ -40,32 +41,6 @@ _READS = frozenset(
     | {"numpy", "equal", "allclose", "is_nonzero", "__dlpack__", "data_ptr", "untyped_storage", "storage"}
 )
 """Calls that read numbers of the images."""
-_OPERATORS: Mapping[str, Callable[..., Any]] = MappingProxyType(
-    {
-        "__getitem__": operator.getitem,
-        "__neg__": operator.neg,
-        "__abs__": operator.abs,
-        "__invert__": operator.invert,
-        **{
-            f"__{side}{name}__": getattr(operator, name)
-            for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
-            for side in ("", "r", "i")
-        },
-        "__rdiv__": operator.truediv,
-        "__div__": operator.truediv,
-        "__idiv__": operator.truediv,
-        **{f"__{name}__": getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
-        **{f"__{name}__": getattr(operator, f"{name}_") for name in ("and", "or")},
-        "__xor__": operator.xor,
-    }
-)
-
-
-def set_item(values: Tensor, index: Any, new: Any) -> Tensor:
-    """Return a copy of `values` with `values[index] = new`."""
-    changed = values.clone()
-    changed[index] = new
-    return changed
 
 
 class Recorder(TorchFunctionMode):
@@ -123,7 +98,7 @@ class Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        name = _name_of(func)
+        name = name_of(func)
         if self._lengths and name in _SHAPED:
             args = self._with_batch(args)
         if name in ("shape", "size", "__len__", "numel", "nelement"):
@@ -170,7 +145,7 @@ class Recorder(TorchFunctionMode):
 
         before = mapped((args, kwargs), cloned) if changes else (args, kwargs)
         versions = [_version(tensor) for tensor in tensors]
-        kind, target, *form = self._form(func, name, args, kwargs)
+        kind, target, *form = form_of(func, name, args, kwargs, self._sizes_of)
         written = self._written(tuple(form), self._operand(data))
         result = func(*plain_args, **plain_kwargs)
         mutated = [t for t, version in zip(tensors, versions, strict=True) if _version(t) != version]
@@ -186,45 +161,16 @@ class Recorder(TorchFunctionMode):
         node.meta[DRAWS] = name in _RANDOM or (name in _DROPOUTS and _drops(args, kwargs))
         if data or sized:
             node.meta[DATA] = True
-            again_args, again_kwargs = self._form(func, name, *before)[2:]
-            axes = batch_axes(partial(_run, kind, target), again_args, again_kwargs, axis_of, self.batch)
+            again_args, again_kwargs = form_of(func, name, before[0], before[1], self._sizes_of)[2:]
+            axes = batch_axes(partial(run_form, kind, target), again_args, again_kwargs, axis_of, self.batch)
             node.meta[ACROSS] = not node.meta[DRAWS] and axes is None
             node.meta[MOVED] = any(axes or ()) or any(self._axis_of(tensor) for tensor in data)
         self._bind(tensors[0] if mutated else result, node, axes)
         return result
 
-    def _form(
-        self, func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[str, Any, tuple[Any, ...], dict[str, Any]]:
-        """Return a call as a node is to make it: kind, target and arguments, nothing in place."""
-        kwargs = {key: False if key == "inplace" else value for key, value in kwargs.items()}
-        if getattr(func, "__name__", "") == "__get__":
-            return (
-                ("call_method", "detach", args, {}) if name == "data" else ("call_function", getattr, (*args, name), {})
-            )
-        if name == "__setitem__":
-            return "call_function", set_item, args, kwargs
-        if name in ("copy_", "fill_", "zero_"):
-            return "call_function", set_item, (args[0], ..., args[1] if len(args) > 1 else 0), {}
-        if name in _OPERATORS:
-            swapped = name.startswith("__r")
-            return "call_function", _OPERATORS[name], (args[1], args[0]) if swapped else args, kwargs
-        if name in ("view_as", "reshape_as", "expand_as") and isinstance(args[1], Tensor):
-            return (
-                "call_method",
-                name.removesuffix("_as"),
-                (args[0], self._size("shape", args[1].shape, (args[1],), {})),
-                kwargs,
-            )
-        method = is_tensor_method_or_property(func)
-        changes = name.endswith("_") and not name.endswith("__")
-        bare = name.rstrip("_") if changes else name
-        if method:
-            return "call_method", bare, args, kwargs
-        if changes:
-            spaces = (torch, nn.functional)
-            func = next((getattr(space, bare) for space in spaces if hasattr(space, bare)), func)
-        return "call_function", func, args, kwargs
+    def _sizes_of(self, tensor: Tensor) -> torch.Size:
+        sizes: torch.Size = self._size("shape", tensor.shape, (tensor,), {})
+        return sizes
 
     def _with_batch(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the arguments of a call whose first size may be what `len` gave of the images."""
@@ -390,16 +336,6 @@ class Recorder(TorchFunctionMode):
                     return where, path
             frame = frame.f_back
         return where, ""
-
-
-def _name_of(func: Callable[..., Any]) -> str:
-    """Return the bare name of a function, a method, or the property that is asked for."""
-    name = str(getattr(func, "__name__", func)).split(".")[0]
-    return str(func.__self__.__name__) if name == "__get__" else name  # type: ignore[attr-defined]
-
-
-def _run(kind: str, target: Any, *args: Any, **kwargs: Any) -> object:
-    return getattr(args[0], target)(*args[1:], **kwargs) if kind == "call_method" else target(*args, **kwargs)
 
 
 def _drops(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
