@@ -249,10 +249,10 @@ class ImageData:
         """Return the image set of a folder of pictures, in a folder for each class.
 
         These folders lie in `path`, or in folders train, validation (val, valid) and test there; a part without a
-        folder is drawn from train as `from_arrays` does. Pictures are read as a person sees them: upright, in 8 bits, on
-        black where they are transparent. `size` is (height, width) in pixels, needed where the pictures' differ;
-        `channels` is 1 or 3, left out by whether any picture has colour. Hidden files are passed over. Raises DataError
-        where a picture cannot be read, or folders are empty, nested or named alike.
+        folder is drawn from train as `from_arrays` does. Pictures are turned upright, brought to 8 bits, and laid on
+        black where they are transparent. `size` is (height, width) in pixels, needed where those of the pictures
+        differ; `channels` is 1 or 3, left out by whether any picture has colour. Hidden files are passed over. Raises
+        DataError where a picture cannot be read, or folders are empty, nested or named alike.
         """
         from sqnn.data.own import FOLDER, load_own
 

@@ -48,11 +48,11 @@ def idx_files(folder: Path) -> dict[Path, Named]:
     if not folder.is_dir():
         return found
     for entry in entries(folder):
-        if (own := named(entry.name)) is None:
-            continue
-        for path in entries(entry) if entry.is_dir() else [entry]:
-            if path.is_file():
-                found[path] = named(path.name) or own
+        own = named(entry.name)
+        if own is not None and entry.is_file():
+            found[entry] = own
+        elif own is not None and own.kind is not None and entry.is_dir():
+            found |= {path: named(path.name) or own for path in entries(entry) if path.is_file()}
     return found
 
 
@@ -77,7 +77,7 @@ def by_place(files: Mapping[Path, Named], prefix: str) -> dict[tuple[str, str], 
 
 def listed(paths: Iterable[Path]) -> str:
     """Return the names of some files, in one line."""
-    names = [f"{path.parent.name}/{path.name}" if named(path.parent.name) else path.name for path in paths]
+    names = [path.name for path in paths]
     return ", ".join(names[:MOST_LISTED]) + (
         f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     )
