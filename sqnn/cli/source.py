@@ -90,8 +90,7 @@ def _own_data(
     if model_file(path).is_file():
         header = read_header(model_file(path), (FORMAT, SPIKING_FORMAT))
         classes = header["classes"] or classes
-        config = header["config"] if header["format"] == FORMAT else {}
-        shape = config.get("image_size"), config.get("in_channels")
+        shape = header["config"].get("image_size"), header["config"].get("in_channels")
     given = {
         "size": size or options.get("size") or shape[0],
         "channels": channels or options.get("channels") or shape[1],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sqnn.core import brief, is_whole
 from sqnn.data.errors import DataError, reason, seed_number, whole_number
-from sqnn.data.images import SPLITS, ImageData, Split, with_source
+from sqnn.data.images import SPLITS, ImageData, Split
 from sqnn.data.splitting import stratified_draw
 
 Array = NDArray[Any]
@@ -40,7 +40,6 @@ def assemble(
     validation: object = None,
     test: object = None,
     seed: int = 0,
-    source: Mapping[str, Any] | None = None,
 ) -> ImageData:
     """Return the image set of `parts`, "train" and perhaps "validation" and "test"; what lacks is drawn from "train".
 
@@ -67,7 +66,7 @@ def assemble(
             raise DataError(
                 f"labels: class {known[alone[0]]!r} is in {part} alone, expected it in train too; add images of it"
             )
-    return data if source is None else with_source(data, source)
+    return data
 
 
 def _split(name: str, images: Array, span: tuple[float, float], labels: NDArray[np.int64]) -> Split:
@@ -212,9 +211,9 @@ def _numbered(
         known = np.unique(every)
         names = tuple(sorted(known.tolist(), key=natural) if texts == {True} else map(str, known.tolist()))
     else:
-        if not isinstance(classes, Sequence) or isinstance(classes, str):
+        if not isinstance(classes, Sequence | np.ndarray) or isinstance(classes, str):
             raise DataError(f"classes: got {brief(classes)}, expected the name of each class, as text: ('cat', 'dog')")
-        names = tuple(classes)
+        names = tuple(classes.tolist() if isinstance(classes, np.ndarray) else classes)
     if len(names) < 2:
         raise DataError(f"labels: got one class ({brief(names[0]) if names else 'none'}), expected at least two")
     if texts == {True}:

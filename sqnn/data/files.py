@@ -81,7 +81,9 @@ def _four_dimensional(array: Array, file: Path, channels: int, size: tuple[int, 
     if channels == 1 and array.ndim in (2, 3) and array.shape[-2:] == tuple(size) and array.size:
         return array.reshape(-1, *expected)
     grey = f"{tuple(size)}, (N, {size[0]}, {size[1]}), " if channels == 1 else ""
-    raise DataError(f"{file}: array of shape {array.shape}, expected {grey}{expected} or (N, {str(expected)[1:]}")
+    last = array.ndim == 4 and array.shape[3] == channels != array.shape[1]
+    mend = "; array.transpose(0, 3, 1, 2) puts its channels there" if last else ""
+    raise DataError(f"{file}: array of shape {array.shape}, expected {grey}{expected} or (N, {str(expected)[1:]}{mend}")
 
 
 def _unit_levels(array: Array, file: Path) -> NDArray[np.float32]:

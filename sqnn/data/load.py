@@ -94,7 +94,12 @@ def is_path(name: object) -> bool:
     """Say whether images are meant by their path and not by their name: a name comes before a folder called so."""
     if isinstance(name, PathLike):
         return True
-    return isinstance(name, str) and name not in DATASETS and bool(name) and Path(name).expanduser().exists()
+    if not isinstance(name, str) or not name or name in DATASETS:
+        return False
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, RuntimeError):  # too long for a path, or the home of nobody
+        return False
 
 
 def can_load(source: Mapping[str, Any]) -> bool:
@@ -116,7 +121,8 @@ def load_source(
             f"data: {brief(source.get('name'))} were arrays in memory; give the images themselves, or a path"
         )
     options = {name: value for name, value in source.items() if name not in ("name", "kind", "path")}
-    kinds = (source["kind"],) if path is None else (*READERS, FOLDER)
+    known = (*READERS, FOLDER)
+    kinds = (source["kind"],) if path is None and source["kind"] in known else known
     try:
         return load_own(source["path"] if path is None else path, kinds, **options)
     except MissingDataError as error:

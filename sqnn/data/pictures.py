@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sqnn.data.errors import DataError, reason
 
@@ -48,6 +48,8 @@ def read_picture(file: Path, channels: int = 3, size: tuple[int, int] | None = N
             levels = np.array(picture, dtype=np.uint8)
     except DataError:
         raise
+    except UnidentifiedImageError as error:  # which names the place in memory of what it read
+        raise DataError(f"{file}: not a readable image (of no known format); expected a PNG or JPEG") from error
     except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files
         raise DataError(f"{file}: not a readable image ({reason(error)}); expected a PNG or JPEG") from error
     return np.ascontiguousarray(levels.reshape(*levels.shape[:2], channels).transpose(2, 0, 1))

@@ -214,6 +214,12 @@ class RunFolder:
 
     def check_data(self, data: ImageData, settings: Mapping[str, Any]) -> None:
         """Raise RunError where images are others than those that the settings have the digest of."""
+        names = settings["data"].get("classes")
+        if names not in (None, list(data.classes)):
+            raise RunError(
+                f"data: got the classes {brief(list(data.classes))}, expected those that {self.path} began with, "
+                f"{brief(names)}"
+            )
         stored = settings.get("data_sha256")
         if stored is not None and stored != data.fingerprint:
             raise RunError(

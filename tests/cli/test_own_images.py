@@ -14,6 +14,7 @@ from PIL import Image
 
 import sqnn
 from sqnn.cli import main
+from sqnn.studies import ConversionStudy, LayerStudy
 
 NET = "--model resnet20 --width-multiplier 0.125 --epochs 1 --no-progress --activation qcfs --timesteps 2"
 CLASSES = ("cat", "dog")
@@ -113,7 +114,8 @@ def test_other_pictures_are_measured_and_said(own: Path, told: Told) -> None:
 
 def test_the_other_commands_take_the_path(own: Path, told: Told) -> None:
     assert "run on pets" in told("convert run --verify --no-progress --precision double")
-    assert "run on new" in told("convert run --data new --no-progress")
+    assert "run on new" in told("convert run --data new --no-progress --out two.safetensors")
+    assert "on new, test" in told("evaluate two.safetensors --data new --no-progress")
     assert "resnet20" in told("count --model resnet20 --data pets --image-size 16x16 --width-multiplier 0.125")
     assert told("count run").split()[3:] == told(
         "count --model resnet20 --data pets --image-size 16x16 --width-multiplier 0.125 --activation qcfs --timesteps 2"
@@ -174,6 +176,18 @@ def test_ink_on_paper_is_pointed_out_and_turned_round(own: Path, told: Told) -> 
     told("predict run pets/cat/0.png --json plain.json")
     turned, plain = (json.loads((own / f"{name}.json").read_text())["probabilities"] for name in ("turned", "plain"))
     np.testing.assert_allclose(turned, plain, atol=0.02)
+
+
+def test_a_default_of_a_study_does_not_ask_for_more_than_there_is(own: Path) -> None:
+    data = sqnn.ImageData.from_folder(own / "pets", size=16)
+    study = LayerStudy(model="has8-vgg")
+    assert study.shared_columns(study.prepare(data), study.cells()[0])["images"] == len(data.train) < study.images
+    with pytest.raises(ValueError, match="images: got 20, expected at most the 14 training images"):
+        LayerStudy(model="has8-vgg", images=20).prepare(data)
+    subject = ConversionStudy().prepare(own / "run", data)
+    assert len(subject.calibration) == len(data.train)
+    with pytest.raises(ValueError, match="calibration: got 20, expected at most the 14"):
+        ConversionStudy(calibration=20).prepare(own / "run", data)
 
 
 def test_arrays_in_memory_live_in_python_only(own: Path, told: Told) -> None:

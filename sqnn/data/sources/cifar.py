@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from sqnn.data.errors import DataError, reason
+from sqnn.data.folder import entries
 from sqnn.data.sources.archives import MAX_MEMBER, RECORD, archived
 from sqnn.data.sources.base import PublishedSource, Records
 from sqnn.data.sources.cifar_python import TEN, pickled, read_pickled
@@ -17,6 +18,8 @@ FOLDER = "cifar-10-batches-bin"
 FILES = (*(f"data_batch_{part}.bin" for part in range(1, 6)), "test_batch.bin")
 ARCHIVE = "cifar-10-binary.tar.gz"
 
+NEAR = ("data_batch", "test_batch", "cifar")
+"""How the names of files and folders begin that are worth naming where others are missing."""
 IMAGE_SHAPE = (3, 32, 32)
 NUM_CLASSES = 10
 
@@ -78,6 +81,10 @@ class CIFARSource(PublishedSource):
             if all((batches / name).is_file() for name in FILES):
                 return (batches,)
         return (folder / ARCHIVE,) if (folder / ARCHIVE).is_file() else pickled(folder, TEN)
+
+    def hint(self, folder: Path) -> str:
+        near = [entry.name for entry in entries(folder) if entry.name.startswith(NEAR)] if folder.is_dir() else []
+        return f" ({folder} has only {', '.join(near)})" if near else ""
 
     def parse(self, paths: tuple[Path, ...]) -> tuple[Records, Records]:
         (place,) = paths

@@ -19,6 +19,8 @@ MARK = object()
 CODES = frozenset({f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8)} - {"f1"} | {"b1"})
 """NumPy's codes of the numbers that an array may hold."""
 MOST_AXES, MOST_SIDE = 8, 2**40
+MOST_OPERATIONS = 2_000_000
+"""Ten times what the largest CIFAR file needs; each may take some hundred bytes of memory."""
 BYTE_STRINGS = frozenset({"STRING", "BINSTRING", "SHORT_BINSTRING"})
 CONSTANTS: Mapping[str, object] = MappingProxyType({"NONE": None, "NEWTRUE": True, "NEWFALSE": False})
 VALUES = BYTE_STRINGS | {
@@ -136,8 +138,10 @@ class _Machine:
 
     def run(self) -> object:
         """Carry out all operations up to the last and return what is then on the stack."""
-        for operation, argument, _ in pickletools.genops(self.data):
+        for number, (operation, argument, _) in enumerate(pickletools.genops(self.data)):
             name = operation.name
+            if number == MOST_OPERATIONS:
+                raise ValueError(f"more than {MOST_OPERATIONS:,} operations")
             if name == "STOP":
                 return _plain(self.stack.pop())
             self.step(name, argument)

@@ -177,7 +177,7 @@ class _Source:
             if not can_load(source):
                 raise ConfigError(
                     f"data: got None for {label}; pass data=: this run was trained on images that are not a named data "
-                    f"set ({source.get('name')})"
+                    f"set ({source.get('name')}); on the command line, --data PATH"
                 )
             self.loaded[key] = run.load_data(self.data_dir)
         return self.loaded[key]
