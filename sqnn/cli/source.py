@@ -64,7 +64,7 @@ def open_data(
     if path.is_dir() and (name is None or data_of_run(path) == name):
         from sqnn.training import RunFolder
 
-        _require_none(size=size, in_channels=channels)
+        require_none(size=size, in_channels=channels)
         return RunFolder(path).load_data(data_dir)
     return named_data(name or "digits", data_dir, size=size, channels=channels)
 
@@ -79,7 +79,7 @@ def _own_data(
     from sqnn.models import FORMAT, read_header
     from sqnn.training import RunFolder
 
-    _require_none(data_dir=data_dir)
+    require_none(data_dir=data_dir)
     place = RunFolder(path if path.is_dir() else path.parent)
     own = place.settings.is_file() and (path.is_dir() or path == place.model)
     settings = place.read_settings() if own else {}
@@ -110,7 +110,8 @@ OPTIONS = ("size", "channels", "validation", "test", "seed")
 """Options of a user's own images that are stored with a run."""
 
 
-def _require_none(**options: object) -> None:
+def require_none(**options: object) -> None:
+    """Raise ConfigError where an option is given that goes with other images."""
     for name, value in options.items():
         require(value is None, name, value, "none: --data-dir goes with a published set, the others with --data PATH")
 
@@ -135,7 +136,7 @@ def named_data(
     from sqnn.data import DATASETS, is_path, load_data
 
     if name in DATASETS:
-        _require_none(size=size, in_channels=channels)
+        require_none(size=size, in_channels=channels)
     elif not is_path(name):
         raise ConfigError(f"{unknown('data', name, DATASETS)}; or the path of your own images, which nothing is at")
     return load_data(

@@ -25,7 +25,7 @@ from sqnn.cli.options import (
 )
 from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source
+from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source, require_none
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError, WriteError, brief, require
 from sqnn.data import DATASETS
@@ -178,6 +178,8 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
     else:
         paths = _paths(settings.get("checkpoints", []))
         own = name is None or all(data_of_run(path) == name for path in paths)
+        if own:
+            require_none(size=size, in_channels=channels)
         yield [paths, None if own else open_data(paths[0], str(name), folder, size, channels), folder]
 
 
