@@ -34,7 +34,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "sqnn.cli.evaluate:evaluate", "Measure a trained network: accuracy, cross-entropy and confusion counts."
         ),
         "predict": Command(
-            "sqnn.cli.predict:predict", "Print the class probabilities of an image file or of an array of images."
+            "sqnn.cli.predict:predict",
+            "Print the class probabilities of image files, of folders of them, or of arrays of images.",
         ),
         "count": Command(
             "sqnn.cli.count:count",

@@ -10,10 +10,18 @@ from typing import Annotated
 import typer
 from torch import nn
 
-from sqnn.cli.options import ThreadsOption, config_options, read_settings, with_options
+from sqnn.cli.options import (
+    IMAGES,
+    OWN_CHANNELS,
+    ThreadsOption,
+    config_options,
+    image_options,
+    read_settings,
+    with_options,
+)
 from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import model_file, open_data, open_source
+from sqnn.cli.source import data_flags, model_file, open_data, open_source
 from sqnn.conversion import (
     CALIBRATION_IMAGES,
     METHODS,
@@ -51,7 +59,7 @@ class Options(Config):
     fold_batch_norm: bool = option(False, "exact: merge batch norms into convolutions, instead of a bias")
     precision: str = option("single", "precision of all numbers", among=PRECISIONS)
     order: str = option("layer", "order of execution", among=ORDERS)
-    data: str | None = option(None, f"images: {', '.join(DATASETS)} (default: the run's)")
+    data: str | None = option(None, f"{IMAGES.format(', '.join(DATASETS))} (default: the run's)")
     data_dir: Path | None = option(None, "folder with the data files (default: $SQNN_DATA)")
     split: str = option("test", "which images", among=SPLITS)
     images: int | None = option(None, "only the first so many of them (default: all)")
@@ -80,7 +88,7 @@ class Options(Config):
         return split.take(slice(self.images))
 
 
-OPTIONS = config_options(Options)
+OPTIONS = [*config_options(Options), *image_options(also=OWN_CHANNELS)]
 
 
 @with_options(OPTIONS)
@@ -123,18 +131,20 @@ def convert(
 
     sqnn evaluate two-planes.safetensors --data digits
     """
-    chosen = Options.from_dict(read_settings(None, values, OPTIONS))
+    settings = read_settings(None, values, OPTIONS)
+    size, channels = settings.pop("size", None), settings.pop("in_channels", None)
+    chosen = Options.from_dict(settings)
     _check_targets(path, out, json)
     wanted = check_threads(threads)
     model, classes = open_source(path)
     if chosen.precision == "double":
         model = model.double()
-    data = open_data(path, chosen.data, chosen.data_dir)
+    data = open_data(path, chosen.data, chosen.data_dir, size, channels)
     check_fit(model, data)
     part = chosen.part(data)
     number = threads_for(step_work(model, min(COUNTED, len(part)), data.image_size), wanted)
     with computing_in(number):
-        with suggest_retraining(path, model, data.name, rates=chosen.method != EXACT):
+        with suggest_retraining(path, model, data_flags(data), rates=chosen.method != EXACT):
             spiking = chosen.convert(model, data)
         bits = "a conversion of method exact with all planes, whose spikes are bits"
         require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import typer
 
-from sqnn.cli.options import model_options, option, read_settings, with_options
+from sqnn.cli.options import IMAGES, model_options, option, read_settings, with_options
 from sqnn.cli.output import check_json, console, parameter_table, write_json
-from sqnn.cli.source import open_model
+from sqnn.cli.source import named_data, open_model
 from sqnn.core import ConfigError
+from sqnn.data import DATASETS
 from sqnn.metrics import count as count_parameters
 from sqnn.models import MODELS, SQDRCNN, create_model, require_circuit
 
 PANEL = "Which network"
 OPTIONS = [
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
+    option("data", str, f"{IMAGES.format(', '.join(DATASETS))}; gives channels, size and classes", PANEL),
+    option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
     option("in_channels", int, "channels of an input image (default: 1)", PANEL),
     option("image_size", tuple[int, int], "height and width of an input image, such as 28x28 (default: 28x28)", PANEL),
     option("num_classes", int, "number of classes (default: 10)", PANEL),
@@ -44,6 +47,8 @@ def count(
 
     sqnn count --model has8-vgg --in-channels 3 --image-size 32x32
 
+    sqnn count --data pngs
+
     sqnn count runs/mnist-0
     """
     check_json(json)
@@ -55,7 +60,7 @@ def count(
         title = str(path)
     else:
         title = settings.pop("model", "sqdr-cnn")
-        model = create_model(title, **settings)
+        model = create_model(title, **_shape(settings), **settings)
     if draw:
         require_circuit(model, "draw", draw)
     counts = count_parameters(model)
@@ -63,3 +68,13 @@ def count(
     if draw:
         console.print(cast(SQDRCNN, model).circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})
+
+
+def _shape(settings: dict[str, Any]) -> dict[str, Any]:
+    """Take the images out of the settings, and return what a network is built for: nothing where none are named."""
+    name, folder = settings.pop("data", None), settings.pop("data_dir", None)
+    if name is None:
+        return {}
+    own = {key: settings.pop(key, None) for key in ("image_size", "in_channels")}
+    data = named_data(name, folder, size=own["image_size"], channels=own["in_channels"])
+    return {"data": data}

@@ -11,7 +11,15 @@ from torch import nn
 
 from circuits import ENGINES, ReuploadLayer
 from sqnn.cli.clock import Clock
-from sqnn.cli.options import Progress, ThreadsOption
+from sqnn.cli.options import (
+    IMAGES,
+    OWN_CHANNELS,
+    Progress,
+    ThreadsOption,
+    image_options,
+    read_settings,
+    with_options,
+)
 from sqnn.cli.output import check_json, console, write_json
 from sqnn.cli.output import table as print_table
 from sqnn.cli.source import open_data, open_model
@@ -22,10 +30,13 @@ from sqnn.studies import Published, published_range
 from sqnn.training import RunFolder
 from sqnn.training import evaluate as measure
 
+OWN_IMAGES = image_options(also=OWN_CHANNELS)
 
+
+@with_options(OWN_IMAGES)
 def evaluate(
     path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
-    data: Annotated[str | None, typer.Option(help=f"images: {', '.join(DATASETS)} (default: the run's)")] = None,
+    data: Annotated[str | None, typer.Option(help=f"{IMAGES.format(', '.join(DATASETS))} (default: the run's)")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="folder with the data files (default: $SQNN_DATA)")] = None,
     split: Annotated[str, typer.Option(help=f"which images: {', '.join(SPLITS)}")] = "test",
     engine: Annotated[str | None, typer.Option(help=f"evaluate the circuit with: {', '.join(ENGINES)}")] = None,
@@ -43,6 +54,7 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
     threads: ThreadsOption = AUTO,
+    **values: object,
 ) -> Clock:
     """Measure a trained network: accuracy, cross-entropy and confusion counts.
 
@@ -54,12 +66,15 @@ def evaluate(
 
     sqnn evaluate runs/mnist-0 --noise torino
 
+    sqnn evaluate runs/pngs-1 --data pngs --split train
+
     sqnn evaluate demo --expect benchmarks/results/seeds-digits.csv
 
     sqnn evaluate runs/mnist-0 --noise depolarizing:0.02+readout:0.01 --engine aer --shots 1024
     """
     clock = Clock()
     check_json(json)
+    pictures = read_settings(None, values, OWN_IMAGES)
     published = None if expect is None else _published(path, expect, (noise, engine, shots), split, data)
     chosen = check_threads(threads)
     network, classes = open_model(path)
@@ -67,7 +82,7 @@ def evaluate(
         if value is not None:
             require_circuit(network, name, value)
     clock.lap("start-up")
-    images = open_data(path, data, data_dir)
+    images = open_data(path, data, data_dir, pictures.get("size"), pictures.get("in_channels"))
     clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
         hybrid = cast(SQDRCNN, network)

@@ -31,6 +31,10 @@ DEFAULT_MODEL = "sqdr-cnn"
 """The network where the user names none."""
 LONGEST = 60
 """Characters of a name that a message repeats whole."""
+IMAGES = "images: {}, or the path of your own: a folder of pictures by class, .npz, IDX or CIFAR files"
+"""The help of the option `--data`."""
+OWN_CHANNELS = ("--channels",)
+"""A further flag of the channels of pictures, where no network's widths are called so."""
 MOST_NAMED = 4
 """Most networks in the title of a panel, which has one line."""
 EXPECTED = {str: "a name", int: "a whole number", float: "a number", bool: "true or false", Path: "a path"}
@@ -175,6 +179,14 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
         settings = _with_recipe(settings.pop("recipe"), settings)
     model = str(settings.get("model", DEFAULT_MODEL))
     return {name: _value(name, value, kinds[name], model) for name, value in settings.items() if value is not None}
+
+
+def image_options(panel: str = "Options", also: Iterable[str] = ()) -> Parameters:
+    """Return the options of images that are a user's own pictures; `also` are further flags of their channels."""
+    return [
+        option("size", tuple[int, int], "your own pictures: height and width, such as 28x28 (default: theirs)", panel),
+        option("in_channels", int, "your own pictures: 1 grey, 3 colour (default: by the pictures)", panel, also=also),
+    ]
 
 
 def recipe_option(panel: str = "Options") -> inspect.Parameter:

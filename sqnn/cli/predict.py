@@ -5,30 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, cast
 
+import torch
 import typer
 
 from sqnn.cli.options import ThreadsOption
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.source import open_model
 from sqnn.core import AUTO, check_threads
-from sqnn.data import read_images
+from sqnn.data import border, picture_files, read_images
 from sqnn.models import ModelConfig
+from sqnn.training import RunFolder
 from sqnn.training import predict as ask
 
 SHOWN = 20
+DARK, LIGHT = 0.3, 0.7
+"""A background is dark below the one, light above the other."""
 
 
 def predict(
     path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
-    images: Annotated[Path, typer.Argument(help="an image file, or an array (.npy) of images with values in [0, 1]")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="image files, folders of them, or arrays (.npy) of images with values in [0, 1]"),
+    ],
+    invert: Annotated[
+        bool,
+        typer.Option("--invert", help="exchange light and dark, as of ink on paper"),
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
     threads: ThreadsOption = AUTO,
 ) -> None:
-    """Print the class probabilities of an image file or of an array of images.
+    """Print the class probabilities of image files, of folders of them, or of arrays of images.
 
     Examples:
 
     sqnn predict runs/mnist-0 seven.png
+
+    sqnn predict runs/mnist-0 scans --invert
 
     sqnn predict model.safetensors images.npy --json probabilities.json
     """
@@ -36,15 +49,47 @@ def predict(
     chosen = check_threads(threads)
     model, classes = open_model(path)
     config = cast(ModelConfig, model.config)
-    probabilities = ask(model, read_images(images, config.in_channels, config.image_size), threads=chosen)
+    files = [file for each in images for file in (picture_files(each) if each.is_dir() else [each])]
+    read = [read_images(file, config.in_channels, config.image_size) for file in files]
+    values = torch.cat(read)
+    values = 1 - values if invert else values
+    names = [
+        str(file) if len(part) == 1 else f"{file}:{number}"
+        for file, part in zip(files, read, strict=True)
+        for number in range(len(part))
+    ]
+    probabilities = ask(model, values, threads=chosen)
     order = probabilities.argsort(1, descending=True)
     if len(probabilities) == 1:
         shares = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]
-        table(str(images), ("class", "probability"), shares)
+        table(names[0], ("class", "probability"), shares)
     else:
         best = order[:, 0].tolist()
-        rows = [(i, classes[k], f"{probabilities[i, k]:.2%}") for i, k in enumerate(best[:SHOWN])]
-        table(str(images), ("image", "class", "probability"), rows)
+        several = len(files) > 1
+        rows = [
+            (names[i] if several else i, classes[k], f"{probabilities[i, k]:.2%}") for i, k in enumerate(best[:SHOWN])
+        ]
+        title = f"{len(files):,} files" if several else str(files[0])
+        table(title, ("image", "class", "probability"), rows)
         if len(best) > SHOWN:
             console.print(f"and {len(best) - SHOWN:,} more; --json FILE writes them all")
-    write_json(json, {"classes": list(classes), "probabilities": probabilities.tolist()})
+    _hint(path, values, names, invert)
+    write_json(json, {"classes": list(classes), "images": names, "probabilities": probabilities.tolist()})
+
+
+def _hint(path: Path, values: torch.Tensor, names: list[str], invert: bool) -> None:
+    """Say where images are dark on light and the training images light on dark, or the other way round."""
+    place = RunFolder(path if path.is_dir() else path.parent)
+    if not place.result.is_file() or not (path.is_dir() or path == place.model):
+        return
+    usual = place.read_result().get("background")
+    if usual is None or DARK <= usual <= LIGHT:
+        return
+    light = usual < DARK
+    borders = [border(image[None]) for image in values]
+    other = [name for name, each in zip(names, borders, strict=True) if (each > LIGHT if light else each < DARK)]
+    if other:
+        here, there = ("dark on light", "light on dark") if light else ("light on dark", "dark on light")
+        more = f" and {len(other) - 1:,} more" if len(other) > 1 else ""
+        mend = "leave --invert out" if invert else "--invert turns them round"
+        console.print(f"note: {other[0]}{more}: {here}, but the training images are {there}; {mend}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from torch import nn
@@ -19,7 +19,7 @@ REPLACED = ("activation", "timesteps")
 
 
 @contextlib.contextmanager
-def suggest_retraining(path: Path, model: nn.Module, data: str | None = None, *, rates: bool = True) -> Iterator[None]:
+def suggest_retraining(path: Path, model: nn.Module, data: Sequence[str] = (), *, rates: bool = True) -> Iterator[None]:
     """Within the block, add the command to what keeps ReLUs from conversion, and max pools from one by `rates`."""
     try:
         yield
@@ -33,7 +33,7 @@ def suggest_retraining(path: Path, model: nn.Module, data: str | None = None, *,
         raise ConversionError([*error.problems, _command(path, model, data, replaced)]) from error
 
 
-def _command(path: Path, model: SourceNetwork, data: str | None, replaced: tuple[str, ...]) -> str:
+def _command(path: Path, model: SourceNetwork, data: Sequence[str], replaced: tuple[str, ...]) -> str:
     config = model.config
     words = ["sqnn train --init", str(path), "--model", model_name(model)]
     for field in dataclasses.fields(config):
@@ -41,5 +41,5 @@ def _command(path: Path, model: SourceNetwork, data: str | None, replaced: tuple
         if field.name not in (*config.data_fields, *replaced) and value != field.default:
             words += [f"--{field.name.replace('_', '-')}", str(value)]
     bits = TIMESTEPS if config.activation == "relu" else config.timesteps
-    words += ["--activation qcfs --timesteps", str(bits), *(["--data", data] if data else [])]
+    words += ["--activation qcfs --timesteps", str(bits), *data]
     return f"to fix it: {' '.join(words)} trains it on with activations and pools that convert; then convert that run"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sqnn.core import ConfigError, require_one_of
+from noise_models import unknown
+from sqnn.core import ConfigError, brief, require
 
 if TYPE_CHECKING:
     from sqnn.conversion import SpikingNetwork
@@ -43,16 +45,75 @@ def open_source(path: Path) -> tuple[Network, tuple[str, ...]]:
     return model, classes
 
 
-def open_data(path: Path, name: str | None, data_dir: Path | None) -> ImageData:
+def open_data(
+    path: Path,
+    name: str | None,
+    data_dir: Path | None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+) -> ImageData:
     """Load the named data, or those of the run in `path`, or the digits where neither says.
 
-    Where the name is that of the run's own data, they are these: RunError where the images are others.
+    Where the name is that of the run's own data, they are these: RunError where the images are others. Where it is a
+    path, the images there are read as the network in `path` takes them; that they are others than the run's is printed.
     """
+    from sqnn.data import is_path
+
+    if name is not None and is_path(name):
+        return _own_data(path, name, data_dir, size, channels)
     if path.is_dir() and (name is None or data_of_run(path) == name):
         from sqnn.training import RunFolder
 
+        require_none(size=size, in_channels=channels)
         return RunFolder(path).load_data(data_dir)
-    return named_data(name or "digits", data_dir)
+    return named_data(name or "digits", data_dir, size=size, channels=channels)
+
+
+def _own_data(
+    path: Path, name: str, data_dir: Path | None, size: tuple[int, int] | None, channels: int | None
+) -> ImageData:
+    """Load images by their path, split as those of the run in `path` where it was trained on a path too."""
+    from sqnn.cli.output import console
+    from sqnn.conversion import SPIKING_FORMAT
+    from sqnn.data import load_source
+    from sqnn.models import FORMAT, read_header
+    from sqnn.training import RunFolder
+
+    require_none(data_dir=data_dir)
+    place = RunFolder(path if path.is_dir() else path.parent)
+    own = place.settings.is_file() and (path.is_dir() or path == place.model)
+    settings = place.read_settings() if own else {}
+    source = settings.get("data", {})
+    options = {key: source[key] for key in OPTIONS if "path" in source and key in source}
+    shape: tuple[object, object] = (None, None)
+    classes: list[str] = source.get("classes", [])
+    if model_file(path).is_file():
+        header = read_header(model_file(path), (FORMAT, SPIKING_FORMAT))
+        classes = header["classes"] or classes
+        shape = header["config"].get("image_size"), header["config"].get("in_channels")
+    given = {
+        "size": size or options.get("size") or shape[0],
+        "channels": channels or options.get("channels") or shape[1],
+    }
+    options |= {key: value for key, value in given.items() if value is not None}
+    data = load_source({"kind": "any", **options, "classes": classes or None}, path=name)
+    if classes and list(data.classes) != classes:
+        raise ConfigError(
+            f"data: got the classes {brief(list(data.classes))}, expected {brief(classes)}, as {path} has"
+        )
+    if settings.get("data_sha256") not in (None, data.fingerprint):
+        console.print(f"note: other images than those that {path} began with: {data!r}")
+    return data
+
+
+OPTIONS = ("size", "channels", "validation", "test", "seed")
+"""Options of a user's own images that are stored with a run."""
+
+
+def require_none(**options: object) -> None:
+    """Raise ConfigError where an option is given that goes with other images."""
+    for name, value in options.items():
+        require(value is None, name, value, "none: --data-dir goes with a published set, the others with --data PATH")
 
 
 def data_of_run(path: Path) -> str | None:
@@ -63,9 +124,29 @@ def data_of_run(path: Path) -> str | None:
     return str(place.read_settings()["data"].get("name")) if place.settings.is_file() else None
 
 
-def named_data(name: str, data_dir: Path | None = None, validation: int | None = None) -> ImageData:
-    """Load the data set called `name`; ConfigError names the option `data` where there is none."""
-    from sqnn.data import DATASETS, load_data
+def named_data(
+    name: str,
+    data_dir: Path | None = None,
+    validation: int | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    progress: bool = False,
+) -> ImageData:
+    """Load the data set called `name`, or those at a path; ConfigError names the option `data` where there is none."""
+    from sqnn.data import DATASETS, is_path, load_data
 
-    require_one_of("data", name, DATASETS)
-    return load_data(name, data_dir, validation=validation)
+    if name in DATASETS:
+        require_none(size=size, in_channels=channels)
+    elif not is_path(name):
+        raise ConfigError(f"{unknown('data', name, DATASETS)}; or the path of your own images, which nothing is at")
+    return load_data(
+        name, data_dir, validation=validation, size=size, channels=channels, progress=progress and is_path(name)
+    )
+
+
+def data_flags(data: ImageData) -> list[str]:
+    """Return the words of a command that name these images."""
+    source = data.source or {}
+    size = ["--size", "{}x{}".format(*source["size"])] if "size" in source else []
+    channels = ["--in-channels", str(source["channels"])] if "channels" in source else []
+    return ["--data", shlex.quote(str(source.get("path", data.name))), *size, *channels]

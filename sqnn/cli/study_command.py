@@ -12,9 +12,11 @@ import typer
 
 from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
+    IMAGES,
     Parameters,
     Progress,
     config_options,
+    image_options,
     option,
     read_settings,
     recipe_option,
@@ -23,7 +25,7 @@ from sqnn.cli.options import (
 )
 from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import data_of_run, named_data, open_data, open_source
+from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source, require_none
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError, WriteError, brief, require
 from sqnn.data import DATASETS
@@ -139,10 +141,11 @@ def _subject_options(kind: type[AnyStudy]) -> Parameters:
     """Return the arguments and options that say what is measured."""
     if kind.takes == "nothing":
         return []
-    names = f"images: {', '.join(DATASETS)} (default: {DEFAULT_DATA[kind.takes]})"
+    names = f"{IMAGES.format(', '.join(DATASETS))} (default: {DEFAULT_DATA[kind.takes]})"
     options = [
         option("data", str, names),
         option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)"),
+        *image_options(),
     ]
     if kind.takes == "network":
         options.insert(0, _argument("path", Path, inspect.Parameter.empty, PATH))
@@ -161,20 +164,23 @@ def _argument(name: str, kind: Any, default: object, help: str) -> inspect.Param
 def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[object]]:
     """Give the subject that the settings name, and within the block say how a network is made convertible."""
     name, folder = settings.get("data"), settings.get("data_dir")
+    size, channels = settings.get("size"), settings.get("in_channels")
     if kind.takes == "nothing":
         yield []
     elif kind.takes == "data":
-        yield [named_data(name or "digits", folder)]
+        yield [named_data(name or "digits", folder, size=size, channels=channels)]
     elif kind.takes == "network":
         path = Path(settings["path"])
         model, _ = open_source(path)
-        images = open_data(path, name, folder)
-        with suggest_retraining(path, model, images.name):
+        images = open_data(path, name, folder, size, channels)
+        with suggest_retraining(path, model, data_flags(images)):
             yield [model, images]
     else:
         paths = _paths(settings.get("checkpoints", []))
         own = name is None or all(data_of_run(path) == name for path in paths)
-        yield [paths, None if own else named_data(str(name), folder), folder]
+        if own:
+            require_none(size=size, in_channels=channels)
+        yield [paths, None if own else open_data(paths[0], str(name), folder, size, channels), folder]
 
 
 def _paths(networks: object) -> list[Path]:

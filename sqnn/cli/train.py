@@ -15,7 +15,9 @@ from torch import nn
 
 from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
+    IMAGES,
     Progress,
+    image_options,
     model_options,
     option,
     read_settings,
@@ -25,7 +27,7 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
-from sqnn.cli.source import model_file, named_data
+from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
@@ -46,9 +48,10 @@ SOURCE_OPTIONS = [
     recipe_option(PANEL),
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
     option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
-    option("data", str, f"images: {', '.join(DATASETS)} (default: digits)", PANEL),
+    option("data", str, f"{IMAGES.format(', '.join(DATASETS))} (default: digits)", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
     option("validation", int, "images held back for validation (default: by data set)", PANEL),
+    *image_options(PANEL),
     option("out", Path, "folder of the run (default: runs/<model>-<data>-<n>)", PANEL),
     option("accelerator", str, "Lightning accelerator: auto, cpu, gpu, ... (default: auto)", PANEL),
     option("devices", int, "how many of them (default: 1)", PANEL),
@@ -81,6 +84,8 @@ def train(
 
     sqnn train --data mnist --data-dir DIR --epochs 12 --seed 0 --out runs/mnist-0
 
+    sqnn train --data pngs --size 28x28
+
     sqnn train --encoding direct --timesteps 4 --readout membrane --n-qubits 6
 
     sqnn train --model has8-vgg --data mnist --data-dir DIR --epochs 3
@@ -99,12 +104,12 @@ def train(
     # `report` prints the warnings of a collapse.
     with _in_words_of_the_command(), warnings.catch_warnings(action="ignore", category=CollapseWarning):
         if resume_from is not None:
-            data_dir = settings.pop("data_dir", None)
+            data_dir, moved = settings.pop("data_dir", None), settings.pop("data", None)
             if settings:
                 raise ConfigError(
                     f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out"
                 )
-            run = _resumed(resume_from, json, data_dir=data_dir, progress=progress, trainer=trainer)
+            run = _resumed(resume_from, json, moved, data_dir=data_dir, progress=progress, trainer=trainer)
         else:
             run = _fresh(settings, progress, trainer, clock)
     clock.lap("rest", run.result["times"])
@@ -121,7 +126,8 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = TrainingConfig.for_model(model_class(name), training).seed
-    data = named_data(data_name, settings.pop("data_dir", None), validation=settings.pop("validation", None))
+    where = {name: settings.pop(name) for name in ("data_dir", "validation", "size") if name in settings}
+    data = named_data(data_name, **where, channels=settings.pop("in_channels", None), progress=progress)
     clock.lap("data")
     model = create_model(name, data, seed=seed, **settings)
     if begin_with is not None:
@@ -130,13 +136,19 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     return fit(model, data, out=out, progress=progress, trainer=trainer, **training, **weights)
 
 
-def _resumed(folder: Path, json: Path | None, **options: Any) -> Run:
-    """Go on with a run; one that has finished is read where its result is to be written to a file."""
+def _resumed(folder: Path, json: Path | None, moved: str | None, **options: Any) -> Run:
+    """Go on with a run; one that has finished is read where its result is to be written to a file.
+
+    `moved` is the path that its images have now, where that is another one.
+    """
     from sqnn.training import resume
 
     place = RunFolder(folder)
     finished = all(file.is_file() for file in (place.settings, place.result, place.model, place.picture))
-    return Run.load(folder) if json is not None and finished else resume(folder, **options)
+    if json is not None and finished:
+        return Run.load(folder)
+    data = None if moved is None else open_data(folder, moved, options.get("data_dir"))
+    return resume(folder, data, **options)
 
 
 @contextlib.contextmanager

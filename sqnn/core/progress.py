@@ -13,8 +13,8 @@ Tick = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def sweep_progress(total: int, shown: bool) -> Iterator[Tick]:
-    """Give a function to call with the name of each finished cell."""
+def sweep_progress(total: int, shown: bool, noun: str = "cell") -> Iterator[Tick]:
+    """Give a function to call with the name of each finished cell, or of what else `noun` says."""
     if not shown or not total:
         yield lambda name: None
     elif sys.stdout.isatty():
@@ -27,10 +27,10 @@ def sweep_progress(total: int, shown: bool) -> Iterator[Tick]:
             task = bar.add_task("starting", total=total)
             yield lambda name: bar.update(task, advance=1, description=name)
     else:
-        yield _lines(total)
+        yield _lines(total, noun)
 
 
-def _lines(total: int) -> Tick:
+def _lines(total: int, noun: str) -> Tick:
     done = 0
     every = -(-total // LINES)
 
@@ -38,6 +38,6 @@ def _lines(total: int) -> Tick:
         nonlocal done
         done += 1
         if done % every == 0 or done == total:
-            print(f"cell {done:,} of {total:,}: {name}", flush=True)
+            print(f"{noun} {done:,} of {total:,}: {name}", flush=True)
 
     return tick

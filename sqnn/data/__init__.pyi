@@ -2,8 +2,9 @@ from .augmentation import AUGMENTATIONS, augment
 from .batches import MAX_BATCH, Batch, cut
 from .errors import SEED_LIMIT, DataError, MissingDataError
 from .files import read_images
-from .images import SPLITS, ImageData, Split, require_image_data
-from .load import load_data
+from .folder import picture_files
+from .images import SPLITS, ImageData, Split, border, require_image_data
+from .load import can_load, is_path, load_data, load_source
 from .module import ImageDataModule
 from .sources import DATASETS, Source
 
@@ -21,8 +22,13 @@ __all__ = [
     "Source",
     "Split",
     "augment",
+    "border",
+    "can_load",
     "cut",
+    "is_path",
     "load_data",
+    "load_source",
+    "picture_files",
     "read_images",
     "require_image_data",
 ]

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from sqnn.data.errors import DataError, reason, user_path
+from sqnn.data.pictures import BYTE_LEVEL, MODES, read_picture
 
-MODES = MappingProxyType({1: "L", 3: "RGB"})
-"""Pillow's name of a picture with so many channels."""
 Array = NDArray[np.generic]
-BYTE_LEVEL = 255
-WORD_LEVEL = 65535
-"""Full intensity of a 16-bit picture."""
-MOST_PIXELS = 2**26
-"""Pixels of the largest picture that is read: 67 million, a large photograph."""
-PIXELS_PER_BYTE = 2**14
-"""What no picture's compression reaches: a header that announces more is damaged."""
 
 
 def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[int, int]) -> Tensor:
     """Read a picture or a NumPy array as float32 [N, in_channels, height, width] in [0, 1].
 
-    A picture (PNG, JPEG and whatever else Pillow opens) is turned upright, laid on black where transparent,
-    made grey or RGB, and resized. An array (`.npy`) must fit already: [H, W] or [N, H, W] for one channel,
-    [C, H, W] or [N, C, H, W]; uint8 levels are divided by 255, floats must lie in [0, 1].
+    A picture (PNG, JPEG and whatever else Pillow opens) is turned upright, laid on black where transparent (of a
+    drawing in one dark or grey colour the ink is taken, light on black), made grey or RGB, and resized. An array
+    (`.npy`) must fit already: [H, W] or [N, H, W] for one channel, [C, H, W] or [N, C, H, W]; uint8 levels are divided
+    by 255, floats must lie in [0, 1].
 
     `in_channels` is 1 for grey, 3 for red, green, blue; `image_size` is (height, width) in pixels. Raises DataError
-    where the file is missing, unreadable, of another shape or range, or an array of Python objects, which is never
-    loaded.
+    where the file is missing, unreadable, of another shape or range, one level everywhere, or an array of Python
+    objects, which is never loaded.
     """
     file = user_path("path", path)
     if in_channels not in MODES:
@@ -52,43 +42,11 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
 
 
 def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
-    height, width = image_size
-    try:
-        # Pillow's remarks on damaged files go to nobody: what cannot be read is an error. From bytes, because of a file
-        # Pillow takes as much memory as a part of it announces.
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(file.read_bytes())) as opened:
-            _check_size(opened, file)
-            picture = _eight_bit(ImageOps.exif_transpose(opened), file)
-            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-                picture = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
-            resized = picture.convert(MODES[in_channels]).resize((width, height), Image.Resampling.LANCZOS)
-    except DataError:
-        raise
-    except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files
-        raise DataError(f"{file}: not a readable image ({reason(error)}); expected a PNG or JPEG") from error
-    levels = np.asarray(resized, dtype=np.float32).reshape(height, width, in_channels)
-    return torch.from_numpy(levels.transpose(2, 0, 1)[np.newaxis].copy()).div_(BYTE_LEVEL)
-
-
-def _check_size(picture: Image.Image, file: Path) -> None:
-    """Raise DataError where a picture announces more pixels than are read, or than its file can hold."""
-    pixels = picture.width * picture.height
-    if pixels > min(MOST_PIXELS, PIXELS_PER_BYTE * file.stat().st_size):
-        size = f"{picture.width:,} x {picture.height:,}"
-        raise DataError(f"{file}: announces {size} pixels, expected at most {MOST_PIXELS:,}, and a whole file of them")
-    if picture.format == "EPS":
-        raise DataError(f"{file}: a PostScript program, which is not run to see its picture; save it as PNG")
-
-
-def _eight_bit(picture: Image.Image, file: Path) -> Image.Image:
-    """Bring 16-bit pictures to 8 bits in proportion; Pillow's own conversion may cut bright levels off."""
-    if picture.mode == "F":
-        raise DataError(f"{file}: a floating-point picture, whose white level is unknown; save it as PNG")
-    if not picture.mode.startswith("I"):
-        return picture
-    levels = np.asarray(picture).astype(np.float64) * (BYTE_LEVEL / WORD_LEVEL)
-    return Image.fromarray(np.clip(np.rint(levels), 0, BYTE_LEVEL).astype(np.uint8))
+    levels = read_picture(file, in_channels, image_size)
+    if levels.min() == levels.max():
+        level = f"{levels.max()} of {BYTE_LEVEL}"
+        raise DataError(f"{file}: comes out as one level everywhere ({level}), expected a picture with something on it")
+    return torch.from_numpy(levels.astype(np.float32)[np.newaxis]).div_(BYTE_LEVEL)
 
 
 def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
@@ -123,7 +81,9 @@ def _four_dimensional(array: Array, file: Path, channels: int, size: tuple[int, 
     if channels == 1 and array.ndim in (2, 3) and array.shape[-2:] == tuple(size) and array.size:
         return array.reshape(-1, *expected)
     grey = f"{tuple(size)}, (N, {size[0]}, {size[1]}), " if channels == 1 else ""
-    raise DataError(f"{file}: array of shape {array.shape}, expected {grey}{expected} or (N, {str(expected)[1:]}")
+    last = array.ndim == 4 and array.shape[3] == channels != array.shape[1]
+    mend = "; array.transpose(0, 3, 1, 2) puts its channels there" if last else ""
+    raise DataError(f"{file}: array of shape {array.shape}, expected {grey}{expected} or (N, {str(expected)[1:]}{mend}")
 
 
 def _unit_levels(array: Array, file: Path) -> NDArray[np.float32]:

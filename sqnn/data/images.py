@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
 CHANNELS = (1, 3, 4)
 """Of a grey image, of one in red, green and blue, and of one with transparency as well."""
+FIRST = 1000
+"""Images that tell the background of all."""
 Positions = Tensor | list[int] | slice
 
 
@@ -77,8 +80,10 @@ class Split:
 class ImageData:
     """A named image set in its three parts: to learn from, to choose by, to report on.
 
-    `source` is the name and the options with which `load_data` gives these very images, None where it cannot: of
-    images of your own, of a subset, of a copy in which a part was replaced.
+    `source` says where these very images come from: the name and the options of `load_data`; or kind, path, options and
+    classes of images of your own; None of a subset, and of a copy in which a part was replaced.
+
+    `from_arrays`, `from_folder`, `from_file` and `from_dataset` make one of images of your own.
 
     Raises DataError where a part is no Split, the parts differ in image shape or level, or a label has no class.
     """
@@ -89,7 +94,7 @@ class ImageData:
     test: Split
     classes: tuple[str, ...]
     # Not an argument, so that dataclasses.replace never carries it over to other images.
-    source: Mapping[str, str | int] | None = field(default=None, init=False)
+    source: Mapping[str, Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         for part, split in self.splits.items():
@@ -143,6 +148,144 @@ class ImageData:
         """How many classes there are."""
         return len(self.classes)
 
+    @property
+    def background(self) -> float:
+        """The usual value at the border of the training images, from 0 (black) to 1: a median over the first 1,000."""
+        return border(self.train.floats(slice(FIRST)))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: object,
+        labels: object,
+        *,
+        classes: Sequence[str] | None = None,
+        value_range: tuple[float, float] | None = None,
+        layout: str | None = None,
+        validation: int | float | tuple[object, object] | None = None,
+        test: int | float | tuple[object, object] | None = None,
+        seed: int = 0,
+        name: str = "arrays",
+    ) -> ImageData:
+        """Return the image set of arrays, NumPy's or torch's.
+
+        `images` are [N, H, W], [N, C, H, W] or [N, H, W, C] (`layout` says NCHW or NHWC where both can be meant).
+        `value_range` are the values of black and white; left out, they are 0 and 255 of unsigned bytes, 0 and 1 of
+        floats and truth values. Values become 256 levels, whole numbers up to 255 stay exact. `labels` are class
+        numbers or names, [N]; `classes` names them, and left out all labels are sorted. `validation` and `test` are
+        images and labels of their own, or how many are drawn by `seed` and in the classes' proportions, or their share:
+        by default a fifth of all to test, a tenth of the rest to validate. Raises DataError where one of them does not
+        fit.
+        """
+        from sqnn.data.arrays import assemble
+
+        parts: dict[str, tuple[object, object]] = {"train": (images, labels)}
+        asked: dict[str, object] = {"validation": validation, "test": test}
+        for part, given in asked.items():
+            if isinstance(given, tuple | list):
+                if len(given) != 2:
+                    raise DataError(f"{part}: got {len(given)} values, expected images and labels, or a number")
+                parts[part] = (given[0], given[1])
+        held: dict[str, Any] = {part: given for part, given in asked.items() if part not in parts}
+        data = assemble(
+            name,
+            parts,
+            classes=classes,
+            value_range=value_range,
+            layout=layout,
+            seed=seed,
+            **held,
+        )
+        return with_source(data, {"name": name, "kind": "arrays", "classes": list(data.classes)})
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: object,
+        *,
+        classes: Sequence[str] | None = None,
+        value_range: tuple[float, float] | None = None,
+        validation: object = None,
+        test: object = None,
+        seed: int = 0,
+        name: str = "dataset",
+        progress: bool = True,
+    ) -> ImageData:
+        """Return the image set of a `torch.utils.data.Dataset` of (image, label), or of a bunch of scikit-learn.
+
+        Each item is read once, in order: leave random transforms and `Normalize` out. Images are tensors [C, H, W],
+        arrays or Pillow's, all of one size. `validation` and `test` are data sets too, or numbers or shares as in
+        `from_arrays`, which says the rest.
+        """
+        from sqnn.data.dataset import pair_of
+
+        pair, names, layout = pair_of("dataset", dataset, progress)
+        held = {
+            part: given if given is None or isinstance(given, int | float) else pair_of(part, given, progress)[0]
+            for part, given in (("validation", validation), ("test", test))
+        }
+        return cls.from_arrays(
+            *pair,
+            classes=names if classes is None else classes,
+            value_range=value_range,
+            layout=layout,
+            seed=seed,
+            name=name,
+            **held,  # type: ignore[arg-type]  # a number or a pair, as was just made
+        )
+
+    @classmethod
+    def from_folder(
+        cls,
+        path: str | PathLike[str],
+        *,
+        size: int | tuple[int, int] | None = None,
+        channels: int | None = None,
+        validation: int | float | None = None,
+        test: int | float | None = None,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> ImageData:
+        """Return the image set of a folder of pictures, in a folder for each class.
+
+        These folders lie in `path`, or in folders train, validation (val, valid) and test there; a part without a
+        folder is drawn from train as `from_arrays` does. Pictures are turned upright, brought to 8 bits, and laid on
+        black where they are transparent. `size` is (height, width) in pixels, needed where those of the pictures
+        differ; `channels` is 1 or 3, left out by whether any picture has colour. Hidden files are passed over. Raises
+        DataError where a picture cannot be read, or folders are empty, nested or named alike.
+        """
+        from sqnn.data.own import FOLDER, load_own
+
+        return load_own(
+            path,
+            (FOLDER,),
+            size=size,
+            channels=channels,
+            validation=validation,
+            test=test,
+            seed=seed,
+            progress=progress,
+        )
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        validation: int | float | None = None,
+        test: int | float | None = None,
+        seed: int = 0,
+    ) -> ImageData:
+        """Return the image set of a file, or of a folder of files.
+
+        `.npz` of images and labels (or train_images, train_labels, x_test, ..., with an array value_range where floats
+        exceed 0..1), IDX files under any names, CIFAR-10 and CIFAR-100 in their Python form. No code in a file is ever
+        run. Raises DataError where it cannot be read; parts that lack are drawn as `from_arrays` does.
+        """
+        from sqnn.data.own import READERS, load_own
+
+        return load_own(path, tuple(READERS), validation=validation, test=test, seed=seed)
+
     def subset(self, train: int | None = None, validation: int | None = None, test: int | None = None) -> ImageData:
         """Return the first so many images of each part (all where None), without `source`: a set to explore with."""
         return replace(
@@ -167,6 +310,12 @@ class ImageData:
         return summary_html(title, self.classes, {part: count.tolist() for part, count in counts.items()})
 
 
+def border(images: Tensor) -> float:
+    """Return the median value at the border of images [N, C, H, W]."""
+    edges = (images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1])
+    return float(torch.cat([edge.flatten() for edge in edges]).median())
+
+
 def _require(name: str, value: Tensor, dtype: torch.dtype, ndim: int, shape: str) -> None:
     if not isinstance(value, Tensor):
         hint = f"torch.as_tensor({name}, dtype={dtype}) makes one"
@@ -185,8 +334,8 @@ def _first(part: str, split: Split, count: int | None) -> Split:
     return split.take(slice(whole_number(part, count, 1 if part == "train" else 0, len(split))))
 
 
-def with_source(data: ImageData, source: Mapping[str, str | int]) -> ImageData:
-    """Mark images that `load_data(**source)` gives, and return them."""
+def with_source(data: ImageData, source: Mapping[str, Any]) -> ImageData:
+    """Mark images with where they come from, and return them."""
     object.__setattr__(data, "source", dict(source))
     return data
 
@@ -198,6 +347,6 @@ def require_image_data(data: object) -> ImageData:
     if isinstance(data, str):
         raise DataError(f"data: got {brief(data)}, expected an ImageData; load_data({brief(data)}) gives one")
     raise DataError(
-        f"data: got {type(data).__name__}, expected an ImageData: load_data(name), or "
-        "ImageData(name, train, validation, test, classes) of three Split(images, labels)"
+        f"data: got {type(data).__name__}, expected an ImageData: load_data(name or path), or "
+        "ImageData.from_arrays(images, labels), .from_dataset(dataset)"
     )

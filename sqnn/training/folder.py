@@ -28,7 +28,7 @@ from sqnn.core import (
     write_errors,
     write_record,
 )
-from sqnn.data import DATASETS, ImageData, load_data
+from sqnn.data import ImageData, can_load, load_source
 from sqnn.training.errors import FolderTakenError, RunError, RunInterrupted
 from sqnn.training.records import ResultRecord, SettingsRecord
 
@@ -194,19 +194,19 @@ class RunFolder:
             raise RunError(f"run: {error}") from error
 
     def load_data(self, data_dir: str | Path | None = None) -> ImageData:
-        """Load the images that the run began with, from `data_dir` where one is given.
+        """Load the images that the run began with, from `data_dir` where one is given and they are a published set.
 
         RunError where that cannot be, and where the images are others than those of the run.
         """
         settings = self.read_settings()
-        source = {**settings["data"], **({"data_dir": data_dir} if data_dir else {})}
-        name = source.get("name", "digits")
-        if not isinstance(name, str) or name not in DATASETS:
+        source = settings["data"]
+        if not can_load(source):
             raise RunError(
-                f"data: {self.path} was trained on {brief(name)}, which is no named data set; pass the images as data"
+                f"data: {self.path} was trained on {brief(source.get('name'))}, which is no named data set; pass the "
+                "images as data, or name their folder or file (--data PATH)"
             )
         try:
-            data = load_data(**source)
+            data = load_source(source, data_dir)
         except TypeError as error:
             raise RunError(f"run: {self.settings} names no data that can be loaded ({reason(error)})") from error
         self.check_data(data, settings)
@@ -214,6 +214,12 @@ class RunFolder:
 
     def check_data(self, data: ImageData, settings: Mapping[str, Any]) -> None:
         """Raise RunError where images are others than those that the settings have the digest of."""
+        names = settings["data"].get("classes")
+        if names not in (None, list(data.classes)):
+            raise RunError(
+                f"data: got the classes {brief(list(data.classes))}, expected those that {self.path} began with, "
+                f"{brief(names)}"
+            )
         stored = settings.get("data_sha256")
         if stored is not None and stored != data.fingerprint:
             raise RunError(

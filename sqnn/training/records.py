@@ -46,6 +46,7 @@ class ResultRecord(Config):
     test_loss: float = option(MISSING, "a cross-entropy in nats", least=0)
     confusion: tuple[tuple[int, ...], ...] = option(MISSING, "counts of images", least=0)
     seconds: float = option(MISSING, "seconds of training and evaluation", least=0)
+    background: float | None = option(None, "the usual value at the border of the training images", least=0, most=1)
     times: Mapping[str, float] | None = option(None, "seconds by part", least=0)
     warnings: tuple[str, ...] = option((), "signs of a collapse, in words")
     threads: int | None = option(None, "threads computed in", least=1)

@@ -19,7 +19,8 @@ from sqnn.training.terms import TERMS, LossTerm, split_terms
 class RunSettings:
     """Network, training and images of a run.
 
-    `data` are the arguments of `load_data`, or a name alone for other images, and `data_sha256` is their fingerprint.
+    `data` says where the images came from (`ImageData.source`), or is a name alone where nothing does, and
+    `data_sha256` is their fingerprint.
     `callbacks` are the class names of the user's Lightning callbacks. `initial` is the file of the weights that the run
     began with, None where the seed drew them.
     """
@@ -27,7 +28,7 @@ class RunSettings:
     model: str
     config: ModelConfig
     training: TrainingConfig
-    data: Mapping[str, str | int]
+    data: Mapping[str, Any]
     data_sha256: str | None = None
     terms: tuple[LossTerm, ...] = ()
     callbacks: tuple[str, ...] = ()

@@ -123,6 +123,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "test_accuracy": score.accuracy,
         "test_loss": score.loss,
         "confusion": score.confusion,
+        "background": data.background,
         "warnings": signs,
         "seconds": round(time.perf_counter() - started, 3),
         "times": {name: round(seconds, 3) for name, seconds in times.items()},

@@ -115,7 +115,7 @@ MISTAKES = [
     ("predict run size.npy", "size.npy: array of shape (9, 9), expected (8, 8)"),
     ("predict run objects.npy", "objects.npy: not a readable NumPy array of numbers"),
     ("predict run text.png", "text.png: not a readable image"),
-    ("predict run full", "path: got the folder 'full', expected an image file"),
+    ("predict run full", "full/x: not a readable image"),
     ("predict random ok.npy", "path: random is not a whole safetensors file"),
     ("predict run ok.npy --json file/x.json", "json: cannot write file/x.json"),
     ("count --image-size abc", "image_size: got 'abc', expected height and width such as 28x28"),

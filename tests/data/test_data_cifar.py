@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -104,7 +105,15 @@ def test_an_archive_without_a_batch_or_with_a_link_is_refused(tmp_path: Path) ->
         load_data("cifar10", tmp_path, download=False)
 
 
-def test_pickled_cifar_is_pointed_out(tmp_path: Path) -> None:
-    (tmp_path / "cifar-10-batches-py").mkdir()
-    with pytest.raises(DataError, match="pickles, which are not read"):
-        load_data("cifar10", tmp_path, download=False)
+def test_pickled_cifar_is_the_same_data(tmp_path: Path) -> None:
+    images, labels, batches = _batches()
+    _write_folder(tmp_path, batches)
+    plain = load_data("cifar10", tmp_path, validation=7, download=False)
+    folder = tmp_path / "elsewhere" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for at, name in enumerate((*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")):
+        part = slice(PER_BATCH * at, PER_BATCH * (at + 1))
+        batch = {b"data": images[part].reshape(PER_BATCH, -1), b"labels": labels[part].tolist(), b"batch_label": name}
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(plain.classes), "num_vis": 3072}))
+    assert load_data("cifar10", folder.parent, validation=7, download=False).fingerprint == plain.fingerprint

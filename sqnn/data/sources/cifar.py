@@ -1,11 +1,7 @@
-"""CIFAR-10 in its binary format: records of one label byte and three 32x32 colour planes."""
+"""CIFAR-10 in its binary format, records of one label byte and three 32x32 colour planes, or in Python's form."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -13,18 +9,19 @@ from types import MappingProxyType
 import numpy as np
 
 from sqnn.data.errors import DataError, reason
-from sqnn.data.sources.base import PublishedSource, Records, most_unpacked
+from sqnn.data.folder import entries
+from sqnn.data.sources.archives import MAX_MEMBER, RECORD, archived
+from sqnn.data.sources.base import PublishedSource, Records
+from sqnn.data.sources.cifar_python import TEN, pickled, read_pickled
 
 FOLDER = "cifar-10-batches-bin"
 FILES = (*(f"data_batch_{part}.bin" for part in range(1, 6)), "test_batch.bin")
 ARCHIVE = "cifar-10-binary.tar.gz"
-PICKLES = "cifar-10-batches-py"
 
+NEAR = ("data_batch", "test_batch", "cifar")
+"""How the names of files and folders begin that are worth naming where others are missing."""
 IMAGE_SHAPE = (3, 32, 32)
-RECORD = 1 + 3 * 32 * 32
 NUM_CLASSES = 10
-MAX_MEMBER = 60_000 * RECORD  # the whole data set in one member; more is no CIFAR-10 batch
-CHUNK = 2**20
 
 
 def parse_records(data: bytes, origin: str) -> Records:
@@ -56,47 +53,14 @@ def read_batches(folder: Path) -> tuple[Records, Records]:
 
 def read_archive(path: Path) -> tuple[Records, Records]:
     """Read the same six batches from the official archive in memory; nothing is written to disk."""
-    batches: dict[str, Records] = {}
-    members = {f"{FOLDER}/{name}": name for name in FILES}
-    try:
-        with (
-            gzip.open(path) as unzipped,
-            tarfile.open(fileobj=(limited := _Limited(unzipped, path)), mode="r|") as archive,
-        ):
-            for member in archive:
-                name = members.get(member.name.removeprefix("./"))
-                if name is None:
-                    continue
-                stream = archive.extractfile(member) if _is_batch(member) else None
-                if stream is None:
-                    raise DataError(f"{path}: its member {member.name} is not a plain file of a batch's size")
-                batches[name] = parse_records(stream.read(), f"{path}: {member.name}")
-            while limited.read(CHUNK):  # gzip checks its checksum only at its very end
-                pass
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise DataError(f"{path}: cannot be read to its end ({reason(error)}); fetch the file again") from error
+    batches = {
+        name: parse_records(data, f"{path}: {FOLDER}/{name}")
+        for name, data in archived(path, {f"{FOLDER}/{name}": name for name in FILES})
+    }
     missing = [name for name in FILES if name not in batches]
     if missing:
         raise DataError(f"{path}: lacks {', '.join(missing)}; expected the binary version of CIFAR-10")
     return _train_and_test([batches[name] for name in FILES])
-
-
-class _Limited(io.RawIOBase):
-    """The unpacked content of a file, of which no more is given than an archive of images has."""
-
-    def __init__(self, stream: io.BufferedIOBase, path: Path) -> None:
-        self.stream, self.path, self.left = stream, path, most_unpacked(path)
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.stream.read(min(size, self.left + 1) if size >= 0 else self.left + 1)
-        self.left -= len(data)
-        if self.left < 0:
-            raise DataError(f"{self.path}: unpacks to more than an archive of images of its size; fetch it again")
-        return data
-
-
-def _is_batch(member: tarfile.TarInfo) -> bool:
-    return member.isreg() and not member.issparse() and member.size <= MAX_MEMBER
 
 
 def _train_and_test(parts: list[Records]) -> tuple[Records, Records]:
@@ -110,21 +74,24 @@ class CIFARSource(PublishedSource):
 
     @property
     def expected(self) -> str:
-        return f"{FOLDER}/ ({', '.join(FILES)}) or {ARCHIVE}"
+        return f"{FOLDER}/ ({', '.join(FILES)}), {ARCHIVE}, {TEN[0]}/ or {TEN[1]}.tar.gz"
 
     def find(self, folder: Path) -> tuple[Path, ...] | None:
         for batches in (folder / FOLDER, folder):
             if all((batches / name).is_file() for name in FILES):
                 return (batches,)
-        return (folder / ARCHIVE,) if (folder / ARCHIVE).is_file() else None
+        return (folder / ARCHIVE,) if (folder / ARCHIVE).is_file() else pickled(folder, TEN)
 
     def hint(self, folder: Path) -> str:
-        if not (folder / PICKLES).is_dir():
-            return ""
-        return f" ({folder} has CIFAR-10 as pickles, which are not read: the binary version is needed)"
+        near = [entry.name for entry in entries(folder) if entry.name.startswith(NEAR)] if folder.is_dir() else []
+        return f" ({folder} has only {', '.join(near)})" if near else ""
 
     def parse(self, paths: tuple[Path, ...]) -> tuple[Records, Records]:
         (place,) = paths
+        if pickled(place, TEN) is not None:
+            parts, _ = read_pickled(place)
+            train, test = parts["train"], parts["test"]
+            return (train[0], train[1].astype(np.uint8)), (test[0], test[1].astype(np.uint8))
         return read_batches(place) if place.is_dir() else read_archive(place)
 
 

@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 
 from sqnn.data.errors import DataError, reason
 from sqnn.data.sources.base import PublishedSource, Records, most_unpacked
+from sqnn.data.sources.idx_names import by_place, idx_files, listed
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """Training images and labels, test images and labels: the order of every tuple of four files here."""
+PLACES = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
+"""The part and the kind of each."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 0x08  # the IDX element code of uint8
 MAX_BYTES = 2**31  # about forty times MNIST; a header that asks for more is damage, not data
 KINDS = MappingProxyType({1: "labels", 3: "images"})
+"""What an array of so many dimensions holds."""
 
 
 def read_idx(path: Path, ndim: int) -> NDArray[np.uint8]:
@@ -87,15 +91,19 @@ class IDXSource(PublishedSource):
         return ", ".join(f"{name}[.gz]" for name in FILES)
 
     def find(self, folder: Path) -> tuple[Path, ...] | None:
-        paths = tuple(path for name in FILES if (path := _plain_or_zipped(folder, name)) is not None)
-        return paths if len(paths) == len(FILES) else None
+        places = _places(folder)
+        return tuple(places[place] for place in PLACES) if places.keys() >= set(PLACES) else None
 
     def has(self, folder: Path, file: str) -> bool:
-        return _plain_or_zipped(folder, file.removesuffix(".gz")) is not None
+        return PLACES[FILES.index(file.removesuffix(".gz"))] in _places(folder)
 
     def hint(self, folder: Path) -> str:
-        lacking = [name for name in FILES if _plain_or_zipped(folder, name) is None]
-        return f" ({folder} lacks only {', '.join(lacking)})" if 0 < len(lacking) < len(FILES) else ""
+        places = _places(folder)
+        lacking = [name for name, place in zip(FILES, PLACES, strict=True) if place not in places]
+        if len(lacking) < len(FILES):
+            return f" ({folder} lacks only {', '.join(lacking)})"
+        others = idx_files(folder)
+        return f" ({folder} has {listed(others)}, which are read by their path: --data {folder})" if others else ""
 
     def parse(self, paths: tuple[Path, ...]) -> tuple[Records, Records]:
         train, test = self._pair(*paths[:2]), self._pair(*paths[2:])
@@ -105,17 +113,42 @@ class IDXSource(PublishedSource):
         return train, test
 
     def _pair(self, image_file: Path, label_file: Path) -> Records:
-        images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
-        if len(images) != len(labels):
-            raise DataError(f"{label_file}: {len(labels):,} labels, expected {len(images):,} as in {image_file}")
+        images, labels = _pair(image_file, label_file)
         if int(labels.max()) >= len(self.classes):
             raise DataError(f"{label_file}: has label {labels.max()}, expected 0 to {len(self.classes) - 1}")
-        return images[:, np.newaxis], labels
+        return images, labels
 
 
-def _plain_or_zipped(folder: Path, name: str) -> Path | None:
-    """Return the file `name`, or else `name`.gz, of `folder` if there is one."""
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+def _places(folder: Path) -> dict[tuple[str, str], Path]:
+    """Return the files of a folder that are named as those of MNIST, with dots or hyphens, by part and kind."""
+    return by_place(idx_files(folder), "")
+
+
+def read_idx_set(path: Path) -> dict[str, Records]:
+    """Return images [N, C, H, W] and labels by part, from the IDX files in a folder, or from those beside a file.
+
+    What a file holds is told by its name. Raises DataError where images or labels lack, or names contradict.
+    """
+    folder = path if path.is_dir() else path.parent
+    files = idx_files(folder)
+    prefixes = {own.prefix for own in files.values()} if path.is_dir() else {files[path].prefix}
+    if len(prefixes) > 1:
+        raise DataError(
+            f"{path}: holds several sets ({', '.join(sorted(prefixes))}), expected one; name a file of the one to read"
+        )
+    places = by_place(files, prefixes.pop())
+    parts = {part for part, _ in places}
+    lacking = next((f"{p} {kind}" for p in ("train", *parts) for kind in KINDS.values() if (p, kind) not in places), "")
+    if lacking:
+        raise DataError(f"{path}: lacks {lacking}, expected names such as {FILES[0]} and {FILES[1]}: {listed(files)}")
+    return {part: _pair(places[part, "images"], places[part, "labels"]) for part in parts}
+
+
+def _pair(image_file: Path, label_file: Path) -> Records:
+    images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+    if len(images) != len(labels):
+        raise DataError(f"{label_file}: {len(labels):,} labels, expected {len(images):,} as in {image_file}")
+    return images[:, np.newaxis], labels
 
 
 def _mnist_like(

@@ -25,6 +25,8 @@ from sqnn.studies.runner.table import kinds
 if TYPE_CHECKING:
     import pandas as pd
 
+IMAGES = 128
+"""Images of the batch where nothing else is asked for; all there are where these are fewer."""
 BRANCHES: Mapping[str, str] = MappingProxyType({"ann": "ordinary branches", "snn": "spiking branches"})
 COLUMNS = kinds(
     "model data: str; images: int; variant surrogate rescaling: str; seed stage: int; branch parameter: str; "
@@ -75,10 +77,10 @@ class LayerStudy(LayeredStudy[LayerCell]):
     axes = ("variants", "seeds")
 
     rescaling: str = option("order", "rescaling of the gradients", among=RESCALINGS)
-    images: int = option(128, "images of the batch", least=2)  # batch norms need two
+    images: int = option(IMAGES, "images of the batch (fewer where there are no more)", least=2)  # batch norms need two
 
     def prepare(self, data: ImageData) -> ImageData:
-        if self.images > len(data.train):
+        if IMAGES != self.images > len(data.train):
             raise ConfigError(f"images: got {self.images:,}, expected at most the {len(data.train):,} training images")
         return data
 
@@ -89,7 +91,12 @@ class LayerStudy(LayeredStudy[LayerCell]):
         return _measure(self, subject, cell.variant, cell.seed)
 
     def shared_columns(self, subject: ImageData, cell: LayerCell) -> Row:
-        return {"model": self.model, "data": subject.name, "images": self.images, "rescaling": self.rescaling}
+        return {
+            "model": self.model,
+            "data": subject.name,
+            "images": min(self.images, len(subject.train)),
+            "rescaling": self.rescaling,
+        }
 
     def describe(self, subject: ImageData) -> dict[str, object]:
         return {**super().describe(subject), "data": subject.name, "data_sha256": subject.fingerprint}

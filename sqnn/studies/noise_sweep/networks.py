@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import safetensors.torch
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from sqnn import training as loop
 from sqnn.core import ConfigError, Row, computing_in, require, require_one_of
-from sqnn.data import DATASETS, SPLITS, ImageData, Split
+from sqnn.data import SPLITS, ImageData, Split, can_load
 from sqnn.metrics import count
 from sqnn.models import ModelFileError, build, load_model, load_weights, model_class, model_name, require_circuit
 
@@ -171,13 +171,13 @@ class _Source:
             raise ConfigError(
                 f"data: got None for {label}, expected images, since no run tells on which it was trained"
             )
-        source: Mapping[str, object] = run.read_settings()["data"]
+        source: Mapping[str, Any] = run.read_settings()["data"]
         key = json.dumps(source, sort_keys=True, default=str)
         if key not in self.loaded:
-            if source.get("name") not in DATASETS:
+            if not can_load(source):
                 raise ConfigError(
                     f"data: got None for {label}; pass data=: this run was trained on images that are not a named data "
-                    f"set ({source.get('name')})"
+                    f"set ({source.get('name')}); on the command line, --data PATH"
                 )
             self.loaded[key] = run.load_data(self.data_dir)
         return self.loaded[key]

@@ -204,7 +204,8 @@ class SeedStudy(Study[SeedSubject, SeedCell]):
     def shared_columns(self, subject: SeedSubject, cell: SeedCell) -> Row:
         asked = self.asked(cell.variant)
         source = dict(subject.data.source or {"name": subject.data.name})
-        where = {"data": source.pop("name"), **({"data_dir": "DIR"} if source.pop("data_dir", None) else {}), **source}
+        place = {"data_dir": "DIR"} if source.pop("data_dir", None) else {}
+        where = {"data": source.pop("name"), **place, **_flags(source)}
         varied = {"seed": cell.seed, "threads": cell.threads}
         command = f"sqnn train {as_flags({'model': asked.pop('model'), **where, **asked, **varied})}"
         return {"model": self.plan(cell.variant).model, "data": subject.data.name, "command": command}
@@ -313,3 +314,10 @@ def _words(versions: Mapping[str, str]) -> str:
 
 def _as_lists(settings: Mapping[str, object]) -> dict[str, object]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+
+
+def _flags(source: Mapping[str, Any]) -> dict[str, object]:
+    """Return the options of images, as `sqnn train` takes them; of a path no more than its name is published."""
+    names = {"size": "size", "channels": "in_channels", "validation": "validation"}
+    own = {flag: source[name] for name, flag in names.items() if name in source}
+    return {**own, "size": "{}x{}".format(*source["size"])} if "size" in source else own
