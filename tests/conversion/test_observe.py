@@ -215,7 +215,7 @@ def test_nothing_stays_behind() -> None:
     assert torch.equal(given, kept)  # the first ReLU writes into what it receives
     assert seen
     failing = model[4].register_forward_pre_hook(lambda module, args: {}["missing"])
-    with pytest.raises(ConfigError, match="model: does not run on 6 images .'missing'"):
+    with pytest.raises(ConfigError, match=r"model: does not run on 6 images \('missing'\)"):
         verify(model, spiking, given)
     failing.remove()
     assert ([module.training for module in model.modules()], hooks_of(model)) == (modes, hooks)
