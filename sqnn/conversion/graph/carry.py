@@ -94,10 +94,19 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, r
     if not layout.neurons and not problems:
         lacks = "activation" if activations else "qcfs activation"
         mend = "put a ReLU between its layers" if activations else "prepare(model, timesteps)"
+        gates = [node for node in layout.signals if activations and _is_swish(node)]
+        if gates:
+            mend = f"write {describe(graph, gates[0])}, which is x * sigmoid(x), as nn.SiLU"
         problems.append(f"model: has no {lacks}, so it has nothing that could spike; {mend}")
     if problems:
         raise ConversionError(list(dict.fromkeys(problems)))
     return layout
+
+
+def _is_swish(node: fx.Node) -> bool:
+    """Say whether a product is x * sigmoid(x)."""
+    sources = node.all_input_nodes if call_name(node) == "mul" else []
+    return any(call_name(one) == "sigmoid" and one.all_input_nodes == [x] for one in sources for x in sources)
 
 
 def _signal(
