@@ -56,6 +56,7 @@ CALLS = [
     (lambda net, s, x: s.sum((0, 2)), f"sum_1: sum {BATCH}"),
     (lambda net, s, x: s.permute(1, 0, 2, 3), f"permute: permute {FRONT}"),
     (lambda net, s, x: s.transpose(0, 1), f"transpose: transpose {FRONT}"),
+    (lambda net, s, x: s.squeeze(), f"squeeze: squeeze {BATCH}"),
     (lambda net, s, x: s.unsqueeze(0), f"unsqueeze: unsqueeze {FRONT}"),
     (lambda net, s, x: torch.cat([s, s + s]), f"cat: cat {BATCH}"),
     (lambda net, s, x: s.chunk(2)[0], f"chunk: chunk {BATCH}"),
@@ -109,7 +110,7 @@ ALLOWED = [
     lambda net, s, x: net.token.expand(s.size(0), -1, -1) * s.mean(3).transpose(1, 2),
     lambda net, s, x: F.pad(s, (1, 1)) + F.pad(x, (1, 1), value=2.0),
     lambda net, s, x: s.mT,
-    lambda net, s, x: F.avg_pool2d(s, 4).squeeze(),
+    lambda net, s, x: F.avg_pool2d(s, 4).squeeze((2, 3)),
     lambda net, s, x: s.permute(1, 0, 2, 3).unbind(0)[1] + s.transpose(0, 1)[0],
 ]
 

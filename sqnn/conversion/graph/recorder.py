@@ -120,12 +120,6 @@ class Recorder(TorchFunctionMode):
             )
         if name == "__deepcopy__" and data:
             func, name, args, plain_args = Tensor.clone, "clone", args[:1], plain_args[:1]
-        if name == "squeeze" and data and len(items) == 1:
-            # Without dimensions it would take that of the images away from a single one.
-            ones = tuple(
-                axis for axis, size in enumerate(args[0].shape) if size == 1 and axis != self._axis_of(args[0])
-            )
-            args, plain_args = (args[0], ones), (plain_args[0], ones)
         if name.startswith("new_") and not sized:
             return func(*plain_args, **plain_kwargs)
         if name in _LIKE and data and not self._is_data(args[0]):
