@@ -29,6 +29,7 @@ from sqnn.core.records import (
     write_record,
 )
 from sqnn.core.rows import Row, Value
+from sqnn.core.seeding import seed_torch, torch_numbers
 from sqnn.core.shapes import MAX_PLANES, Trains, Values
 from sqnn.core.threads import AUTO, Threads, check_threads, threads_for
 from sqnn.core.yaml import read_yaml, write_yaml
@@ -82,9 +83,11 @@ __all__ = [
     "remove_partials",
     "require",
     "require_one_of",
+    "seed_torch",
     "shown",
     "sweep_progress",
     "threads_for",
+    "torch_numbers",
     "when_small",
     "whole",
     "whole_file",
