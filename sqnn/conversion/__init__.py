@@ -6,7 +6,7 @@ from sqnn.conversion.convert import convert
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.graph.record import Watcher
 from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import ConversionError, call_name, laid_out, module_of
+from sqnn.conversion.graph.trace import ConversionError, call_name, laid_out, module_of, site_name
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode
 from sqnn.conversion.pools import make_pool, windows_summed
@@ -53,6 +53,7 @@ __all__ = [
     "rate_code",
     "role_of",
     "save_spiking",
+    "site_name",
     "verify",
     "windows_summed",
 ]

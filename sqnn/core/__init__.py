@@ -2,7 +2,7 @@
 
 from circuits import computing_in, when_small
 from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
-from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
+from sqnn.core.config import Config, ConfigError, Limits, is_whole, number_of, option, require, require_one_of
 from sqnn.core.content import content_digest
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
 from sqnn.core.files import (
@@ -73,6 +73,7 @@ __all__ = [
     "limits_of",
     "machine",
     "meaning",
+    "number_of",
     "option",
     "path_of",
     "read_json",
