@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from sqnn.cli.options import ThreadsOption
 from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_model
-from sqnn.core import AUTO, check_threads
+from sqnn.core import AUTO, ConfigError, check_threads
 from sqnn.data import read_images
-from sqnn.models import ModelConfig
 from sqnn.training import predict as ask
 
 SHOWN = 20
@@ -23,6 +23,8 @@ def predict(
     images: Annotated[Path, typer.Argument(help="an image file, or an array (.npy) of images with values in [0, 1]")],
     json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
     threads: ThreadsOption = AUTO,
+    model: ModelOption = None,
+    model_options: ModelOptions = None,
 ) -> None:
     """Print the class probabilities of an image file or of an array of images.
 
@@ -34,9 +36,12 @@ def predict(
     """
     check_json(json)
     chosen = check_threads(threads)
-    model, classes = open_model(path)
-    config = cast(ModelConfig, model.config)
-    probabilities = ask(model, read_images(images, config.in_channels, config.image_size), threads=chosen)
+    opened = open_model(path, given_own(model, model_options))
+    channels, size, classes = opened.config.get("in_channels"), opened.config.get("image_size"), opened.classes
+    if channels is None or size is None:
+        raise ConfigError(f"path: {path} does not say which images its network takes; give the folder of its run")
+    probabilities = ask(opened.network, read_images(images, channels, tuple(size)), threads=chosen)
+    classes = classes or tuple(map(str, range(probabilities.shape[1])))
     order = probabilities.argsort(1, descending=True)
     if len(probabilities) == 1:
         shares = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]
