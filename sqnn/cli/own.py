@@ -59,9 +59,7 @@ def own_model(where: str | None, options: Sequence[str] | None = None) -> OwnMod
     """Return what the options --model and --model-options name; None where they name no network of the user's own."""
     if where is None or ":" not in where:
         if options:
-            raise ConfigError(
-                f"model_options: got {options[0]!r} without --model module:function, whose arguments they are"
-            )
+            raise ConfigError(f"model_options: got {options[0]!r}, expected --model module:function, which takes them")
         return None
     values: dict[str, Any] = {}
     for each in options or ():

@@ -89,10 +89,13 @@ def _in_words(model: nn.Module, what: str) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:
-        mend = ""
-        if "second time" in str(error) or " again" in what or " after " in what:
-            mend = f"; a batch may have any number of images, and nothing may outlive it: {_reset(model)}"
-        raise ConfigError(f"model: {what} fails ({type(error).__name__}: {reason(error)}){mend}") from error
+        why = f"{type(error).__name__}: {reason(error)}"
+        if " second time" in str(error):
+            why = "it belongs to the graph of the batch before"
+        mend = "; expected a forward that takes images [batch, channels, height, width]"
+        if " again" in what or " after " in what:
+            mend = f"; a batch may have any number of images (images.flatten(1)), and nothing may outlive it: {_reset(model)}"
+        raise ConfigError(f"model: {what} fails ({why}){mend}") from error
 
 
 def _reset(model: nn.Module) -> str:
