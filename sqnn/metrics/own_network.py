@@ -26,22 +26,29 @@ def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, 
     """
     layout_of(model)
     first = images[:TRIED]
-    second = 1 - first[: max(1, len(first) - 1)]
+    others = (
+        1 - first,
+        1 - first[: max(1, len(first) - 1)],
+    )  # a state of another size may be dropped, one of the same not
     with evaluating(model) as place:
         if learns:
             _check_gradient(model, first.to(place))
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         with torch.no_grad():
             once = _logits(model, first.to(place), "")
-            _logits(model, second.to(place), f" after one of {len(first)}")
-            again = _logits(model, first.to(place), " again")
-        if torch.isnan(once).any():
-            raise ConfigError("model: got logits that are NaN for images in [0, 1], expected numbers")
-        if not torch.equal(once, again) and not (place.type != "cpu" and torch.allclose(once, again, 1e-3, 1e-5)):
-            raise ConfigError(
-                "model: got other logits for the same images after other ones, expected the same: it keeps state from "
-                f"batch to batch, or draws numbers from other generators than torch's; {_reset(model)}"
-            )
+            if torch.isnan(once).any():
+                raise ConfigError("model: got logits that are NaN for images in [0, 1], expected numbers")
+            for other in others:
+                _logits(model, other.to(place), f" after one of {len(first)}")
+                again = _logits(model, first.to(place), " again")
+                if not torch.equal(once, again) and (
+                    place.type == "cpu" or not torch.allclose(once, again, 1e-3, 1e-5)
+                ):
+                    raise ConfigError(
+                        "model: got other logits for the same images after other ones, expected the same: it keeps "
+                        "state from batch to batch, or draws numbers from other generators than torch's; "
+                        f"{_reset(model)}"
+                    )
         for name, tensor in model.state_dict().items():
             if not torch.equal(before[name].nan_to_num(), tensor.nan_to_num()):
                 raise ConfigError(
@@ -94,7 +101,8 @@ def _in_words(model: nn.Module, what: str) -> Iterator[None]:
             why = "it belongs to the graph of the batch before"
         mend = "; expected a forward that takes images [batch, channels, height, width]"
         if " again" in what or " after " in what:
-            mend = f"; a batch may have any number of images (images.flatten(1)), and nothing may outlive it: {_reset(model)}"
+            mend = "; a batch may have any number of images (images.flatten(1)), and nothing may outlive it: "
+            mend += _reset(model)
         raise ConfigError(f"model: {what} fails ({why}){mend}") from error
 
 

@@ -148,6 +148,19 @@ class Counter(Plain):
         return super().forward(images) + self.calls
 
 
+class Membrane(Plain):
+    """Starts afresh where the number of images changes, and keeps no graph."""
+
+    kept: Tensor | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = super().forward(images)
+        if self.kept is not None and self.kept.shape == logits.shape:
+            logits = logits + 0.5 * self.kept
+        self.kept = logits.detach()
+        return logits
+
+
 class Measured(Plain):
     def __init__(self) -> None:
         super().__init__()
@@ -172,6 +185,7 @@ class Lambda(Plain):
 REFUSED = {
     "kept membrane": (lambda: Spiking(reset=False), r"fails .*nothing may outlive it.*snntorch\.utils\.reset\(self\)"),
     "counter": (Counter, r"other logits for the same images .* begin forward with a reset"),
+    "membrane of a size": (Membrane, r"other logits for the same images .* begin forward with a reset"),
     "numpy": (
         lambda: Lambda(lambda logits: logits + float(np.random.rand())),  # noqa: NPY002
         "other generators than torch's",
@@ -211,7 +225,7 @@ def test_what_would_spoil_the_numbers_is_told_before_there_is_a_folder(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("kind", ["counter", "buffer", "classes", "nan", "map", "mapping"])
+@pytest.mark.parametrize("kind", ["counter", "membrane of a size", "buffer", "classes", "nan", "map", "mapping"])
 def test_it_is_told_of_an_evaluation_too(kind: str, digits: sqnn.ImageData) -> None:
     make, message = REFUSED[kind]
     with pytest.raises(ConfigError, match=message):
