@@ -26,10 +26,8 @@ def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, 
     """
     layout_of(model)
     first = images[:TRIED]
-    others = (
-        1 - first,
-        1 - first[: max(1, len(first) - 1)],
-    )  # a state of another size may be dropped, one of the same not
+    # A state may be dropped where the number of images changes, and kept where it does not.
+    others = (1 - first, 1 - first[: max(1, len(first) - 1)])
     with evaluating(model) as place:
         if learns:
             _check_gradient(model, first.to(place))
@@ -41,9 +39,7 @@ def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, 
             for other in others:
                 _logits(model, other.to(place), f" after one of {len(first)}")
                 again = _logits(model, first.to(place), " again")
-                if not torch.equal(once, again) and (
-                    place.type == "cpu" or not torch.allclose(once, again, 1e-3, 1e-5)
-                ):
+                if not _same(once, again):
                     raise ConfigError(
                         "model: got other logits for the same images after other ones, expected the same: it keeps "
                         "state from batch to batch, or draws numbers from other generators than torch's; "
@@ -104,6 +100,11 @@ def _in_words(model: nn.Module, what: str) -> Iterator[None]:
             mend = "; a batch may have any number of images (images.flatten(1)), and nothing may outlive it: "
             mend += _reset(model)
         raise ConfigError(f"model: {what} fails ({why}){mend}") from error
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Say whether logits are the same: to the last bit, but for the rounding of an accelerator."""
+    return torch.equal(one, other) or (one.device.type != "cpu" and torch.allclose(one, other, 1e-3, 1e-5))
 
 
 def _reset(model: nn.Module) -> str:
