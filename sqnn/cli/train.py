@@ -33,6 +33,7 @@ from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import (
     MODELS,
+    SEPARATOR,
     ModelFileError,
     create_model,
     init_weights,
@@ -155,6 +156,12 @@ def _resumed(folder: Path, json: Path | None, own: OwnModel | None, **options: A
     from sqnn.training import resume
 
     place = RunFolder(folder)
+    called = str(place.read_settings()["model"])
+    if own is None and SEPARATOR in called:
+        raise ConfigError(
+            f"model: {folder} trains a network of your own, {called}, and stores no code; add --model module:function, "
+            "and --model-options where it was made with some"
+        )
     finished = all(file.is_file() for file in (place.settings, place.result, place.model, place.picture))
     return Run.load(folder, own) if json is not None and finished else resume(folder, model=own, **options)
 
