@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from sqnn.core import seed_torch, torch_numbers
 from sqnn.data import Batch
 from sqnn.metrics import EVALUATION_SEED
-from sqnn.models import logits_of
+from sqnn.models import Network, logits_of
 from sqnn.training.errors import NotFiniteError
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
 from sqnn.training.settings import TrainingConfig
@@ -52,7 +52,8 @@ class Classifier(pl.LightningModule):
             MulticlassAccuracy(num_classes, average="micro") for _ in range(2)
         )
         self.noise_source = torch.Generator()
-        infinite = {name for name, buffer in model.named_buffers() if not bool(torch.isfinite(buffer).all())}
+        own = () if isinstance(model, Network) else model.named_buffers()
+        infinite = {name for name, buffer in own if not bool(torch.isfinite(buffer).all())}
         self.watched = [name for name in model.state_dict() if name not in infinite]
         self._validation = ExitStack()
 
@@ -129,6 +130,6 @@ class Classifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _finite(self) -> bool:
-        """Say whether weights are finite, and statistics of norms and ranges; buffers that began infinite may be."""
+        """Say whether weights are finite, and statistics of norms and ranges; a user's buffers that began infinite may be."""
         state = self.model.state_dict()
         return all(bool(torch.isfinite(state[name]).all()) for name in self.watched)
