@@ -130,6 +130,6 @@ class Classifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def _finite(self) -> bool:
-        """Say whether weights are finite, and statistics of norms and ranges; a user's buffers that began infinite may be."""
+        """Say whether weights and statistics are finite; a user's buffers that began infinite may be."""
         state = self.model.state_dict()
         return all(bool(torch.isfinite(state[name]).all()) for name in self.watched)
