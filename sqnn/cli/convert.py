@@ -20,6 +20,7 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_files, console, table, write_json
+from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import data_flags, model_file, open_data, open_source
 from sqnn.conversion import (
@@ -103,6 +104,8 @@ def convert(
     json: Annotated[Path | None, typer.Option(help="also write all numbers to this JSON file")] = None,
     progress: Annotated[bool, typer.Option(help="show a progress bar")] = True,
     threads: ThreadsOption = AUTO,
+    model: ModelOption = None,
+    model_options: ModelOptions = None,
     **values: object,
 ) -> None:
     """Convert a trained network into a spiking one and tell what that costs: accuracy, spikes, operations, energy.
@@ -136,22 +139,22 @@ def convert(
     chosen = Options.from_dict(settings)
     _check_targets(path, out, json)
     wanted = check_threads(threads)
-    model, classes = open_source(path)
+    trained, classes = open_source(path, given_own(model, model_options))
     if chosen.precision == "double":
-        model = model.double()
+        trained = trained.double()
     data = open_data(path, chosen.data, chosen.data_dir, size, channels)
-    check_fit(model, data)
+    check_fit(trained, data)
     part = chosen.part(data)
-    number = threads_for(step_work(model, min(COUNTED, len(part)), data.image_size), wanted)
+    number = threads_for(step_work(trained, min(COUNTED, len(part)), data.image_size), wanted)
     with computing_in(number):
-        with suggest_retraining(path, model, data_flags(data), rates=chosen.method != EXACT):
-            spiking = chosen.convert(model, data)
+        with suggest_retraining(path, trained, data_flags(data), rates=chosen.method != EXACT):
+            spiking = chosen.convert(trained, data)
         bits = "a conversion of method exact with all planes, whose spikes are bits"
         require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
         shown = progress and console.is_terminal
-        scores = [score(network, part, progress=shown, threads=number) for network in (model, spiking)]
+        scores = [score(network, part, progress=shown, threads=number) for network in (trained, spiking)]
         counts = count_operations(spiking, part.floats(slice(COUNTED)))
-        verification = verify(model, spiking, part, progress=shown) if check else None
+        verification = verify(trained, spiking, part, progress=shown) if check else None
     name = f"{path} on {data.name}, {chosen.split}: {chosen.method}, {spiking.timesteps} time steps"
     _score_table(name, *scores)
     _operation_table(*counts, images=min(COUNTED, len(part)))

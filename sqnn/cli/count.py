@@ -9,15 +9,17 @@ import typer
 
 from sqnn.cli.options import IMAGES, model_options, option, read_settings, with_options
 from sqnn.cli.output import check_json, console, parameter_table, write_json
+from sqnn.cli.own import MEANING, OPTIONS_MEANING, own_model
 from sqnn.cli.source import named_data, open_model
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count as count_parameters
-from sqnn.models import MODELS, SQDRCNN, create_model, require_circuit
+from sqnn.models import MODELS, SQDRCNN, create_model, make_own, require_circuit
 
 PANEL = "Which network"
 OPTIONS = [
-    option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
+    option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn), or {MEANING}", PANEL),
+    option("model_options", list[str], OPTIONS_MEANING, PANEL),
     option("data", str, f"{IMAGES.format(', '.join(DATASETS))}; gives channels, size and classes", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
     option("in_channels", int, "channels of an input image (default: 1)", PANEL),
@@ -50,14 +52,22 @@ def count(
     sqnn count --data pngs
 
     sqnn count runs/mnist-0
+
+    sqnn count --model networks:make --model-options width=8
     """
     check_json(json)
     settings = read_settings(config, values, OPTIONS)
+    own = own_model(settings.get("model"), settings.pop("model_options", None))
+    if own is not None:
+        settings.pop("model")
     if path is not None:
         if settings:
             raise ConfigError(f"{next(iter(settings))}: the network in {path} has its own; leave this option out")
-        model, _ = open_model(path)
-        title = str(path)
+        model, title = open_model(path, own).network, str(path)
+    elif own is not None:
+        if settings:
+            raise ConfigError(f"{next(iter(settings))}: is of the package's networks; give {own.where} --model-options")
+        model, title = make_own(own, 0, own.name), own.name
     else:
         title = settings.pop("model", "sqdr-cnn")
         model = create_model(title, **_shape(settings), **settings)

@@ -22,6 +22,7 @@ from sqnn.cli.options import (
 )
 from sqnn.cli.output import check_json, console, write_json
 from sqnn.cli.output import table as print_table
+from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
 from sqnn.core import AUTO, check_threads, require
 from sqnn.data import DATASETS, SPLITS
@@ -54,6 +55,8 @@ def evaluate(
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
     threads: ThreadsOption = AUTO,
+    model: ModelOption = None,
+    model_options: ModelOptions = None,
     **values: object,
 ) -> Clock:
     """Measure a trained network: accuracy, cross-entropy and confusion counts.
@@ -68,6 +71,8 @@ def evaluate(
 
     sqnn evaluate runs/pngs-1 --data pngs --split train
 
+    sqnn evaluate runs/mine --model networks:make
+
     sqnn evaluate demo --expect benchmarks/results/seeds-digits.csv
 
     sqnn evaluate runs/mnist-0 --noise depolarizing:0.02+readout:0.01 --engine aer --shots 1024
@@ -77,7 +82,8 @@ def evaluate(
     pictures = read_settings(None, values, OWN_IMAGES)
     published = None if expect is None else _published(path, expect, (noise, engine, shots), split, data)
     chosen = check_threads(threads)
-    network, classes = open_model(path)
+    opened = open_model(path, given_own(model, model_options))
+    network, classes = opened.network, opened.classes
     for name, value in (("noise", noise), ("engine", engine), ("shots", shots)):
         if value is not None:
             require_circuit(network, name, value)
@@ -103,6 +109,7 @@ def evaluate(
             ("cross-entropy", f"{score.loss:.4f} nats"),
         ],
     )
+    classes = classes or tuple(map(str, range(len(score.confusion))))
     rows = [(name, *counts) for name, counts in zip(classes, score.confusion, strict=True)]
     print_table("images by true class (rows) and predicted class (columns)", ("true", *classes), rows)
     words = published if isinstance(published, str | None) else f"{published.place(score.accuracy)}: {published}"

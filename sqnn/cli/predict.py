@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import torch
 import typer
 
 from sqnn.cli.options import ThreadsOption
 from sqnn.cli.output import check_json, console, table, write_json
+from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_model
-from sqnn.core import AUTO, check_threads
+from sqnn.core import AUTO, ConfigError, check_threads
 from sqnn.data import border, picture_files, read_images
-from sqnn.models import ModelConfig
 from sqnn.training import RunFolder
 from sqnn.training import predict as ask
 
@@ -34,6 +34,8 @@ def predict(
     ] = False,
     json: Annotated[Path | None, typer.Option(help="also write all probabilities to this JSON file")] = None,
     threads: ThreadsOption = AUTO,
+    model: ModelOption = None,
+    model_options: ModelOptions = None,
 ) -> None:
     """Print the class probabilities of image files, of folders of them, or of arrays of images.
 
@@ -47,10 +49,12 @@ def predict(
     """
     check_json(json)
     chosen = check_threads(threads)
-    model, classes = open_model(path)
-    config = cast(ModelConfig, model.config)
+    opened = open_model(path, given_own(model, model_options))
+    channels, size, classes = opened.config.get("in_channels"), opened.config.get("image_size"), opened.classes
+    if channels is None or size is None:
+        raise ConfigError(f"path: {path} does not say which images its network takes; give the folder of its run")
     files = [file for each in images for file in (picture_files(each) if each.is_dir() else [each])]
-    read = [read_images(file, config.in_channels, config.image_size) for file in files]
+    read = [read_images(file, channels, tuple(size)) for file in files]
     values = torch.cat(read)
     values = 1 - values if invert else values
     names = [
@@ -58,7 +62,8 @@ def predict(
         for file, part in zip(files, read, strict=True)
         for number in range(len(part))
     ]
-    probabilities = ask(model, values, threads=chosen)
+    probabilities = ask(opened.network, values, threads=chosen)
+    classes = classes or tuple(map(str, range(probabilities.shape[1])))
     order = probabilities.argsort(1, descending=True)
     if len(probabilities) == 1:
         shares = [(classes[k], f"{probabilities[0, k]:.2%}") for k in order[0].tolist()]

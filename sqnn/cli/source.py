@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from noise_models import unknown
 from sqnn.core import ConfigError, brief, require
 
 if TYPE_CHECKING:
-    from sqnn.conversion import SpikingNetwork
+    from torch import nn
+
+    from sqnn.cli.own import OwnModel
     from sqnn.data import ImageData
-    from sqnn.models import ModelConfig, Network
 
 
 def model_file(path: Path) -> Path:
@@ -24,22 +27,41 @@ def model_file(path: Path) -> Path:
     return RunFolder(path).model
 
 
-def open_model(path: Path) -> tuple[Network | SpikingNetwork, tuple[str, ...]]:
-    """Return the network, which may be a converted one, and the names of its classes."""
+@dataclass(frozen=True)
+class Opened:
+    """A network, which may be a converted one, the names of its classes, and what is stored of it."""
+
+    network: nn.Module
+    classes: tuple[str, ...]
+    config: Mapping[str, Any]
+
+
+def open_model(path: Path, own: OwnModel | None = None) -> Opened:
+    """Read a network; one of the user's own is made by `own`, and the error where that is missing names the option."""
     from sqnn.conversion import SPIKING_FORMAT, load_spiking
-    from sqnn.models import FORMAT, load_model, read_header
+    from sqnn.models import FORMAT, SEPARATOR, ModelFileError, load_model, read_header
 
     file = model_file(path)
     header = read_header(file, (FORMAT, SPIKING_FORMAT))
-    model = load_spiking(file) if header["format"] == SPIKING_FORMAT else load_model(file)
-    return model, tuple(header["classes"]) or tuple(map(str, range(cast("ModelConfig", model.config).num_classes)))
+    if header["format"] == SPIKING_FORMAT:
+        network: nn.Module = load_spiking(file)
+    elif own is None and SEPARATOR in header["model"]:
+        raise ModelFileError(
+            f"path: {path} holds a network of your own, {brief(header['model'])[1:-1]}, and no code; add --model "
+            "module:function, and --model-options where it was made with some"
+        )
+    else:
+        network = load_model(file) if own is None else load_model(file, own)
+    number = header["config"].get("num_classes") or 0
+    return Opened(network, tuple(header["classes"]) or tuple(map(str, range(number))), header["config"])
 
 
-def open_source(path: Path) -> tuple[Network, tuple[str, ...]]:
+def open_source(path: Path, own: OwnModel | None = None) -> tuple[nn.Module, tuple[str, ...]]:
     """Return a network that can be converted, and the names of its classes; ConfigError where it is converted."""
     from sqnn.conversion import SpikingNetwork
 
-    model, classes = open_model(path)
+    opened = open_model(path, own)
+    model, classes = opened.network, opened.classes
     if isinstance(model, SpikingNetwork):
         raise ConfigError(f"path: got {path}, a network that is converted already, expected the one it came from")
     return model, classes

@@ -27,12 +27,23 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
+from sqnn.cli.own import MEANING, OPTIONS_MEANING, OwnModel, given_own, own_model
 from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
-from sqnn.models import MODELS, ModelFileError, create_model, init_weights, model_class, model_name, read_header
+from sqnn.models import (
+    MODELS,
+    SEPARATOR,
+    ModelFileError,
+    create_model,
+    init_weights,
+    known_name,
+    make_own,
+    model_class,
+    read_header,
+)
 from sqnn.training import (
     CheckpointError,
     CollapseWarning,
@@ -46,7 +57,8 @@ from sqnn.training import (
 PANEL = "What to train, on what, and where to put it"
 SOURCE_OPTIONS = [
     recipe_option(PANEL),
-    option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn)", PANEL),
+    option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn), or {MEANING}", PANEL),
+    option("model_options", list[str], OPTIONS_MEANING, PANEL),
     option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
     option("data", str, f"{IMAGES.format(', '.join(DATASETS))} (default: digits)", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
@@ -93,6 +105,10 @@ def train(
     sqnn train --init runs/mnist-0 --data mnist --data-dir DIR --epochs 3 --learning-rate 0.005
 
     sqnn train --resume runs/mnist-0
+
+    sqnn train --model networks:make --model-options width=8 --epochs 30
+
+    sqnn train --resume runs/mine --model networks:make --model-options width=8
     """
     clock = Clock()
     settings = read_settings(config, values, OPTIONS)
@@ -105,11 +121,12 @@ def train(
     with _in_words_of_the_command(), warnings.catch_warnings(action="ignore", category=CollapseWarning):
         if resume_from is not None:
             data_dir, moved = settings.pop("data_dir", None), settings.pop("data", None)
+            own = given_own(settings.pop("model", None), settings.pop("model_options", None))
             if settings:
                 raise ConfigError(
                     f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out"
                 )
-            run = _resumed(resume_from, json, moved, data_dir=data_dir, progress=progress, trainer=trainer)
+            run = _resumed(resume_from, json, own, moved, data_dir=data_dir, progress=progress, trainer=trainer)
         else:
             run = _fresh(settings, progress, trainer, clock)
     clock.lap("rest", run.result["times"])
@@ -122,33 +139,44 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     from sqnn.training import fit
 
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
+    own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
-    seed = TrainingConfig.for_model(model_class(name), training).seed
-    where = {name: settings.pop(name) for name in ("data_dir", "validation", "size") if name in settings}
+    seed = (TrainingConfig.from_dict(training) if own else TrainingConfig.for_model(model_class(name), training)).seed
+    where = {key: settings.pop(key) for key in ("data_dir", "validation", "size") if key in settings}
     data = named_data(data_name, **where, channels=settings.pop("in_channels", None), progress=progress)
     clock.lap("data")
-    model = create_model(name, data, seed=seed, **settings)
+    if own is not None and settings:
+        raise ConfigError(f"{next(iter(settings))}: is of the package's networks; give {name} --model-options")
+    model = create_model(name, data, seed=seed, **settings) if own is None else make_own(own, seed, own.name)
     if begin_with is not None:
         _begin_with(model, model_file(begin_with))
-    parameter_table(f"{name}", count(model))
-    return fit(model, data, out=out, progress=progress, trainer=trainer, **training, **weights)
+    called = None if own is None else own.name
+    parameter_table(called or name, count(model))
+    return fit(model, data, out=out, progress=progress, trainer=trainer, name=called, **training, **weights)
 
 
-def _resumed(folder: Path, json: Path | None, moved: str | None, **options: Any) -> Run:
+def _resumed(folder: Path, json: Path | None, own: OwnModel | None, moved: str | None, **options: Any) -> Run:
     """Go on with a run; one that has finished is read where its result is to be written to a file.
 
-    `moved` is the path that its images have now, where that is another one.
+    `own` makes its network where that is the user's, `moved` is the path that its images have now, where that is
+    another one.
     """
     from sqnn.training import resume
 
     place = RunFolder(folder)
+    called = str(place.read_settings()["model"])
+    if own is None and SEPARATOR in called:
+        raise ConfigError(
+            f"model: {folder} trains a network of your own, {called}, and stores no code; add --model module:function, "
+            "and --model-options where it was made with some"
+        )
     finished = all(file.is_file() for file in (place.settings, place.result, place.model, place.picture))
     if json is not None and finished:
-        return Run.load(folder)
+        return Run.load(folder, own)
     data = None if moved is None else open_data(folder, moved, options.get("data_dir"))
-    return resume(folder, data, **options)
+    return resume(folder, data, model=own, **options)
 
 
 @contextlib.contextmanager
@@ -166,10 +194,10 @@ def _in_words_of_the_command() -> Iterator[None]:
 
 def _begin_with(model: nn.Module, file: Path) -> None:
     """Give the network the weights in a file; errors name the option and say how to ask for a network that fits."""
-    name = model_name(model)
+    name = known_name(model)
     try:
         stored = read_header(file)["model"]
-        if stored != name:
+        if name is not None and stored != name:
             raise ModelFileError(f"{file} holds a {stored}, expected a {name}; add --model {stored}")
         init_weights(model, file)
     except ModelFileError as error:

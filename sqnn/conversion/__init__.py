@@ -5,7 +5,7 @@ from sqnn.conversion.codes import MAX_RATE_STEPS, Conversion, SpikeCode, digits,
 from sqnn.conversion.convert import convert
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import call_name, module_of
+from sqnn.conversion.graph.nodes import call_name, module_of, site_name
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.trace import laid_out
 from sqnn.conversion.graph.watcher import Watcher
@@ -58,6 +58,7 @@ __all__ = [
     "rate_code",
     "role_of",
     "save_spiking",
+    "site_name",
     "spatial_dimensions",
     "verify",
     "windows",

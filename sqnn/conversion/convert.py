@@ -115,6 +115,14 @@ def build(
     sums: dict[fx.Node, fx.Node] = {}
     sites: dict[str, str] = {}
     made: dict[tuple[str, bool], str] = {}
+    taken = {node.name for node in source.graph.nodes}
+
+    def fresh(name: str) -> str:
+        """Return a name that no other node has, so that those of the source keep theirs."""
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        return name
 
     def value_of(node: fx.Node) -> fx.Node:
         """Return the node's value, its train summed where it is one."""
@@ -122,7 +130,7 @@ def build(
             return copies[node]
         if node not in sums:
             with graph.inserting_after(copies[node]):
-                sums[node] = graph.call_module(_add(root, f"decode_{node.name}", Decode(T)), (copies[node],))
+                sums[node] = graph.call_module(_add(root, fresh(f"decode_{node.name}"), Decode(T)), (copies[node],))
         return sums[node]
 
     for node in source.graph.nodes:
@@ -133,7 +141,7 @@ def build(
         copies[node] = copied
         if node.op == "get_attr":
             constant: Tensor = operator.attrgetter(str(node.target))(source)
-            copied.target = _add(root, f"constant_{node.name}", constant)
+            copied.target = _add(root, fresh(f"constant_{node.name}"), constant)
         if node in layout.neurons:
             takes_train = layout.signals[node.all_input_nodes[0]].is_train
             activation = module_of(source, node)
@@ -143,12 +151,12 @@ def build(
             )
             copied.op, copied.kwargs = "call_module", {}
             copied.args = (copied.all_input_nodes[0],)
-            copied.target = _add(root, f"neuron_{node.name}", neuron)
+            copied.target = _add(root, fresh(f"neuron_{node.name}"), neuron)
             sites[copied.name] = site_name(source, node)
         elif node in layout.pools:
             pool = module_of(source, node) or make_pool(node, call_name(node))
             copied.op, copied.args, copied.kwargs = "call_module", (copied.all_input_nodes[0],), {}
-            copied.target = _add(root, f"pool_{node.name}", SpikingMaxPool(T, pool))
+            copied.target = _add(root, fresh(f"pool_{node.name}"), SpikingMaxPool(T, pool))
         elif node.op == "call_function" and role_of(source, node) is Role.WEIGHTS:
             if layout.signals[node] is Signal.CURRENT and (how.bias_shift or how.code.name == "rate"):
                 _share_bias(graph, copied, T)

@@ -90,14 +90,15 @@ def convert_by(
     """Convert with one of METHODS: `exact` is `convert`, the others are `convert_rate` with their thresholds.
 
     `timesteps` belongs to the rates, which need it, `planes` and `fold_batch_norm` to `exact`; `images`, in the
-    network's precision, calibrate `max` and `percentile`. Raises ConfigError on an option of another method, and
-    ConversionError with one line for every layer that cannot be converted.
+    network's precision, calibrate `max` and `percentile`, and show every method what the network takes. Raises
+    ConfigError on an option of another method, and ConversionError with one line for every layer that cannot be
+    converted.
     """
     thresholds = METHODS.pick(method, error=ConfigError)
     if thresholds is None:
         bits = "none with method exact, which takes a step for each bit (planes stops earlier)"
         require(timesteps is None, "timesteps", timesteps, bits)
-        return convert(model, planes=planes, fold_batch_norm=fold_batch_norm)
+        return convert(model, images=images, planes=planes, fold_batch_norm=fold_batch_norm)
     require(planes is None, "planes", planes, f"none with method {method}, whose spikes are no bits")
     require(not fold_batch_norm, "fold_batch_norm", fold_batch_norm, f"false with method {method}")
     if timesteps is None:

@@ -2,7 +2,7 @@
 
 from circuits import computing_in, when_small
 from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
-from sqnn.core.config import Config, ConfigError, Limits, is_whole, option, require, require_one_of
+from sqnn.core.config import Config, ConfigError, Limits, is_whole, number_of, option, require, require_one_of
 from sqnn.core.content import content_digest
 from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
 from sqnn.core.files import (
@@ -29,6 +29,7 @@ from sqnn.core.records import (
     write_record,
 )
 from sqnn.core.rows import Row, Value
+from sqnn.core.seeding import seed_torch, torch_numbers
 from sqnn.core.shapes import MAX_PLANES, Trains, Values
 from sqnn.core.threads import AUTO, Threads, check_threads, threads_for
 from sqnn.core.yaml import read_yaml, write_yaml
@@ -72,6 +73,7 @@ __all__ = [
     "limits_of",
     "machine",
     "meaning",
+    "number_of",
     "option",
     "path_of",
     "read_json",
@@ -82,9 +84,11 @@ __all__ = [
     "remove_partials",
     "require",
     "require_one_of",
+    "seed_torch",
     "shown",
     "sweep_progress",
     "threads_for",
+    "torch_numbers",
     "when_small",
     "whole",
     "whole_file",

@@ -154,6 +154,17 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def number_of(name: str, value: Any) -> float:
+    """Return a number, which may come as a tensor or an array of one; ConfigError names the argument otherwise."""
+    shape = getattr(value, "shape", ())
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    if hasattr(value, "item") and math.prod(shape) == 1:
+        return number_of(name, value.item())
+    got = f"a {type(value).__name__} of shape {list(shape)}" if len(shape) else brief(value)
+    raise ConfigError(f"{name}: got {got}, expected a number")
+
+
 def require(holds: bool, name: str, value: object, expected: str) -> None:
     """Raise ConfigError in the house's one form unless the condition holds."""
     if not holds:

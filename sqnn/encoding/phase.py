@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sqnn.core import Trains, Values
+from sqnn.core import Trains, Values, number_of
 from sqnn.encoding.base import Encoder, emit_spikes
 from sqnn.encoding.plane_surrogates import PLANE_SURROGATES, PlaneSurrogate, make_plane_surrogate
 from sqnn.encoding.planes import bits, check_planes, plane_gradient, rescaling_factors
@@ -55,6 +55,7 @@ class WeightedPhase(Encoder):
         self.planes = check_planes("planes", planes)
         if timesteps % planes:
             raise ValueError(f"timesteps: got {timesteps}, expected a multiple of planes = {planes}")
+        gain = number_of("gain", gain)
         if not (math.isfinite(gain) and gain > 0):
             raise ValueError(f"gain: got {gain}, expected a positive finite number")
         if not weighted and gain != 1:

@@ -25,7 +25,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, is_whole
+from sqnn.core import Choices, is_whole, number_of
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,7 @@ class SteepWave(SineWave):
     alpha: float = 10.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "alpha", number_of("alpha", self.alpha))
         if not (math.isfinite(self.alpha) and self.alpha > 0):
             raise ValueError(f"alpha: got {self.alpha}, expected a positive finite number")
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sqnn.core import Choices, Values
+from sqnn.core import Choices, Values, number_of
 
 MIN_WIDTH = 1e-3
 """Narrowest range, in the unit of the values: what keeps a constant input from a division by zero."""
@@ -71,6 +71,7 @@ class RunningRange(Range):
 
     def __init__(self, momentum: float = 0.1) -> None:
         super().__init__()
+        momentum = number_of("momentum", momentum)
         if not 0 < momentum <= 1:
             raise ValueError(f"momentum: got {momentum}, expected a number in (0, 1]")
         self.momentum = float(momentum)

@@ -11,6 +11,7 @@ from .accuracy import (
 from .confusion import draw_confusion, figure_of
 from .dead_units import ANGLES, DeadUnits, dead_units
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
+from .own_network import TRIED, check_own
 from .parameters import ParameterCount, count
 from .score import Score, score
 
@@ -20,12 +21,14 @@ __all__ = [
     "EVALUATION_BATCH",
     "EVALUATION_SEED",
     "OPERATIONS",
+    "TRIED",
     "DeadUnits",
     "Evaluation",
     "OperationCount",
     "OperationCounts",
     "ParameterCount",
     "Score",
+    "check_own",
     "count",
     "count_operations",
     "dead_units",

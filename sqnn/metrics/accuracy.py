@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.core import AUTO, Threads, computing_in, threads_for
+from sqnn.core import AUTO, Threads, computing_in, threads_for, torch_numbers
 from sqnn.data import Split, cut
-from sqnn.models import step_work
+from sqnn.models import logits_of, place_of, step_work
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,10 +108,15 @@ def predict_logits(
 
     `images` may be a part of a data set. The network works in evaluation mode and in its own precision, on `device` or
     where it is; afterwards it has its modes and its device again. Random encoders draw from `generator`, by default one
-    of the same seed in every call. `threads` are those of the CPU, by default chosen by the size of a batch.
+    of the same seed in every call, and modules of a user's own from torch's generators, which are put back. `threads`
+    are those of the CPU, by default chosen by the size of a batch.
     """
     generator = torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator
-    return run_batches(model, images, lambda part: model(part, generator), batch_size, device, progress, threads)
+
+    def call(part: Tensor) -> Tensor:
+        return logits_of(model, part, generator)
+
+    return run_batches(model, images, call, batch_size, device, progress, threads)
 
 
 @torch.no_grad()
@@ -129,8 +134,8 @@ def run_batches(
     number = threads_for(step_work(model, min(batch_size, len(images)), shape), threads)
     home = images.labels.device if isinstance(images, Split) else images.device
     outputs = []
-    with computing_in(number), evaluating(model, device) as place:
-        dtype = next(model.parameters()).dtype
+    with computing_in(number), evaluating(model, device) as place, torch_numbers(EVALUATION_SEED):
+        dtype = place_of(model)[1]
         parts = cut(torch.arange(len(images)), batch_size)
         for index in _bar(parts) if progress else parts:
             part = images.floats(index) if isinstance(images, Split) else images[index]
@@ -163,7 +168,7 @@ def score_logits(
 def evaluating(model: nn.Module, device: torch.device | None = None) -> Iterator[torch.device]:
     """Within the block, `model` is in evaluation mode and on `device`; after it, as it was, and nowhere else."""
     modes = {part: part.training for part in model.modules()}
-    home = next(model.parameters()).device
+    home = place_of(model)[0]
     model.eval()
     try:
         model.to(device or home)

@@ -22,6 +22,7 @@ from sqnn.conversion import (
     make_pool,
     module_of,
     role_of,
+    site_name,
     spatial_dimensions,
     windows,
     windows_summed,
@@ -58,7 +59,10 @@ ENERGY_MODELS: Choices[EnergyModel] = Choices(
 
 @dataclass(frozen=True)
 class LayerOperations:
-    """Mean operations per image of one layer. Reads and writes of memory are not among them.
+    """Mean operations per image of one layer.
+
+    `layer` is its path in the network, `sum of` the path where its currents are added up over time. Reads and writes of
+    memory are not among the operations.
 
     `accumulates` are additions of a weight for a spike, or of a current to a membrane; `shifts` weigh a step's current
     by its plane; a reset is an addition; `comparisons` are those of neurons with thresholds and those of max pools.
@@ -169,6 +173,7 @@ class _Counter(fx.Interpreter):
     def __init__(self, graph: fx.GraphModule, network: SpikingNetwork) -> None:
         super().__init__(graph, garbage_collect_values=False)
         self.graph_module, self.network = graph, network
+        self.paths = {node.name: site_name(network.source, node) for node in network.source.graph.nodes}
         self.spikes: dict[fx.Node, Tensor] = {}
         self.totals: dict[str, dict[str, float]] = {}
         self.fans: dict[tuple[str, torch.Size], Tensor] = {}
@@ -216,18 +221,18 @@ class _Counter(fx.Interpreter):
                 self.spikes[n] = self._routed(n, module, role)
         elif role is Role.ISLAND and call_name(n) in ("matmul", "bmm"):
             inner = self.env[n.all_input_nodes[0]].shape[-1]
-            self._add(n.name, multiply_accumulates=output.numel() * inner)
+            self._add(self._path(n), multiply_accumulates=output.numel() * inner)
         elif call_name(n) == "scaled_dot_product_attention":
             queries, keys = (self.env[source] for source in n.all_input_nodes[:2])
             products = queries.numel() * keys.shape[-2] + output.numel() * keys.shape[-2]
-            self._add(n.name, multiply_accumulates=products)
+            self._add(self._path(n), multiply_accumulates=products)
         return output
 
     def _sum(self, node: fx.Node, layer: Decode, output: Tensor) -> None:
         T = layer.timesteps
         currents = node.all_input_nodes[0] not in self.spikes
         shifted = output.numel() * T if currents and self.network.how.code.name == "planes" else 0
-        self._add(node.name, accumulates=output.numel() * (T - 1), shifts=shifted)
+        self._add(f"sum of {self._path(node.all_input_nodes[0])}", accumulates=output.numel() * (T - 1), shifts=shifted)
 
     def _neuron(self, node: fx.Node, neuron: SpikingNeuron, train: Tensor) -> None:
         T = neuron.code.timesteps
@@ -238,9 +243,7 @@ class _Counter(fx.Interpreter):
         # A postponed neuron takes a whole current at once; one that fires as it integrates a share at every step.
         steps = 1 if neuron.postponed and not neuron.takes_train else T
         shifted = cells * T if neuron.takes_train and neuron.code.name == "planes" else 0.0
-        self._add(
-            self.network.sites[node.name], accumulates=cells * steps + ones, comparisons=cells * T, shifts=shifted
-        )
+        self._add(self._path(node), accumulates=cells * steps + ones, comparisons=cells * T, shifts=shifted)
         self.fired += ones
         self.cells += train[0].numel()
 
@@ -251,7 +254,7 @@ class _Counter(fx.Interpreter):
         for t, spikes in enumerate(steps):
             compared += float(candidates.sum())
             _, candidates = pool.step(spikes, candidates, t)
-        self._add(node.name, comparisons=compared)
+        self._add(self._path(node), comparisons=compared)
 
     def _max_pool(self, node: fx.Node, module: nn.Module | None, largest: Tensor) -> None:
         pool = make_pool(node, call_name(node), self.env) if module is None else module
@@ -259,15 +262,15 @@ class _Counter(fx.Interpreter):
         values: Tensor = self.env[node.all_input_nodes[0]]
         _, inside = windows(pool, values.shape[-sides:], largest.shape[-sides:])
         maps = largest.numel() / len(inside)
-        self._add(node.name, comparisons=maps * (float(inside.sum()) - len(inside)))
+        self._add(self._path(node), comparisons=maps * (float(inside.sum()) - len(inside)))
 
     def _linear(self, node: fx.Node, layer: nn.Module, spikes: list[Tensor]) -> None:
         values: Tensor = self.env[node.all_input_nodes[0]]
         fan = self._fan_out(node, layer, values)
         if spikes:
-            self._add(node.name, accumulates=float((spikes[0] * fan).sum()))
+            self._add(self._path(node), accumulates=float((spikes[0] * fan).sum()))
         else:
-            self._add(node.name, multiply_accumulates=float(fan.sum()) * len(values))
+            self._add(self._path(node), multiply_accumulates=float(fan.sum()) * len(values))
 
     def _fan_out(self, node: fx.Node, layer: nn.Module, arriving: Tensor) -> Tensor:
         """Return, for every place of one image, how many outputs read it: [1, ...]."""
@@ -298,6 +301,10 @@ class _Counter(fx.Interpreter):
             return windows_summed(layer, args[0])
         calls = {"call_method": self.call_method, "call_function": self.call_function, "call_module": self.call_module}
         return calls[node.op](node.target, args, kwargs)
+
+    def _path(self, node: fx.Node) -> str:
+        """Return the path of the layer or activation that a node stands for; from its second call on with a number."""
+        return self.network.sites.get(node.name) or self.paths.get(node.name, node.name)
 
     def _add(self, name: str, **counts: float) -> None:
         totals = self.totals.setdefault(name, {})

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from torch import nn
 
 from circuits import ReuploadLayer
 from sqnn.conversion import SpikingNetwork
-from sqnn.models import require_network
+from sqnn.models import libraries_of, require_network
+from sqnn.neurons import Neuron
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,20 @@ def count(model: nn.Module) -> ParameterCount:
     `stages.0.snn.conv.weight` is spiking. A converted network, whose own parameters are frozen, counts those of its
     source, all as spiking.
 
+    In a network whose class declares no parts, weights of circuits (this package's and PennyLane's) are quantum, and
+    all others spiking where it has spiking neurons (of this package, snnTorch, SpikingJelly, Norse or sinabs), else
+    classical.
+
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
     require_network(model)
     numbers = {"spiking": 0, "quantum": 0, "classical": 0}
-    parts: dict[str, str] = getattr(model, "parts", {})
+    parts: Mapping[str, str] | None = getattr(model, "parts", None)
+    guessed = _kinds(model) if parts is None else {}
     for name, parameter in _learned(model):
-        declared = [parts[component] for component in name.split(".") if component in parts]
+        declared = guessed.get(name, [])
+        if parts is not None:
+            declared = [parts[component] for component in name.split(".") if component in parts]
         if not declared:
             raise ValueError(
                 f"model: {type(model).__name__} declares no part for its parameter {name}; "
@@ -75,6 +83,20 @@ def count(model: nn.Module) -> ParameterCount:
         if isinstance(layer, ReuploadLayer) and layer.weights.requires_grad
     )
     return ParameterCount(numbers["spiking"], numbers["quantum"], numbers["quantum"] - dead, numbers["classical"])
+
+
+def _kinds(model: nn.Module) -> dict[str, list[str]]:
+    """Return the kind of each parameter of a network that declares no parts."""
+    spiking = bool(libraries_of(model)) or any(isinstance(part, Neuron) for part in model.modules())
+    circuits = [path for path, part in model.named_modules() if _is_circuit(part)]
+    return {
+        name: ["quantum" if name.rpartition(".")[0] in circuits else "spiking" if spiking else "classical"]
+        for name, _ in model.named_parameters()
+    }
+
+
+def _is_circuit(part: nn.Module) -> bool:
+    return isinstance(part, ReuploadLayer) or type(part).__module__.startswith("pennylane.")
 
 
 def _learned(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

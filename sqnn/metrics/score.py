@@ -12,7 +12,8 @@ from sqnn.conversion import SpikingNetwork, Watcher, laid_out
 from sqnn.core import AUTO, Threads, is_whole, require
 from sqnn.data import Split
 from sqnn.metrics.accuracy import run_batches
-from sqnn.models import require_network
+from sqnn.metrics.own_network import TRIED, check_own
+from sqnn.models import Network, logits_of, require_network
 
 ROWS = 512
 """Images times time steps per batch."""
@@ -44,6 +45,8 @@ def score(
     require(isinstance(split, Split), "split", type(split).__name__, "a part of a data set, such as data.test")
     require(len(split) > 0, "split", repr(split), "at least one image")
     require(is_whole(rows) and rows >= 1, "rows", rows, "a whole number of at least 1")
+    if not isinstance(network, Network | SpikingNetwork):
+        check_own(network, split.floats(slice(TRIED)))
     timesteps = network.timesteps if isinstance(network, SpikingNetwork) else 1
     spikes, neurons = 0, 0
 
@@ -61,7 +64,7 @@ def score(
 def _run(network: nn.Module, images: Tensor) -> tuple[Tensor, int, int]:
     """Return the output, how many spikes there were, and how many neurons."""
     if not isinstance(network, SpikingNetwork):
-        return network(images), 0, 0
+        return logits_of(network, images), 0, 0
     fired: list[int] = []
     neurons: list[int] = []
     if network.order != "layer":

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import safetensors
 import safetensors.torch
@@ -31,7 +31,8 @@ from sqnn.core import (
     whole_file,
 )
 from sqnn.models.base import ModelConfig, Network, config_of
-from sqnn.models.create import build, model_class, model_name
+from sqnn.models.create import DataShape, build, known_name, model_class, require_network
+from sqnn.models.own import SEPARATOR, Make, OwnConfig, layout_of, make_own, own_name
 from sqnn.neurons import QCFS
 
 FORMAT = "sqnn-model-1"
@@ -53,19 +54,41 @@ MODEL_FILE = "model.safetensors"
 """The network of a run, in the run's folder."""
 
 
-def save_model(model: nn.Module, path: str | Path, classes: Sequence[str] = ()) -> Path:
+def save_model(
+    model: nn.Module,
+    path: str | Path,
+    classes: Sequence[str] = (),
+    *,
+    data: DataShape | None = None,
+    name: str | None = None,
+) -> Path:
     """Write the network, and the names of its classes if any, to `path`; the file appears whole or not at all.
 
-    Raises ConfigError where there are names, but not one for each class, and ModelFileError when the folder cannot be
-    written or the disk is full.
+    Of a network that is none of MODELS, the file holds the weights, a `name` (by default "module:Class") and the sizes
+    of the images in `data`, where given; `load_model` needs what makes the network as well. Raises ConfigError where
+    there are names, but not one for each class, and ModelFileError when the folder cannot be written or the disk is
+    full.
     """
     if isinstance(path, nn.Module):
         raise ConfigError(f"path: got {type(path).__name__}, expected a path; the network comes first, then the path")
-    name, config = model_name(model), config_of(model)
-    if config is None:
-        raise ConfigError(f"model: {type(model).__name__} has no configuration, expected a sqnn.models.Network")
-    header = {"config": config.to_dict(), "classes": class_names(classes, config.num_classes)}
-    return write_model_file(path, FORMAT, name, header, model.state_dict())
+    known, config = known_name(require_network(model)), config_of(model)
+    if known is None or config is None:
+        known, own = name or own_name(model), own_config(model, data)
+        values, num_classes = own.to_dict(), own.num_classes or len(classes)
+    else:
+        values, num_classes = config.to_dict(), config.num_classes
+    header = {"config": values, "classes": class_names(classes, num_classes)}
+    return write_model_file(path, FORMAT, known, header, model.state_dict())
+
+
+def own_config(model: nn.Module, data: DataShape | None) -> OwnConfig:
+    """Return what is stored of a network that is none of MODELS; ConfigError where no file could hold it."""
+    layout = layout_of(model)
+    if data is None:
+        return OwnConfig(layout=layout)
+    return OwnConfig(
+        layout=layout, in_channels=data.in_channels, image_size=data.image_size, num_classes=data.num_classes
+    )
 
 
 def class_names(classes: Sequence[str], num_classes: int) -> list[str]:
@@ -82,7 +105,8 @@ def write_model_file(
     """Write tensors, the name of a network and what else `header` says in plain values; ModelFileError as above."""
     path = path_of("path", path)
     metadata = {"format": form, "model": name, **{key: json.dumps(value) for key, value in header.items()}}
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
+    # Copies: networks may share one tensor between two names, files of safetensors may not.
+    tensors = {key: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for key, tensor in state.items()}
     metadata[DIGEST] = _digest(metadata, tensors)
     try:
         with whole_file(path) as partial:
@@ -154,18 +178,44 @@ def _digest(metadata: Mapping[str, str], state: Mapping[str, Tensor]) -> str:
     return content_digest({"header": header, "tensors": dict(state)})
 
 
-def load_model(path: str | Path) -> Network:
+@overload
+def load_model(path: str | Path, model: None = None) -> Network: ...
+
+
+@overload
+def load_model(path: str | Path, model: Make) -> nn.Module: ...
+
+
+def load_model(path: str | Path, model: Make | None = None) -> nn.Module:
     """Read a network written by `save_model`, from its file or from the folder of a run, in evaluation mode.
 
-    Raises ModelFileError when the file is missing, truncated, of another format, or holds other weights than its
-    configuration asks for.
+    One that is none of MODELS is made by `model`, a function or a class without arguments, or is `model` itself: the
+    file holds no code. Raises ModelFileError when the file is missing, truncated, of another format, or holds other
+    weights than its configuration, or the network made, asks for; ConfigError where `model` makes no network.
     """
     path = stored_file(path)
     header, state = read_header(path), safetensors.torch.load_file(path)
-    model = build_stored(header, state, path)
-    load_weights(model, state, str(path))
+    network = _stored_network(header, state, path, model)
+    load_weights(network, state, str(path))
     check_stored(path, state)
-    return model.eval()
+    return network.eval()
+
+
+def _stored_network(header: Mapping[str, Any], state: Mapping[str, Tensor], path: Path, make: Make | None) -> nn.Module:
+    """Return the network of a header without its weights: one of MODELS, or the one that `make` makes."""
+    name = header["model"]
+    if SEPARATOR not in name:
+        if make is not None:
+            raise ConfigError(f"model: {path} holds a network of the package, {brief(name)}; leave model out")
+        return build_stored(header, state, path)
+    if make is None:
+        raise ModelFileError(
+            f"path: {path} holds a network of your own, {brief(name)[1:-1]}, and no code; give what makes it: "
+            f"load_model({str(path)!r}, model=function)"
+        )
+    network = make_own(make, 0, name)
+    precisions = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
+    return network.to(precisions.pop()) if len(precisions) == 1 else network
 
 
 def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: str | Path) -> Network:
@@ -212,13 +262,14 @@ def init_weights(model: nn.Module, path: str | Path) -> None:
     ModelFileError where the file is damaged, holds a network of another name, or tensors other than this one's.
     """
     path = stored_file(path)
-    stored, name = read_header(path)["model"], model_name(model)
-    if stored != name:
-        raise ModelFileError(f"path: got {stored} in {path}, expected {name}")
+    stored, name = read_header(path)["model"], known_name(require_network(model))
+    if stored != name and not (name is None and SEPARATOR in stored):
+        raise ModelFileError(f"path: got {stored} in {path}, expected {name or own_name(model)}")
     parts = model.named_modules()
     thresholds = {f"{part}.raw_threshold" for part, module in parts if isinstance(module, QCFS)}
     state = safetensors.torch.load_file(path)
-    _precisions(state, path)
+    if name is not None:
+        _precisions(state, path)
     load_weights(model, state, str(path), optional=thresholds)
     check_stored(path, state)
 
@@ -240,7 +291,8 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str, opt
                 f"path: {source} is of another architecture: {name} has shape {list(state[name].shape)}, "
                 f"expected {list(expected[name].shape)}"
             )
-        if not torch.isfinite(state[name]).all():
+        # What was infinite from the start, as the mask of an attention, may be.
+        if not torch.isfinite(state[name]).all() and not torch.equal(state[name], expected[name].cpu()):
             raise ModelFileError(f"path: {source} is damaged: {name} has NaN or infinite values")
         if state[name].is_floating_point() != expected[name].is_floating_point():
             raise ModelFileError(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
 from sqnn.core import Trains
 from sqnn.neurons.step import add_scaled
@@ -44,7 +44,7 @@ def lif_fused(
     detach_reset: bool = False,
     initial_membrane: float = 0.0,
 ) -> tuple[Trains, Trains]:
-    """Same as `lif_sequence`, differentiable once."""
+    """Same as `lif_sequence`, differentiable once: ValueError where a gradient of its gradient is asked for."""
     rule = Rule(reset, surrogate, detach_reset, initial_membrane)
     spikes, membranes = _FusedLIF.apply(currents, decay, threshold, rule)
     return spikes, membranes
@@ -87,7 +87,6 @@ class _FusedLIF(torch.autograd.Function):
         return spikes, membranes
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: _Saved, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         grad_spikes, grad_membranes = grads
         if grad_spikes is None and grad_membranes is None:
@@ -95,7 +94,28 @@ class _FusedLIF(torch.autograd.Function):
         membranes, spikes, decay, threshold = ctx.saved_tensors
         decay = ctx.numbers[0] if decay is None else decay
         threshold = ctx.numbers[1] if threshold is None else threshold
-        return (*_backward(ctx, grad_spikes, grad_membranes, membranes, spikes, decay, threshold), None)
+        with torch.no_grad():
+            found = _backward(ctx, grad_spikes, grad_membranes, membranes, spikes, decay, threshold)
+        if torch.is_grad_enabled():
+            # torch's own mark of such nodes is silent where the arriving gradient is a constant. The membranes, which
+            # are this node's own, connect the gradients with its inputs.
+            found = _Once.apply(membranes, *found)
+        return (*found, None)
+
+
+class _Once(torch.autograd.Function):
+    """Gradients that are handed on, and that nobody may differentiate."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, membranes: Tensor, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        return tuple(None if grad is None else grad.view_as(grad) for grad in grads)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor | None) -> None:
+        raise ValueError(
+            "fused: got True where a gradient is differentiated again (create_graph=True), expected False: the "
+            "plain loop has derivatives of any order"
+        )
 
 
 def _backward(

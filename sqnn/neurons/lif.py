@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import ClassVar, Literal, overload
 
 import torch
 from torch import Tensor, nn
 
+from sqnn.core import is_whole, number_of
 from sqnn.neurons.base import Neuron
 from sqnn.neurons.fused import lif_fused
 from sqnn.neurons.positive import learned_threshold, raw_threshold
@@ -30,7 +32,8 @@ class LIF(Neuron):
     - `detach_reset`: no gradient through the spike of the reset term.
     - `learn_beta`, `learn_threshold`: train them, as m + (1 - 2 m) sigmoid(raw) in (0, 1) with m = 1e-6, and
       as 0.001 + softplus(raw). Only what is learned is a parameter.
-    - `channels`: one learned value per channel of `[time, batch, channels, ...]` instead of one per layer.
+    - `channels`: one learned value per channel of `[time, batch, channels, ...]` instead of one per layer. A `beta` or
+      `threshold` with one value per channel, `[channels]`, sets it; what is not learned of it is a buffer.
     - `fused`: one hand-written autograd node (fast, differentiable once) or the plain loop (slow, any order).
 
     Raises `ValueError` on beta outside (0, 1] (open at 1 if learned), a threshold that is not positive, an
@@ -39,6 +42,8 @@ class LIF(Neuron):
     Source: Eshraghian et al., Proc. IEEE 111 (2023), with the reset inside the step.
     """
 
+    _beta: float | Tensor
+    _threshold: float | Tensor
     options: ClassVar[tuple[str, ...]] = (
         *("beta", "learn_beta", "threshold", "learn_threshold"),
         *("reset", "detach_reset", "initial_membrane", "surrogate"),
@@ -46,8 +51,8 @@ class LIF(Neuron):
 
     def __init__(
         self,
-        beta: float = 0.9,
-        threshold: float = 1.0,
+        beta: float | Tensor = 0.9,
+        threshold: float | Tensor = 1.0,
         reset: str = "subtract",
         surrogate: str | Surrogate = "atan",
         *,
@@ -59,13 +64,22 @@ class LIF(Neuron):
         fused: bool = True,
     ) -> None:
         super().__init__()
-        if not 0 < beta <= 1:
-            raise ValueError(f"beta: got {beta}, expected a number in (0, 1]")
-        if not (math.isfinite(threshold) and threshold > 0):
-            raise ValueError(f"threshold: got {threshold}, expected a positive finite number")
+        beta, threshold = _one_or_each("beta", beta), _one_or_each("threshold", threshold)
+        for value in _listed(beta):
+            if not 0 < value <= 1:
+                raise ValueError(f"beta: got {value}, expected a number in (0, 1]")
+        for value in _listed(threshold):
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"threshold: got {value}, expected a positive finite number")
         RESETS.pick(reset)
-        if channels is not None and channels < 1:
+        if channels is not None and not (is_whole(channels) and channels >= 1):
             raise ValueError(f"channels: got {channels}, expected at least 1, or None for one value per layer")
+        for name, each in (("beta", beta), ("threshold", threshold)):
+            if isinstance(each, Tensor):
+                channels = len(each) if channels is None else channels
+                if len(each) != channels:
+                    raise ValueError(f"{name}: got {len(each)} values, expected {channels}, one per channel")
+        initial_membrane = number_of("initial_membrane", initial_membrane)
         if not math.isfinite(initial_membrane):
             raise ValueError(f"initial_membrane: got {initial_membrane}, expected a finite number")
         self.reset = reset
@@ -74,21 +88,21 @@ class LIF(Neuron):
         self.channels = channels
         self.initial_membrane = initial_membrane
         self.fused = fused
-        self._beta = float(beta)
-        self._threshold = float(threshold)
-        self.raw_beta = self._parameter(_inverse_beta(beta)) if learn_beta else None
-        self.raw_threshold = self._parameter(raw_threshold(threshold)) if learn_threshold else None
+        self.raw_beta = self._parameter(beta, _inverse_beta) if learn_beta else None
+        self.raw_threshold = self._parameter(threshold, raw_threshold) if learn_threshold else None
+        self._fix("_beta", beta, learn_beta)
+        self._fix("_threshold", threshold, learn_threshold)
 
     @property
     def beta(self) -> float | Tensor:
-        """The decay per step, in (0, 1]: a number, or a tensor `[]` or `[channels]` where learned."""
+        """The decay per step, in (0, 1]: a number, or a tensor: `[]` where learned, `[channels]` where each has one."""
         if self.raw_beta is None:
             return self._beta
         return BETA_MARGIN + (1 - 2 * BETA_MARGIN) * torch.sigmoid(self.raw_beta)
 
     @property
     def threshold(self) -> float | Tensor:
-        """The firing threshold, above 0: a number, or a tensor `[]` or `[channels]` where learned."""
+        """The firing threshold, above 0: a number, or a tensor as `beta`."""
         if self.raw_threshold is None:
             return self._threshold
         return learned_threshold(self.raw_threshold)
@@ -118,12 +132,21 @@ class LIF(Neuron):
         raw = {"beta": self.raw_beta, "threshold": self.raw_threshold}
         learned = [name for name, parameter in raw.items() if parameter is not None]
         return (
-            f"beta={self._beta:g}, threshold={self._threshold:g}, reset={self.reset!r}, "
+            f"beta={_shown(self._beta)}, threshold={_shown(self._threshold)}, reset={self.reset!r}, "
             f"surrogate={self.surrogate!r}, learned={learned}, channels={self.channels}"
         )
 
-    def _parameter(self, raw: float) -> nn.Parameter:
-        return nn.Parameter(torch.full(() if self.channels is None else (self.channels,), raw))
+    def _parameter(self, value: float | Tensor, raw_of: Callable[[float], float]) -> nn.Parameter:
+        if isinstance(value, Tensor):
+            return nn.Parameter(torch.tensor([raw_of(each) for each in value.tolist()]))
+        return nn.Parameter(torch.full(() if self.channels is None else (self.channels,), raw_of(value)))
+
+    def _fix(self, name: str, value: float | Tensor, learned: bool) -> None:
+        """Keep the value that the layer begins with; one per channel that is not learned is stored with the weights."""
+        if isinstance(value, Tensor):
+            self.register_buffer(name, value, persistent=not learned)
+        else:
+            setattr(self, name, value)
 
     def _broadcast(self, value: float | Tensor, currents: Tensor) -> float | Tensor:
         """Line a learned value up with one step `[batch, channels, ...]` of the currents."""
@@ -155,7 +178,7 @@ class IF(LIF):
 
     def __init__(
         self,
-        threshold: float = 1.0,
+        threshold: float | Tensor = 1.0,
         reset: str = "subtract",
         surrogate: str | Surrogate = "atan",
         *,
@@ -176,6 +199,25 @@ class IF(LIF):
             initial_membrane=initial_membrane,
             fused=fused,
         )
+
+
+def _one_or_each(name: str, value: object) -> float | Tensor:
+    """Return a number, or one per channel as a tensor [channels]; ValueError on anything else."""
+    shape = tuple(getattr(value, "shape", ()))
+    if len(shape) != 1:
+        return number_of(name, value)
+    values = torch.as_tensor(value)
+    if values.requires_grad:
+        raise ValueError(f"{name}: got a tensor with a gradient, expected plain values; learn_{name}=True learns them")
+    return values.to(torch.get_default_dtype()).clone()
+
+
+def _shown(value: float | Tensor) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"one of {len(value)} per channel"
+
+
+def _listed(value: float | Tensor) -> list[float]:
+    return list(value.tolist()) if isinstance(value, Tensor) else [value]
 
 
 def _inverse_beta(beta: float) -> float:

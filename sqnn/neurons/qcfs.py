@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from sqnn.core import MAX_PLANES, Choices, is_whole
+from sqnn.core import MAX_PLANES, Choices, is_whole, number_of
 from sqnn.neurons.positive import learned_threshold, raw_threshold
 
 INITIAL_THRESHOLD = 4.0
@@ -68,9 +68,10 @@ class QCFS(nn.Module):
         super().__init__()
         if not is_whole(timesteps) or not 1 <= timesteps <= MAX_PLANES:
             raise ValueError(f"timesteps: got {timesteps!r}, expected a whole number from 1 to {MAX_PLANES}")
+        threshold = number_of("threshold", threshold)
         if not math.isfinite(threshold):
             raise ValueError(f"threshold: got {threshold}, expected a positive finite number")
-        if channels is not None and channels < 1:
+        if channels is not None and not (is_whole(channels) and channels >= 1):
             raise ValueError(f"channels: got {channels}, expected at least 1, or None for one threshold per layer")
         self.timesteps = int(timesteps)
         self.channels = channels

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from sqnn.core import Choices
+from sqnn.core import Choices, number_of
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Surrogate(ABC):
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "slope", number_of("slope", self.slope))
         if not (math.isfinite(self.slope) and self.slope > 0):
             raise ValueError(f"slope: got {self.slope}, expected a positive finite number")
 

@@ -11,12 +11,10 @@ from torch import Tensor, nn
 
 from sqnn.core import AUTO, ConfigError, Threads, brief, require_one_of
 from sqnn.data import SPLITS, ImageData, require_image_data
-from sqnn.metrics import Evaluation, predict_logits, score_logits
+from sqnn.metrics import TRIED, Evaluation, check_own, predict_logits, score_logits
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
-
-    from sqnn.models import ModelConfig
 
 PLACE: tuple[str, ...] = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 """Options of Lightning's trainer that say where and how precisely a network is evaluated."""
@@ -31,7 +29,7 @@ def evaluate(
     trainer: Mapping[str, object] | None = None,
     threads: Threads = AUTO,
 ) -> Evaluation:
-    """Measure `model` on one split of `data`, without changing it.
+    """Measure `model`, any module from images to logits, on one split of `data`, without changing it.
 
     `trainer` says where, in the words of `lightning.Trainer` (accelerator, devices, precision); by default on the
     accelerator, if there is one. `progress` shows a bar in a terminal. `threads` are those of the CPU: a number, or
@@ -79,30 +77,29 @@ def measure(
     return score_logits(logits, images.labels, split, data.classes)
 
 
-def check_fit(model: nn.Module, data: ImageData) -> None:
-    """Raise ValueError where `model` is no network, `data` no images, or naming the first size in which they differ."""
-    config = network_config(model)
+def check_fit(model: nn.Module, data: ImageData, *, learns: bool = False) -> None:
+    """Raise ValueError where `model` is no network, `data` no images, or naming the first size in which they differ.
+
+    A module that is no network of the package is tried on a few of the images (see `check_own`), and with `learns` for
+    its gradient too.
+    """
+    from sqnn.conversion import SpikingNetwork
+    from sqnn.models import Network, known_name, require_network
+
+    require_network(model)
     require_image_data(data)
+    config = model.config if isinstance(model, Network | SpikingNetwork) else None
+    if known_name(model) is None and (config is None or learns):
+        images = next((part for part in data.splits.values() if len(part)), None)
+        if images is not None:
+            check_own(model, images.floats(slice(TRIED)), data.num_classes, learns=learns)
+    if config is None:
+        return
     sizes = {"in_channels": data.in_channels, "image_size": data.image_size, "num_classes": data.num_classes}
     for field in config.data_fields:
         built_for = vars(config)[field]
         if sizes[field] != built_for:
             raise ValueError(f"data: {data.name} has {field} {sizes[field]}, but the network was built for {built_for}")
-
-
-def network_config(model: nn.Module) -> ModelConfig:
-    """Return the configuration of a network; ConfigError where `model` is none, or has no configuration."""
-    from sqnn.conversion import SpikingNetwork
-    from sqnn.models import Network, require_network
-
-    require_network(model)
-    config = model.config if isinstance(model, Network | SpikingNetwork) else None
-    if config is None:
-        raise ConfigError(
-            f"model: got {type(model).__name__}, which has no `config`, expected a network of create_model: its "
-            "configuration (a ModelConfig) says which images it takes"
-        )
-    return config
 
 
 @torch.no_grad()
@@ -112,9 +109,12 @@ def predict(model: nn.Module, images: Tensor, *, threads: Threads = AUTO) -> Ten
     Random encoders draw from the same seed in every call; `threads` are those of `evaluate`. Raises ValueError where
     the images do not fit the network.
     """
-    from sqnn.models import require_network
+    from sqnn.conversion import SpikingNetwork
+    from sqnn.models import Network, require_network
 
     require_network(model)
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
+    if len(images) and not isinstance(model, Network | SpikingNetwork):
+        check_own(model, images)
     return predict_logits(model, images, threads=threads).softmax(-1)

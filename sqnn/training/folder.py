@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from sqnn.models import Network
+    from sqnn.models import Make
     from sqnn.training.run_settings import RunSettings
     from sqnn.training.terms import LossTerm
 
@@ -126,7 +126,7 @@ class RunFolder:
                 self.path.mkdir(parents=True, exist_ok=True)
                 self.initial.unlink(missing_ok=True)
             if initial is not None:
-                save_model(initial, self.initial)
+                save_model(initial, self.initial, name=settings.model)
             write_record(self.settings, settings.to_dict())
         except (WriteError, ModelFileError) as error:
             raise RunError(f"out: {str(error).removeprefix('path: ')}") from error
@@ -242,11 +242,19 @@ class RunFolder:
             raise RunError(f"run: {self.result} is the result of other settings than {self.settings} holds; {RESTORE}")
         return result
 
-    def read_network(self, result: Mapping[str, Any]) -> Network:
-        """Return the network that the result was measured with; RunError where the folder holds another one."""
-        from sqnn.models import load_model, read_header
+    def read_network(self, result: Mapping[str, Any], model: Make | None = None) -> nn.Module:
+        """Return the network that the result was measured with; RunError where the folder holds another one.
 
-        network = load_model(self.model)
+        `model` makes it where it is one of the user's own.
+        """
+        from sqnn.models import SEPARATOR, load_model, read_header
+
+        if model is None and SEPARATOR in result["model"]:
+            raise RunError(
+                f"run: {self.path} trained a network of your own, {brief(result['model'])[1:-1]}, and stores no code; "
+                f"give what makes it: Run.load({str(self.path)!r}, model=function)"
+            )
+        network = load_model(self.model) if model is None else load_model(self.model, model)
         if result.get("network_sha256") not in (None, read_header(self.model).get(DIGEST)):
             raise RunError(f"run: {self.result} was measured with another network than {self.model}; {RESTORE}")
         return network

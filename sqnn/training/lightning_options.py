@@ -13,7 +13,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, ProgressBar
 
 from noise_models import unknown
-from sqnn.core import ConfigError, brief, require
+from sqnn.core import ConfigError, brief, is_whole, require
 from sqnn.training.checkpoints import EpochCheckpoint
 from sqnn.training.progress import progress_callback
 
@@ -21,7 +21,7 @@ EXPECTED = "a mapping of Lightning's options, such as {'accelerator': 'gpu'}"
 DEFAULTS: Mapping[str, object] = MappingProxyType({"accelerator": "auto", "devices": 1})
 OURS: Mapping[str, str] = MappingProxyType(
     {
-        "max_epochs": "is set by epochs",
+        "max_epochs": "is set by epochs when a run begins, since its learning rates follow them",
         "gradient_clip_val": "is set by gradient_clip",
         "default_root_dir": "is set by out",
         "enable_progress_bar": "is set by progress",
@@ -64,7 +64,7 @@ def _check_options(options: Mapping[str, object], epochs: object) -> None:
         if name in options and options[name] in (0, False):
             raise ConfigError(f"trainer: got {name}={brief(options[name])}, but an epoch needs a batch; leave it out")
     rest = options.get("check_val_every_n_epoch")
-    if isinstance(rest, int) and isinstance(epochs, int) and rest > epochs:
+    if is_whole(rest) and is_whole(epochs) and rest > epochs:
         raise ConfigError(
             f"trainer: got check_val_every_n_epoch={rest}, but a run of {epochs} epochs would end without a "
             "validation to choose by; leave it out"

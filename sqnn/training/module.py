@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
+from sqnn.core import seed_torch, torch_numbers
 from sqnn.data import Batch
 from sqnn.metrics import EVALUATION_SEED
+from sqnn.models import Network, logits_of
 from sqnn.training.errors import NotFiniteError
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
 from sqnn.training.settings import TrainingConfig
@@ -30,8 +32,9 @@ class Classifier(pl.LightningModule):
     The loss is cross-entropy + the sum over the terms of weight * quantity, in nats; `train_loss` is the cross-entropy
     alone, so that curves compare, and each term's quantity is a curve of its own.
 
-    Random encoders draw from generators owned here and seeded afresh at the start of every epoch, so that a resumed
-    run continues with the numbers that the undisturbed run would have drawn.
+    Random encoders draw from generators owned here and seeded afresh at the start of every epoch, and so are torch's
+    own, from which a module of a user's draws (`nn.Dropout`), so that a resumed run continues with the numbers that the
+    undisturbed run would have drawn.
 
     Raises ConfigError where a term does not fit the network.
     """
@@ -49,13 +52,19 @@ class Classifier(pl.LightningModule):
             MulticlassAccuracy(num_classes, average="micro") for _ in range(2)
         )
         self.noise_source = torch.Generator()
+        own = () if isinstance(model, Network) else model.named_buffers()
+        infinite = {name for name, buffer in own if not bool(torch.isfinite(buffer).all())}
+        self.watched = [name for name in model.state_dict() if name not in infinite]
+        self._validation = ExitStack()
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.model(images, self.noise_source)
+        return logits_of(self.model, images, self.noise_source)
 
     def on_train_epoch_start(self) -> None:
         # The seed of an epoch depends on nothing but the run's seed and the epoch's number.
-        self.noise_source.manual_seed((self.training_config.seed * EPOCH_STRIDE + self.current_epoch + 1) % 2**63)
+        seed = (self.training_config.seed * EPOCH_STRIDE + self.current_epoch + 1) % 2**63
+        self.noise_source.manual_seed(seed)
+        seed_torch(seed)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         images, labels = batch
@@ -65,7 +74,7 @@ class Classifier(pl.LightningModule):
                 logits = self(images)
         except ValueError as error:
             # A circuit refuses angles that are not finite before there is a loss to look at.
-            if _finite(self.model):
+            if self._finite():
                 raise
             raise self._not_finite(WEIGHTS) from error
         cross_entropy = loss = F.cross_entropy(logits, labels)
@@ -82,7 +91,7 @@ class Classifier(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_index: int) -> None:
         # A membrane that is NaN reaches no threshold: after a silent neuron the loss stays finite for ever.
-        if self.trainer.is_last_batch and not _finite(self.model):
+        if self.trainer.is_last_batch and not self._finite():
             raise self._not_finite(WEIGHTS)
 
     def _not_finite(self, what: str) -> NotFiniteError:
@@ -91,8 +100,10 @@ class Classifier(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._kept_state = self.noise_source.get_state()
         self.noise_source.manual_seed(EVALUATION_SEED)
+        self._validation.enter_context(torch_numbers(EVALUATION_SEED))
 
     def on_validation_epoch_end(self) -> None:
+        self._validation.close()
         self.noise_source.set_state(self._kept_state)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
@@ -118,7 +129,7 @@ class Classifier(pl.LightningModule):
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-
-def _finite(model: nn.Module) -> bool:
-    """Say whether all weights of the network, and the statistics of its norms and ranges, are finite."""
-    return all(bool(torch.isfinite(tensor).all()) for tensor in model.state_dict().values())
+    def _finite(self) -> bool:
+        """Say whether weights and statistics are finite; a user's buffers that began infinite may be."""
+        state = self.model.state_dict()
+        return all(bool(torch.isfinite(state[name]).all()) for name in self.watched)

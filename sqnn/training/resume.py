@@ -11,7 +11,7 @@ import lightning.pytorch as pl
 
 from sqnn.core import path_of
 from sqnn.data import ImageData
-from sqnn.models import init_weights, load_weights
+from sqnn.models import Make, init_weights, load_weights
 from sqnn.training.checkpoints import SafeCheckpointIO
 from sqnn.training.errors import RunError
 from sqnn.training.evaluate import check_fit
@@ -27,6 +27,7 @@ def resume(
     folder: str | Path,
     data: ImageData | None = None,
     *,
+    model: Make | None = None,
     terms: LossTerm | Iterable[LossTerm] | None = (),
     callbacks: pl.Callback | Sequence[pl.Callback] | None = (),
     data_dir: str | Path | None = None,
@@ -35,21 +36,23 @@ def resume(
 ) -> Run:
     """Continue the run in `folder` after its last finished epoch.
 
-    `data` must be the images that the run began with; left out, they are loaded by the name and options stored with the
-    run. Callbacks, options of `trainer` and loss terms of your own are not stored: pass those of the run again, and the
-    weights end as if nothing had happened. A finished run gets the picture that it lacks. Raises RunError where
-    the folder holds no run, or a finished one that lacks nothing, and where another process is at work there.
+    `model` makes the network of a run that trains one of your own: a function or a class without arguments, or such a
+    network, whose weights are replaced. `data` must be the images that the run began with; left out, they are loaded by
+    the name and options stored with the run. Callbacks, options of `trainer` and loss terms of your own are not stored:
+    pass those of the run again, and the weights end as if nothing had happened. A finished run gets the picture that it
+    lacks. Raises RunError where the folder holds no run, or a finished one that lacks nothing, and where another
+    process is at work there.
     """
     place = RunFolder(path_of("folder", folder))
     options = lightning_options(trainer)
     values = place.read_settings()
     if place.result.is_file() and place.model.is_file():
-        return _complete(place)
+        return _complete(place, model)
     settings = place.run_settings(values, loss_terms(terms))
-    model = settings.build()
+    network = settings.build(model)
     if data is None:
         data = place.load_data(data_dir)
-    check_fit(model, data)
+    check_fit(network, data, learns=True)
     place.check_data(data, values)
     missing = [name for name in settings.callbacks if name not in callback_names(callbacks, options)]
     if missing:
@@ -60,23 +63,23 @@ def resume(
             stacklevel=2,
         )
     loop = trainer_for(settings, place, progress, options, callbacks)
-    module = Classifier(model, settings.training, data.num_classes, settings.terms)
+    module = Classifier(network, settings.training, data.num_classes, settings.terms)
     with place.at_work() if loop.is_global_zero else contextlib.nullcontext():
         if place.result.is_file() and place.model.is_file():  # by another process, meanwhile
-            return _complete(place)
+            return _complete(place, model)
         if place.last.is_file():
             load_weights(
-                model, weights_in(SafeCheckpointIO(place.settings).load_checkpoint(place.last)), str(place.last)
+                network, weights_in(SafeCheckpointIO(place.settings).load_checkpoint(place.last)), str(place.last)
             )
         elif settings.initial is not None:
-            init_weights(model, place.initial)
+            init_weights(network, place.initial)
         return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)
 
 
-def _complete(place: RunFolder) -> Run:
+def _complete(place: RunFolder, model: Make | None) -> Run:
     """Draw the picture of a finished run that has none; RunError where it has one."""
     if place.picture.is_file():
         raise RunError(f"run: {place.path} has finished; there is nothing to resume")
-    run = Run.load(place.path)
+    run = Run.load(place.path, model)
     run.plot(place.picture)
     return run

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from sqnn.models import Make
+
 
 PARTS = ("spiking", "quantum", "quantum_effective", "classical")
 
@@ -39,11 +41,14 @@ class Run:
     history: pd.DataFrame
 
     @classmethod
-    def load(cls, folder: str | Path) -> Run:
-        """Read a finished run from its folder; RunError where it is not one."""
+    def load(cls, folder: str | Path, model: Make | None = None) -> Run:
+        """Read a finished run from its folder; RunError where it is not one.
+
+        `model` makes the network of a run that trained one of your own, as in `load_model`.
+        """
         place = RunFolder(path_of("folder", folder))
         result = place.read_result()
-        return cls(place.path, place.read_network(result), result, place.read_history())
+        return cls(place.path, place.read_network(result, model), result, place.read_history())
 
     @property
     def validation_accuracy(self) -> float:

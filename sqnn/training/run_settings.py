@@ -10,7 +10,7 @@ import yaml
 from torch import nn
 
 from sqnn.core import ConfigError, brief, read_yaml, reason, write_yaml
-from sqnn.models import ModelConfig, build, model_class
+from sqnn.models import SEPARATOR, Make, ModelConfig, OwnConfig, build, make_own, model_class
 from sqnn.training.settings import TrainingConfig
 from sqnn.training.terms import TERMS, LossTerm, split_terms
 
@@ -19,14 +19,14 @@ from sqnn.training.terms import TERMS, LossTerm, split_terms
 class RunSettings:
     """Network, training and images of a run.
 
-    `data` says where the images came from (`ImageData.source`), or is a name alone where nothing does, and
-    `data_sha256` is their fingerprint.
-    `callbacks` are the class names of the user's Lightning callbacks. `initial` is the file of the weights that the run
-    began with, None where the seed drew them.
+    `model` is a name of MODELS, or that of a network of the user's own, such as "module:Class". `data` says where the
+    images came from (`ImageData.source`), or is a name alone where nothing does, and `data_sha256` is their
+    fingerprint. `callbacks` are the class names of the user's Lightning callbacks. `initial` is the file of the weights
+    that the run began with, None where the seed drew them.
     """
 
     model: str
-    config: ModelConfig
+    config: ModelConfig | OwnConfig
     training: TrainingConfig
     data: Mapping[str, Any]
     data_sha256: str | None = None
@@ -34,9 +34,22 @@ class RunSettings:
     callbacks: tuple[str, ...] = ()
     initial: str | None = None
 
-    def build(self) -> nn.Module:
-        """Build the network with the weights that the seed draws."""
-        return build(self.model, self.config, seed=self.training.seed)
+    def build(self, make: Make | None = None) -> nn.Module:
+        """Build the network with the weights that the seed draws; one of a user's own is made by `make`.
+
+        ConfigError where that is missing, superfluous, or makes a network with weights of other names or shapes.
+        """
+        seed = self.training.seed
+        if isinstance(self.config, OwnConfig):
+            if make is None:
+                raise ConfigError(
+                    f"model: the run trains a network of your own, {self.model}, and stores no code; give what makes "
+                    "it: resume(folder, model=function)"
+                )
+            return make_own(make, seed, self.model, self.config.layout)
+        if make is not None:
+            raise ConfigError(f"model: the run trains a network of the package, {self.model}; leave model out")
+        return build(self.model, self.config, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values; what is empty is left out."""
@@ -64,9 +77,11 @@ class RunSettings:
         describe no run.
         """
         weights, training = split_terms(values["training"])
+        own = SEPARATOR in values["model"]
+        kind = OwnConfig if own else model_class(values["model"]).config_class
         return cls(
             model=values["model"],
-            config=model_class(values["model"]).config_class.from_dict(values["config"]),
+            config=kind.from_dict(values["config"]),
             training=TrainingConfig.from_dict(training),
             data=values["data"],
             data_sha256=values.get("data_sha256"),

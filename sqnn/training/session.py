@@ -14,10 +14,10 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, write_record
+from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, torch_numbers, write_record
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import load_weights, model_name, read_header, save_model
+from sqnn.models import load_weights, read_header, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.collapse import CollapseWarning, collapse_signs
@@ -84,7 +84,8 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     model, config, threads = module.model, module.training_config, torch.get_num_threads()
     started = time.perf_counter()
     keep_freed_memory()
-    with quiet():
+    settings = place.read_settings()
+    with quiet(), torch_numbers():
         # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
         batches = ImageDataModule(data, config.batch_size, config.seed, augmentation=config.augmentation)
         try:
@@ -101,7 +102,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     chosen = SafeCheckpointIO(place.settings).load_checkpoint(place.best)
     load_weights(model.cpu(), weights_in(chosen), str(place.best))
     model.eval()
-    save_model(model, place.model, data.classes)
+    save_model(model, place.model, data.classes, data=data, name=settings["model"])
     history = place.read_history()
     signs = collapse_signs(model, data, history, config.learning_rate, threads)
     for sign in signs:
@@ -112,7 +113,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     validated = math.fsum(watch.seconds for watch in loop.callbacks if isinstance(watch, Stopwatch))  # type: ignore[attr-defined]
     times = {"training": fitted - started - validated, "validation": validated, "test": tested}
     result = {
-        "model": model_name(model),
+        "model": settings["model"],
         "data": data.name,
         "classes": list(data.classes),
         "parameters": count(model).to_dict(),
@@ -131,7 +132,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "machine": machine(),
         "cores": cores(),
         "versions": versions(),
-        "settings_sha256": digest(place.read_settings()),
+        "settings_sha256": digest(settings),
         "network_sha256": read_header(place.model)[DIGEST],
     }
     run = Run(place.path, model, result, history)

@@ -13,6 +13,8 @@ from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from sqnn.models import Network
 
 MAX_LEARNING_RATE = 1e6
@@ -57,12 +59,15 @@ class TrainingConfig(Config):
         object.__setattr__(self, "threads", check_threads(self.threads))
 
     @classmethod
-    def for_model(cls, model: Network | type[Network], values: Mapping[str, object]) -> Self:
+    def for_model(cls, model: nn.Module | type[Network], values: Mapping[str, object]) -> Self:
         """Build from plain values; for what they leave out, `training_defaults` of the network count.
 
-        ConfigError as in `from_dict`.
+        A module of a user's own that has none takes a learning rate of 0.005. ConfigError as in `from_dict`.
         """
-        return cls.from_dict({**model.training_defaults, **values})
+        from sqnn.models import OWN_DEFAULTS
+
+        defaults: Mapping[str, object] = getattr(model, "training_defaults", OWN_DEFAULTS)
+        return cls.from_dict({**defaults, **values})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Self:

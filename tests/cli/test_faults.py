@@ -49,7 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with pytest.MonkeyPatch.context() as patched:
         object.__setattr__(few, "source", digits.source)
-        for name in ("sqnn.data.load_data", "sqnn.training.folder.load_data"):
+        for name in ("sqnn.data.load_data", "sqnn.training.folder.load_source"):
             patched.setattr(name, load)
         for name in ("sqnn.training.run.plot_run", "sqnn.studies.runner.study.Study.plot"):
             patched.setattr(name, quick)

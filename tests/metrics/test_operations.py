@@ -69,28 +69,28 @@ def test_convolutions_with_padding_stride_and_groups(batch_size: int) -> None:
     images = draw_images(IMAGES, 2, 7, 7)
     spiking = convert(model, images=images)
     source, spent = count_operations(spiking, images, batch_size=batch_size)
-    sides = {"_0": (2, 7, 7), "_2": (4, 4, 4), "_4": (6, 2, 2)}
-    expected = {name: operations(convolved(None, sides[name], model[int(name[1:])])) for name in sides}
-    assert rows_of(source) == {**expected, "_7": operations(8 * 5)}
+    sides = {"0": (2, 7, 7), "2": (4, 4, 4), "4": (6, 2, 2)}
+    expected = {name: operations(convolved(None, sides[name], model[int(name)])) for name in sides}
+    assert rows_of(source) == {**expected, "7": operations(8 * 5)}
     spikes = spikes_of(spiking, images)
 
     def mean(index: int) -> float:
         layer, path = model[index], str(index - 1)
-        return sum(convolved(image, sides[f"_{index}"], layer) for image in spikes[path]) / IMAGES
+        return sum(convolved(image, sides[str(index)], layer) for image in spikes[path]) / IMAGES
 
     fired = {path: train.sum() / IMAGES for path, train in spikes.items()}
     assert min(fired.values()) > 0
     cells = {"1": 4 * 16, "3": 6 * 4, "5": 2 * 4}
     found = rows_of(spent)
     wanted = {
-        "_0": operations(expected["_0"]["multiply_accumulates"]),
+        "0": operations(expected["0"]["multiply_accumulates"]),
         "1": operations(ac=cells["1"] + fired["1"], comparisons=T * cells["1"]),
-        "_2": operations(ac=mean(2)),
+        "2": operations(ac=mean(2)),
         "3": operations(ac=T * cells["3"] + fired["3"], comparisons=T * cells["3"], shifts=T * cells["3"]),
-        "_4": operations(ac=mean(4)),
+        "4": operations(ac=mean(4)),
         "5": operations(ac=T * cells["5"] + fired["5"], comparisons=T * cells["5"], shifts=T * cells["5"]),
-        "_7": operations(ac=5 * fired["5"]),
-        "decode__7": operations(ac=(T - 1) * 5, shifts=T * 5),
+        "7": operations(ac=5 * fired["5"]),
+        "sum of 7": operations(ac=(T - 1) * 5, shifts=T * 5),
     }
     assert found.keys() == wanted.keys()
     for layer, row in wanted.items():
@@ -214,7 +214,7 @@ def test_what_moves_spikes_hands_each_of_them_on(name: str, how: str) -> None:
     assert expected > 0
     # Both neurons see the image itself: what is summed and shifted are the five outputs.
     T = spiking.timesteps
-    assert rows_of(spent)["decode_last"] == operations(ac=5 * (T - 1), shifts=5 * T * (how != "rate"))
+    assert rows_of(spent)["sum of last"] == operations(ac=5 * (T - 1), shifts=5 * T * (how != "rate"))
     assert spent.total("shifts") == 5 * T * (how != "rate")
 
 

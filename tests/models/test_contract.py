@@ -13,7 +13,7 @@ from toys import Toy, ToyConfig, register
 import sqnn
 from sqnn.core import Choices, ConfigError
 from sqnn.encoding import ENCODERS, PLANE_SURROGATES, BitPlane, Encoder
-from sqnn.models import MODELS, PARTS, HAS8VGGConfig, Network, SQDRCNNConfig, config_of
+from sqnn.models import MODELS, PARTS, HAS8VGGConfig, Network, SQDRCNNConfig, config_of, model_name
 from sqnn.neurons import IF, LIF, NEURONS, NeuronConfig
 
 
@@ -66,7 +66,7 @@ def test_a_network_of_ones_own_is_one_class_and_one_name(monkeypatch: pytest.Mon
 def test_what_has_no_circuit_and_no_configuration() -> None:
     assert config_of(nn.Linear(2, 2)) is None
     with pytest.raises(ConfigError, match="model: Linear is not one of sqdr-cnn"):
-        sqnn.save_model(nn.Linear(2, 2), "nowhere")
+        model_name(nn.Linear(2, 2))
 
 
 class Quiet(IF):

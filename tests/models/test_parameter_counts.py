@@ -95,9 +95,9 @@ def test_a_parameter_of_no_part_is_refused() -> None:
         sqnn.count(model)
 
 
-def test_a_network_without_declared_parts_is_refused() -> None:
-    with pytest.raises(ValueError, match="model: Linear declares no part for its parameter weight"):
-        sqnn.count(nn.Linear(2, 2))
+def test_a_network_without_declared_parts_is_classical() -> None:
+    counted = sqnn.count(nn.Linear(2, 2))
+    assert (counted.classical, counted.total) == (6, 6)
 
 
 class Branches(nn.Module):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from sqnn.neurons import IF, LIF, RESETS, SURROGATES, lif_step, make_surrogate
+from sqnn.neurons import IF, LIF, QCFS, RESETS, SURROGATES, lif_step, make_surrogate
 
 
 def noise(*shape: int, seed: int = 0, scale: float = 1.0) -> torch.Tensor:
@@ -113,3 +115,44 @@ def test_input_gradient_of_one_step_is_the_surrogate_slope(name: str) -> None:
     layer = LIF(threshold=0.8, surrogate=name)
     layer(currents).sum().backward()
     assert_close(currents.grad, layer.surrogate.slope_at(currents.detach() - 0.8))
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 99), learned=st.sampled_from([(), ("learn_beta",), ("learn_threshold",)]))
+def test_values_per_channel_are_those_of_layers_of_one_channel_each(seed: int, learned: tuple[str, ...]) -> None:
+    """One time constant per channel, as a tensor or an array (snnTorch #39)."""
+    generator = torch.Generator().manual_seed(seed)
+    beta, threshold = torch.rand(2, 3, generator=generator) * 0.8 + 0.1
+    currents = torch.randn(5, 2, 3, 4, generator=generator)
+    layer = LIF(beta, threshold.numpy(), **dict.fromkeys(learned, True))
+    spikes, membranes = layer(currents, return_membrane=True)
+    assert layer.channels == 3
+    for channel in range(3):
+        alone = LIF(float(beta[channel]), float(threshold[channel]))
+        assert_close(membranes[:, :, channel], alone(currents[:, :, channel], return_membrane=True)[1])
+    again = LIF(0 * beta + 0.5, 0 * threshold + 1, **dict.fromkeys(learned, True))
+    again.load_state_dict(layer.state_dict())
+    assert torch.equal(again(currents), spikes)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LIF(torch.rand(2, 3)), r"beta: got a Tensor of shape \[2, 3\], expected a number"),
+        (lambda: LIF(torch.tensor([0.5, 1.5])), r"beta: got 1\.5, expected a number in"),
+        (lambda: LIF(torch.ones(3) / 2, channels=4), "beta: got 3 values, expected 4, one per channel"),
+        (lambda: LIF(torch.ones(3) / 2, torch.ones(2)), "threshold: got 2 values, expected 3"),
+        (lambda: LIF(torch.ones(3, requires_grad=True) / 2), "beta: got a tensor with a gradient"),
+        (lambda: LIF("0.9"), "beta: got '0.9', expected a number"),
+        (lambda: LIF(initial_membrane=torch.zeros(3)), r"initial_membrane: got a Tensor of shape \[3\]"),
+        (lambda: QCFS(4, torch.ones(3)), r"threshold: got a Tensor of shape \[3\], expected a number"),
+    ],
+)
+def test_a_tensor_that_is_no_number_is_one_line(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_tensor_of_one_is_a_number() -> None:
+    assert LIF(torch.tensor(0.5)).beta == 0.5
+    assert repr(LIF(torch.tensor([0.5, 0.6]))).startswith("LIF(beta=one of 2 per channel, threshold=1")

@@ -24,10 +24,13 @@ MISTAKES = [
     ),
     (
         lambda net, data: fit(torch.nn.Linear(2, 2), data),
-        "model: got Linear, which has no `config`, expected a",
+        "model: its forward on [4, 1, 8, 8] in training mode fails",
     ),
     (lambda net, data: fit(net, "digits"), "data: got 'digits', expected an ImageData; load_data('digits') gives one"),
-    (lambda net, data: fit(net, DataLoader([])), "data: got DataLoader, expected an ImageData: load_data(name), or"),
+    (
+        lambda net, data: fit(net, DataLoader([])),
+        "data: got DataLoader, expected an ImageData: load_data(name or path), or",
+    ),
     (lambda net, data: sqnn.evaluate(net, "mnist"), "data: got 'mnist', expected an ImageData; load_data('mnist')"),
     (lambda net, data: fit(net, data, lr=1e-2), "; did you mean learning_rate?"),
     (lambda net, data: fit(net, data, learning_rat=1e-2), "; did you mean 'learning_rate'?"),
@@ -48,7 +51,10 @@ MISTAKES = [
     (lambda net, data: fit(net, data, bit_penalty=-1), "bit_penalty: got -1.0, expected a number of at least 0"),
     (lambda net, data: fit(net, data, bit_penalty="0"), "bit_penalty: got '0', expected a number"),
     (lambda net, data: fit(net, data, callbacks=["stop"]), "callbacks: got 'stop', expected callbacks of Lightning"),
-    (lambda net, data: fit(net, data, trainer={"max_epochs": 3}), "trainer: max_epochs is set by epochs; leave it out"),
+    (
+        lambda net, data: fit(net, data, trainer={"max_epochs": 3}),
+        "trainer: max_epochs is set by epochs when a run begins",
+    ),
     *(
         (
             lambda net, data, value=value: fit(net, data, trainer=value),

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from sqnn.core import is_whole
+
 if TYPE_CHECKING:
     from distributed import Client
 
@@ -73,7 +75,7 @@ def check_cluster(scheduler: str | None, workers: int | None) -> int | None:
 
     Raises ClusterError where `scheduler` is no address that answers or `workers` no number of processes.
     """
-    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 0):
+    if workers is not None and not (is_whole(workers) and workers >= 0):
         raise ClusterError(f"workers: got {workers!r}, expected a whole number of processes (0: none but this one)")
     if scheduler is None:
         return None

@@ -1,0 +1,109 @@
+"""A network of a user's own on the command line: `--model module:function`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sqnn.cli import main
+
+MODULE = """
+from torch import nn
+
+def make(width=4):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Dropout(0.2), nn.ReLU(), nn.Linear(width, 10))
+
+def levels():
+    from sqnn.conversion import QCFS
+    maps = nn.Sequential(nn.Conv2d(1, 2, 3), QCFS(2), nn.MaxPool2d(2))
+    return nn.Sequential(maps, nn.Flatten(), nn.Linear(2 * 3 * 4, 2))
+"""
+OWN = ["--model", "nets_of_a_test:make", "--model-options", "width=5"]
+
+
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "nets_of_a_test.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "nets_of_a_test", raising=False)
+    return tmp_path
+
+
+def test_a_network_is_trained_and_measured(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train = ["train", *OWN, "--epochs", "1", "--out", "run", "--accelerator", "cpu", "--no-progress"]
+    assert main([*train, "--json", "train.json"]) == 0
+    trained = json.loads((nets / "train.json").read_text())
+    assert trained["model"] == "nets_of_a_test:make(width=5)"
+    assert trained["parameters"]["total"] == 64 * 5 + 5 + 5 * 10 + 10
+    assert main(["evaluate", "run", *OWN, "--json", "test.json", "--no-progress"]) == 0
+    assert json.loads((nets / "test.json").read_text())["confusion"] == trained["confusion"]
+    assert main(["count", "run", *OWN, "--json", "count.json"]) == 0
+    assert json.loads((nets / "count.json").read_text())["total"] == 385
+    assert main(["train", "--resume", "run", *OWN, "--json", "again.json"]) == 0
+    assert json.loads((nets / "again.json").read_text())["test_accuracy"] == trained["test_accuracy"]
+    capsys.readouterr()
+    for command in ("evaluate run", "count run", "train --resume run --json x.json"):
+        assert main(command.split()) == 2
+        assert "of your own, nets_of_a_test:make(width=5), and " in capsys.readouterr().err
+    assert main(["evaluate", "run", *OWN[:2]]) == 2
+    assert "1.bias has shape [5], expected [4]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("count --model nowhere_at_all:make", "model: nowhere_at_all:make cannot be imported from"),
+        ("count --model nets_of_a_test:other", "model: nets_of_a_test:other cannot be imported from"),
+        ("count --model nets_of_a_test:make --model-options depth=2", "model: nets_of_a_test:make(depth=2) makes no"),
+        ("count --model nets_of_a_test:make --model-options 2", "model_options: got '2', expected name=value"),
+        ("count --model-options width=2", "model_options: got 'width=2', expected --model module:function"),
+        ("count --model nets_of_a_test:MODULE", "cannot be imported"),
+        ("train --model nets_of_a_test:make --n-qubits 3", "n_qubits: is of the package's networks"),
+        ("evaluate run --model vit", "model: got 'vit', expected module:function"),
+    ],
+)
+def test_a_mistake_is_one_line(words: str, message: str, nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert len(told.splitlines()) == 1
+
+
+def test_a_network_on_pictures_of_ones_own_through_every_command(
+    nets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("left", "right"):
+        (nets / "pngs" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = np.random.default_rng(number).integers(0, 60, (9, 11), dtype=np.uint8)
+            pixels[1:-1, slice(1, 5) if name == "left" else slice(6, 10)] += 180
+            pixels[[0, -1]] = pixels[:, [0, -1]] = 0
+            Image.fromarray(pixels).save(nets / "pngs" / name / f"{number}.png")
+
+    def told(line: str) -> str:
+        assert main([*line.split(), "--model", "nets_of_a_test:levels"]) == 0, line
+        return " ".join(capsys.readouterr().out.split())
+
+    # 9x11 pixels give 2 maps of 3x4: no square would, so that nothing can be guessed.
+    told("train --data pngs --size 9x11 --epochs 2 --out run --accelerator cpu --no-progress --json train.json")
+    trained = json.loads((nets / "train.json").read_text())
+    told("evaluate run --json test.json --no-progress")
+    assert json.loads((nets / "test.json").read_text())["confusion"] == trained["confusion"]
+    (nets / "pngs").rename(nets / "elsewhere")
+    assert "2 files" in told("predict run elsewhere/left/0.png elsewhere/right/0.png --invert --json p.json")
+    assert json.loads((nets / "p.json").read_text())["classes"] == ["left", "right"]
+    for last in ("result.json", "model.safetensors", "training.png"):
+        (nets / "run" / last).unlink()
+    told("train --resume run --data elsewhere --no-progress --json again.json")
+    assert json.loads((nets / "again.json").read_text())["confusion"] == trained["confusion"]
+    told("convert run --data elsewhere --verify --precision double --no-progress --json converted.json")
+    converted = json.loads((nets / "converted.json").read_text())
+    assert converted["verification"]["exact"] is True
+    assert [layer["layer"] for layer in converted["verification"]["layers"]] == ["0.1"]
+    assert converted["spiking"]["operations"]["multiply_accumulates"] == 2 * 7 * 9 * 9
