@@ -7,7 +7,6 @@ from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
 from sqnn.conversion.graph.errors import ConversionError
 from sqnn.conversion.graph.nodes import call_name, module_of, site_name
 from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import laid_out
 from sqnn.conversion.graph.watcher import Watcher
 from sqnn.conversion.max_pool import SpikingMaxPool
 from sqnn.conversion.network import ORDERS, SpikingNetwork
@@ -46,7 +45,6 @@ __all__ = [
     "decode",
     "digits",
     "images_of",
-    "laid_out",
     "levels_of",
     "load_spiking",
     "make_pool",

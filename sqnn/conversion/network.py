@@ -17,7 +17,7 @@ from sqnn.conversion.graph.nodes import DATA
 from sqnn.conversion.graph.record import source_levels
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.steps import require_steps, run_steps
-from sqnn.conversion.graph.trace import SHAPES, fits, laid_out
+from sqnn.conversion.graph.trace import CHANNELS_LAST, SHAPES, fits
 from sqnn.conversion.graph.watcher import Watcher
 from sqnn.core import Choices, ConfigError
 from sqnn.encoding import check_images
@@ -66,6 +66,10 @@ class SpikingNetwork(nn.Module):
         self.config = config
         self.name = name
         self.order = "layer"
+        # Pickling loses what graphs and nodes note, and these are read in every pass.
+        self._shapes: set[tuple[int, ...]] = source.meta[SHAPES]
+        self._channels_last = bool(source.meta[CHANNELS_LAST])
+        self._depends = _depends(source)
         self.requires_grad_(False).eval()
 
     @property
@@ -134,7 +138,7 @@ class SpikingNetwork(nn.Module):
             return run_steps(self.spiking, images, self.timesteps)[0]
         # A T-th of the batch at a time: with all its steps it needs no more memory than the source does for the whole.
         outputs = [self.spiking(part) for part in images.split(max(1, math.ceil(len(images) / self.timesteps)))]
-        return _joined(outputs, self.source)
+        return _joined(outputs, self._depends)
 
     @torch.no_grad()
     def record(self, images: Tensor) -> tuple[Any, dict[str, Tensor]]:
@@ -169,25 +173,31 @@ class SpikingNetwork(nn.Module):
         if self.config is not None:
             check_batch(images, self.config, images.dtype)
             check_images(images)
-        elif not fits(self.source, images):
-            taken = " or ".join(str(list(shape)) for shape in sorted(self.source.meta[SHAPES]))
+        elif tuple(images.shape[1:]) not in self._shapes and not fits(self.source, images):
+            taken = " or ".join(str(list(shape)) for shape in sorted(self._shapes))
             raise ValueError(
                 f"images: got shape {list(images.shape)}, expected images of shape {taken}, for which the network was "
                 "converted: on others it computes something else; convert(model, images=images)"
             )
-        return laid_out(self.source, images.to(next(self.parameters()).dtype))
+        images = images.to(next(self.parameters()).dtype)
+        return images.contiguous(memory_format=torch.channels_last) if self._channels_last else images
 
 
-def _joined(outputs: list[Any], source: fx.GraphModule) -> Any:
+def _depends(source: fx.GraphModule) -> list[bool]:
+    """Say for every part of the output whether it depends on the images."""
+    (last,) = (node for node in source.graph.nodes if node.op == "output")
+    return [isinstance(item, fx.Node) and bool(item.meta.get(DATA)) for item in tree_leaves(last.args[0])]
+
+
+def _joined(outputs: list[Any], depends: list[bool]) -> Any:
     """Return the outputs of parts of a batch as that of the whole: what does not depend on the images is given once."""
     if len(outputs) == 1:
         return outputs[0]
-    (last,) = (node for node in source.graph.nodes if node.op == "output")
-    written = tree_leaves(last.args[0])
     parts = [tree_leaves(output) for output in outputs]
     whole: list[Any] = []
-    for place, item in enumerate(written):
-        each = [part[place] for part in parts]
-        depends = isinstance(item, fx.Node) and bool(item.meta.get(DATA))
-        whole.append(each[0] if not depends else torch.cat(each) if isinstance(each[0], Tensor) else sum(each))
+    for each, by_image in zip(zip(*parts, strict=True), depends, strict=True):
+        if by_image:
+            whole.append(torch.cat(each) if isinstance(each[0], Tensor) else sum(each))
+        else:
+            whole.append(each[0])
     return tree_unflatten(whole, tree_structure(outputs[0]))

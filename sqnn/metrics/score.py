@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from sqnn.conversion import SpikingNetwork, Watcher, laid_out
+from sqnn.conversion import SpikingNetwork, Watcher
 from sqnn.core import AUTO, Threads, is_whole, require
 from sqnn.data import Split
 from sqnn.metrics.accuracy import run_batches
@@ -76,5 +76,5 @@ def _run(network: nn.Module, images: Tensor) -> tuple[Tensor, int, int]:
         fired.append(int(torch.count_nonzero(train)))
         neurons.append(train[0].numel())
 
-    output = Watcher(network.spiking, network.sites, see).run(laid_out(network.source, images))
+    output = Watcher(network.spiking, network.sites, see).run(network.fitted(images))
     return output, sum(fired), sum(neurons)

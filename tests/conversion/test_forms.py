@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from classical_networks import batch, build, settled
+from convertible import draw_images, plain
 from torch import nn
 
 from sqnn.conversion import convert, convert_rate, plane_code, prepare, rate_code, verify
@@ -60,3 +63,12 @@ def test_whole_numbers_of_numpy_are_whole_numbers(model: nn.Module) -> None:
     images = batch(model, 4)
     assert verify(model, convert(model, planes=three), images, batch_size=np.int64(2)).exact
     assert torch.equal(prepare(model, three)(images), prepare(model, 3)(images))
+
+
+def test_a_copy_by_pickle_gives_the_same() -> None:
+    resnet = settled(build("resnet20", activation="qcfs", timesteps=2))
+    for model, given in ((resnet, batch(resnet, 7)), (plain(3), draw_images(7, 1, 4, 4))):
+        spiking = convert(model, images=given)
+        copied = pickle.loads(pickle.dumps(spiking))
+        assert torch.equal(copied(given), spiking(given))
+        assert len(copied(given)) == 7

@@ -99,6 +99,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def fits(graph: fx.GraphModule, images: Tensor) -> bool:
     """Say whether a graph is what its network does with images of this shape, tracing it again where nobody knows."""
     shape = tuple(images.shape[1:])
+    if ORIGIN not in graph.meta:
+        return False  # pickling loses it
     known: set[tuple[int, ...]] = graph.meta[SHAPES]
     model = graph.meta[ORIGIN].model
     if shape not in known and model is not None:
@@ -337,8 +339,3 @@ def example_of(graph: fx.GraphModule) -> Tensor:
     """Return images that the network of a graph takes."""
     images: Tensor = graph.meta[ORIGIN].images
     return images
-
-
-def laid_out(graph: fx.GraphModule, images: Tensor) -> Tensor:
-    """Return images in the order of memory that the traced network computes on, on which the last bit can depend."""
-    return images.contiguous(memory_format=torch.channels_last) if graph.meta.get(CHANNELS_LAST) else images
