@@ -176,6 +176,9 @@ class ImageSize(int):
     def __mod__(self, other: object) -> int:
         return self._made(operator.mod, self, other)
 
+    def __rmod__(self, other: object) -> int:
+        return self._made(operator.mod, other, self)
+
     def __neg__(self) -> int:
         return self._made(operator.neg, self)
 
