@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -48,8 +49,7 @@ _POOLS: dict[type[nn.Module], type[nn.Module]] = {
     nn.AdaptiveMaxPool2d: nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool3d: nn.AdaptiveAvgPool3d,
 }
-
-
+_HOOKS = tuple(name for name in vars(nn.Module()) if re.fullmatch(r"_forward(_pre)?_hooks(_\w+)?", name))
 _DROPOUTS: Mapping[str, Callable[[float], nn.Module]] = MappingProxyType(
     {
         "dropout": nn.Dropout,
@@ -127,7 +127,9 @@ def prepare(
     notes = prepared.meta if isinstance(prepared, fx.GraphModule) else vars(prepared)
     notes[EXAMPLE] = shape
     _follow(prepared, model, timesteps, averaged=pools == "average")
-    prepared.train(model.training)
+    modes = {path: module.training for path, module in model.named_modules()}
+    for path, module in prepared.named_modules():
+        module.training = modes.get(path, model.training)
     return prepared
 
 
@@ -211,8 +213,8 @@ def _dropout(node: fx.Node) -> nn.Module | None:
 def _of_the_same_class(model: nn.Module, graph: fx.GraphModule, new: dict[fx.Node, nn.Module]) -> nn.Module | None:
     """Return a copy of the model with its modules replaced; None where only a graph can do what is wanted.
 
-    That is so where a call is no module's, or one of several of the same module, where the model has no copy, and where
-    it does not read what a module that works in place returns.
+    That is so where a call is no module's, or one of several of the same module, where the model has no copy, where its
+    code needs something of the old modules, and where it does not read what a module that works in place returns.
     """
     calls = Counter(str(node.target) for node in graph.graph.nodes if node.op == "call_module")
     if not all(node.op == "call_module" and calls[str(node.target)] == 1 for node in new):
@@ -224,12 +226,16 @@ def _of_the_same_class(model: nn.Module, graph: fx.GraphModule, new: dict[fx.Nod
     for node, module in new.items():
         old = prepared.get_submodule(str(node.target))
         twin = copy.deepcopy(module)  # the graph has the hooks of its modules as calls
-        vars(twin).update({hooks: vars(old)[hooks] for hooks in ("_forward_hooks", "_forward_pre_hooks")})
+        vars(twin).update({hooks: vars(old)[hooks] for hooks in _HOOKS})
         prepared.set_submodule(str(node.target), twin)
     images = example_of(graph)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        agree = same(copy.deepcopy(prepared).eval()(images.clone()), _Replaced(graph, new).run(images))
-    return prepared if agree else None
+        wanted = _Replaced(graph, new).run(images)
+        try:
+            given = copy.deepcopy(prepared).eval()(images.clone())
+        except Exception:  # whatever its code raises that reads or names what only the old modules have
+            return None
+    return prepared if same(given, wanted) else None
 
 
 class _Replaced(fx.Interpreter):

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_map_only
 
 from sqnn.conversion.calibration import images_of
 from sqnn.conversion.codes import levels_of
-from sqnn.conversion.graph.errors import place_of
+from sqnn.conversion.graph.errors import first_line, place_of
 from sqnn.conversion.match import Match, Site, match, sites_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.observe import Observer, Probe, evaluating
@@ -211,9 +211,8 @@ def _told(images: Tensor) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:  # the model's own, of whatever class
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
-        mend = "a proof takes batches of two sizes"
-        raise ConfigError(f"model: does not run on {len(images)} images ({why}){place_of(error)}; {mend}") from error
+        why = f"{first_line(error)}){place_of(error)}; a proof takes batches of two sizes"
+        raise ConfigError(f"model: does not run on {len(images)} images ({why}") from error
 
 
 def _run(

@@ -319,6 +319,18 @@ def test_channels_that_were_moved_have_to_be_named() -> None:
             prepare(model, 3, thresholds="channel", images=images, channel_axis=wrong)
 
 
+@pytest.mark.parametrize("activation", [nn.ReLU(), nn.Sequential(nn.ReLU(), nn.ReLU())], ids=["class", "graph"])
+def test_every_layer_stays_in_training_or_evaluation(activation: nn.Module) -> None:
+    """Batch norms that are frozen for fine-tuning do not thaw."""
+    if isinstance(activation, nn.Sequential):
+        activation[1] = activation[0]
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2).eval(), activation, nn.BatchNorm2d(2))
+    prepared = prepare(model, 3, images=draw_images(4, 1, 4, 4).float())
+    assert isinstance(prepared, nn.Sequential) is not isinstance(activation, nn.Sequential)
+    assert prepared.training
+    assert [prepared.get_submodule(path).training for path in "013"] == [True, False, True]
+
+
 def test_functional_dropout_still_drops_in_training() -> None:
     class Dropping(nn.Module):
         def forward(self, values: Tensor) -> Tensor:

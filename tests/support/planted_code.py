@@ -315,6 +315,61 @@ def layer_with_new_weights(self, x):
     return self.end(nn.Conv2d(4, 4, 1, dtype=x.dtype)(self.begin(x)))
 
 
+@refused
+def layer_with_new_weights_alone(self, x):
+    return self.end(nn.Conv2d(4, 4, 1, bias=False, dtype=x.dtype)(self.begin(x)))
+
+
+@either
+def part_of_as_many_as_there_are(self, x):
+    return self.end(self.begin(x)[: int(x.shape[0])])
+
+
+@either
+def part_from_the_end(self, x):
+    return self.end(self.begin(x)[-x.shape[0] :])
+
+
+@exact
+def calls_by_name(self, x):
+    return self.last(self.relu(input=self.first(input=x)).mean(dim=(2, 3)))
+
+
+@exact
+def setting_of_an_activation_is_read(self, x):
+    return self.last(self.begin(x).mean((2, 3)) * (1 if self.relu.inplace else 2))
+
+
+@exact
+def activations_of_a_parameter(self, x):
+    y = self.begin(x) + F.relu(self.gain)
+    return self.last(F.linear(y.mean((2, 3)), F.relu(self.second.weight[..., 0, 0])))
+
+
+@exact
+def spikes_are_a_bias(self, x):
+    z = self.begin(x).mean((2, 3))
+    return self.last(F.linear(z, self.second.weight[..., 0, 0], z))
+
+
+@exact
+@torch.inference_mode()
+def inference_mode_and_changes_in_place(self, x):
+    y = self.begin(x)
+    y += 1
+    y.mul_(0.5).requires_grad_(False)
+    return self.end(y)
+
+
+@either
+@torch.inference_mode()
+def inference_mode_and_a_view(self, x):
+    y = self.begin(x)
+    part = y[:, :2]
+    self.inplace(part.sub_(0.5))
+    return self.end(y)
+
+
 @either
 def random_numbers_that_are_not_used(self, x):
     torch.rand(3)

@@ -60,6 +60,13 @@ class DenseBlock(nn.Sequential):
         return torch.cat([values[:, :2], super().forward(values)[:, 2:]], 1)
 
 
+class QuarterConv(nn.Conv2d):
+    """A convolution that inherits `forward`, and changes what that calls."""
+
+    def _conv_forward(self, values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return super()._conv_forward(values, weight / 4, bias)
+
+
 class StandardConv(nn.Conv2d):
     """Weight standardisation, as joe-siyuan-qiao/WeightStandardization has it."""
 
@@ -77,6 +84,7 @@ def with_second(layer: nn.Module):
 OWN_LAYERS = changed(
     EXACT,
     {
+        "convolution that takes a quarter": with_second(QuarterConv(4, 4, 3, padding=1)),
         "convolution that halves": with_second(HalvingConv(4, 4, 3, padding=1)),
         "ReLU that is none": with_second(OddReLU()),
         "ReLU of another name": with_second(NamedReLU()),
@@ -151,6 +159,9 @@ HOOKS_THAT_LOOK = changed(
     EXACT,
     {
         "hook that looks": lambda net: net.relu.register_forward_hook(lambda layer, given, output: None),
+        "hook that gets keywords": lambda net: net.relu.register_forward_hook(
+            lambda layer, given, named, output: None, with_kwargs=True
+        ),
         "hook before that looks": lambda net: net.second.register_forward_pre_hook(lambda layer, given: None),
     },
 )

@@ -41,6 +41,7 @@ MIXED_MAPS = on_maps(
         "more than four": lambda net, y, x: y * 2 if x.shape[0] > 4 else y,
         "a single one": lambda net, y, x: y.squeeze(0).unsqueeze(0) * 2 if len(x) == 1 else y,
         "more than four by len": lambda net, y, x: y * 2 if len(y) > 4 else y,
+        "three, as many as are traced": lambda net, y, x: y * 2 if x.shape[0] == 3 else y,
         "an odd number": lambda net, y, x: y * 2 if x.size(0) % 2 else y,
         "the number as a float": lambda net, y, x: y + 0.1 * float(x.shape[0]),
         "grid over the batch": lambda net, y, x: y + torch.arange(y.shape[0]).view(-1, 1, 1, 1),

@@ -8,7 +8,7 @@ from enum import Enum
 from torch import fx
 
 from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, call_name, describe, module_of
+from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, SHAPE, call_name, describe, module_of
 from sqnn.conversion.graph.planes import compares_planes, keeps_planes, sends_planes
 from sqnn.conversion.graph.roles import Role, argument, role_of, scales
 
@@ -75,6 +75,10 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, r
         role = role_of(graph, node)
         if node.meta.get(MOVED) and role not in (Role.NEURON, Role.ACTIVATION, Role.SIZE):
             role = Role.ISLAND  # time steps are in the first dimension
+        elif role not in neurons and any(
+            source in layout.neurons and not source.meta.get(DATA) for source in node.all_input_nodes
+        ):
+            role = Role.ISLAND  # spikes of a constant do not stand for images
         incoming = [layout.signals[source] for source in node.all_input_nodes]
         problem = _problem(graph, node, role, incoming, role in neurons, rates)
         if problem:
@@ -157,6 +161,8 @@ def _problem(
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if role in (Role.NEURON, Role.ACTIVATION) and any(source.meta.get(AXIS) for source in node.all_input_nodes):
         return FRONT
+    if role in (Role.NEURON, Role.ACTIVATION) and any(n.meta.get(SHAPE) == () for n in node.all_input_nodes):
+        return "acts on a single number, not on images; compute that number outside of forward"
     if role is Role.ACTIVATION and not spikes:
         return "has no levels that spikes could count; prepare(model, timesteps) puts a QCFS there, then fine-tune"
     if role is Role.MAX_POOL and rates and any(signal.is_train for signal in incoming):

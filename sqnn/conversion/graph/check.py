@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
-from sqnn.conversion.graph.errors import ConversionError, place_of
+from sqnn.conversion.graph.agreement import agree
+from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
 from sqnn.conversion.graph.nodes import PATH, PLACE
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.sizes import TraceRefusedError
 from sqnn.conversion.graph.watcher import Watcher
 
-ROUNDING = {torch.float64: 1e-11, torch.float32: 1e-4}
-"""Share of the largest output by which two passes may differ, for threads that add in another order."""
+ROUNDING: Mapping[torch.dtype, float] = MappingProxyType({torch.float64: 1e-11, torch.float32: 1e-4})
+COARSE = 1e-2
+"""Share of the largest output by which two passes may differ, for threads that add in another order; below single
+precision COARSE."""
 
 
 @torch.no_grad()
@@ -31,20 +36,20 @@ def require_repeated(
     The first place is named, for which `again` gives a recorder of the model. `rounding` is the share of the largest
     number that may differ, by default what the order of sums explains.
     """
-    for images in batches:
+    for seed, images in enumerate(batches):
         try:
-            with torch.random.fork_rng(devices=[]):
+            with _seeded(seed):
                 wanted = model(images.clone())
         except Exception as error:  # the model's own, of whatever class
-            why = next(iter(str(error).splitlines()), "") or type(error).__name__
             mend = "take the number of images from x.shape[0] or -1"
             name = f"model{place_of(error)}: {type(model).__name__}"
-            raise ConversionError([f"{name} does not run on {len(images)} images ({why}); {mend}"]) from error
+            why = f"does not run on {len(images)} images ({first_line(error)})"
+            raise ConversionError([f"{name} {why}; {mend}"]) from error
         try:
-            agree = same(graph(images.clone()), wanted, rounding)
+            repeated = same(graph(images.clone()), wanted, rounding)
         except Exception:  # a size or a number of the images that was traced and is wrong for these
-            agree = False
-        if not agree:
+            repeated = False
+        if not repeated:
             raise ConversionError([_first_difference(model, graph, again, images, rounding)])
 
 
@@ -57,13 +62,15 @@ def same(ours: object, theirs: object, rounding: float | None = None) -> bool:
 def _agree(ours: object, theirs: object, rounding: float | None = None) -> bool:
     if not isinstance(theirs, Tensor) or not isinstance(ours, Tensor):
         return type(ours) is type(theirs) and bool(ours == theirs)
-    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-        return False
-    if not theirs.is_floating_point():
-        return torch.equal(ours, theirs)
-    scale = float(theirs.nan_to_num().abs().max()) if theirs.numel() else 0.0
-    share = ROUNDING.get(theirs.dtype, 1e-2) if rounding is None else rounding
-    return torch.allclose(ours, theirs, rtol=0, atol=share * scale, equal_nan=True)
+    return agree(ours, theirs, ROUNDING.get(theirs.dtype, COARSE) if rounding is None else rounding)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Draw other random numbers in each pass, so that layers which a pass makes anew show; none are drawn outside."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        yield
 
 
 def _first_difference(
@@ -71,10 +78,11 @@ def _first_difference(
 ) -> str:
     """Say where the network and its graph part, in one of the next two passes where it does so by turns."""
     mend = "so that its graph would be another network; keep what changes from call to call out of forward"
-    for _ in range(2):
+    for seed in range(2):
         again = recorder()
         try:
-            again.record(images.clone())
+            with _seeded(seed):
+                again.record(images.clone())
         except TraceRefusedError as error:
             return str(error)
         # Sizes have no place in the code, and those that nothing reads are gone from one of the two.

@@ -17,6 +17,11 @@ class ConversionError(ConfigError):
         self.problems = tuple(problems)
 
 
+def first_line(error: Exception) -> str:
+    """Return what an exception says in its first line, the name of its class where that is nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 def place_of(error: Exception) -> str:
     """Return the file and line of the model's own code that an exception passed through last, in brackets."""
     frames = [

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from sqnn.conversion.graph.agreement import agree
 from sqnn.conversion.graph.arguments import mapped, plain
 from sqnn.conversion.graph.sizes import BatchSize
 
@@ -60,7 +61,7 @@ def batch_axes(
                 [axis for axis in among if _agree(ours, _part(theirs, axis, first, last, batch))]
                 for ours, theirs, among in zip(parts, whole, axes, strict=True)
             ]
-    except (RuntimeError, ValueError, TypeError, IndexError):
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError):
         return None
     return [among[0] for among in axes] if all(axes) else None
 
@@ -84,13 +85,7 @@ def _part(tensor: Tensor, axis: int, first: int, last: int, batch: int) -> Tenso
 
 
 def _agree(ours: Tensor, theirs: Tensor) -> bool:
-    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-        return False
-    if not ours.is_floating_point() and not ours.is_complex():
-        return torch.equal(ours, theirs)
-    share = EXACT if theirs.dtype in (torch.float64, torch.complex128) else ROUGH
-    scale = float(theirs.nan_to_num().abs().max()) if theirs.numel() else 0.0
-    return torch.allclose(ours, theirs, rtol=0, atol=share * max(scale, 1e-30), equal_nan=True)
+    return agree(ours, theirs, EXACT if theirs.dtype in (torch.float64, torch.complex128) else ROUGH)
 
 
 def _tensors(result: object) -> list[Tensor]:

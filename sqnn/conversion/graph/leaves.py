@@ -10,15 +10,27 @@ from torch import nn
 _COMPUTED = ("_orig", "_mask", "_g", "_v", "_u")
 """What the names of tensors end with that a weight is computed from by weight norm, spectral norm and pruning."""
 
+_BESIDE = frozenset({"forward", "extra_repr", "reset_parameters", "reset_running_stats"})
+"""Methods of layers that a forward pass does not use, and `forward` itself."""
+
 
 def kind_of(layer: nn.Module, kinds: tuple[type[nn.Module], ...]) -> type[nn.Module] | None:
     """Return the known class whose forward pass a layer has, None for a layer with one of its own.
 
-    A subclass that inherits `forward` counts as its parent, as do parametrised layers.
+    A subclass that inherits `forward` and what it calls counts as its parent, as do parametrised layers.
     """
     if "forward" in vars(layer):
         return None
-    return next((k for k in type(layer).__mro__ if k in kinds and type(layer).forward is k.forward), None)
+    kind = next((k for k in type(layer).__mro__ if k in kinds and type(layer).forward is k.forward), None)
+    return None if kind is None or _changes(type(layer), kind) else kind
+
+
+def _changes(subclass: type[nn.Module], kind: type[nn.Module]) -> bool:
+    """Say whether a subclass has another method or setting of `kind` that a forward pass may use."""
+    order = subclass.__mro__
+    own = {name for c in order[: order.index(kind)] for name in vars(c) if not name.startswith("__")}
+    parents = kind.__mro__[: kind.__mro__.index(nn.Module)]
+    return any(name in vars(parent) for parent in parents for name in own - _BESIDE)
 
 
 def plain_copy(layer: nn.Module, kind: type[nn.Module]) -> nn.Module:

@@ -9,6 +9,7 @@ import torch
 from torch import fx, nn
 
 from sqnn.conversion.graph.nodes import SHAPE, call_name, module_of
+from sqnn.conversion.graph.roles import argument
 from sqnn.conversion.pools import make_pool, spatial_dimensions
 from sqnn.neurons import QCFS
 
@@ -28,21 +29,17 @@ _MOVING = (nn.Unflatten, nn.PixelShuffle, nn.PixelUnshuffle)
 """Modules that move spikes and may put those of several channels side by side."""
 
 
-def _argument(node: fx.Node, place: int, name: str, default: object = None) -> object:
-    return node.args[place] if len(node.args) > place else node.kwargs.get(name, default)
-
-
 def _always(node: fx.Node) -> bool:
     return True
 
 
 def _joins_channels(node: fx.Node) -> bool:
-    return _argument(node, 1, "dim", 0) == CHANNELS
+    return bool(argument(node, 1, "dim", 0) == CHANNELS)
 
 
 def _picks(node: fx.Node) -> bool:
     """Say whether an index adds no dimension."""
-    index = _argument(node, 1, "index")
+    index = argument(node, 1, "index", None)
     items = index if isinstance(index, tuple) else (index,)
     return all(isinstance(item, int | slice) or item is Ellipsis for item in items)
 
@@ -114,7 +111,7 @@ def gives_indices(graph: fx.GraphModule, node: fx.Node) -> bool:
     name = call_name(node)
     if node.target is torch.adaptive_max_pool1d or name.endswith("_with_indices"):
         return True
-    return bool(_argument(node, 2 if name.startswith("adaptive") else 6, "return_indices", False))
+    return bool(argument(node, 2 if name.startswith("adaptive") else 6, "return_indices", False))
 
 
 def compares_planes(graph: fx.GraphModule, node: fx.Node, planes: Collection[fx.Node]) -> bool:

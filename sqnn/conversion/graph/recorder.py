@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -36,6 +37,8 @@ _SHAPED = frozenset(
 _LIKE = frozenset({"to", "type_as"})
 """Calls that give their first tensor, in the precision of another."""
 _DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"})
+_FLAGS = frozenset({"requires_grad_", "detach_"})
+"""Calls in place that leave all numbers as they are."""
 _READS = frozenset(
     {"__bool__", "__int__", "__float__", "__complex__", "__index__", "__contains__", "__array__", "item", "tolist"}
     | {"numpy", "equal", "allclose", "is_nonzero", "__dlpack__", "data_ptr", "untyped_storage", "storage"}
@@ -71,6 +74,7 @@ class Recorder(TorchFunctionMode):
         self._lengths = False
         self._seen: dict[int, tuple[Tensor, fx.Node, int, int]] = {}
         self._attributes: dict[str, fx.Node] = {}
+        self._changes: Counter[int] = Counter()
         self._paths = {id(module): path for path, module in reversed([*model.named_modules(remove_duplicate=False)])}
         state = [*model.named_buffers(remove_duplicate=False), *model.named_parameters(remove_duplicate=False)]
         self._state = {id(tensor): (path, tensor) for path, tensor in reversed(state)}
@@ -120,7 +124,7 @@ class Recorder(TorchFunctionMode):
             )
         if name == "__deepcopy__" and data:
             func, name, args, plain_args = Tensor.clone, "clone", args[:1], plain_args[:1]
-        if name.startswith("new_") and not sized:
+        if name.startswith("new_") and not sized and len(data) < 2:
             return func(*plain_args, **plain_kwargs)
         if name in _LIKE and data and not self._is_data(args[0]):
             return func(*plain_args, **plain_kwargs)
@@ -144,11 +148,13 @@ class Recorder(TorchFunctionMode):
             return twins[id(tensor)] if id(tensor) in twins else self._axis_of(tensor)
 
         before = mapped((args, kwargs), cloned) if changes else (args, kwargs)
-        versions = [_version(tensor) for tensor in tensors]
+        versions = [self._version(tensor) for tensor in tensors]
         kind, target, *form = form_of(func, name, args, kwargs, self._sizes_of)
         written = self._written(tuple(form), self._operand(data))
         result = func(*plain_args, **plain_kwargs)
-        mutated = [t for t, version in zip(tensors, versions, strict=True) if _version(t) != version]
+        if changes and name not in _FLAGS:
+            self._count_change(tensors[0])
+        mutated = [t for t, version in zip(tensors, versions, strict=True) if self._version(t) != version]
         if not mutated and not any(isinstance(item, Tensor) for item in leaves(result)):
             return result
         if any(tensor is not args[0] and tensor is not kwargs.get("out") for tensor in mutated):
@@ -231,6 +237,8 @@ class Recorder(TorchFunctionMode):
                 data = [tensor for tensor in tensors if self._is_data(tensor)]
                 written = self._written((args, kwargs), self._operand(data))
                 result: object = forward(*mapped(args, plain), **mapped(kwargs, plain))
+                if isinstance(result, Tensor) and getattr(module, "inplace", False):
+                    self._count_change(result)
                 if path not in self.parts:
                     self.parts[path] = self._known[id(module)] if kind is None else plain_copy(module, kind)
                 node = self.graph.create_node("call_module", path, *written)
@@ -281,7 +289,7 @@ class Recorder(TorchFunctionMode):
     def _node(self, tensor: Tensor) -> fx.Node:
         seen = self._seen.get(id(tensor))
         if seen is not None:
-            if _version(tensor) != seen[2]:
+            if self._version(tensor) != seen[2]:
                 raise TraceRefusedError(
                     f"{self._here()} reads a tensor that a call in place has changed through another view of it; use "
                     "the call that gives a new tensor"
@@ -303,7 +311,7 @@ class Recorder(TorchFunctionMode):
         if isinstance(result, Tensor):
             node.meta[SHAPE] = tuple(result.shape)
             node.meta[AXIS] = next(axes, 0)
-            self._seen[id(result)] = (result, node, _version(result), node.meta[AXIS])
+            self._seen[id(result)] = (result, node, self._version(result), node.meta[AXIS])
             if self.values is not None:
                 self.values[node.name] = result.detach().clone()
         elif isinstance(result, tuple | list):
@@ -312,6 +320,14 @@ class Recorder(TorchFunctionMode):
                     part = self.graph.call_function(operator.getitem, (node, place))
                     part.meta |= {key: node.meta.get(key) for key in (DATA, PLACE, PATH)}
                     self._bind_next(item, part, axes)
+
+    def _version(self, tensor: Tensor) -> int:
+        """Return how often the memory of a tensor has been changed; torch itself does not count in inference mode."""
+        return self._changes[tensor.untyped_storage().data_ptr()] if tensor.is_inference() else tensor._version
+
+    def _count_change(self, tensor: Tensor) -> None:
+        if tensor.is_inference():
+            self._changes[tensor.untyped_storage().data_ptr()] += 1
 
     def _place(self, node: fx.Node, path: str | None = None) -> None:
         where, inside = self._frame()
@@ -341,7 +357,3 @@ class Recorder(TorchFunctionMode):
 def _drops(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Say whether a call of F.dropout and its like drops although the network is in evaluation."""
     return bool(args[2] if len(args) > 2 else kwargs.get("training", True))
-
-
-def _version(tensor: Tensor) -> int:
-    return -1 if tensor.is_inference() else tensor._version

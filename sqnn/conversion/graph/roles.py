@@ -100,9 +100,9 @@ def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
     if name in ("threshold", "_threshold"):
         return Role.ACTIVATION if list(node.args[1:3]) == [0, 0] else Role.ISLAND
     if role is Role.WEIGHTS:
-        # Weights that are computed from the images make a product of two values.
-        others = [source for source in node.all_input_nodes[1:] if source.meta.get(DATA)]
-        return Role.ISLAND if others else role
+        # Weights and biases that are computed from the images make products and sums of two values.
+        others = (argument(node, 1, "weight", None), argument(node, 2, "bias", None))
+        return Role.ISLAND if any(isinstance(item, fx.Node) and item.meta.get(DATA) for item in others) else role
     if name == "pad" and not _adds_values(node):
         return Role.ROUTE
     return role

@@ -1,4 +1,4 @@
-"""The number of images as a number that knows it, so that a traced network takes batches of any size."""
+"""Sizes that know whether they are the number of images, so that a traced network takes batches of any size."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class BatchSize(int):
     def _scaled(self, factor: Fraction) -> BatchSize:
         return BatchSize(int(int(self) * factor), self.share * factor, self.asked)
 
-    def __mul__(self, other: object) -> BatchSize:
+    def __mul__(self, other: object) -> int:
         if isinstance(other, int) and not isinstance(other, BatchSize):
-            return self._scaled(Fraction(int(other)))
+            return self._scaled(Fraction(int(other))) if other else 0
         raise _refused("multiplies")
 
     __rmul__ = __mul__
@@ -85,6 +85,9 @@ class BatchSize(int):
         raise _refused("computes with")
 
     __rfloordiv__ = __rtruediv__ = __rmod__ = __rsub__ = __pow__ = __rpow__ = __float__ = _never  # type: ignore[assignment]
+    __divmod__ = __rdivmod__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _never  # type: ignore[assignment]
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _never  # type: ignore[assignment]
+    __neg__ = __pos__ = __abs__ = __invert__ = __round__ = __trunc__ = __floor__ = __ceil__ = _never  # type: ignore[assignment]
 
     def _note(self, other: object) -> None:
         if isinstance(other, int) and other > 0:
@@ -172,6 +175,9 @@ class ImageSize(int):
 
     def __mod__(self, other: object) -> int:
         return self._made(operator.mod, self, other)
+
+    def __rmod__(self, other: object) -> int:
+        return self._made(operator.mod, other, self)
 
     def __neg__(self) -> int:
         return self._made(operator.neg, self)

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from sqnn.conversion.foreign import taken_over
 from sqnn.conversion.graph.check import require_repeated
-from sqnn.conversion.graph.errors import ConversionError, place_of
+from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.roles import LEAVES, Role, role_of
@@ -31,9 +31,9 @@ it was made from."""
 EXAMPLE = "example_shape"
 """Attribute of a prepared network, or entry of its `meta` where it is a graph: the shape of one
 of the images that it was prepared with."""
-TRACED, CHECKED = 3, 2
+TRACED, CHECKED = 3, 5
 """Images in the batch that is traced, and in the one that the graph is then compared on: two sizes, so that a number
-that was one of them cannot pass for a constant."""
+that was one of them cannot pass for a constant; the second is larger, so that a part of so many shows."""
 THRESHOLD_ROUNDING = 1e-5
 """Share of the largest number by which a threshold taken over from elsewhere may move outputs."""
 COMMON = (32, 28, 8, 64, 224, 16, 96, 12, 48, 128, 4, 299)
@@ -141,9 +141,9 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
             with torch.random.fork_rng(devices=[]):
                 recorder.record(_cycled(example, TRACED))
         except TraceRefusedError as error:
-            raise ConversionError([f"{_placed(str(error), error, model)}"]) from error
+            raise ConversionError([_placed(str(error), error, model)]) from error
         except Exception as error:  # the model's own, of whatever class
-            why = next(iter(str(error).splitlines()), "") or type(error).__name__
+            why = first_line(error)
             if _runs(model, example):
                 mend = "keep what it needs there out of forward"
                 raise ConversionError([f"model{place_of(error)}: cannot be recorded ({why}); {mend}"]) from error
@@ -211,7 +211,7 @@ def _sizes(asked: Sequence[int]) -> list[int]:
     if any(size > most for size in asked):
         raise ConversionError([f"model: asks whether it has {max(asked)} images; keep such branches out of forward"])
     # Twice, as what a first call leaves behind shows in a second of as many images.
-    return [*sorted({CHECKED, *asked} - {TRACED}), CHECKED]
+    return [*sorted({CHECKED, *asked}), CHECKED]
 
 
 def _cycled(images: Tensor, size: int) -> Tensor:
