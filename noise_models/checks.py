@@ -106,6 +106,49 @@ def together(name: str, names: tuple[str, ...]) -> None:
         )
 
 
+def rates(name: str, value: object) -> float | tuple[float, ...]:
+    """Return a probability, or one per wire as a tuple, or raise ValueError."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return probability(name, value)
+    several = tuple(probability(f"{name}[{place}]", item) for place, item in enumerate(value))
+    if not several:
+        raise ValueError(f"{name}: got no probabilities, expected one per wire")
+    return several
+
+
+def wires(name: str, value: object) -> tuple[int, ...] | None:
+    """Return wires without repeats in the order given, from one of them or several; None, which stands for all wires.
+
+    Raises ValueError on anything else.
+    """
+    if value is None:
+        return None
+    several = value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    numbers = tuple(whole(name, wire, 0, " or a list of such, or None for all wires") for wire in several)
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(f"{name}: got {brief(value)}, expected at least one wire, and each of them once")
+    return numbers
+
+
+def pairs(name: str, value: object) -> tuple[tuple[int, int], ...] | None:
+    """Return pairs of two wires, or None, which stands for all pairs, or raise ValueError."""
+    if value is None:
+        return None
+    found = [wires(name, pair) or () for pair in value] if isinstance(value, Iterable) else []
+    several = tuple((min(pair), max(pair)) for pair in found if len(pair) == 2)
+    if not several or len(several) < len(found) or len(set(several)) < len(several):
+        raise ValueError(
+            f"{name}: got {brief(value)}, expected pairs of two wires, such as [(0, 1)], each of them once"
+        )
+    return several
+
+
+def pair_depolarizing(name: str, value: object) -> float:
+    """Return the p of (1 - p) rho + p I / 4 as a float, or raise ValueError where that is no channel."""
+    # 1 - 15p/16 is the probability that no Pauli acts.
+    return _within(name, value, "a number in [0, 16/15]", most=16 / 15)
+
+
 def stochastic(name: str, matrix: ArrayLike) -> tuple[float, float]:
     """Return P(1|0) and P(0|1) of a readout matrix [[P(0|0), P(1|0)], [P(0|1), P(1|1)]], or raise ValueError."""
     expected = "a 2x2 matrix of probabilities P(read j | true i) whose rows i add up to 1"

@@ -260,7 +260,7 @@ MATRIX = "a 2x2 matrix of probabilities P(read j | true i) whose rows i add up t
         (lambda: readout(0.5, -1), "p10: got -1.0, expected a probability in [0, 1]"),
         (lambda: readout([[1, 0], [0.5, 0.6]]), f"readout: got [[1.0, 0.0], [0.5, 0.6]], expected {MATRIX}"),
         (lambda: readout([[1, 0]]), f"readout: got [[1.0, 0.0]], expected {MATRIX}"),
-        (lambda: readout("ab"), f"readout: got 'ab', expected {MATRIX}"),  # type: ignore[arg-type]
+        (lambda: readout("ab"), "p01: got 'ab', expected a probability in [0, 1]"),  # type: ignore[arg-type]
         (lambda: overrotation(0.1, "w"), "axis: got 'w', expected one of x, y, z"),
         (lambda: overrotation(math.inf), "angle: got inf, expected an angle in radians"),
         (lambda: -1 * bit_flip(0.1), "factor: got -1.0, expected a number of at least 0"),
