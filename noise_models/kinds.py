@@ -7,148 +7,39 @@ constructor for Python, such as `noise_models.depolarizing`, is a function in `n
 from __future__ import annotations
 
 import math
-import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
-from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from noise_models import checks
 from noise_models.calibration import ChipNoise
 from noise_models.channels import Transfer, damping_transfer
-from noise_models.choices import Choices, unknown
+from noise_models.choices import Choices
 from noise_models.from_aer import Imported
 from noise_models.gates import ENTANGLERS, GATES
-from noise_models.part import Channels, Part, Readouts
-from noise_models.records import brief, whole_number
-
-AXES: tuple[str, ...] = ("x", "y", "z")
-
-
-PERCENT: Mapping[str, float] = MappingProxyType({"%": 0.01})
-SECONDS: Mapping[str, float] = MappingProxyType(
-    {
-        "ms": 1e-3,
-        "us": 1e-6,
-        "\N{MICRO SIGN}s": 1e-6,
-        "\N{GREEK SMALL LETTER MU}s": 1e-6,
-        "ns": 1e-9,
-        "ps": 1e-12,
-        "s": 1,
-    }
+from noise_models.parameters import (
+    AXES,
+    PAIRS,
+    RADIANS,
+    TIME,
+    WIRES,
+    Parameter,
+    angle,
+    axis,
+    entanglers,
+    on_wires,
+    parameter,
+    places,
+    rate,
+    read_names,
+    read_number,
+    read_rates,
 )
-RADIANS: Mapping[str, float] = MappingProxyType({"rad": 1, "deg": math.pi / 180})
-"""What a unit behind a number multiplies it by."""
-
-
-def read_number(name: str, text: str, units: Mapping[str, float] = PERCENT) -> float:
-    """Return the number that a text stands for, with one of the units or without, or raise ValueError naming it."""
-    number = text.strip()
-    unit = next((unit for unit in units if number.endswith(unit)), "")
-    try:
-        if not unit:
-            return float(number)
-        # In decimals: 57 % is 0.57, and 57 * 0.01 is not.
-        return float(Decimal(number.removesuffix(unit).strip()) * Decimal(repr(units[unit])))
-    except (ValueError, ArithmeticError):
-        raise ValueError(
-            f"{name}: got {brief(number)}, expected a number{', or one with ' * bool(unit)}{unit}"
-        ) from None
-
-
-def _read_items(text: str) -> list[str]:
-    return [word.strip() for word in re.split(r"[/|]", text) if word.strip()]
-
-
-def _read_names(name: str, text: str) -> tuple[str, ...]:
-    return tuple(_read_items(text))
-
-
-def _read_rates(name: str, text: str) -> object:
-    """Return a number, or several of a list."""
-    if "|" not in text:
-        return read_number(name, text)
-    return tuple(read_number(name, item) for item in text.split("|") if item.strip())
-
-
-def _read_wire(name: str, text: str) -> int:
-    try:
-        return whole_number(text)
-    except ValueError:
-        raise ValueError(f"{name}: got {brief(text)}, expected wires such as 0 or [0,2]") from None
-
-
-def _read_wires(name: str, text: str) -> tuple[int, ...]:
-    return tuple(_read_wire(name, item) for item in _read_items(text))
-
-
-def _read_pairs(name: str, text: str) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(_read_wire(name, wire) for wire in item.split("-")) for item in _read_items(text))
-
-
-def _angle(name: str, value: object) -> float:
-    return checks.number(name, value, "an angle in radians")
-
-
-def _entanglers(name: str, value: object) -> tuple[str, ...]:
-    names = checks.instructions(name, value)
-    if not set(names) <= set(ENTANGLERS):
-        among = ", ".join(gate for gate in GATES if gate in ENTANGLERS)
-        raise ValueError(f"{name}: got {', '.join(names)}, expected two-qubit instructions alone: {among}")
-    return names
-
-
-def _axis(name: str, value: object) -> str:
-    if value not in AXES:
-        raise ValueError(unknown(name, value, AXES))
-    return str(value)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """What one parameter of a kind may be, and how it is written in text.
-
-    `check` returns the value in its one form or raises ValueError; `read` returns the value that a text stands for.
-    A parameter that `scales` is multiplied by the factor on the noise. Text may leave out the name of one that is
-    `positional`, and all of one that is not `required`.
-    """
-
-    check: Callable[[str, object], object]
-    read: Callable[[str, str], object] = read_number
-    scales: bool = False
-    positional: bool = True
-    required: bool = True
-
-
-def parameter(described: Parameter, default: object = MISSING) -> Any:
-    """Return a dataclass field for a parameter of a kind."""
-    return field(default=default, metadata={"parameter": described})
-
-
-def rate(required: bool = True) -> Any:
-    """Return the field of a probability in [0, 1] that scales with the noise."""
-    return parameter(Parameter(checks.probability, scales=True, required=required))
-
-
-def places() -> Any:
-    """Return the field of the instructions after which a channel acts, spelled on=u/cz in text."""
-    described = Parameter(checks.instructions, _read_names, positional=False, required=False)
-    return parameter(described, checks.DEFAULT_ON)
-
-
-WIRES = Parameter(checks.wires, _read_wires, positional=False, required=False)
-PAIRS = Parameter(checks.pairs, _read_pairs, positional=False, required=False)
-TIME = Parameter(checks.relaxation, partial(read_number, units=SECONDS))
-
-
-def on_wires(described: Parameter = WIRES) -> Any:
-    """Return the field of the wires that noise is limited to, spelled wires=[0,2] in text; None for all."""
-    return parameter(described, None)
+from noise_models.part import Channels, Part, Readouts
 
 
 @dataclass(frozen=True, repr=False)
@@ -313,8 +204,8 @@ class Overrotation(OneQubit):
 
     kind = "overrotation"
     label = "angle (rad)"
-    angle: float = parameter(Parameter(_angle, partial(read_number, units=RADIANS), scales=True))
-    axis: str = parameter(Parameter(_axis, lambda name, text: text, required=False), "x")
+    angle: float = parameter(Parameter(angle, partial(read_number, units=RADIANS), scales=True))
+    axis: str = parameter(Parameter(axis, lambda name, text: text, required=False), "x")
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
@@ -336,7 +227,7 @@ class TwoQubitDepolarizing(Kind):
     kind = "two_qubit_depolarizing"
     label = "two-qubit depolarizing probability $p$"
     p: float = parameter(Parameter(checks.pair_depolarizing, scales=True))
-    on: tuple[str, ...] = parameter(Parameter(_entanglers, _read_names, positional=False, required=False), ("cz",))
+    on: tuple[str, ...] = parameter(Parameter(entanglers, read_names, positional=False, required=False), ("cz",))
     wires: tuple[tuple[int, int], ...] | None = on_wires(PAIRS)
 
     @property
@@ -362,8 +253,8 @@ class Readout(Kind):
 
     kind = "readout"
     label = "probability of a wrong bit $p_{01}$"
-    p01: float | tuple[float, ...] = parameter(Parameter(checks.rates, _read_rates, scales=True))
-    p10: float | tuple[float, ...] = parameter(Parameter(checks.rates, _read_rates, scales=True, required=False))
+    p01: float | tuple[float, ...] = parameter(Parameter(checks.rates, read_rates, scales=True))
+    p10: float | tuple[float, ...] = parameter(Parameter(checks.rates, read_rates, scales=True, required=False))
     wires: tuple[int, ...] | None = on_wires()
 
     def __post_init__(self) -> None:

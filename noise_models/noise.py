@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
@@ -338,18 +338,7 @@ def readout(
     [[P(0|0), P(1|0)], [P(0|1), P(1|1)]] alone, or a list of such. <Z> becomes (1 - p01 - p10) <Z> + p10 - p01. Raises
     ValueError if a value is no probability or a row of a matrix does not add up to 1.
     """
-    depth = _depth(p01)
-    if depth > 1:
-        if p10 is not None:
-            raise ValueError(f"p10: got {p10!r} beside a matrix, expected the matrix alone")
-        if depth == 2:
-            p01, p10 = checks.stochastic("readout", p01)
-        else:
-            p01, p10 = zip(
-                *(checks.stochastic("readout", matrix) for matrix in cast("Sequence[Any]", p01)), strict=True
-            )
-    first = checks.rates("p01", p01)
-    second = first if p10 is None else checks.rates("p10", p10)
+    first, second = checks.readout_rates(p01, p10)
     return Noise((kinds.Readout(first, second, checks.wires("wires", wires)),))
 
 
@@ -390,13 +379,6 @@ def from_aer(model: NoiseModel, n_qubits: int | None = None) -> Noise:
     Raises ValueError on joint readout errors and custom passes.
     """
     return Noise((read_model(model, None if n_qubits is None else checks.whole("n_qubits", n_qubits)),))
-
-
-def _depth(value: object) -> int:
-    """Return how deep lists, tuples or arrays lie in each other."""
-    if isinstance(value, str) or not (isinstance(value, Sized) and isinstance(value, Iterable)):
-        return 0
-    return 1 + _depth(next(iter(value), None))
 
 
 def _read_part(fields: object) -> Part:

@@ -28,8 +28,9 @@ from types import MappingProxyType
 from noise_models import checks
 from noise_models.chips import CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
-from noise_models.kinds import Kind, Parameter, read_number, spelled
+from noise_models.kinds import Kind, spelled
 from noise_models.noise import DIGEST, Noise, paper
+from noise_models.parameters import Parameter, read_number
 from noise_models.records import MOST_LEVELS, RecordWarning, brief, read_text, reason
 
 RECIPES: Mapping[str, tuple[Callable[..., Noise], Mapping[str, Parameter]]] = MappingProxyType(
