@@ -47,6 +47,11 @@ class Compiled:
         return 2 * self.circuit.n_weights
 
     @cached_property
+    def pairs(self) -> frozenset[tuple[int, ...]]:
+        """The wires of its two-qubit instructions, in their order there."""
+        return frozenset(step.wires for step in self.instructions if len(step.wires) == 2)
+
+    @cached_property
     def qiskit(self) -> QuantumCircuit:
         """The circuit in Qiskit up to its measurements, with the parameters `x[slot]` and `w[slot - 3 n L]`."""
         # Imported here: Qiskit takes a second, and most circuits are never shown to it.
@@ -81,6 +86,8 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
             f"noise: {noise} has {noise.n_wires} wires, expected at least {circuit.n_qubits} for {circuit}"
         )
     n_wires = circuit.n_qubits if noise is None or noise.n_wires is None else noise.n_wires
+    if noise is not None:
+        noise.check_register(circuit.n_qubits, n_wires)
     instructions = _write(circuit, noise, n_wires)
     if noise is None:
         return Compiled(circuit, n_wires, instructions)
@@ -201,7 +208,7 @@ def _check_touch(noise: Noise, instructions: tuple[Instruction, ...], circuit: D
         )
     for name in sorted(met):
         clean = [wires if len(wires) > 1 else wires[0] for wires, noisy in places[name].items() if not noisy]
-        if clean:
+        if clean and not noise.states_wires(name):
             lines.append(
                 f"{name} has no error on {', '.join(map(str, clean))}, where {circuit} uses it, while other wires "
                 "have one; add errors for these wires or for all"

@@ -19,7 +19,7 @@ from noise_models.gates import ENTANGLERS, SYMMETRIC
 from noise_models.mitigation import invert_readout, zero_noise
 from noise_models.noise import *  # noqa: F403 - Noise and one constructor per kind, listed there once
 from noise_models.records import BRIEF, RecordWarning, brief, digest, read_json, read_text, reason, whole_number
-from noise_models.text import KINDS, at_strength, parse_noise, strength_label
+from noise_models.text import KINDS, at_strength, give_second, parse_noise, strength_label
 
 __all__ = [
     *noise.__all__,
@@ -37,6 +37,7 @@ __all__ = [
     "did_you_mean",
     "digest",
     "gate_channel",
+    "give_second",
     "instruction_channels",
     "invert_readout",
     "kraus_operators",

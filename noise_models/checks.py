@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,6 +105,79 @@ def together(name: str, names: tuple[str, ...]) -> None:
             f"{name}: got {', '.join(names)}, expected names that one circuit can hold: "
             + " or ".join(", ".join(basis) for basis in MACHINES)
         )
+
+
+def rates(name: str, value: object) -> float | tuple[float, ...]:
+    """Return a probability, or one per wire as a tuple, or raise ValueError."""
+    listed = _listed(value)
+    if listed is None:
+        return probability(name, value)
+    several = tuple(probability(f"{name}[{place}]", item) for place, item in enumerate(listed))
+    if not several:
+        raise ValueError(f"{name}: got no probabilities, expected one per wire")
+    return several
+
+
+def readout_rates(p01: Any, p10: object) -> tuple[float | tuple[float, ...], float | tuple[float, ...]]:
+    """Return P(1|0) and P(0|1) from numbers or lists, p10 as p01 where it is None, or from matrices alone."""
+    depth = _depth(p01)
+    if depth > 1 and p10 is not None:
+        raise ValueError(f"p10: got {p10!r} beside a matrix, expected the matrix alone")
+    if depth == 2:
+        return stochastic("readout", p01)
+    if depth > 2:
+        ups, downs = zip(*(stochastic("readout", matrix) for matrix in p01), strict=True)
+        return ups, downs
+    first = rates("p01", p01)
+    return first, first if p10 is None else rates("p10", p10)
+
+
+def _depth(value: object) -> int:
+    """Return how deep lists, tuples or arrays lie in each other."""
+    listed = _listed(value)
+    return 0 if listed is None else 1 + (_depth(listed[0]) if listed else 0)
+
+
+def _listed(value: object) -> list[object] | None:
+    """Return the items of a list, set or array; None for text, and for what has none, as an array of no axes."""
+    try:
+        return None if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    except TypeError:
+        return None
+
+
+def wires(name: str, value: object) -> tuple[int, ...] | None:
+    """Return wires without repeats in the order given, from one of them or several; None, which stands for all wires.
+
+    Raises ValueError on anything else.
+    """
+    if value is None:
+        return None
+    listed = _listed(value)
+    several = (value,) if listed is None else listed
+    numbers = tuple(whole(name, wire, 0, " or a list of such, or None for all wires") for wire in several)
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(f"{name}: got {brief(value)}, expected at least one wire, and each of them once")
+    return numbers
+
+
+def pairs(name: str, value: object) -> tuple[tuple[int, int], ...] | None:
+    """Return pairs of two wires, or None, which stands for all pairs, or raise ValueError."""
+    if value is None:
+        return None
+    found = [wires(name, pair) or () for pair in _listed(value) or ()]
+    several = tuple((min(pair), max(pair)) for pair in found if len(pair) == 2)
+    if not several or len(several) < len(found) or len(set(several)) < len(several):
+        raise ValueError(
+            f"{name}: got {brief(value)}, expected pairs of two wires, such as [(0, 1)], each of them once"
+        )
+    return several
+
+
+def pair_depolarizing(name: str, value: object) -> float:
+    """Return the p of (1 - p) rho + p I / 4 as a float, or raise ValueError where that is no channel."""
+    # 1 - 15p/16 is the probability that no Pauli acts.
+    return _within(name, value, "a number in [0, 16/15]", most=16 / 15)
 
 
 def stochastic(name: str, matrix: ArrayLike) -> tuple[float, float]:

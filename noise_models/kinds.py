@@ -8,76 +8,38 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
-from typing import Any, ClassVar, Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import ClassVar, Self
 
 import numpy as np
 
 from noise_models import checks
 from noise_models.calibration import ChipNoise
 from noise_models.channels import Transfer, damping_transfer
-from noise_models.choices import Choices, unknown
+from noise_models.choices import Choices
 from noise_models.from_aer import Imported
 from noise_models.gates import ENTANGLERS, GATES
+from noise_models.parameters import (
+    AXES,
+    PAIRS,
+    RADIANS,
+    TIME,
+    WIRES,
+    Parameter,
+    angle,
+    axis,
+    entanglers,
+    on_wires,
+    parameter,
+    places,
+    rate,
+    read_names,
+    read_number,
+    read_rates,
+)
 from noise_models.part import Channels, Part, Readouts
-from noise_models.records import brief
-
-AXES: tuple[str, ...] = ("x", "y", "z")
-
-
-def read_number(name: str, text: str) -> float:
-    """Return the number that a text stands for, or raise ValueError naming what it is for."""
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{name}: got {brief(text.strip())}, expected a number") from None
-
-
-def _read_names(name: str, text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split("/") if word.strip())
-
-
-def _angle(name: str, value: object) -> float:
-    return checks.number(name, value, "an angle in radians")
-
-
-def _axis(name: str, value: object) -> str:
-    if value not in AXES:
-        raise ValueError(unknown(name, value, AXES))
-    return str(value)
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """What one parameter of a kind may be, and how it is written in text.
-
-    `check` returns the value in its one form or raises ValueError; `read` returns the value that a text stands for.
-    A parameter that `scales` is multiplied by the factor on the noise. Text may leave out the name of one that is
-    `positional`, and all of one that is not `required`.
-    """
-
-    check: Callable[[str, object], object]
-    read: Callable[[str, str], object] = read_number
-    scales: bool = False
-    positional: bool = True
-    required: bool = True
-
-
-def parameter(described: Parameter, default: object = MISSING) -> Any:
-    """Return a dataclass field for a parameter of a kind."""
-    return field(default=default, metadata={"parameter": described})
-
-
-def rate(required: bool = True) -> Any:
-    """Return the field of a probability in [0, 1] that scales with the noise."""
-    return parameter(Parameter(checks.probability, scales=True, required=required))
-
-
-def places() -> Any:
-    """Return the field of the instructions after which a channel acts, spelled on=u/cz in text."""
-    described = Parameter(checks.instructions, _read_names, positional=False, required=False)
-    return parameter(described, checks.DEFAULT_ON)
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,11 +57,18 @@ class Kind(Part):
         arguments: list[str] = []
         stored = self.to_json()
         for position, one in enumerate(fields(self)):
-            value = stored[one.name]
-            if value != one.default:
-                named = one.name == "on" or len(arguments) < position
+            value = stored.get(one.name)
+            if value != one.default and not self._implies(one.name):
+                named = one.name in ("on", "wires") or len(arguments) < position
                 arguments.append(f"{one.name}={value!r}" if named else repr(value))
         return f"{self.kind}({', '.join(arguments)})"
+
+    def _implies(self, name: str) -> bool:
+        """Whether a parameter need not be shown since another one says it."""
+        return False
+
+    def to_json(self) -> dict[str, object]:
+        return {name: value for name, value in super().to_json().items() if name != "wires" or value is not None}
 
     @classmethod
     def _own_parameters(cls) -> dict[str, Parameter]:
@@ -122,7 +91,7 @@ class Kind(Part):
 
     def scaled(self, factor: float) -> Self:
         scaling = [name for name, described in self._own_parameters().items() if described.scales]
-        return replace(self, **{name: factor * vars(self)[name] for name in scaling})
+        return replace(self, **{name: _multiplied(vars(self)[name], factor) for name in scaling})
 
     def summary(self) -> dict[str, str]:
         return {name: _words(value) for name, value in self.to_json().items() if name != "kind"}
@@ -132,10 +101,17 @@ class OneQubit(Kind):
     """A one-qubit channel after instructions; after a two-qubit one, the same channel on both wires."""
 
     on: tuple[str, ...]
+    wires: tuple[int, ...] | None = None
 
     @property
     def instructions(self) -> tuple[str, ...]:
         return self.on
+
+    def check_register(self, n_qubits: int, n_wires: int) -> None:
+        _check_wires(self, self.wires, n_wires)
+
+    def states_wires(self, name: str) -> bool:
+        return self.wires is not None and name in self.instructions
 
     @abstractmethod
     def transfer(self, instruction: str) -> Transfer:
@@ -145,6 +121,9 @@ class OneQubit(Kind):
         channels: Channels = {}
         for name in self.instructions:
             transfer = self.transfer(name)
+            if self.wires is not None:
+                channels.update({(name, (wire,)): transfer for wire in self.wires})
+                continue
             channels[name, None] = np.kron(transfer, transfer) if name in ENTANGLERS else transfer
         return channels
 
@@ -157,6 +136,7 @@ class BitFlip(OneQubit):
     label = "probability of a flip $p$"
     p: float = rate()
     on: tuple[str, ...] = places()
+    wires: tuple[int, ...] | None = on_wires()
 
     def transfer(self, instruction: str) -> Transfer:
         return np.diag([1, 1, 1 - 2 * self.p, 1 - 2 * self.p])
@@ -170,6 +150,7 @@ class PhaseFlip(OneQubit):
     label = "probability of a flip $p$"
     p: float = rate()
     on: tuple[str, ...] = places()
+    wires: tuple[int, ...] | None = on_wires()
 
     def transfer(self, instruction: str) -> Transfer:
         return np.diag([1, 1 - 2 * self.p, 1 - 2 * self.p, 1])
@@ -183,6 +164,7 @@ class Depolarizing(OneQubit):
     label = "depolarizing probability $p$"
     p: float = parameter(Parameter(checks.depolarizing, scales=True))
     on: tuple[str, ...] = places()
+    wires: tuple[int, ...] | None = on_wires()
 
     def transfer(self, instruction: str) -> Transfer:
         return np.diag([1, 1 - self.p, 1 - self.p, 1 - self.p])
@@ -196,6 +178,7 @@ class AmplitudeDamping(OneQubit):
     label = "probability of decay $\\gamma$"
     gamma: float = rate()
     on: tuple[str, ...] = places()
+    wires: tuple[int, ...] | None = on_wires()
 
     def transfer(self, instruction: str) -> Transfer:
         return damping_transfer(math.sqrt(1 - self.gamma), 1 - self.gamma)
@@ -209,6 +192,7 @@ class PhaseDamping(OneQubit):
     label = "damping $\\lambda$"
     lam: float = rate()
     on: tuple[str, ...] = places()
+    wires: tuple[int, ...] | None = on_wires()
 
     def transfer(self, instruction: str) -> Transfer:
         return damping_transfer(math.sqrt(1 - self.lam), 1)
@@ -220,9 +204,10 @@ class Overrotation(OneQubit):
 
     kind = "overrotation"
     label = "angle (rad)"
-    angle: float = parameter(Parameter(_angle, scales=True))
-    axis: str = parameter(Parameter(_axis, lambda name, text: text, required=False), "x")
+    angle: float = parameter(Parameter(angle, partial(read_number, units=RADIANS), scales=True))
+    axis: str = parameter(Parameter(axis, lambda name, text: text, required=False), "x")
     on: tuple[str, ...] = places()
+    wires: tuple[int, ...] | None = on_wires()
 
     def transfer(self, instruction: str) -> Transfer:
         transfer = np.eye(4)
@@ -236,16 +221,70 @@ class Overrotation(OneQubit):
 
 
 @dataclass(frozen=True, repr=False)
+class TwoQubitDepolarizing(Kind):
+    """E(rho) = (1 - p) rho + p I / 4 on both wires of a two-qubit instruction."""
+
+    kind = "two_qubit_depolarizing"
+    label = "two-qubit depolarizing probability $p$"
+    p: float = parameter(Parameter(checks.pair_depolarizing, scales=True))
+    on: tuple[str, ...] = parameter(Parameter(entanglers, read_names, positional=False, required=False), ("cz",))
+    wires: tuple[tuple[int, int], ...] | None = on_wires(PAIRS)
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        return self.on
+
+    def channels(self) -> Channels:
+        transfer = np.diag([1.0] + [1 - self.p] * 15)
+        if self.wires is None:
+            return {(name, None): transfer for name in self.on}
+        return {(name, order): transfer for name in self.on for a, b in self.wires for order in ((a, b), (b, a))}
+
+    def check_register(self, n_qubits: int, n_wires: int) -> None:
+        _check_wires(self, None if self.wires is None else [wire for pair in self.wires for wire in pair], n_wires)
+
+    def states_wires(self, name: str) -> bool:
+        return self.wires is not None and name in self.on
+
+
+@dataclass(frozen=True, repr=False)
 class Readout(Kind):
-    """A classical error of the measured bit: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1)."""
+    """A classical error of the measured bit: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1), or one per wire."""
 
     kind = "readout"
     label = "probability of a wrong bit $p_{01}$"
-    p01: float = rate()
-    p10: float = rate(required=False)
+    p01: float | tuple[float, ...] = parameter(Parameter(checks.rates, read_rates, scales=True))
+    p10: float | tuple[float, ...] = parameter(Parameter(checks.rates, read_rates, scales=True, required=False))
+    wires: tuple[int, ...] | None = on_wires()
 
-    def __repr__(self) -> str:
-        return f"readout({self.p01!r})" if self.p01 == self.p10 else super().__repr__()
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        lengths = {name: len(values) for name in ("p01", "p10") if isinstance(values := vars(self)[name], tuple)}
+        if self.wires is not None:
+            lengths["wires"] = len(self.wires)
+        if len(set(lengths.values())) > 1:
+            named = ", ".join(f"{count} in {name}" for name, count in lengths.items())
+            raise ValueError(f"readout: got {named}, expected as many everywhere: one per wire")
+
+    def _implies(self, name: str) -> bool:
+        return name == "p10" and self.p01 == self.p10
+
+    @property
+    def _length(self) -> int | None:
+        """How many wires it lists; None where it is the same on all, or says on which."""
+        listed = [values for values in (self.p01, self.p10) if isinstance(values, tuple)]
+        return len(listed[0]) if listed and self.wires is None else None
+
+    def check_register(self, n_qubits: int, n_wires: int) -> None:
+        _check_wires(self, self.wires, n_qubits)
+        if self._length not in (None, n_qubits):
+            raise ValueError(
+                f"readout: got {self._length} values for a circuit of {n_qubits} wires, expected one per wire, or "
+                "wires= that says which they are"
+            )
+
+    def states_wires(self, name: str) -> bool:
+        return self.wires is not None and name == "measure"
 
     @classmethod
     def from_text(cls, values: Mapping[str, object]) -> Self:
@@ -259,7 +298,11 @@ class Readout(Kind):
         return {}
 
     def readouts(self) -> Readouts:
-        return {None: np.array([[1 - self.p01, self.p01], [self.p10, 1 - self.p10]])}
+        wires: Sequence[int | None] = self.wires or (None if self._length is None else range(self._length)) or (None,)
+        p01, p10 = (np.broadcast_to(values, len(wires)) for values in (self.p01, self.p10))
+        return {
+            wire: np.array([[1 - up, up], [down, 1 - down]]) for wire, up, down in zip(wires, p01, p10, strict=True)
+        }
 
 
 @dataclass(frozen=True, repr=False)
@@ -268,9 +311,10 @@ class ThermalRelaxation(OneQubit):
 
     kind = "thermal_relaxation"
     label = None
-    t1: float = parameter(Parameter(checks.relaxation))
-    t2: float = parameter(Parameter(checks.relaxation))
+    t1: float = parameter(TIME)
+    t2: float = parameter(TIME)
     gate_times: tuple[tuple[str, float], ...] = parameter(Parameter(checks.durations))
+    wires: tuple[int, ...] | None = on_wires()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -279,13 +323,14 @@ class ThermalRelaxation(OneQubit):
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
-        times = {gate: Parameter(checks.seconds, positional=False, required=False) for gate in GATES}
-        return {"t1": Parameter(checks.relaxation), "t2": Parameter(checks.relaxation), **times}
+        times = {gate: Parameter(checks.seconds, TIME.read, positional=False, required=False) for gate in GATES}
+        return {"t1": TIME, "t2": TIME, **times, "wires": WIRES}
 
     @classmethod
     def from_text(cls, values: Mapping[str, object]) -> Self:
         times = {name: value for name, value in values.items() if name in GATES}
-        return super().from_text({"t1": values["t1"], "t2": values["t2"], "gate_times": times})
+        others = {name: value for name, value in values.items() if name not in GATES}
+        return super().from_text({**others, "gate_times": times})
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -303,6 +348,18 @@ class ThermalRelaxation(OneQubit):
         return {**super().to_json(), "gate_times": dict(self.gate_times)}
 
 
+def _multiplied(value: float | tuple[float, ...], factor: float) -> float | tuple[float, ...]:
+    return tuple(factor * each for each in value) if isinstance(value, tuple) else factor * value
+
+
+def _check_wires(part: Part, wires: Iterable[int] | None, count: int) -> None:
+    beyond = [wire for wire in wires or () if wire >= count]
+    if beyond:
+        raise ValueError(
+            f"wires: got {', '.join(map(str, beyond))} in {part}, expected wires below {count}, which the circuit has"
+        )
+
+
 def _words(value: object) -> str:
     """Return a parameter as a notebook shows it."""
     if isinstance(value, Mapping):
@@ -318,7 +375,7 @@ TABLE: Choices[type[Part]] = Choices(
         part.kind: part
         for part in (
             *(BitFlip, PhaseFlip, Depolarizing, AmplitudeDamping, PhaseDamping),
-            *(Overrotation, Readout, ThermalRelaxation),
+            *(Overrotation, Readout, ThermalRelaxation, TwoQubitDepolarizing),
             *(ChipNoise, Imported),
         )
     },

@@ -37,7 +37,7 @@ def invert_readout(expectations: Values, noise: Noise) -> Values:
         )
     scales, offsets = [], []
     for wire in range(expectations.shape[-1]):
-        offset, scale = readout_line(readout_matrix(noise.aer, wire))
+        offset, scale = readout_line(readout_matrix(noise.model(), wire))
         if abs(scale) < 1e-9:
             raise ValueError(f"noise: got P(1|0) + P(0|1) = 1 on wire {wire}, expected a reading that tells 0 from 1")
         scales.append(scale)

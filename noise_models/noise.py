@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
 from noise_models.channels import Axis, reading_axis
 from noise_models.from_aer import Imported, read_model
-from noise_models.gates import complete_basis
+from noise_models.gates import ENTANGLERS, complete_basis
 from noise_models.part import Part
 from noise_models.records import brief, digest, read_json, reason
 
@@ -33,7 +33,11 @@ __all__ = [
     "phase_flip",
     "readout",
     "thermal_relaxation",
+    "two_qubit_depolarizing",
 ]
+
+Wires = int | Iterable[int] | None
+"""One wire, several, or None for all."""
 
 FORMAT = 1
 """Version of the JSON written here."""
@@ -49,7 +53,8 @@ class Noise:
     """Noise of a circuit: parts that act one after the other, the first one first.
 
     In `a + b`, b acts after a; `factor * a` multiplies every probability, angle, gate time and readout probability by
-    a number of at least 0. Two noises are equal if their parts are. `Noise()` is no noise.
+    a number of at least 0, and `a / divisor` divides. Two noises are equal if their parts are. `Noise()` is no noise,
+    and `sum` adds up a list of noises.
 
     Raises ValueError if no circuit holds the instructions of all parts: circuits on a chip are made of its own gates,
     so a part added to a chip names those (`depolarizing(0.01, on=("sx", "cz")) + chip("torino", 5)`), or `id`.
@@ -78,12 +83,39 @@ class Noise:
     def aer(self) -> NoiseModel:
         """The Qiskit Aer model: one error per instruction, parts composed in time; ideal errors are left out.
 
-        Errors on `measure` are part of it, as Aer takes them: before the reading.
+        Errors on `measure` are part of it, as Aer takes them: before the reading. Raises ValueError for noise on
+        particular wires of two-qubit instructions, which Aer states per pair: see `model`.
         """
+        halves = sorted({name for name, wires in self._places if name in ENTANGLERS and wires and len(wires) == 1})
+        if halves:
+            raise ValueError(
+                f"aer: got {self}, which acts on single wires of {', '.join(halves)}, expected the pairs of wires that "
+                "a circuit joins: noise.model([(0, 1), (1, 2)])"
+            )
+        return self.model()
+
+    def model(self, pairs: Iterable[tuple[int, ...]] = ()) -> NoiseModel:
+        """Return the Qiskit Aer model for a circuit whose two-qubit instructions act on these `pairs` of wires."""
         # Imported here: Aer takes a second, and noise is described without it.
         from noise_models.to_aer import aer_model
 
-        return aer_model(self.parts, self.basis)
+        known = tuple(sorted(set(pairs)))
+        if known not in self._models:
+            self._models[known] = aer_model(self.parts, self.basis, known)
+        return self._models[known]
+
+    @cached_property
+    def _models(self) -> dict[tuple[tuple[int, ...], ...], NoiseModel]:
+        return {}
+
+    def check_register(self, n_qubits: int, n_wires: int) -> None:
+        """Raise ValueError where the noise names wires beyond a circuit's, of which `n_wires` includes spare ones."""
+        for part in self.parts:
+            part.check_register(n_qubits, n_wires)
+
+    def states_wires(self, name: str) -> bool:
+        """Whether library noise on this instruction, or on `measure`, is meant for particular wires."""
+        return any(part.states_wires(name) for part in self.parts)
 
     @property
     def instructions(self) -> frozenset[str]:
@@ -104,7 +136,8 @@ class Noise:
 
     def acts_on(self, name: str, wires: tuple[int, ...]) -> bool:
         """Whether an error is declared on this instruction on these wires, at strength 0 too."""
-        return (name, wires) in self._places or (name, None) in self._places
+        one_by_one = ((name, (wire,)) for wire in wires)
+        return not self._places.isdisjoint([(name, wires), (name, None), *one_by_one])
 
     def misreads(self, wire: int) -> bool:
         """Whether an error of the measurement is declared on this wire, at strength 0 too."""
@@ -131,7 +164,7 @@ class Noise:
     def reading_axis(self, wire: int) -> Axis | None:
         """Return the unit vector (x, y, z) that errors on `measure` read instead of z; None where they read z."""
         quantum = any((MEASURE, wires) in part.channels() for part in self._imported for wires in (None, (wire,)))
-        return reading_axis(self.aer, wire) if quantum else None
+        return reading_axis(self.model(), wire) if quantum else None
 
     @property
     def basis(self) -> tuple[str, ...]:
@@ -174,6 +207,15 @@ class Noise:
         if not isinstance(other, Noise):
             return NotImplemented
         return Noise(self.parts + other.parts)
+
+    def __radd__(self, other: object) -> Noise:
+        # What `sum` begins with.
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def __truediv__(self, divisor: float) -> Noise:
+        if checks.strength("divisor", divisor) == 0:
+            raise ValueError("divisor: got 0, expected a number above 0")
+        return Noise(tuple(part.scaled(1 / divisor) for part in self.parts))
 
     def __mul__(self, factor: float) -> Noise:
         factor = checks.strength("factor", factor)
@@ -225,70 +267,89 @@ class Noise:
         return Noise(tuple(_read_part(fields) for fields in data["noise"]))
 
 
-def bit_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
+def bit_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None) -> Noise:
     """Return bit flips E(rho) = (1 - p) rho + p X rho X, p in [0, 1].
 
     `on` names where the channel acts: "u" after every one-qubit rotation, "cz" on both wires after every CZ, "id" on
-    every wire at the end of every block. Raises ValueError on other names and if p is no probability.
+    every wire at the end of every block. `wires` limits it to a wire or a list of them: to their rotations and block
+    ends, and to themselves alone after a CZ. Raises ValueError on other names, on what are no wires, and if p is no
+    probability; a circuit without one of the wires raises it too.
     """
-    return Noise((kinds.BitFlip(p, checks.instructions("on", on)),))
+    return Noise((kinds.BitFlip(p, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def phase_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
-    """Return phase flips E(rho) = (1 - p) rho + p Z rho Z, p in [0, 1]; `on` and errors as in `bit_flip`."""
-    return Noise((kinds.PhaseFlip(p, checks.instructions("on", on)),))
+def phase_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None) -> Noise:
+    """Return phase flips E(rho) = (1 - p) rho + p Z rho Z, p in [0, 1]; places and errors as in `bit_flip`."""
+    return Noise((kinds.PhaseFlip(p, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def depolarizing(p: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
-    """Return depolarizing noise E(rho) = (1 - p) rho + p I / 2, p in [0, 4/3]; `on` and errors as in `bit_flip`.
+def depolarizing(p: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None) -> Noise:
+    """Return depolarizing noise E(rho) = (1 - p) rho + p I / 2, p in [0, 4/3]; places and errors as in `bit_flip`.
 
     This is Aer's p; PennyLane's channel at q has p = 4 q / 3. At p = 1 nothing is left of rho, at 4/3 it suffers X, Y
     or Z for sure. A two-qubit instruction takes this one-qubit channel on both wires.
     """
-    return Noise((kinds.Depolarizing(p, checks.instructions("on", on)),))
+    return Noise((kinds.Depolarizing(p, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def amplitude_damping(gamma: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
-    """Return decay from |1> to |0> with probability gamma in [0, 1]; `on` and errors as in `bit_flip`.
+def amplitude_damping(gamma: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None) -> Noise:
+    """Return decay from |1> to |0> with probability gamma in [0, 1]; places and errors as in `bit_flip`.
 
     Kraus operators diag(1, sqrt(1 - gamma)) and sqrt(gamma) |0><1|.
     """
-    return Noise((kinds.AmplitudeDamping(gamma, checks.instructions("on", on)),))
+    return Noise((kinds.AmplitudeDamping(gamma, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def phase_damping(lam: float, on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
-    """Return loss of coherence by the factor sqrt(1 - lam), lam in [0, 1]; `on` and errors as in `bit_flip`."""
-    return Noise((kinds.PhaseDamping(lam, checks.instructions("on", on)),))
+def phase_damping(lam: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None) -> Noise:
+    """Return loss of coherence by the factor sqrt(1 - lam), lam in [0, 1]; places and errors as in `bit_flip`."""
+    return Noise((kinds.PhaseDamping(lam, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float]) -> Noise:
+def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float], wires: Wires = None) -> Noise:
     """Return relaxation toward |0> during gates: populations decay by exp(-t / t1), coherences by exp(-t / t2).
 
     Times in seconds, t1 and t2 infinite too; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9},
     and so says where it acts. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
     """
-    return Noise((kinds.ThermalRelaxation(t1, t2, checks.durations("gate_times", gate_times)),))
+    return Noise(
+        (kinds.ThermalRelaxation(t1, t2, checks.durations("gate_times", gate_times), checks.wires("wires", wires)),)
+    )
 
 
-def readout(p01: float | Sequence[Sequence[float]], p10: float | None = None) -> Noise:
+def two_qubit_depolarizing(
+    p: float, on: str | Sequence[str] = ("cz",), wires: Iterable[tuple[int, int]] | None = None
+) -> Noise:
+    """Return E(rho) = (1 - p) rho + p I / 4 on both wires of two-qubit instructions together, p in [0, 16/15].
+
+    This is Aer's `depolarizing_error(p, 2)`; `depolarizing` acts on each wire by itself. `on` names two-qubit
+    instructions, `wires` pairs of wires, in either order, to which it is limited. Raises ValueError on others.
+    """
+    return Noise((kinds.TwoQubitDepolarizing(p, checks.instructions("on", on), checks.pairs("wires", wires)),))
+
+
+def readout(
+    p01: float | Sequence[float] | Sequence[Sequence[float]],
+    p10: float | Sequence[float] | None = None,
+    wires: Wires = None,
+) -> Noise:
     """Return a readout error on every wire: p01 = P(read 1 | true 0), p10 = P(read 0 | true 1), p01 too by default.
 
-    Or the matrix [[P(0|0), P(1|0)], [P(0|1), P(1|1)]] alone. <Z> becomes (1 - p01 - p10) <Z> + p10 - p01. Raises
-    ValueError if a value is no probability or a row of the matrix does not add up to 1.
+    Both can be lists of one value per wire, of the whole circuit or of `wires`. Or the matrix
+    [[P(0|0), P(1|0)], [P(0|1), P(1|1)]] alone, or a list of such. <Z> becomes (1 - p01 - p10) <Z> + p10 - p01. Raises
+    ValueError if a value is no probability or a row of a matrix does not add up to 1.
     """
-    if isinstance(p01, Sized):
-        if p10 is not None:
-            raise ValueError(f"p10: got {p10!r} beside a matrix, expected the matrix alone")
-        p01, p10 = checks.stochastic("readout", p01)
-    return Noise((kinds.Readout(p01, p01 if p10 is None else p10),))
+    first, second = checks.readout_rates(p01, p10)
+    return Noise((kinds.Readout(first, second, checks.wires("wires", wires)),))
 
 
-def overrotation(angle: float, axis: str = "x", on: str | Sequence[str] = checks.DEFAULT_ON) -> Noise:
-    """Return a coherent error: a rotation by `angle` radians about the axis x, y or z; `on` as in `bit_flip`.
+def overrotation(
+    angle: float, axis: str = "x", on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None
+) -> Noise:
+    """Return a coherent error: a rotation by `angle` radians about the axis x, y or z; places as in `bit_flip`.
 
     Raises ValueError on an angle that is no number, another axis or unknown instructions.
     """
-    return Noise((kinds.Overrotation(angle, axis, checks.instructions("on", on)),))
+    return Noise((kinds.Overrotation(angle, axis, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
 def paper(damping: float = 0.0) -> Noise:

@@ -10,7 +10,10 @@ from typing import ClassVar, Self
 from noise_models.channels import Transfer
 
 Channels = dict[tuple[str, tuple[int, ...] | None], Transfer]
-"""The channel after an instruction on given wires, or on any wires (None)."""
+"""The channel after an instruction on given wires, or on any wires (None).
+
+A single wire beside a two-qubit instruction stands for that wire of it, whatever the other one is.
+"""
 Readouts = dict[int | None, Transfer]
 """P(read j | true i) in row i, column j, of a given wire, or of any wire (None)."""
 
@@ -42,6 +45,14 @@ class Part(ABC):
     def readouts(self) -> Readouts:
         """Return the readout errors."""
         return {}
+
+    def check_register(self, n_qubits: int, n_wires: int) -> None:
+        """Raise ValueError where this noise names wires that `n_qubits`, or `n_wires` with spare ones, do not have."""
+        return
+
+    def states_wires(self, name: str) -> bool:
+        """Whether this noise states particular wires on which it acts after an instruction, or on `measure`."""
+        return False
 
     @abstractmethod
     def scaled(self, factor: float) -> Part:

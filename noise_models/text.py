@@ -3,10 +3,15 @@
     depolarizing:0.05                               a kind and its parameter
     depolarizing:0.01,on=id                         where it acts; several instructions as on=u/cz
     thermal-relaxation:t1=1e-4,t2=8e-5,u=35e-9,cz=70e-9
+    depolarizing:5%,wires=[0,2]                     on which wires, and a rate in percent
+    readout:[0.01,0.02,0.015]                       a value per wire
+    thermal-relaxation:100us,80us,u=35ns,cz=70ns    times with a unit: s, ms, us, ns, ps
     depolarizing:0.05+readout:0.02                  one after the other
-    paper, paper*0.5                                the paper's noise, at half its strength
-    torino, torino*0.5                              the best qubits of a calibrated chip
+    paper, paper*0.5, 0.5*paper, paper/2            the paper's noise, at half its strength
+    2*(depolarizing:0.01+readout:0.02)              a factor on several
+    torino, 50%*torino                              the best qubits of a calibrated chip
     noise.json, {"format": 1, ...}                  what Noise.to_json() wrote
+    depolarizing(0.05, wires=(0, 2))                what a Noise prints
 
 Dashes and underscores, capital and small letters are the same. The names and parameters are those of `kinds.TABLE`.
 """
@@ -23,9 +28,10 @@ from types import MappingProxyType
 from noise_models import checks
 from noise_models.chips import CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
-from noise_models.kinds import Kind, Parameter, read_number, spelled
+from noise_models.kinds import Kind, spelled
 from noise_models.noise import DIGEST, Noise, paper
-from noise_models.records import RecordWarning, brief, read_text, reason
+from noise_models.parameters import Parameter, read_number
+from noise_models.records import MOST_LEVELS, RecordWarning, brief, read_text, reason
 
 RECIPES: Mapping[str, tuple[Callable[..., Noise], Mapping[str, Parameter]]] = MappingProxyType(
     {"paper": (paper, {"damping": Parameter(checks.probability, required=False)})}
@@ -46,6 +52,10 @@ class Term:
     name: str
     parameters: Mapping[str, object]
     factor: float
+    body: str
+    """Its text without the factor."""
+    stored: Noise | None = None
+    """What the file of this name holds."""
 
     @property
     def kind(self) -> type[Kind] | None:
@@ -59,7 +69,9 @@ class Term:
 
     def build(self, n_qubits: int | None, shape: str, strength: float | None = None) -> Noise:
         """Return the noise; `strength` is the parameter that a swept kind leaves open."""
-        if self.kind is not None:
+        if self.stored is not None:
+            noise = self.stored
+        elif self.kind is not None:
             noise = Noise((self.kind.from_text(self._values(self.kind, strength)),))
         elif self.name in RECIPES:
             noise = RECIPES[self.name][0](**self.parameters)
@@ -68,6 +80,20 @@ class Term:
         else:
             noise = chip(self.name, n_qubits, shape)
         return self.factor * noise
+
+    def given(self, strength: float) -> str:
+        """Return its text with the strength that it leaves open."""
+        name, _, rest = self.body.partition(":")
+        # Named, so that parameters which stand beside it keep their meaning.
+        stated = f"{strength!r}" if not rest else f"{self.kind.strength() if self.kind else ''}={strength!r},{rest}"
+        return f"{self._times}{name}:{stated}"
+
+    def __str__(self) -> str:
+        return f"{self._times}{self.body}"
+
+    @property
+    def _times(self) -> str:
+        return "" if self.factor == 1 else f"{self.factor!r}*"
 
     def _values(self, kind: type[Kind], strength: float | None) -> dict[str, object]:
         swept = {} if strength is None or not self.is_swept else {str(kind.strength()): strength}
@@ -111,6 +137,23 @@ def at_strength(text: str, strength: float, n_qubits: int | None = None, shape: 
     return strength * _total(term.build(n_qubits, shape) for term in terms)
 
 
+def give_second(text: str, strength: float) -> str:
+    """Return a text of two kinds named alone with the strength of the second one, for sweeps of both.
+
+    `amplitude-damping+readout` at 0.02 is `amplitude-damping + readout:0.02`. Raises ValueError where the text does not
+    leave the strengths of exactly two kinds open.
+    """
+    strength = checks.strength("second", strength)
+    terms = [] if _stored(text) is not None else _terms(text)
+    swept = [term for term in terms if term.is_swept]
+    if len(swept) != 2:
+        raise ValueError(
+            f"noise: got {brief(text)} with a second strength, expected two kinds named alone, "
+            "such as amplitude-damping+readout"
+        )
+    return " + ".join(term.given(strength) if term is swept[1] else str(term) for term in terms)
+
+
 def strength_label(text: str) -> str:
     """Return what the strength of `at_strength(text, strength)` is, with its unit, as the axis of a figure says it.
 
@@ -140,7 +183,7 @@ def _stored(text: str) -> Noise | None:
     text = text.strip()
     if text.startswith("{"):
         return Noise.from_json(text)
-    if not text.lower().endswith(".json"):
+    if not text.lower().endswith(".json") or (re.search(r"[+*]", text) and not Path(text).is_file()):
         return None
     try:
         content = read_text(Path(text))
@@ -157,14 +200,83 @@ def _total(noises: Iterable[Noise]) -> Noise:
     return sum(noises, Noise())
 
 
+def _split(text: str) -> list[str]:
+    """Return the summands of a text: a plus in parentheses or inside a number, as in 1e+4, is none."""
+    pieces, depth = [""], 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth < 0:
+            break
+        if character == "+" and depth == 0 and not re.search(r"(?<![A-Za-z])[0-9.]+[eE]$", text[:place]):
+            pieces.append("")
+        else:
+            pieces[-1] += character
+    if depth or text.count("(") > MOST_LEVELS:
+        raise ValueError(f"noise: got {brief(text)}, expected parentheses that close, {MOST_LEVELS} at most")
+    return pieces
+
+
+_LIST = re.compile(r"(?<![\w-])(?:\[([^\[\]():={}]*)\]|\(([^\[\]():={}]*,[^\[\]():={}]*)\))")
+_CALL = re.compile(r"([A-Za-z][\w-]*)\s*\(([^()]*)\)")
+
+
+def _in_our_spelling(text: str) -> str:
+    """Return a text in which lists are joined by bars, and calls, as a Noise prints them, are written with colons."""
+
+    def joined(match: re.Match[str]) -> str:
+        items = [item.strip().replace("|", "-") for item in (match[1] or match[2] or "").split(",")]
+        return "|".join(item for item in items if item) + "|"
+
+    def called(match: re.Match[str]) -> str:
+        return f"{match[1]}:{match[2].strip()}" if match[2].strip() else match[1]
+
+    text = re.sub(r"['\"]", "", text)
+    text = re.sub(r"(?:gate_times\s*=\s*)?{([^{}]*)}", lambda match: match[1].replace(":", "="), text)
+    while _LIST.search(text):
+        text = _LIST.sub(joined, text)
+    return _CALL.sub(called, re.sub(r"\|-|-\|", "|", text))
+
+
 def _terms(text: str) -> list[Term]:
-    # A plus inside a number, as in 1e+4, is no sum.
-    return [_term(piece.strip(), text) for piece in re.split(r"(?<![0-9.][eE])\+", text)]
+    return _sum(_in_our_spelling(text), text, 1.0)
 
 
-def _term(piece: str, text: str) -> Term:
-    body, star, factor_text = piece.partition("*")
-    factor = checks.strength("factor", read_number("factor", factor_text)) if star else 1.0
+def _sum(piece: str, text: str, factor: float) -> list[Term]:
+    """Return the summands of a piece of a text, each of them times a factor."""
+    return [term for summand in _split(piece) for term in _product(summand.strip(), text, factor)]
+
+
+_NUMBER = r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\s*%?"
+_BEFORE = re.compile(rf"({_NUMBER})\s*\*\s*(.*)", re.DOTALL)
+_AFTER = re.compile(rf"(.*?)\s*(?:(\*)([^*/()]*)|/\s*({_NUMBER}))\s*", re.DOTALL)
+
+
+def _product(piece: str, text: str, factor: float) -> list[Term]:
+    """Return the summands of a product of numbers and one kind, recipe, chip, file or sum in parentheses."""
+    while True:
+        if before := _BEFORE.fullmatch(piece):
+            factor, piece = factor * _factor(before[1]), before[2]
+        elif (after := _AFTER.fullmatch(piece)) and after[2]:
+            factor, piece = factor * _factor(after[3]), after[1]
+        elif after:
+            divisor, piece = _factor(after[4]), after[1]
+            if divisor == 0:
+                raise ValueError(f"noise: got {brief(text)}, which divides by 0, expected a number above 0")
+            factor /= divisor
+        else:
+            break
+    if piece.startswith("(") and piece.endswith(")"):
+        return _sum(piece[1:-1], text, factor)
+    return [_term(piece, text, factor)]
+
+
+def _factor(text: str) -> float:
+    return checks.strength("factor", read_number("factor", text))
+
+
+def _term(body: str, text: str, factor: float) -> Term:
+    if body.lower().endswith(".json"):
+        return Term(body, MappingProxyType({}), factor, body, _stored(body))
     head, colon, rest = body.partition(":")
     name = head.strip().lower().replace("_", "-")
     if not name:
@@ -177,14 +289,14 @@ def _term(piece: str, text: str) -> Term:
             expected = f"a kind ({', '.join(names)}) or a chip (noise_models.CHIPS){near}"
             raise ValueError(f"noise: got {brief(head.strip())}, expected {expected}")
         if colon:
-            raise ValueError(f"noise: got {brief(piece)}, expected no parameters after the chip {name}")
+            raise ValueError(f"noise: got {brief(body)}, expected no parameters after the chip {name}")
     values: dict[str, object] = {}
     for position, item in enumerate(rest.split(",") if colon else []):
         parameter, value = _parameter(name, item.strip(), position)
         if parameter in values:
             raise ValueError(f"{name}: got {parameter} twice, expected it once")
         values[parameter] = value
-    return Term(name, MappingProxyType(values), factor)
+    return Term(name, MappingProxyType(values), factor, body)
 
 
 def _parameter(name: str, item: str, position: int) -> tuple[str, object]:

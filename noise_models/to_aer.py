@@ -10,6 +10,7 @@ from qiskit.quantum_info import Kraus, Pauli
 from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
 
 from noise_models.channels import Transfer, transfer_to_kraus
+from noise_models.gates import ENTANGLERS
 from noise_models.part import Channels, Part, Readouts
 
 PAULI_PRODUCTS = {1: ["I", "X", "Y", "Z"], 2: [slow + fast for slow in "IXYZ" for fast in "IXYZ"]}
@@ -18,14 +19,16 @@ TOLERANCE = 1e-14
 """Differences below this between two entries of a transfer matrix are rounding."""
 
 
-def aer_model(parts: Sequence[Part], basis: Iterable[str]) -> NoiseModel:
+def aer_model(parts: Sequence[Part], basis: Iterable[str], pairs: Sequence[tuple[int, ...]] = ()) -> NoiseModel:
     """Return the Aer model of parts that act one after the other, one error per instruction.
+
+    Noise on single wires of two-qubit instructions is stated for `pairs`, the wires of such instructions in order.
 
     As in Aer, an error for particular wires replaces the one for all wires: if one part names wires and another does
     not, both are composed on those wires.
     """
     model = NoiseModel(basis_gates=list(basis))
-    for (name, wires), transfer in compose_channels([part.channels() for part in parts]).items():
+    for (name, wires), transfer in compose_channels([part.channels() for part in parts], pairs).items():
         error = quantum_error(transfer)
         if wires is None:
             model.add_all_qubit_quantum_error(error, name, warnings=False)
@@ -40,14 +43,36 @@ def aer_model(parts: Sequence[Part], basis: Iterable[str]) -> NoiseModel:
     return model
 
 
-def compose_channels(steps: Sequence[Channels]) -> Channels:
-    """Return the channels of steps that act from the first to the last."""
-    keys = dict.fromkeys(key for step in steps for key in step)
+def compose_channels(steps: Sequence[Channels], pairs: Sequence[tuple[int, ...]] = ()) -> Channels:
+    """Return the channels of steps that act from the first to the last, those of single wires on each of `pairs`."""
+    keys: dict[tuple[str, tuple[int, ...] | None], None] = {}
+    for name, wires in (key for step in steps for key in step):
+        if is_one_of_two(name, wires):
+            keys.update({(name, pair): None for pair in pairs if set(wires or ()) & set(pair)})
+        else:
+            keys[name, wires] = None
     composed: Channels = {}
     for name, wires in keys:
-        transfers = [step.get((name, wires), step.get((name, None))) for step in steps]
+        transfers = [_channel(step, name, wires) for step in steps]
         composed[name, wires] = reduce(lambda total, r: r @ total, [r for r in transfers if r is not None])
     return composed
+
+
+def is_one_of_two(name: str, wires: tuple[int, ...] | None) -> bool:
+    """Whether a channel is that of a single wire of a two-qubit instruction."""
+    return name in ENTANGLERS and wires is not None and len(wires) == 1
+
+
+def _channel(step: Channels, name: str, wires: tuple[int, ...] | None) -> Transfer | None:
+    """Return the channel of a step after an instruction on given wires; None for no noise."""
+    channel = step.get((name, wires), step.get((name, None)))
+    if channel is not None or wires is None or len(wires) == 1:
+        return channel
+    # The first wire's Pauli varies fastest.
+    fast, slow = (step.get((name, (wire,))) for wire in wires)
+    if fast is None and slow is None:
+        return None
+    return np.kron(np.eye(4) if slow is None else slow, np.eye(4) if fast is None else fast)
 
 
 def compose_readouts(steps: Sequence[Readouts]) -> Readouts:

@@ -27,6 +27,7 @@ from pennylane.typing import Result, ResultBatch
 from torch import Tensor
 
 from circuits.pennylane_device.batches import fill_empty_batch
+from circuits.pennylane_device.channels import dilate_channels
 from circuits.pennylane_device.derivatives import jacobian, vector_jacobian_product
 from circuits.pennylane_device.execution import as_numpy, run_tape
 from circuits.pennylane_device.preprocess import (
@@ -58,6 +59,7 @@ class LightConeDevice(Device):
     The cost of <O> is that of a state vector of O's causal cone, at most 2^max_wires amplitudes, however many `wires`
     the circuit has. `seed` starts the generator of finite shots: a whole number, a NumPy Generator, None for fresh
     entropy, or "global" for a seed drawn from NumPy's global generator, which `np.random.seed` sets.
+    Noise channels are exact too, by one or more wires of the cone for each channel in it.
     Torch parameters are differentiated by backpropagation, to any order; other interfaces receive derivatives computed
     with torch autograd on the device.
 
@@ -92,6 +94,7 @@ class LightConeDevice(Device):
         program.add_transform(validate_device_wires, self.wires, name=self.name)
         program.add_transform(defer_measurements, allow_postselect=False)
         program.add_transform(name_all_wires)
+        program.add_transform(dilate_channels)
         program.add_transform(decompose_late_states)
         program.add_transform(
             decompose,

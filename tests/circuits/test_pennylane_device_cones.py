@@ -150,7 +150,6 @@ def test_wires_far_beyond_the_limit_cost_nothing() -> None:
 @pytest.mark.parametrize(
     ("operations", "measurement", "shots", "message"),
     [
-        ([qml.DepolarizingChannel(0.1, 0)], qml.expval(qml.Z(0)), None, "DepolarizingChannel.*not supported"),
         ([qml.Projector([0], wires=[0])], qml.expval(qml.Z(0)), None, "Projector.*not supported"),
         ([qml.H(0)], qml.classical_shadow(wires=[0]), 10, "shadow.*not accepted"),
         ([qml.H(0)], qml.sample(wires=0), None, "sample.*not accepted for analytic"),

@@ -218,6 +218,7 @@ def test_a_readout_matrix_is_read_row_by_row() -> None:
 
 PLACES = "names among u, cz, id (or a chip's rz, sx, x, u1, u2, u3, cx, ecr)"
 BASES = "u, cz, id or rz, sx, x, cz, id or rz, sx, x, cx, id or u, cx, id or rz, sx, x, ecr, id or u1, u2, u3, cx, id"
+OR_LIST = " or a list of such, or None for all wires"
 MATRIX = "a 2x2 matrix of probabilities P(read j | true i) whose rows i add up to 1"
 
 
@@ -260,7 +261,17 @@ MATRIX = "a 2x2 matrix of probabilities P(read j | true i) whose rows i add up t
         (lambda: readout(0.5, -1), "p10: got -1.0, expected a probability in [0, 1]"),
         (lambda: readout([[1, 0], [0.5, 0.6]]), f"readout: got [[1.0, 0.0], [0.5, 0.6]], expected {MATRIX}"),
         (lambda: readout([[1, 0]]), f"readout: got [[1.0, 0.0]], expected {MATRIX}"),
-        (lambda: readout("ab"), f"readout: got 'ab', expected {MATRIX}"),  # type: ignore[arg-type]
+        (lambda: readout("ab"), "p01: got 'ab', expected a probability in [0, 1]"),  # type: ignore[arg-type]
+        (lambda: readout([0.1, 2]), "p01[1]: got 2.0, expected a probability in [0, 1]"),
+        (lambda: readout([]), "p01: got no probabilities, expected one per wire"),  # type: ignore[arg-type]
+        (
+            lambda: readout([0.1], [0.1, 0.2]),
+            "readout: got 1 in p01, 2 in p10, expected as many everywhere: one per wire",
+        ),
+        (lambda: bit_flip(0.1, wires=[-1]), "wires: got -1, expected a whole number of at least 0" + OR_LIST),
+        (lambda: bit_flip(0.1, wires="0"), "wires: got '0', expected a whole number of at least 0" + OR_LIST),  # type: ignore[arg-type]
+        (lambda: bit_flip(0.1, wires=[]), "wires: got [], expected at least one wire, and each of them once"),
+        (lambda: bit_flip(0.1) / 0, "divisor: got 0, expected a number above 0"),
         (lambda: overrotation(0.1, "w"), "axis: got 'w', expected one of x, y, z"),
         (lambda: overrotation(math.inf), "angle: got inf, expected an angle in radians"),
         (lambda: -1 * bit_flip(0.1), "factor: got -1.0, expected a number of at least 0"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import noise_models
 from noise_models import (
     CHIPS,
     KINDS,
@@ -18,6 +20,7 @@ from noise_models import (
     chip,
     depolarizing,
     from_aer,
+    give_second,
     overrotation,
     paper,
     parse_noise,
@@ -26,6 +29,7 @@ from noise_models import (
     readout,
     strength_label,
     thermal_relaxation,
+    two_qubit_depolarizing,
 )
 
 LIBRARY = {
@@ -63,6 +67,24 @@ LIBRARY = {
         ("paper:0.1", paper(0.1)),
         ("paper*0.5", 0.5 * paper()),
         ("bit-flip:0.1*0.5+paper", bit_flip(0.05) + paper()),
+        ("0.5*paper", paper() / 2),
+        ("paper / 2", paper() / 2),
+        ("50 % * paper*4 / 4", paper() / 2),
+        ("depolarizing:57%", depolarizing(0.57)),
+        ("readout:0.1%,p10=2 %", readout(0.001, 0.02)),
+        ("overrotation:180deg + overrotation:0.5rad,z", overrotation(math.pi) + overrotation(0.5, "z")),
+        ("2*(bit-flip:1% + 0.5*(readout:0.02+paper))", bit_flip(0.02) + readout(0.02) + paper()),
+        ("depolarizing:0.1,on=u/cz/2", depolarizing(0.05)),
+        ("depolarizing:0.1,wires=[2,0],on=id", depolarizing(0.1, "id", wires=[2, 0])),
+        ("bit-flip:0.1,wires=3*0.5", bit_flip(0.05, wires=3)),
+        ("readout:[0.01,2%,0]", readout([0.01, 0.02, 0])),
+        ("readout:p01=[0.01,0.02],p10=0.03,wires=[4,1]", readout([0.01, 0.02], 0.03, wires=[4, 1])),
+        ("two-qubit-depolarizing:0.1,on=cx,wires=[(0,1),(2,1)]", two_qubit_depolarizing(0.1, "cx", [(1, 0), (1, 2)])),
+        (
+            "thermal-relaxation:100us,0.08ms,u=35ns,cz=70000ps,wires=[1]",
+            thermal_relaxation(1e-4, 8e-5, {"u": 35e-9, "cz": 70e-9}, wires=1),
+        ),
+        ("thermal-relaxation:inf,3\N{MICRO SIGN}s,u=1s", thermal_relaxation(math.inf, 3e-6, {"u": 1})),
     ],
 )
 def test_what_a_specification_means(text: str, noise: Noise) -> None:
@@ -74,6 +96,53 @@ def test_numbers_are_read_exactly(kind: str, p: float, factor: float) -> None:
     assert parse_noise(f"{kind}:{p!r}") == LIBRARY[kind](p)
     assert parse_noise(f"{kind}:{p!r}*{factor!r}") == factor * LIBRARY[kind](p)
     assert parse_noise(f"{kind}:{p!r}+{kind}:{factor!r}") == LIBRARY[kind](p) + LIBRARY[kind](factor)
+
+
+@given(seed=st.integers(0, 2**31), factor=st.floats(0.01, 1))
+def test_what_a_noise_prints_is_read_back(seed: int, factor: float) -> None:
+    places = [None, 0, [2, 1], [0, 3, 5]]
+    wires = places[seed % 4]
+    pairs = None if wires is None else [(0, 1), (4, 2)][: 1 + seed % 2]
+    noise = (
+        bit_flip(0.1, ["u", "id"], wires)
+        + overrotation(-0.1, "z", wires=wires)
+        + amplitude_damping(1e-5, wires=wires)
+        + thermal_relaxation(1e-4, 8e-5, {"u": 3e-8, "cz": 7e-8}, wires)
+        + two_qubit_depolarizing(0.1, wires=pairs)
+        + readout(0.1, 0.2, wires)
+        + readout([0.1, 0.2])
+        + paper(0.1)
+    )
+    assert parse_noise(repr(factor * noise)) == factor * noise == eval(repr(factor * noise), vars(noise_models))
+    assert parse_noise(f"{factor!r} * ({noise!r})") == factor * noise
+
+
+def test_a_file_may_be_a_summand(tmp_path: Path) -> None:
+    file = tmp_path / "chip.json"
+    file.write_text(paper().to_json())
+    assert parse_noise(f"0.5*{file} + readout:2%") == paper() / 2 + readout(0.02)
+    assert parse_noise(f"readout:2%+{file}") == readout(0.02) + paper()
+    assert at_strength(f"depolarizing+{file}*2", 0.1) == depolarizing(0.1) + 2 * paper()
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("amplitude-damping+readout", amplitude_damping(0.1) + readout(0.25)),
+        ("0.5*depolarizing:on=id + readout:0.1 + readout", depolarizing(0.05, "id") + readout(0.1) + readout(0.25)),
+        ("readout + bit-flip:wires=[0,2] * 0.5", readout(0.1) + bit_flip(0.125, wires=[0, 2])),
+    ],
+)
+def test_a_second_strength_is_that_of_the_second_kind_named_alone(text: str, second: Noise) -> None:
+    assert at_strength(give_second(text, 0.25), 0.1) == second
+
+
+@pytest.mark.parametrize(
+    "text", ["paper", "depolarizing", "depolarizing+readout:0.1", "readout+readout+bit-flip", "{}"]
+)
+def test_a_second_strength_needs_two_kinds_named_alone(text: str) -> None:
+    with pytest.raises(ValueError, match=r"two kinds named alone|expected {\"format"):
+        give_second(text, 0.1)
 
 
 @given(kind=st.sampled_from(sorted(LIBRARY)), strength=st.floats(0, 1))
@@ -171,8 +240,8 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
         ("depolarizing:", "p: got '', expected a number"),
         ("depolarizing:x", "p: got 'x', expected a number"),
         ("depolarizing:1.5", "p: got 1.5, expected a number in [0, 4/3]"),
-        ("depolarizing:0.1,0.2", "depolarizing: got '0.2', expected parameters among p=..., on=..."),
-        ("depolarizing:q=1", "depolarizing: got the parameter 'q', expected one of p, on"),
+        ("depolarizing:0.1,0.2", "depolarizing: got '0.2', expected parameters among p=..., on=..., wires=..."),
+        ("depolarizing:q=1", "depolarizing: got the parameter 'q', expected one of p, on, wires"),
         ("depolarizing:0.1,p=0.2", "depolarizing: got p twice, expected it once"),
         ("depolarizing:0.1,on=", "on: got (), expected at least one name among u, cz, id"),
         ("paper*x", "factor: got 'x', expected a number"),
@@ -190,6 +259,19 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
             "([Errno 2] No such file or directory: 'missing.json')",
         ),
         ("{}", 'text: got \'{}\', expected {"format": 1, "noise": [...]}'),
+        ("(paper", "noise: got '(paper', expected parentheses that close, 64 at most"),
+        ("paper/0", "noise: got 'paper/0', which divides by 0, expected a number above 0"),
+        ("depolarizing:5us", "p: got '5us', expected a number"),
+        ("depolarizing:x%", "p: got 'x%', expected a number, or one with %"),
+        ("thermal-relaxation:5%,1", "t1: got '5%', expected a number"),
+        ("bit-flip:0.1,wires=[0,0]", "wires: got (0, 0), expected at least one wire, and each of them once"),
+        ("bit-flip:0.1,wires=[a]", "wires: got 'a', expected wires such as 0 or [0,2]"),
+        (
+            "readout:[0.1,0.2],[0.1,0.2,0.3]",
+            "readout: got 2 in p01, 3 in p10, expected as many everywhere: one per wire",
+        ),
+        ("two-qubit-depolarizing:0.1,on=u", "on: got u, expected two-qubit instructions alone: cz, cx, ecr"),
+        ("two-qubit-depolarizing:1.1", "p: got 1.1, expected a number in [0, 16/15]"),
         (3, "noise: got int, expected a specification such as depolarizing:0.05"),
     ],
 )

@@ -101,6 +101,11 @@ def test_other_strengths_are_refused(value: object, expected: str) -> None:
         ("./mine.json,folder/other.json,paper", ("./mine.json", "folder/other.json", "paper")),
         ('{"format": 1, "noise": []}', ('{"format": 1, "noise": []}',)),
         (["depolarizing,paper", "torino"], ("depolarizing", "paper", "torino")),
+        ("paper,0.5*torino, 50% * paper", ("paper", "0.5*torino", "50% * paper")),
+        ("readout:[0.01,0.02],bit-flip:0.1,wires=[0,2]", ("readout:[0.01,0.02]", "bit-flip:0.1,wires=[0,2]")),
+        ("2*(paper+readout:0.1,0.2),(paper)", ("2*(paper+readout:0.1,0.2)", "(paper)")),
+        ("depolarizing(0.1, wires=(0, 1)),paper", ("depolarizing(0.1, wires=(0, 1))", "paper")),
+        ({"mine": "paper", "yours": "torino"}, (("mine", "paper"), ("yours", "torino"))),
         ((), None),
         ("", None),
         (" , ", None),
@@ -114,3 +119,9 @@ def test_a_comma_separates_names_only(value: object, expected: tuple[str, ...] |
             split_names(value, "noise")
     else:
         assert split_names(value, "noise") == expected
+
+
+def test_strengths_in_percent() -> None:
+    assert parse_strengths("0:20%:5%, 0.57,58 %") == (0, 0.05, 0.1, 0.15, 0.2, 0.57, 0.58)
+    with pytest.raises(ConfigError, match=r"^second: got .5%%., expected"):
+        parse_strengths("5%%", "second")

@@ -198,6 +198,63 @@ def test_noise_may_be_a_model_of_aer(networks, digits) -> None:
     assert frame.loss[0] == pytest.approx(sqnn.noise_sweep(networks[0], digits, noise, 1, **HERE).loss[0], rel=1e-6)
 
 
+def two(p: float, q: float) -> noise_models.Noise:
+    return noise_models.amplitude_damping(p) + noise_models.readout(q)
+
+
+def test_two_strengths_are_a_grid_with_a_heat_map(networks, digits, tmp_path: Path, monkeypatch) -> None:
+    arguments = {"strength": (0.1, 0.3), "images": 5, "table": tmp_path / "rows.csv", **HERE}
+    names = [f"amplitude-damping + readout:{q!r}" for q in (0.0, 0.05, 0.1)]
+    grid = sqnn.noise_sweep(networks[0], digits, "amplitude-damping+readout", second="0:10%:5%", **arguments)
+    assert list(zip(grid.noise, grid.strength, strict=True)) == list(product(names, (0.1, 0.3)))
+    functions = sqnn.noise_sweep(networks[0], digits, two, second=(0, 0.05, 0.1), **{**arguments, "table": None})
+    assert functions.loss.tolist() == grid.loss.tolist()
+    assert functions.noise.tolist()[::2] == ["two, second 0", "two, second 0.05", "two, second 0.1"]
+    measured = counted(monkeypatch)
+    row = sqnn.noise_sweep(networks[0], digits, names[1], **arguments)
+    assert_same_rows(row, grid[2:4].reset_index(drop=True))
+    assert measured == [], "a row of the grid is a sweep with the second strength fixed"
+    for frame, second in ((grid, "probability of a wrong bit $p_{01}$"), (functions, "second strength")):
+        axes = frame.plot().axes[0]
+        (mesh,) = axes.collections
+        assert np.allclose(mesh.get_array(), 100 * frame.accuracy.to_numpy(float).reshape(3, 2))
+        assert axes.get_ylabel() == second
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "0.05", "0.1"]
+    assert grid.plot().axes[0].get_xlabel() == "probability of decay $\\gamma$"
+    assert len(grid.plot(heat_map=False).axes) == 3
+    for noise in ("paper", noise_models.readout(0.1)):
+        with pytest.raises(ConfigError, match="two kinds named alone"):
+            sqnn.noise_sweep(networks[0], digits, noise, second=0.1, **HERE)
+
+
+def test_noises_have_the_names_of_a_mapping(networks, digits) -> None:
+    models = {f"gate errors {p:.0%}": noise_models.depolarizing(p).aer for p in (0.1, 0.2)}
+    frame = sqnn.noise_sweep(networks[0], digits, models, 1, images=5, **HERE)
+    assert frame.noise.tolist() == list(models)
+    expected = sqnn.noise_sweep(networks[0], digits, "depolarizing", (0.1, 0.2), images=5, **HERE)
+    assert np.allclose(frame.loss, expected.loss, rtol=1e-6)
+    # Two models on the same gates are told apart by nothing else: they were one line with a band before.
+    with pytest.raises(ConfigError, match="two noises called 'from_aer"):
+        sqnn.noise_sweep(networks[0], digits, list(models.values()), 1, images=5, **HERE)
+
+
+def test_functions_may_return_all_that_noise_can_be(networks, digits) -> None:
+    from qiskit_ibm_runtime.fake_provider import FakeGuadalupeV2
+
+    returned = {
+        "text": lambda p: f"depolarizing:{p}",
+        "model": lambda p: noise_models.depolarizing(p).aer,
+        "nothing": lambda p: None if p < 1 else "paper",
+    }
+    frame = sqnn.noise_sweep(networks[0], digits, returned, 0.1, images=5, **HERE)
+    assert frame.loss[0] == pytest.approx(frame.loss[1], rel=1e-6)
+    ideal = sqnn.noise_sweep(networks[0], digits, "paper", 0, images=5, **HERE)
+    assert frame.loss[2] == pytest.approx(ideal.loss[0], rel=1e-6)
+    frame = sqnn.noise_sweep(networks[0], digits, FakeGuadalupeV2(), 0.5, images=5, **HERE)
+    assert frame.noise.tolist() == ["fake_guadalupe"]
+    assert frame.loss[0] != sqnn.noise_sweep(networks[0], digits, FakeGuadalupeV2(), 1, images=5, **HERE).loss[0]
+
+
 def test_functions_that_return_no_noise_or_share_a_name_are_refused(networks, digits) -> None:
     for noise, message in (
         (lambda p: p, r"noise: got float of noise\(0.1\), expected a Noise"),

@@ -60,7 +60,7 @@ def read_steps(compiled: Compiled, noise: Noise | None) -> list[NoisyStep]:
                 gates[name, instruction.angles] = operator_transfer(make_gate(name, offsets))
             gate = gates[name, instruction.angles]
         if (name, wires) not in channels:
-            channel = None if noise is None else gate_channel(noise.aer, name, wires)
+            channel = None if noise is None else gate_channel(noise.model(compiled.pairs), name, wires)
             channels[name, wires] = None if channel is None else cleaned(by_wires(channel))
         steps.append(NoisyStep(instruction, gate, channels[name, wires]))
     return steps

@@ -92,7 +92,8 @@ class AerEngine(Engine):
             if sum(map(self._seconds, small)) < self._seconds(register):
                 self.programs = small
         pairs = any(step.noise is not None and len(step.instruction.wires) == 2 for step in steps)
-        self._runner = Runner(noise, self.method, pairs, shots)
+        model = None if noise is None else noise.model(compiled.pairs)
+        self._runner = Runner(model, self.method, pairs, shots)
         largest = max(map(self._runner.state_bytes, self.programs))
         if largest > memory_budget:
             raise ValueError(

@@ -14,10 +14,11 @@ from qiskit.circuit import Parameter
 from qiskit.result.models import ExperimentResultData
 from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import aerjob
+from qiskit_aer.noise import NoiseModel
 
 from circuits.engines.aer.cones import NoisyStep, Turn
 from circuits.transfer import make_gate
-from noise_models import Noise, readout_line, readout_matrix
+from noise_models import readout_line, readout_matrix
 
 Rows = NDArray[np.floating]
 
@@ -90,12 +91,12 @@ class Runner:
     anyway.
     """
 
-    def __init__(self, noise: Noise | None, method: str, pairs: bool, shots: int | None) -> None:
+    def __init__(self, model: NoiseModel | None, method: str, pairs: bool, shots: int | None) -> None:
         self.shots = shots
         self.bytes_per_wire = 4 if method == "density_matrix" else 2
         self._simulator = AerSimulator(
             method=method,
-            noise_model=None if noise is None else noise.aer,
+            noise_model=model,
             zero_threshold=0.0,
             # Rounding of 1e-7 in a probability is far below what any number of shots can tell.
             precision="double" if shots is None else "single",
@@ -105,7 +106,7 @@ class Runner:
             max_parallel_experiments=0,
             **({"fusion_max_qubit": 2 if pairs else 1} if method == "density_matrix" else {}),
         )
-        self._noise = noise
+        self._model = model
 
     def state_bytes(self, program: AerProgram) -> int:
         """Return the bytes of one quantum state of a program."""
@@ -178,9 +179,9 @@ class Runner:
 
     def _read_out(self, values: Rows, wires: Sequence[int]) -> Rows:
         """Apply readout errors, which saved probabilities do not know: <Z> -> (1 - p01 - p10) <Z> + p10 - p01."""
-        if self._noise is None:
+        if self._model is None:
             return values
-        lines = np.array([readout_line(readout_matrix(self._noise.aer, wire)) for wire in wires])
+        lines = np.array([readout_line(readout_matrix(self._model, wire)) for wire in wires])
         read: Rows = lines[:, 0] + lines[:, 1] * values
         return read
 

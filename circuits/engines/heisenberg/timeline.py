@@ -54,7 +54,7 @@ class Timeline:
 
 def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
     """Take a compiled circuit apart, the noise model's channels after the instructions they follow."""
-    model = noise.aer
+    model = noise.model(compiled.pairs)
     first: dict[int, Chain] = {}
     current: list[list[ChainLink]] = [[] for _ in range(compiled.n_wires)]
     middle: list[Chain] = []

@@ -75,7 +75,7 @@ def build_noisy_qnode(
     """
     circuit = compiled.circuit
     channels, expected = _channels(compiled, noise)
-    flips = {wire: _readout(readout_matrix(noise.aer, wire)) for wire in range(circuit.n_qubits)}
+    flips = {wire: _readout(readout_matrix(noise.model(), wire)) for wire in range(circuit.n_qubits)}
     flips = {wire: kraus for wire, kraus in flips.items() if kraus}
 
     @qml.qnode(device, interface="torch", diff_method=diff_method, gradient_kwargs=gradient_options or {})
@@ -123,7 +123,7 @@ def _channels(compiled: Compiled, noise: Noise) -> tuple[Channels, int]:
             key = _key(_operation(instruction, [angle.offset for angle in instruction.angles]))
         if (instruction.name, instruction.wires) not in met:
             met.add((instruction.name, instruction.wires))
-            transfer = gate_channel(noise.aer, instruction.name, instruction.wires)
+            transfer = gate_channel(noise.model(compiled.pairs), instruction.name, instruction.wires)
             other = transfers.setdefault(key, transfer)
             if transfer is not other and (transfer is None or other is None or not np.array_equal(transfer, other)):
                 raise ValueError(

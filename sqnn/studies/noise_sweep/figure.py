@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from noise_models import strength_label
@@ -21,6 +23,8 @@ OVER = {"networks": "networks", "draws": "draws of the shots", "images": "images
 MAX_COLUMNS = 4
 BANDS = {"t": "95 % over", "std": "standard deviation over", "range": "least to largest of"}
 CHANCE = "chance level"
+LEAST_ROWS = 3
+"""Noises that differ in one number from which a heat map is drawn."""
 LONG = 14
 """Letters of a noise's name above which the names on the axis are turned."""
 DODGE = 0.12
@@ -35,17 +39,30 @@ def plot_sweep(
     labels: Labels = None,
     bands: str = "t",
     individual: bool = True,
+    heat_map: bool = True,
 ) -> Figure:
     """Draw the rows of a results table: mean accuracy against strength.
 
     One panel per noise and one line per engine and training noise; several noises at one strength are points in one
-    panel. `bands` are those of `summarise_sweep`: 95 % intervals (t), standard deviations (std), least to largest
+    panel. Noises that differ in one number, three of them or more, are a heat map: that number over the strength;
+    `heat_map=False` draws their panels.
+    `bands` are those of `summarise_sweep`: 95 % intervals (t), standard deviations (std), least to largest
     (range) or none; `individual` adds a thin line for each of several networks. The dotted line is the accuracy of
     guessing among equally likely classes. `ax` are axes of the caller's, one per panel; `labels` replace the names of
     lines and noises.
     """
     summary = summarise_sweep(frame, bands)
     noises, lines = list(dict.fromkeys(summary.noise)), list(dict.fromkeys(summary.line))
+    grids = _grids(noises) if heat_map and summary.strength.nunique() > 1 else {}
+    if grids:
+        return _heat_maps(
+            summary,
+            grids,
+            lines,
+            Panels(ax, len(grids) * len(lines), _size(grids, lines), across=len(lines), labels=labels),
+            title,
+            _images(frame),
+        )
     points = len(noises) > 1 and summary.groupby("noise").strength.nunique().max() == 1
     count = 1 if points else len(noises)
     across = min(count, MAX_COLUMNS)
@@ -73,6 +90,66 @@ def plot_sweep(
     heading = _images(frame) + shaded
     panels.legend(entries, heading, min(len(entries), 2 * across))
     return panels.figure
+
+
+_NUMBER = re.compile(r"(?<![\w.])[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?(?![\w.])")
+
+
+def _grids(noises: Sequence[str]) -> dict[tuple[str, str], dict[float, str]]:
+    """Return the noises that differ in one number alone, by the text before and after it; nothing where any do not."""
+    if len(noises) < LEAST_ROWS:
+        return {}
+    grids: dict[tuple[str, str], dict[float, str]] = {}
+    split = [[(n[: m.start()], n[m.end() :], float(m[0])) for m in _NUMBER.finditer(n)] for n in noises]
+    frames = [{(before, after) for before, after, _ in each} for each in split]
+    for noise, each in zip(noises, split, strict=True):
+        shared = [sum((before, after) in frame for frame in frames) for before, after, _ in each]
+        if not shared or max(shared) < LEAST_ROWS:
+            return {}
+        before, after, value = each[shared.index(max(shared))]
+        grids.setdefault((before, after), {})[value] = noise
+    return grids
+
+
+def _size(grids: Mapping[tuple[str, str], object], lines: Sequence[str]) -> tuple[float, float]:
+    return 4.6 * len(lines) + 0.6, 3.6 * len(grids) + 0.4
+
+
+def _heat_maps(
+    summary: pd.DataFrame,
+    grids: Mapping[tuple[str, str], Mapping[float, str]],
+    lines: Sequence[str],
+    panels: Panels,
+    title: str | None,
+    images: str,
+) -> Figure:
+    """Draw accuracies by strength (across) and the number in which noises differ (up), one panel per line."""
+    scale = {"vmin": 100 * summary.accuracy.min(), "vmax": 100 * summary.accuracy.max(), "cmap": "viridis"}
+    for axes, ((before, after), line) in zip(panels.axes, product(grids, lines), strict=True):
+        rows = grids[before, after]
+        part = summary[summary.noise.isin(list(rows.values())) & (summary.line == line)]
+        wide = 100 * part.pivot(index="noise", columns="strength", values="accuracy")
+        wide = wide.sort_index(axis="columns").loc[[rows[value] for value in sorted(rows) if rows[value] in wide.index]]
+        across, up = wide.columns.astype(float), [v for v in sorted(rows) if rows[v] in wide.index]
+        mesh = axes.pcolormesh(range(len(across)), range(len(up)), wide.to_numpy(float), shading="nearest", **scale)
+        axes.set_xticks(range(len(across)), [f"{value:g}" for value in across], fontsize=9)
+        axes.set_yticks(range(len(up)), [f"{value:g}" for value in up], fontsize=9)
+        axes.set_xlabel(strength_label(rows[up[0]]))
+        axes.set_ylabel(_second_label(before, after))
+        words = [_short(panels.label(f"{before}...{after}"))] + ([panels.label(line)] if len(lines) > 1 else [])
+        axes.set_title(", ".join(words), fontsize=10)
+        panels.figure.colorbar(
+            mesh, ax=axes, label=f"accuracy (%), {images}" if len(panels.axes) == 1 else "accuracy (%)"
+        )
+    panels.title(title)
+    return panels.figure
+
+
+def _second_label(before: str, after: str) -> str:
+    """Return what a number within the name of a noise is: the strength of its kind, or the second argument."""
+    kind = re.split(r"[+*(\s]", before)[-1].partition(":")
+    label = strength_label(kind[0] + (f":{after.lstrip(',')}" if after.startswith(",") else ""))
+    return label if kind[1] else "second strength"
 
 
 def _style(number: int) -> dict[str, Any]:

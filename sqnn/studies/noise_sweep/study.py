@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import noise_models
-from circuits import CHIP_SHAPES, ENGINES
+from circuits import CHIP_SHAPES, ENGINES, DataReupload, resolve_noise
 from noise_models import KINDS
-from sqnn.core import ConfigError, Row, option
+from sqnn.core import ConfigError, Row, brief, option
 from sqnn.data import SPLITS, ImageData
 from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
 from sqnn.studies.noise_sweep.columns import KEY, OLDER, SCHEMA, ResultsTable
@@ -36,8 +36,8 @@ FINGERPRINT = 16
 """Hexadecimal digits of a row's fingerprint; 64 bits tell a billion measurements apart."""
 
 SweepError = StudyError
-Source = str | Callable[[float], noise_models.Noise]
-"""What a noise is built from: a specification, or a function of the strength."""
+Source = str | Callable[..., Any]
+"""What a noise is built from: a specification, or a function of the strength that returns noise, or a factor and it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,9 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     Everything else (paper, a chip such as torino, readout:0.02, depolarizing:0.01+readout:0.02, a file noise.json) is
     multiplied by it, all error rates and gate times alike: 0 is no noise, 1 the noise as it is calibrated, 2 twice
     that.
+
+    With --second there are two strengths, of the two kinds named alone: `--noise amplitude-damping+readout --strength
+    0:0.2:0.05 --second 0:0.1:0.02` measures every pair of them, and the picture is a heat map.
 
     Several networks on one line of the picture (the same architecture, other seeds) get a 95 % band over the networks,
     one network with several draws over the draws, one measurement the interval of its number of images.
@@ -76,7 +79,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     older = OLDER
     file = "rows.csv"
     takes = "networks"
-    texts = MappingProxyType({"noise": list[str], "strength": tuple[str, ...]})
+    texts = MappingProxyType({"noise": list[str], "strength": tuple[str, ...], "second": tuple[str, ...]})
     noun = "sweep"
     processes = None
     shared = True
@@ -86,6 +89,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         ("depolarizing",), f"noises, with commas or the option repeated: {', '.join(KINDS)}, a chip, ..."
     )
     strength: tuple[float, ...] = option(DEFAULT_STRENGTH, "strengths: start:stop:step or numbers with commas")
+    second: tuple[float, ...] = option((), "strengths of the second of two kinds, each with all of the first")
     engine: tuple[str, ...] = option(("lightcone",), "engines that evaluate the circuit, with commas", among=ENGINES)
     shots: int | None = option(None, "shots an expectation is estimated from; exact where left out", least=1)
     seeds: int = option(1, "repetitions with shots, draws 0, 1, ...", least=1, most=MAX_SEEDS)
@@ -94,10 +98,12 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "noise", split_names(self.noise, "noise"))
-        words = isinstance(self.strength, tuple) and {str} == set(map(type, self.strength))
-        object.__setattr__(
-            self, "strength", parse_strengths(",".join(map(str, self.strength)) if words else self.strength)
-        )
+        for name in ("strength", "second"):
+            value = vars(self)[name]
+            words = isinstance(value, tuple) and {str} == set(map(type, value))
+            if name == "strength" or value not in ((), None):
+                value = parse_strengths(",".join(map(str, value)) if words else value, name)
+            object.__setattr__(self, name, value or ())
         object.__setattr__(self, "engine", split_names(self.engine, "engine"))
         super().__post_init__()
 
@@ -118,13 +124,18 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         impossible: a strength beyond physics, an unknown name, a chip without enough qubits.
         """
         named = [_named(noise) for noise in self.noise]
-        for label in [label for label, source in named if not isinstance(source, str)]:
+        if self.second:
+            named = [_second(*each, strength) for each in named for strength in self.second]
+        for label, _ in named:
             if [other for other, _ in named].count(label) > 1:
-                raise ConfigError(f"noise: got two noises called {label!r}, expected functions with names of their own")
+                raise ConfigError(
+                    f"noise: got two noises called {brief(label)}, expected functions with names of their own, or "
+                    "names in a mapping: noise={'mine': ...}"
+                )
         cells: list[Cell] = []
         built: dict[tuple[object, ...], str] = {}
         for number, subject in enumerate(subjects):
-            register = (subject.config.n_qubits, CHIP_SHAPES[subject.config.entangler])
+            register = (subject.config.n_qubits, subject.config.entangler)
             for (label, source), strength in product(named, self.strength):
                 sort = (source, strength, *register)
                 if sort not in built:  # the qubits of a chip take a while to choose
@@ -168,7 +179,8 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     def describe(self, subject: Sequence[Subject]) -> dict[str, object]:
         words = [noise if isinstance(noise, str) else _named(noise)[0] for noise in self.noise]
         networks = [str(each.path.resolve()) if each.path else f"{each.label} {each.fingerprint}" for each in subject]
-        return {"sweep": {**self.to_dict(), "noise": words}, "networks": networks, "data": subject[0].named}
+        options = {name: value for name, value in self.to_dict().items() if name != "second" or value}
+        return {"sweep": {**options, "noise": words}, "networks": networks, "data": subject[0].named}
 
     @classmethod
     def frame_class(cls) -> type[SweepFrame]:
@@ -211,6 +223,7 @@ def noise_sweep(
     *,
     images: int | None = None,
     split: str = "test",
+    second: object = (),
     table: str | Path | None = None,
     out: str | Path | None = None,
     scheduler: str | None = None,
@@ -221,9 +234,11 @@ def noise_sweep(
 
     `models` is one or several of: a run's folder, a network's file, a Run, a network; `data` are the images, by
     default those of the run. `noise` is one or several of: names with commas (`depolarizing`, `paper`, `torino`,
-    `depolarizing:0.01+readout:0.02`), JSON, a Noise, an Aer NoiseModel, or a function from a strength to one of these.
-    `strength` are numbers or a text such as `0:0.2:0.02` (start:stop:step): the parameter of bare kinds, the argument
-    of a function, and the factor on all error rates and gate times of everything else. Without `shots` expectations
+    `depolarizing:0.01+readout:0.02`), JSON, a Noise, an Aer NoiseModel, a Qiskit backend, or a function from a strength
+    to one of these; a mapping gives them names of your own. `strength` are numbers or a text such as `0:0.2:0.02`
+    (start:stop:step): the parameter of bare kinds, the argument of a function, and the factor on all error rates and
+    gate times of everything else. `second` are strengths of the second of two bare kinds, or the second argument of a
+    function, each measured with every `strength`; `.plot()` is a heat map then. Without `shots` expectations
     are exact and there is one draw, with them there are `seeds`, numbered from 0. Only the first `images` of `split`
     are measured, all of them where None. The spiking front-end is evaluated once per network, since noise does not
     reach it.
@@ -238,7 +253,7 @@ def noise_sweep(
     measurement where some failed; the others are in the table then.
     """
     options = {"noise": noise, "strength": strength, "engine": engine, "shots": shots, "seeds": seeds}
-    sweep = NoiseSweep.from_dict({**options, "images": images, "split": split})
+    sweep = NoiseSweep.from_dict({**options, "images": images, "split": split, "second": second})
     rows = run_study(sweep, models, data, out=out, table=table, scheduler=scheduler, workers=workers, progress=progress)
     return typing.cast("SweepFrame", rows)
 
@@ -259,6 +274,12 @@ def run_cells(
 
 def _named(noise: object) -> tuple[str, Source]:
     """Return the name that the table gives a noise, and what it is built from."""
+    if isinstance(noise, tuple):  # of a mapping, which names it
+        name, given = noise
+        return _one_line(str(name)), _named(given)[1]
+    backend = _backend(noise)
+    if backend is not None:
+        return backend, lambda strength: (strength, noise)
     noise = _read_aer(noise)
     if isinstance(noise, noise_models.Noise):
         return _one_line(repr(noise)), noise.to_json()
@@ -267,33 +288,54 @@ def _named(noise: object) -> tuple[str, Source]:
         return name if name.isidentifier() else "noise", noise
     if not isinstance(noise, str):
         raise ConfigError(
-            f"noise: got {type(noise).__name__}, expected a specification or a Noise, an Aer NoiseModel, or a function "
-            "from a strength to a Noise"
+            f"noise: got {type(noise).__name__}, expected a specification or a Noise, an Aer NoiseModel, a backend, or "
+            "a function from a strength to one of these"
         )
     if noise.lstrip().startswith("{"):
         return _one_line(repr(noise_models.parse_noise(noise))), noise
     return _one_line(noise), noise
 
 
-def _built(label: str, source: Source, strength: float, n_qubits: int, shape: str) -> noise_models.Noise:
+def _second(label: str, source: Source, strength: float) -> tuple[str, Source]:
+    """Return the name and the source of a noise whose second strength is this one."""
+    if isinstance(source, str):
+        try:
+            text = noise_models.give_second(source, strength)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        return (text if label == _one_line(source) else f"{label}, second {strength:g}"), text
+    return f"{label}, second {strength:g}", lambda first: source(first, strength)
+
+
+def _built(label: str, source: Source, strength: float, n_qubits: int, entangler: str) -> noise_models.Noise:
     """Return the noise of a source at a strength, for the register of one network."""
     if isinstance(source, str):
-        return _at_strength(label, source, strength, n_qubits, shape)
+        return _at_strength(label, source, strength, n_qubits, CHIP_SHAPES[entangler])
+    made: object = None
     try:
-        noise = _read_aer(source(strength), n_qubits)
+        made = source(strength)
+        factor, noise = made if isinstance(made, tuple) else (1, made)
+        return factor * (resolve_noise(noise, DataReupload(n_qubits, 1, entangler)) or noise_models.Noise())
     except ValueError as error:
+        if str(error).startswith(f"noise: got {type(made).__name__}, expected a noise_models.Noise"):
+            raise ConfigError(
+                f"noise: got {type(made).__name__} of {label}({strength:g}), expected a Noise, an Aer NoiseModel, a "
+                "backend or a specification"
+            ) from error
         raise ConfigError(f"noise: {label} at strength {strength:g} cannot be: {error}") from error
-    if not isinstance(noise, noise_models.Noise):
-        raise ConfigError(
-            f"noise: got {type(noise).__name__} of {label}({strength:g}), expected a Noise or an Aer NoiseModel"
-        )
-    return noise
 
 
-def _read_aer(noise: object, n_qubits: int | None = None) -> object:
+def _backend(noise: object) -> str | None:
+    """Return the name of a Qiskit backend; None for anything else."""
+    # Whoever holds a backend has loaded Qiskit.
+    providers = sys.modules.get("qiskit.providers")
+    return str(noise.name) if providers is not None and isinstance(noise, providers.BackendV2) else None
+
+
+def _read_aer(noise: object) -> object:
     """Return the Noise of an Aer model, and anything else as it is."""
     aer = sys.modules.get("qiskit_aer.noise")
-    return noise_models.from_aer(noise, n_qubits) if aer is not None and isinstance(noise, aer.NoiseModel) else noise
+    return noise_models.from_aer(noise) if aer is not None and isinstance(noise, aer.NoiseModel) else noise
 
 
 def _at_strength(label: str, text: str, strength: float, n_qubits: int, shape: str) -> noise_models.Noise:
