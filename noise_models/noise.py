@@ -66,7 +66,7 @@ class Noise:
             checks.together("on", tuple(dict.fromkeys(names)))
             return
         valid = dict.fromkeys((*self.basis, BLOCK_END))
-        others = [part for part in self.parts if part is not self._chip and (self._chip or part.basis is None)]
+        others = [part for part in self.parts if part is not self.chip and (self.chip or part.basis is None)]
         missing = dict.fromkeys(name for part in others for name in part.instructions if name not in valid)
         if missing:
             raise ValueError(
@@ -122,7 +122,7 @@ class Noise:
 
     @cached_property
     def _gates(self) -> frozenset[tuple[str, tuple[int, ...]]] | None:
-        return None if self._chip is None else self._chip.places
+        return None if self.chip is None else self.chip.places
 
     def has_gate(self, name: str, wires: tuple[int, ...]) -> bool:
         """Whether a chip has this gate on these wires, in this order; without a chip, whether an error is declared."""
@@ -140,7 +140,7 @@ class Noise:
         Library noise: u, cz, id, or the chip gates that its `on` names. A chip: its own gates, and id if a part is
         declared on it. An Aer model: its noisy gates, completed by noiseless ones if they do not make every circuit.
         """
-        chip = self._chip
+        chip = self.chip
         if chip is not None:
             block_end = BLOCK_END in self.instructions and BLOCK_END not in chip.basis
             return (*chip.basis, BLOCK_END) if block_end else chip.basis
@@ -150,24 +150,25 @@ class Noise:
     @property
     def n_wires(self) -> int | None:
         """Wires of a chip, spare ones included; None if a register of any size will do."""
-        return None if self._chip is None else self._chip.n_wires
+        return None if self.chip is None else self.chip.n_wires
 
     @property
     def couplings(self) -> frozenset[tuple[int, int]] | None:
         """Pairs of wires (a < b) that a chip joins with a two-qubit gate; None if every pair is joined."""
-        return None if self._chip is None else self._chip.couplings
+        return None if self.chip is None else self.chip.couplings
 
     @property
     def routed(self) -> bool:
         """Whether gates between uncoupled wires of a chip pass over wires that are in use."""
-        return self._chip is not None and self._chip.routed
+        return self.chip is not None and self.chip.routed
 
     @property
     def _imported(self) -> list[Imported]:
         return [part for part in self.parts if isinstance(part, Imported)]
 
     @property
-    def _chip(self) -> ChipNoise | None:
+    def chip(self) -> ChipNoise | None:
+        """The part that is a calibrated chip, None where there is none."""
         return next((part for part in self.parts if isinstance(part, ChipNoise)), None)
 
     def __add__(self, other: Noise) -> Noise:

@@ -6,6 +6,7 @@
     depolarizing:0.05+readout:0.02                  one after the other
     paper, paper*0.5                                the paper's noise, at half its strength
     torino, torino*0.5                              the best qubits of a calibrated chip
+    account:ibm_torino                              a machine of one's own account, as it is calibrated now
     noise.json, {"format": 1, ...}                  what Noise.to_json() wrote
 
 Dashes and underscores, capital and small letters are the same. The names and parameters are those of `kinds.TABLE`.
@@ -21,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from noise_models import checks
-from noise_models.chips import CHIPS, chip, chip_name
+from noise_models.chips import ACCOUNT, CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
 from noise_models.kinds import Kind, Parameter, read_number, spelled
 from noise_models.noise import DIGEST, Noise, paper
@@ -169,6 +170,8 @@ def _term(piece: str, text: str) -> Term:
     name = head.strip().lower().replace("_", "-")
     if not name:
         raise ValueError(f"noise: got {brief(text)}, expected kinds such as depolarizing:0.05, joined by +")
+    if name == ACCOUNT and rest.strip():
+        return Term(body.strip().lower(), MappingProxyType({}), factor)
     names = (*spelled(), *RECIPES)
     if name not in names:
         name = chip_name(head)
