@@ -77,8 +77,8 @@ def chip(name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, 
     is a line. `routed` takes a line where there is no such ring, and lets gates between qubits of a line that are not
     coupled pass over those between them, at four times their number of two-qubit gates or more.
 
-    Gate errors, relaxation during gates and readout errors are those of Aer's `NoiseModel.from_backend`, restricted to
-    the gates a circuit here is made of: one-qubit gates that make every rotation, and one two-qubit gate per coupling,
+    Gate errors and relaxation during gates are those of Aer's `NoiseModel.from_backend`, readout errors the two that
+    the machine's properties state (their mean where there are none), restricted to the gates a circuit is made of: one-qubit gates that make every rotation, and one two-qubit gate per coupling,
     in the directions that the chip has.
 
     Raises ValueError on an unknown chip or shape, if the chip has no such line or ring, and on a backend without
