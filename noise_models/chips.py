@@ -78,8 +78,9 @@ def chip(name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, 
     coupled pass over those between them, at four times their number of two-qubit gates or more.
 
     Gate errors and relaxation during gates are those of Aer's `NoiseModel.from_backend`, readout errors the two that
-    the machine's properties state (their mean where there are none), restricted to the gates a circuit is made of: one-qubit gates that make every rotation, and one two-qubit gate per coupling,
-    in the directions that the chip has.
+    the machine's properties state (their mean where there are none), restricted to the gates a circuit here is made
+    of: one-qubit gates that make every rotation, and one two-qubit gate per coupling, in the directions that the chip
+    has.
 
     Raises ValueError on an unknown chip or shape, if the chip has no such line or ring, and on a backend without
     calibrated gates that make every circuit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -162,6 +163,19 @@ def test_a_backend_is_a_chip() -> None:
     back = Noise.from_json(noise.to_json())
     assert back == noise
     assert "calibrated" not in repr(back)
+
+
+def test_a_calibration_of_ones_own_is_a_chip() -> None:
+    target = GenericBackendV2(4, seed=3).target
+    noise, same = chip(target, 3, "line"), chip(SimpleNamespace(target=target, name="mine"), 3, "line")
+    assert noise * 1.0 == Noise((replace(calibration(same), name=calibration(noise).name),))
+    # An edited error of a reading is the one that counts, not that of the machine that it came from.
+    edited = fake_provider.FakeManilaV2()
+    edited.target["measure"][(2,)].error = 0.25
+    part = calibration(chip(edited, 5, "line"))
+    wires = {qubit: wire for wire, qubit in enumerate(part.qubits)}
+    assert part.readout[wires[2]] == (0.25, 0.25)
+    assert part.readout[wires[3]][0] < part.readout[wires[3]][1]
 
 
 def test_a_chip_without_the_ring_is_routed_on_a_line() -> None:
