@@ -7,6 +7,7 @@ from .engines import (
     Engine,
     LightConeEngine,
     PennyLaneEngine,
+    RuntimeEngine,
     make_engine,
 )
 from .entanglers import ENTANGLERS
@@ -34,6 +35,7 @@ __all__ = [
     "NoiseWarning",
     "PennyLaneEngine",
     "ReuploadLayer",
+    "RuntimeEngine",
     "compile_circuit",
     "computing_in",
     "initial_weights",

@@ -1,6 +1,7 @@
 """Noise: named kinds, calibrated chips and Qiskit Aer models, the channels they mean, and how to undo them."""
 
 from noise_models import moved, noise  # noqa: F401  (moved answers names of the last release)
+from noise_models.backend import calibration_day
 from noise_models.channels import (
     InstructionNoise,
     gate_channel,
@@ -13,7 +14,7 @@ from noise_models.channels import (
     transfer_to_kraus,
 )
 from noise_models.checks import whole
-from noise_models.chips import CHIPS, chip
+from noise_models.chips import ACCOUNT, CHIPS, chip, chip_name, load_backend
 from noise_models.choices import Choices, did_you_mean, unknown
 from noise_models.gates import ENTANGLERS, SYMMETRIC
 from noise_models.mitigation import invert_readout, zero_noise
@@ -23,6 +24,7 @@ from noise_models.text import KINDS, at_strength, give_second, parse_noise, stre
 
 __all__ = [
     *noise.__all__,
+    "ACCOUNT",
     "BRIEF",
     "CHIPS",
     "ENTANGLERS",
@@ -33,7 +35,9 @@ __all__ = [
     "RecordWarning",
     "at_strength",
     "brief",
+    "calibration_day",
     "chip",
+    "chip_name",
     "did_you_mean",
     "digest",
     "gate_channel",
@@ -42,6 +46,7 @@ __all__ = [
     "invert_readout",
     "kraus_operators",
     "kraus_to_transfer",
+    "load_backend",
     "parse_noise",
     "pauli_transfer_matrix",
     "read_json",

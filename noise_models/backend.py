@@ -21,6 +21,9 @@ FAMILIES: tuple[tuple[str, ...], ...] = (("rz", "sx", "x"), ("u1", "u2", "u3"))
 PULSES: Mapping[str, int] = MappingProxyType({"sx": 2, "u3": 1, "u": 1, "u2": 2, "ry": 1, "rx": 2, "r": 4})
 """The gates that a rotation is made of, and how many of them it takes: what its error is counted by."""
 
+SAME = 1e-9
+"""Difference of two errors that are one number."""
+
 
 @dataclass(frozen=True)
 class BackendData:
@@ -108,22 +111,29 @@ def calibration_day(backend: BackendV2) -> str:
 
 
 def _readings(backend: BackendV2) -> dict[int, tuple[float, float, float]]:
-    """Return P(1|0), P(0|1) and the error of the readings that are calibrated."""
+    """Return P(1|0), P(0|1) and the error of the readings that are calibrated.
+
+    Targets state the mean error alone, and old ones nothing; the properties of a machine tell both probabilities.
+    """
+    apart = _readings_apart(backend)
     stated = gate_properties(backend.target, "measure")
-    works = {qubit: one for (qubit,), one in stated.items() if one and one.error is not None and one.error < 1}
-    if works:
-        # Both are the mean error if the calibration does not tell them apart.
-        each = {
-            q: (getattr(m, "prob_meas1_prep0", m.error), getattr(m, "prob_meas0_prep1", m.error))
-            for q, m in works.items()
-        }
-        return {qubit: (float(p01), float(p10), float(works[qubit].error or 0)) for qubit, (p01, p10) in each.items()}
-    # Targets of old calibrations have no measurements: their properties have.
+    errors = {qubit: float(one.error) for (qubit,), one in stated.items() if one and one.error is not None}
+    readings = {}
+    for qubit, error in errors.items() if errors else ((qubit, mean) for qubit, (_, _, mean) in apart.items()):
+        up, down, mean = apart.get(qubit, (error, error, error))
+        if error < 1:
+            # A target that was edited says something else than the properties of the machine it came from.
+            readings[qubit] = (up, down, error) if abs(mean - error) < SAME else (error, error, error)
+    return readings
+
+
+def _readings_apart(backend: BackendV2) -> dict[int, tuple[float, float, float]]:
+    """Return P(1|0), P(0|1) and the error of the readings that the properties of a machine state."""
     properties = backend.properties() if hasattr(backend, "properties") else None
     readings = {}
     for qubit, described in enumerate(() if properties is None else properties.qubits):
         values = {one.name: float(one.value) for one in described}
-        error = values.get("readout_error", 1.0)
-        if error < 1:
-            readings[qubit] = (values.get("prob_meas1_prep0", error), values.get("prob_meas0_prep1", error), error)
+        if "readout_error" in values:
+            error = values["readout_error"]
+            readings[qubit] = values.get("prob_meas1_prep0", error), values.get("prob_meas0_prep1", error), error
     return readings

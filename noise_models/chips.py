@@ -9,8 +9,8 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from noise_models import checks
 from noise_models.backend import BackendData, calibration_day, gate_properties, read_backend
@@ -19,17 +19,20 @@ from noise_models.choices import did_you_mean, unknown
 from noise_models.gates import ENTANGLERS
 from noise_models.layout import CouplingGraph, best_line, best_ring
 from noise_models.noise import Noise
-from noise_models.records import brief
+from noise_models.records import brief, reason
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
+    from qiskit.transpiler import Target
 
 SHAPES: tuple[str, ...] = ("ring", "line")
+ACCOUNT = "account"
+"""What stands before the name of a machine that is reached by an account."""
 
 
 def chip_name(text: str) -> str:
     """Return a chip's short name: `FakeTorino`, `ibm_torino` and `torino` are one, `ibmq_16_melbourne` is melbourne."""
-    name = str(text).strip().lower()
+    name = str(text).strip().lower().removeprefix(f"{ACCOUNT}:")
     if name == "ibmqx2":
         return "yorktown"
     name = re.sub(r"^(fake_?)?(ibmq?_)?(\d+_)?", "", name)
@@ -59,11 +62,13 @@ The error values of nighthawk, the one square lattice here, are placeholders by 
 """
 
 
-def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: bool = False) -> Noise:
+def chip(name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, routed: bool = False) -> Noise:
     """Return the noise of the best `n_qubits` of a calibrated chip, in a line or a ring.
 
-    `name` is one of `CHIPS`, also as `ibm_torino`, `ibmq_manila` or `FakeTorino`, or a Qiskit backend with errors in
-    its target: one of IBM's service, a fake one, a `GenericBackendV2`.
+    `name` is one of `CHIPS`, also as `ibm_torino`, `ibmq_manila` or `FakeTorino`; `account:ibm_torino` for the latest
+    calibration of a machine of the account that is saved with qiskit-ibm-runtime; a Qiskit backend with errors in its
+    target (one of IBM's service, a fake one, a `GenericBackendV2`); or such a `Target` itself, a calibration of one's
+    own.
 
     Best is the least sum of the two-qubit errors of all couplings used and, over the qubits, of the one-qubit errors of
     a rotation (two `sx`, or one `u3`) and the readout error. Uncalibrated qubits and broken couplers are avoided. Chips
@@ -72,9 +77,10 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: b
     is a line. `routed` takes a line where there is no such ring, and lets gates between qubits of a line that are not
     coupled pass over those between them, at four times their number of two-qubit gates or more.
 
-    Gate errors, relaxation during gates and readout errors are those of Aer's `NoiseModel.from_backend`, restricted to
-    the gates a circuit here is made of: one-qubit gates that make every rotation, and one two-qubit gate per coupling,
-    in the directions that the chip has.
+    Gate errors and relaxation during gates are those of Aer's `NoiseModel.from_backend`, readout errors the two that
+    the machine's properties state (their mean where there are none), restricted to the gates a circuit here is made
+    of: one-qubit gates that make every rotation, and one two-qubit gate per coupling, in the directions that the chip
+    has.
 
     Raises ValueError on an unknown chip or shape, if the chip has no such line or ring, and on a backend without
     calibrated gates that make every circuit.
@@ -83,19 +89,16 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: b
         raise ValueError(unknown("shape", shape, SHAPES))
     n_qubits = checks.whole("n_qubits", n_qubits)
     if isinstance(name, str):
-        short = chip_name(name)
-        if short not in CHIPS:
-            near = did_you_mean(short, CHIPS)
-            raise ValueError(f"name: got {brief(short)}, expected a chip (noise_models.CHIPS){near}")
-        backend = _load(short)
-    elif getattr(name, "target", None) is None:
-        raise ValueError(f"name: got {type(name).__name__}, expected a chip (noise_models.CHIPS) or a Qiskit backend")
+        backend = load_backend(name)
+        short = name.strip().lower() if _account_name(name) else chip_name(name)
     else:
-        backend = name
-        short = chip_name(backend.name or type(backend).__name__)
+        backend, short = _given(name)
     size = backend.target.num_qubits or 0
     if n_qubits > size:
         raise ValueError(f"n_qubits: got {n_qubits}, expected at most {size}, the qubits of {short}")
+    if n_qubits > 1 and not set(ENTANGLERS) & set(backend.target.operation_names):
+        names = ", ".join(backend.target.operation_names)
+        raise ValueError(f"name: {short} has the gates {names}, expected one on two qubits: {', '.join(ENTANGLERS)}")
     data = read_backend(short, backend)
     if routed and shape == "ring" and n_qubits > 2:
         shape, routed = ("ring", False) if best_ring(data.graph, n_qubits) else ("line", True)
@@ -103,18 +106,52 @@ def chip(name: str | BackendV2, n_qubits: int, shape: str = "ring", *, routed: b
     return Noise((replace(_calibration(short, backend, data, qubits), routed=routed),))
 
 
-def _load(name: str) -> BackendV2:
+def load_backend(name: str) -> BackendV2:
+    """Return the fake backend of a chip, or for `account:<name>` the machine; nothing is sent to it.
+
+    Raises ValueError on an unknown name, without the package qiskit-ibm-runtime, and where the account is refused.
+    """
+    machine, short = _account_name(name), chip_name(name)
+    if not machine and short not in CHIPS:
+        near = did_you_mean(short, CHIPS)
+        raise ValueError(f"name: got {brief(short)}, expected a chip (noise_models.CHIPS){near}")
     try:
         # Imported here: it takes a second, and noise read from JSON does not need it.
-        from qiskit_ibm_runtime import fake_provider  # type: ignore[import-untyped]
+        from qiskit_ibm_runtime import QiskitRuntimeService, fake_provider  # type: ignore[import-untyped]
     except ImportError as error:
         raise ValueError(
-            f"name: {name} needs the package qiskit-ibm-runtime; install it, or read the noise from JSON ({error})"
+            f"name: {short} needs the package qiskit-ibm-runtime; install it, or read the noise from JSON ({error})"
         ) from None
+    if machine:
+        try:
+            return QiskitRuntimeService().backend(machine)
+        except Exception as error:
+            raise ValueError(
+                f"name: got {brief(name)}, expected a machine of the account saved with QiskitRuntimeService."
+                f"save_account ({reason(error)})"
+            ) from error
     with warnings.catch_warnings():
         # Nighthawk warns that its error values are not typical of the device; CHIPS says so too.
         warnings.simplefilter("ignore", UserWarning)
-        return getattr(fake_provider, BACKENDS[name])()
+        return getattr(fake_provider, BACKENDS[short])()
+
+
+def _account_name(name: str) -> str:
+    """Return the name of a machine after `account:`, "" for other texts."""
+    head, _, machine = name.strip().lower().partition(":")
+    return machine.strip() if head == ACCOUNT else ""
+
+
+def _given(machine: object) -> tuple[BackendV2, str]:
+    """Return a backend and its short name, of a backend or of a target without one."""
+    if getattr(machine, "operation_names", None) is not None and getattr(machine, "target", None) is None:
+        machine = SimpleNamespace(target=machine, name=getattr(machine, "description", None) or "target")
+    if getattr(machine, "target", None) is None:
+        raise ValueError(
+            f"name: got {type(machine).__name__}, expected a chip (noise_models.CHIPS), a Qiskit backend or its target"
+        )
+    backend = cast("BackendV2", machine)
+    return backend, chip_name(backend.name or type(backend).__name__)
 
 
 def _choose(name: str, graph: CouplingGraph, n_qubits: int, shape: str) -> tuple[int, ...]:

@@ -71,7 +71,7 @@ class Noise:
             checks.together("on", tuple(dict.fromkeys(names)))
             return
         valid = dict.fromkeys((*self.basis, BLOCK_END))
-        others = [part for part in self.parts if part is not self._chip and (self._chip or part.basis is None)]
+        others = [part for part in self.parts if part is not self.chip and (self.chip or part.basis is None)]
         missing = dict.fromkeys(name for part in others for name in part.instructions if name not in valid)
         if missing:
             raise ValueError(
@@ -83,8 +83,8 @@ class Noise:
     def aer(self) -> NoiseModel:
         """The Qiskit Aer model: one error per instruction, parts composed in time; ideal errors are left out.
 
-        Errors on `measure` are part of it, as Aer takes them: before the reading. Raises ValueError for noise on
-        particular wires of two-qubit instructions, which Aer states per pair: see `model`.
+        Errors on `measure` come before the reading, as in Aer. ValueError where noise acts on particular wires of
+        two-qubit instructions, which Aer states per pair: see `model`.
         """
         halves = sorted({name for name, wires in self._places if name in ENTANGLERS and wires and len(wires) == 1})
         if halves:
@@ -96,7 +96,6 @@ class Noise:
 
     def model(self, pairs: Iterable[tuple[int, ...]] = ()) -> NoiseModel:
         """Return the Qiskit Aer model for a circuit whose two-qubit instructions act on these `pairs` of wires."""
-        # Imported here: Aer takes a second, and noise is described without it.
         from noise_models.to_aer import aer_model
 
         known = tuple(sorted(set(pairs)))
@@ -155,7 +154,7 @@ class Noise:
 
     @cached_property
     def _gates(self) -> frozenset[tuple[str, tuple[int, ...]]] | None:
-        return None if self._chip is None else self._chip.places
+        return None if self.chip is None else self.chip.places
 
     def has_gate(self, name: str, wires: tuple[int, ...]) -> bool:
         """Whether a chip has this gate on these wires, in this order; without a chip, whether an error is declared."""
@@ -173,7 +172,7 @@ class Noise:
         Library noise: u, cz, id, or the chip gates that its `on` names. A chip: its own gates, and id if a part is
         declared on it. An Aer model: its noisy gates, completed by noiseless ones if they do not make every circuit.
         """
-        chip = self._chip
+        chip = self.chip
         if chip is not None:
             block_end = BLOCK_END in self.instructions and BLOCK_END not in chip.basis
             return (*chip.basis, BLOCK_END) if block_end else chip.basis
@@ -183,24 +182,25 @@ class Noise:
     @property
     def n_wires(self) -> int | None:
         """Wires of a chip, spare ones included; None if a register of any size will do."""
-        return None if self._chip is None else self._chip.n_wires
+        return None if self.chip is None else self.chip.n_wires
 
     @property
     def couplings(self) -> frozenset[tuple[int, int]] | None:
         """Pairs of wires (a < b) that a chip joins with a two-qubit gate; None if every pair is joined."""
-        return None if self._chip is None else self._chip.couplings
+        return None if self.chip is None else self.chip.couplings
 
     @property
     def routed(self) -> bool:
         """Whether gates between uncoupled wires of a chip pass over wires that are in use."""
-        return self._chip is not None and self._chip.routed
+        return self.chip is not None and self.chip.routed
 
     @property
     def _imported(self) -> list[Imported]:
         return [part for part in self.parts if isinstance(part, Imported)]
 
     @property
-    def _chip(self) -> ChipNoise | None:
+    def chip(self) -> ChipNoise | None:
+        """The part that is a calibrated chip, None where there is none."""
         return next((part for part in self.parts if isinstance(part, ChipNoise)), None)
 
     def __add__(self, other: Noise) -> Noise:

@@ -10,6 +10,7 @@
     paper, paper*0.5, 0.5*paper, paper/2            the paper's noise, at half its strength
     2*(depolarizing:0.01+readout:0.02)              a factor on several
     torino, 50%*torino                              the best qubits of a calibrated chip
+    account:ibm_torino                              a machine of one's own account, as it is calibrated now
     noise.json, {"format": 1, ...}                  what Noise.to_json() wrote
     depolarizing(0.05, wires=(0, 2))                what a Noise prints
 
@@ -26,7 +27,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from noise_models import checks
-from noise_models.chips import CHIPS, chip, chip_name
+from noise_models.chips import ACCOUNT, CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
 from noise_models.kinds import Kind, spelled
 from noise_models.noise import DIGEST, Noise, paper
@@ -281,6 +282,8 @@ def _term(body: str, text: str, factor: float) -> Term:
     name = head.strip().lower().replace("_", "-")
     if not name:
         raise ValueError(f"noise: got {brief(text)}, expected kinds such as depolarizing:0.05, joined by +")
+    if name == ACCOUNT and rest.strip():
+        return Term(body.strip().lower(), MappingProxyType({}), factor, body)
     names = (*spelled(), *RECIPES)
     if name not in names:
         name = chip_name(head)

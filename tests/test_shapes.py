@@ -43,7 +43,7 @@ def test_what_an_encoder_gives_is_checked_too() -> None:
 @pytest.mark.parametrize("name", ENGINES)
 def test_engines_take_the_angles_of_their_circuit(name: str) -> None:
     inputs, weights = torch.zeros(4, 9), torch.zeros(2, 3, 3)
-    engine = make_engine(name, DataReupload(3, 2))
+    engine = make_engine(name, DataReupload(3, 2), shots=10)
     assert engine(inputs, weights).shape == (4, 3)
     for wrong_inputs, wrong_weights in (
         (inputs[:, :6], weights),

@@ -3,6 +3,7 @@ from .base import ENGINES, Engine, engine_class, engine_options, make_engine, ow
 from .heisenberg import n_dead_turns
 from .lightcone import OBSERVABLES, LightConeEngine
 from .pennylane import DIFF_METHODS, MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES, PennyLaneEngine
+from .runtime import RuntimeEngine
 from .transforms import all_values
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Engine",
     "LightConeEngine",
     "PennyLaneEngine",
+    "RuntimeEngine",
     "all_values",
     "engine_class",
     "engine_options",

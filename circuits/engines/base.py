@@ -100,6 +100,7 @@ ENGINES: Choices[str] = Choices(
         "lightcone": "circuits.engines.lightcone:LightConeEngine",
         "pennylane": "circuits.engines.pennylane:PennyLaneEngine",
         "aer": "circuits.engines.aer:AerEngine",
+        "runtime": "circuits.engines.runtime:RuntimeEngine",
     },
     _hint,
 )

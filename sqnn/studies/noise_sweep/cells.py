@@ -39,7 +39,8 @@ class Cell:
     """One measurement to be made.
 
     `noise` and `strength` are the words of the table, `noise_json` what they mean for this network's register;
-    `shots` is None where expectations are exact, and `draw` numbers the repetitions with shots.
+    `shots` is None where expectations are exact, and `draw` numbers the repetitions with shots. `jobs` and `yes` are
+    those of the engine runtime.
     """
 
     subject: int
@@ -51,6 +52,8 @@ class Cell:
     draw: int | None
     noise_json: str
     fingerprint: str
+    jobs: str | None = None
+    yes: bool = False
 
     @property
     def columns(self) -> Row:
@@ -73,11 +76,14 @@ def noisy_network(network: PackedNetwork, cell: Cell) -> SQDRCNN:
 
     Raises ValueError where the engine cannot evaluate this circuit under this noise.
     """
+    from circuits import RuntimeEngine
+
     noise = noise_models.Noise.from_json(cell.noise_json)
     if cell.shots is None:
         return network.unpack().with_noise(noise, cell.engine)
     generator = torch.Generator().manual_seed(cell.seed)
-    return network.unpack().with_noise(noise, cell.engine, cell.shots, generator=generator)
+    options: dict[str, object] = {"jobs": cell.jobs, "yes": cell.yes} if cell.engine == RuntimeEngine.name else {}
+    return network.unpack().with_noise(noise, cell.engine, cell.shots, generator=generator, **options)
 
 
 def measure(task: Task, cell: Cell) -> Row:

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import noise_models
-from circuits import CHIP_SHAPES, ENGINES, DataReupload, resolve_noise
+from circuits import CHIP_SHAPES, ENGINES, DataReupload, RuntimeEngine, resolve_noise
 from noise_models import KINDS
-from sqnn.core import ConfigError, Row, brief, option
+from sqnn.core import ConfigError, Row, brief, option, write_text
 from sqnn.data import SPLITS, ImageData
 from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
 from sqnn.studies.noise_sweep.columns import KEY, OLDER, SCHEMA, ResultsTable
@@ -34,6 +34,9 @@ DEFAULT_STRENGTH = "0:0.2:0.02"
 MAX_SEEDS = 1_000_000
 FINGERPRINT = 16
 """Hexadecimal digits of a row's fingerprint; 64 bits tell a billion measurements apart."""
+
+MACHINE = "runtime"
+"""The engine that runs on machines."""
 
 SweepError = StudyError
 Source = str | Callable[..., Any]
@@ -56,6 +59,10 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     Several networks on one line of the picture (the same architecture, other seeds) get a 95 % band over the networks,
     one network with several draws over the draws, one measurement the interval of its number of images.
 
+    The engine runtime runs the circuits as Qiskit primitives on the machine that a noise was calibrated on (torino: the
+    snapshot of it; account:ibm_torino: the machine itself, which takes --yes and --jobs; other noise: an Aer
+    simulator), and the exact prediction under that noise is measured beside it.
+
     Every finished row is on the disk. The same command again goes on where it was stopped, and computes nothing twice.
 
     Examples:
@@ -67,6 +74,8 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     sqnn noise-sweep runs/mnist-0 --noise torino,paper --strength 0:2:0.25 --engine lightcone,aer --images 100
 
     sqnn noise-sweep runs/mnist-0 --noise depolarizing:0.01,on=id --noise readout --shots 1024 --seeds 3
+
+    sqnn noise-sweep runs/mnist-0 --noise torino --strength 1 --engine runtime --shots 4096 --images 50 --jobs jobs
 
     sqnn noise-sweep runs/mnist-0 --scheduler tcp://node1:8786 --table results.csv
     """
@@ -95,6 +104,8 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     seeds: int = option(1, "repetitions with shots, draws 0, 1, ...", least=1, most=MAX_SEEDS)
     images: int | None = option(None, "only the first so many images of the split", least=1)
     split: str = option("test", "which images", among=SPLITS)
+    jobs: str | None = option(None, "folder of the jobs of the engine runtime, where nothing is lost or sent twice")
+    yes: bool = option(False, "let the engine runtime send jobs to machines that may cost money")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "noise", split_names(self.noise, "noise"))
@@ -133,27 +144,52 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
                     "names in a mapping: noise={'mine': ...}"
                 )
         cells: list[Cell] = []
-        built: dict[tuple[object, ...], str] = {}
+        built: dict[tuple[Source, float, int, str], str] = {}
+        jobs = None if self.jobs is None else str(Path(self.jobs).absolute())
         for number, subject in enumerate(subjects):
             register = (subject.config.n_qubits, subject.config.entangler)
             for (label, source), strength in product(named, self.strength):
-                sort = (source, strength, *register)
+                sort = source, strength, *register
                 if sort not in built:  # the qubits of a chip take a while to choose
-                    built[sort] = _built(label, *sort).to_json()
+                    built[sort] = self._kept(label, *sort).to_json()
                 meant = built[sort]
                 digest = hashlib.sha256(f"{subject.fingerprint} {meant}".encode()).hexdigest()[:FINGERPRINT]
+                runs = [(engine, self.shots, draw) for engine, draw in product(self.engine, self.draws)]
+                if MACHINE in self.engine:  # the prediction beside the machine
+                    runs = list(dict.fromkeys([("lightcone", None, None), *runs]))
                 cells += [
-                    Cell(number, subject.label, label, strength, engine, self.shots, draw, meant, digest)
-                    for engine, draw in product(self.engine, self.draws)
+                    Cell(number, subject.label, label, strength, *run, meant, digest, jobs, self.yes) for run in runs
                 ]
-        tried = {
-            (subjects[cell.subject].network.config, cell.noise, cell.engine): cell
-            for cell in cells
-            if cell.strength == max(self.strength)
-        }
-        for cell in tried.values():
-            noisy_network(subjects[cell.subject].network, cell)
+        self._try(subjects, cells)
         return cells
+
+    def _try(self, subjects: Sequence[Subject], cells: Sequence[Cell]) -> None:
+        """Build every engine at the largest strength, and on machines at all; say what machines would be sent."""
+        tried: dict[tuple[object, ...], list[Cell]] = {}
+        for cell in cells:
+            if cell.strength == max(self.strength) or cell.engine == MACHINE:
+                strength = cell.strength if cell.engine == MACHINE else None
+                sort = subjects[cell.subject].network.config, cell.noise, cell.engine, cell.shots, strength
+                tried.setdefault(sort, []).append(cell)
+        for same in tried.values():
+            engine = noisy_network(subjects[same[0].subject].network, same[0]).circuit.engine
+            if isinstance(engine, RuntimeEngine):
+                engine.ask(sum(len(subjects[cell.subject].images) for cell in same))
+
+    def _kept(self, label: str, source: Source, strength: float, n_qubits: int, entangler: str) -> noise_models.Noise:
+        """Return the noise of a source, that of an account's machine as it was when its first jobs were drawn up.
+
+        A later calibration may choose other qubits, for which everything would be sent again.
+        """
+        if self.jobs is None or not isinstance(source, str) or f"{noise_models.ACCOUNT}:" not in source.lower():
+            return _built(label, source, strength, n_qubits, entangler)
+        name = noise_models.digest([source, strength, n_qubits, entangler])[:FINGERPRINT]
+        path = Path(self.jobs) / f"noise-{name}.json"
+        if path.exists():
+            return noise_models.parse_noise(str(path))
+        noise = _built(label, source, strength, n_qubits, entangler)
+        write_text(path, noise.to_json())
+        return noise
 
     @staticmethod
     def measure(cell: Cell, subject: Task) -> Row:  # type: ignore[override]
@@ -179,8 +215,9 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     def describe(self, subject: Sequence[Subject]) -> dict[str, object]:
         words = [noise if isinstance(noise, str) else _named(noise)[0] for noise in self.noise]
         networks = [str(each.path.resolve()) if each.path else f"{each.label} {each.fingerprint}" for each in subject]
-        options = {name: value for name, value in self.to_dict().items() if name != "second" or value}
-        return {"sweep": {**options, "noise": words}, "networks": networks, "data": subject[0].named}
+        left = {"jobs", "yes", *(() if self.second else ("second",))}
+        sweep = {name: value for name, value in self.to_dict().items() if name not in left}
+        return {"sweep": {**sweep, "noise": words}, "networks": networks, "data": subject[0].named}
 
     @classmethod
     def frame_class(cls) -> type[SweepFrame]:
@@ -224,6 +261,8 @@ def noise_sweep(
     images: int | None = None,
     split: str = "test",
     second: object = (),
+    jobs: str | Path | None = None,
+    yes: bool = False,
     table: str | Path | None = None,
     out: str | Path | None = None,
     scheduler: str | None = None,
@@ -241,7 +280,8 @@ def noise_sweep(
     function, each measured with every `strength`; `.plot()` is a heat map then. Without `shots` expectations
     are exact and there is one draw, with them there are `seeds`, numbered from 0. Only the first `images` of `split`
     are measured, all of them where None. The spiking front-end is evaluated once per network, since noise does not
-    reach it.
+    reach it. The engine `runtime` runs on the machine of a chip's noise, with the exact prediction beside it; `jobs`
+    and `yes` are those of `circuits.RuntimeEngine`.
 
     The measurements run on a Dask cluster: on that of `scheduler` (its address, tcp://host:port), or else in `workers`
     processes of this machine (one per core by default; 0: in this process). Each one is appended to the CSV file
@@ -253,7 +293,10 @@ def noise_sweep(
     measurement where some failed; the others are in the table then.
     """
     options = {"noise": noise, "strength": strength, "engine": engine, "shots": shots, "seeds": seeds}
-    sweep = NoiseSweep.from_dict({**options, "images": images, "split": split, "second": second})
+    where = None if jobs is None else str(jobs)
+    sweep = NoiseSweep.from_dict(
+        {**options, "images": images, "split": split, "second": second, "jobs": where, "yes": yes}
+    )
     rows = run_study(sweep, models, data, out=out, table=table, scheduler=scheduler, workers=workers, progress=progress)
     return typing.cast("SweepFrame", rows)
 

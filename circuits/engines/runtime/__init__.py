@@ -1,0 +1,5 @@
+"""The circuit as Qiskit primitives, on simulators and machines."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

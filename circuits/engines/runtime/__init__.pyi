@@ -1,0 +1,3 @@
+from .engine import RuntimeEngine
+
+__all__ = ["RuntimeEngine"]
