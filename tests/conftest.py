@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
@@ -18,3 +19,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Annotated shapes are checked wherever these rooms are imported from now on.
 install_import_hook(["circuits.engines", "sqnn.neurons", "sqnn.encoding"], "shapes.check_shapes")
+
+LONG = ("notebooks", "test_faults.py", "test_code_blocks.py", "test_cluster.py", "test_resume.py")
+"""Files that take long begin first, so that no worker waits for another at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(name in item.path.parts for name in LONG))

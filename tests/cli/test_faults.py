@@ -174,6 +174,7 @@ def test_every_file_of_a_sweep_and_a_conversion_survives_a_kill(world: Path, und
     assert failures(["noise-sweep", "convert"], ["kill"], world, undisturbed) == []
 
 
+@pytest.mark.slow
 def test_every_file_of_a_conversion_survives_what_else_stops_it(world: Path, undisturbed: Undisturbed) -> None:
     assert failures(["convert"], [fault for fault in FAULTS if fault != "kill"], world, undisturbed) == []
 

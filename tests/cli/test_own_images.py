@@ -122,6 +122,7 @@ def test_the_other_commands_take_the_path(own: Path, told: Told) -> None:
     ).split()[3:]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_noise_sweep_on_pictures_of_ones_own(own: Path, told: Told) -> None:
     told(
         "train --data pets --size 8 --epochs 1 --channels 2 --n-qubits 2 --no-progress --accelerator cpu --out quantum"

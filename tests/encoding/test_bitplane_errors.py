@@ -51,7 +51,7 @@ ALL_NAMES = (
         (lambda: FourierSine(0), "terms: got 0, expected a whole number of at least 1"),
         (lambda: FourierSine(2.5), "terms: got 2.5"),
         (lambda: FourierSine(True), "terms: got True"),
-        (lambda: RunningRange(0), r"momentum: got 0, expected a number in \(0, 1\]"),
+        (lambda: RunningRange(0), r"momentum: got 0.0, expected a number in \(0, 1\]"),
         (lambda: RunningRange(1.5), "momentum: got 1.5"),
         (lambda: RunningRange(float("nan")), "momentum: got nan"),
         (lambda: FixedRange(1, 1), r"high: got 1, expected a finite number of at least low \+ 0.001 = 1.001"),

@@ -221,7 +221,9 @@ def _cycled(images: Tensor, size: int) -> Tensor:
     if size > 1 and images.is_floating_point() and len(chosen.flatten(1).unique(dim=0)) < size:
         # Images that are alike do not show whether they are mixed.
         noise = torch.rand(chosen.shape, generator=torch.Generator().manual_seed(size), dtype=torch.float64)
-        chosen = chosen + (NOISE * max(1.0, float(chosen.abs().max())) * noise).to(chosen)
+        # A share of noise in the place of as much of the image: what lies in [0, 1] stays there.
+        largest = max(1.0, float(chosen.abs().max()))
+        chosen = chosen + NOISE * ((largest * noise).to(chosen) - chosen)
     return chosen
 
 
