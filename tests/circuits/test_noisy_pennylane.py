@@ -119,10 +119,17 @@ def test_gradients_from_shots_are_parameter_shifts() -> None:
         assert_close(ours, theirs, atol=4 * (2 / 4000) ** 0.5, rtol=0)
 
 
-@pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit", "sqnn.lightcone"])
+@pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit"])
 def test_devices_of_state_vectors_are_refused(device: str) -> None:
     with pytest.raises(ValueError, match=r"expected default\.mixed"):
         PennyLaneEngine(CIRCUIT, device, noise=paper())
+
+
+def test_the_lightcone_device_takes_the_noise_of_a_layer() -> None:
+    circuit = DataReupload(2, 1)
+    leaves = random_angles(circuit, 5, batch=2)
+    ours = PennyLaneEngine(circuit, "sqnn.lightcone", noise=paper())(*leaves)
+    assert_close(ours, LightConeEngine(circuit, noise=paper())(*leaves), atol=1e-10, rtol=0)
 
 
 def test_mistakes_are_named() -> None:
