@@ -73,6 +73,12 @@ def mnist_in_a_line() -> str:
     return in_a_line("seeds-mnist")
 
 
+@number("seeds-mnist-once")
+def mnist_once_in_a_line() -> str:
+    """Mean and range on MNIST where the planes are shown once."""
+    return in_a_line("seeds-mnist-once")
+
+
 def variants() -> tuple[str, dict[str, dict[str, str]]]:
     """Return the variant of the ablation that all others differ least from, and the settings of each."""
     frame = rows("seeds-ablation")

@@ -30,6 +30,7 @@ from sqnn.conversion import (
     SpikingNetwork,
     Verification,
     convert_by,
+    require_named,
     save_spiking,
     verify,
 )
@@ -149,6 +150,8 @@ def convert(
     with computing_in(number):
         with suggest_retraining(path, trained, data_flags(data), rates=chosen.method != EXACT):
             spiking = chosen.convert(trained, data)
+        if out is not None:
+            require_named(spiking)  # before anything is measured
         bits = "a conversion of method exact with all planes, whose spikes are bits"
         require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
         shown = progress and console.is_terminal

@@ -3,7 +3,7 @@
 from sqnn.conversion.calibration import images_of, observed_thresholds
 from sqnn.conversion.codes import MAX_RATE_STEPS, Conversion, SpikeCode, digits, levels_of, plane_code, rate_code
 from sqnn.conversion.convert import convert
-from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, save_spiking
+from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, require_named, save_spiking
 from sqnn.conversion.graph.errors import ConversionError
 from sqnn.conversion.graph.nodes import call_name, module_of, site_name
 from sqnn.conversion.graph.roles import Role, role_of
@@ -54,6 +54,7 @@ __all__ = [
     "prepare",
     "qcfs",
     "rate_code",
+    "require_named",
     "role_of",
     "save_spiking",
     "site_name",

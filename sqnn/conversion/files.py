@@ -24,6 +24,7 @@ from sqnn.conversion.rates import RATE_THRESHOLDS
 from sqnn.core import ConfigError, read_json, reason, require
 from sqnn.models import (
     MODELS,
+    ModelConfig,
     ModelFileError,
     build_stored,
     check_stored,
@@ -50,11 +51,7 @@ def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[st
     there are names, but not one for each class.
     ModelFileError where the folder cannot be written or the disk is full. The order of execution is not stored.
     """
-    require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "a network that convert made")
-    known = f"a network converted from one of {', '.join(MODELS)}, which a file can name"
-    config = spiking.config
-    if config is None or spiking.name is None:
-        raise ConfigError(f"spiking: got {spiking!r}, expected {known}")
+    config, name = require_named(spiking)
     state = {SOURCE + key: tensor for key, tensor in spiking.source.state_dict().items()}
     if spiking.how.thresholds != LEARNED:
         state |= {THRESHOLD + key: tensor for key, tensor in spiking.thresholds.items()}
@@ -63,7 +60,16 @@ def save_spiking(spiking: SpikingNetwork, path: str | Path, classes: Sequence[st
         "classes": class_names(classes, config.num_classes),
         "conversion": spiking.how.to_dict(),
     }
-    return write_model_file(path, SPIKING_FORMAT, spiking.name, header, state)
+    return write_model_file(path, SPIKING_FORMAT, name, header, state)
+
+
+def require_named(spiking: SpikingNetwork) -> tuple[ModelConfig, str]:
+    """Return configuration and name of the network that a conversion is of; ConfigError where a file cannot name it."""
+    require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "a network that convert made")
+    if spiking.config is None or spiking.name is None:
+        known = f"a network converted from one of {', '.join(MODELS)}, which a file can name"
+        raise ConfigError(f"spiking: got {spiking!r}, expected {known}")
+    return spiking.config, spiking.name
 
 
 def load_spiking(path: str | Path) -> SpikingNetwork:

@@ -102,6 +102,11 @@ def test_a_network_on_pictures_of_ones_own_through_every_command(
         (nets / "run" / last).unlink()
     told("train --resume run --data elsewhere --no-progress --json again.json")
     assert json.loads((nets / "again.json").read_text())["confusion"] == trained["confusion"]
+    refused = ["convert", "run", "--data", "elsewhere", "--out", "s.safetensors", "--model", "nets_of_a_test:levels"]
+    assert main(refused) != 0
+    said = capsys.readouterr()
+    assert "a network converted from one of" in " ".join(said.err.split())
+    assert "accuracy" not in said.out  # before anything is measured
     told("convert run --data elsewhere --verify --precision double --no-progress --json converted.json")
     converted = json.loads((nets / "converted.json").read_text())
     assert converted["verification"]["exact"] is True

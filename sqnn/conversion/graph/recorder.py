@@ -133,7 +133,6 @@ class Recorder(TorchFunctionMode):
         changes = name.endswith("_") and not name.endswith("__")
         changes |= name.startswith("__i") or name == "__setitem__" or kwargs.get("inplace") is True or "out" in kwargs
         twins: dict[int, int | None] = {}
-
         kept: list[Tensor] = []
 
         def cloned(item: object) -> object:

@@ -29,16 +29,16 @@ SHAPES, CALLS, ORIGIN = "shapes", "calls", "origin"
 """What a graph notes: the shapes of one image that it is right for, its calls as they were traced, and the network that
 it was made from."""
 EXAMPLE = "example_shape"
-"""Attribute of a prepared network, or entry of its `meta` where it is a graph: the shape of one
-of the images that it was prepared with."""
+"""Attribute of a prepared network, or entry of its `meta` where it is a graph: the shape of one of the images that it
+was prepared with."""
 TRACED, CHECKED = 3, 5
 """Images in the batch that is traced, and in the one that the graph is then compared on: two sizes, so that a number
 that was one of them cannot pass for a constant; the second is larger, so that a part of so many shows."""
 THRESHOLD_ROUNDING = 1e-5
 """Share of the largest number by which a threshold taken over from elsewhere may move outputs."""
-COMMON = (32, 28, 8, 64, 224, 16, 96, 12, 48, 128, 4, 299)
 NOISE = 0.05
 """What images that are alike are made to differ by, as a share of the largest number, or of 1 where that is less."""
+COMMON = (32, 28, 8, 64, 224, 16, 96, 12, 48, 128, 4, 299)
 SIDES = (*COMMON, *(side for side in range(1, 64) if side not in COMMON))
 """Sides in pixels that are tried where nothing says how large an image is."""
 
@@ -184,15 +184,16 @@ def _clean(graph: fx.GraphModule) -> None:
 @contextmanager
 def _double(model: nn.Module) -> Iterator[None]:
     """Let a network compute in double precision for a while."""
-    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    types = {name: tensor.dtype for name, tensor in kept.items() if tensor.is_floating_point()}
+    parameters = [(parameter, parameter.data) for parameter in model.parameters()]
+    buffers = [(module, dict(module._buffers)) for module in model.modules()]
     model.double()
     try:
         yield
     finally:
-        for dtype in set(types.values()):
-            model.to(dtype)
-        model.load_state_dict(kept)
+        for parameter, data in parameters:
+            parameter.data = data
+        for module, kept in buffers:
+            module._buffers.update(kept)
 
 
 def _runs(model: nn.Module, images: Tensor) -> bool:
