@@ -15,7 +15,7 @@ from .gate import Gate
 from .initial import INITIALS, initial_weights
 from .layer import ReuploadLayer
 from .noise import CHIP_SHAPES, chip_shape, resolve_noise
-from .observables import OBSERVABLES
+from .observables import OBSERVABLES, observable_text, words_of
 from .quantum_layer import OWN_ENGINES, QuantumLayer
 from .reupload import SCALINGS, DataReupload
 from .threads import SMALL, computing_in, when_small
@@ -50,6 +50,8 @@ __all__ = [
     "initial_weights",
     "make_engine",
     "named",
+    "observable_text",
     "resolve_noise",
     "when_small",
+    "words_of",
 ]

@@ -253,8 +253,26 @@ class QuantumLayer(nn.Module):
             raise ValueError(f"circuit: has no state vector ({reason(error)}); leave its channels out") from error
         return torch.cat([torch.as_tensor(result).reshape(-1, 2**self.n_qubits) for result in results])
 
-    def with_engine(self, name: str) -> QuantumLayer:
-        """Return a layer that shares these weights and has them evaluated by another engine of OWN_ENGINES."""
+    @property
+    def noise(self) -> None:
+        """No noise but what is written in the circuit."""
+        return None
+
+    def draw(self) -> str:
+        """Return the circuit as text, on equal data of length 1."""
+        import pennylane as qml
+
+        weights = {name: weight.detach() for name, weight in self.weights.items()}
+        tape = qml.tape.make_qscript(self.function)(torch.full((self.n_inputs,), self.n_inputs**-0.5), **weights)
+        return str(qml.drawer.tape_text(tape, decimals=None))
+
+    def with_engine(self, name: str, **options: object) -> QuantumLayer:
+        """Return a layer that shares these weights and has them evaluated by another engine of OWN_ENGINES.
+
+        ValueError on any option: a QNode brings its device with it.
+        """
+        if options:
+            raise ValueError(f"engine: got {', '.join(options)}, expected no options for a circuit of one's own")
         other = copy.copy(self)
         other._modules, other._parameters = dict(self._modules), dict(self._parameters)
         other._choose(OWN_ENGINES.pick(name) and name)

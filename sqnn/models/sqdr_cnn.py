@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.initial import reset_parameters
 from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head
 from sqnn.neurons import NeuronConfig
+
+if TYPE_CHECKING:
+    from circuits import QuantumLayer, ReuploadLayer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,11 +89,17 @@ class SQDRCNN(QuantumHead, Network):
     def __init__(self, config: SQDRCNNConfig, generator: torch.Generator | None = None) -> None:
         Network.__init__(self, config)
         generator = torch.Generator().manual_seed(0) if generator is None else generator
+        self._build(make_circuit(config, generator), generator)
+
+    def _build(self, circuit: ReuploadLayer | QuantumLayer, generator: torch.Generator) -> None:
+        """Make the parts around a circuit, and draw their weights."""
+        config = self.config
         self.encoder = make_encoder(config.encoding, config.timesteps)
-        n_angles = 3 * config.n_qubits
-        self.frontend = SpikingCNN(config.in_channels, config.widths, n_angles, config.make_neuron, config.readout)
-        self.circuit = make_circuit(config, generator)
-        self.head = make_head(config)
+        self.frontend = SpikingCNN(
+            config.in_channels, config.widths, circuit.n_inputs, config.make_neuron, config.readout
+        )
+        self.circuit = circuit
+        self.head = make_head(config, circuit.n_outputs)
         reset_parameters(self.frontend, generator)
         if self.head is not None:
             reset_parameters(self.head, generator)
@@ -106,3 +115,18 @@ class SQDRCNN(QuantumHead, Network):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self.classify(self.angles(images, generator), generator)
+
+
+class OwnCircuitSQDRCNN(SQDRCNN):
+    """SQDR-CNN with a circuit of one's own: the front-end emits what it reads, the head takes what it returns.
+
+    `circuit` is a `QuantumLayer` or a `ReuploadLayer`; what the configuration says of circuits goes unused. No file
+    holds a circuit, so this is a network of one's own for `fit`, `save_model` and `load_model`, which takes what makes
+    it.
+    """
+
+    def __init__(
+        self, config: SQDRCNNConfig, circuit: ReuploadLayer | QuantumLayer, generator: torch.Generator | None = None
+    ) -> None:
+        Network.__init__(self, config)
+        self._build(circuit, torch.Generator().manual_seed(0) if generator is None else generator)
