@@ -58,13 +58,13 @@ class QuantumLayer(nn.Module):
 
     `engine` "lightcone" is the device `sqnn.lightcone`, which evaluates each measurement on its causal cone,
     "pennylane" the QNode's own device or default.qubit; "auto" takes the first where it can. `evaluated_by` says which
-    it is, and `reason` why not the first. A batch is one broadcast execution where the function takes one (`inputs[..., i]`), and
-    one execution per sample otherwise (`inputs[i]`): it is tried on three samples of length 1, and `broadcasts` says
-    what came out. Gradients are those of PennyLane's torch interface.
+    it is, and `reason` why not the first. A batch is one broadcast execution where the function takes one
+    (`inputs[..., i]`), and one execution per sample otherwise (`inputs[i]`): it is tried on three samples of length 1,
+    and `broadcasts` says what came out. Gradients are those of PennyLane's torch interface.
 
     The weights are drawn by the rule `initial` from `generator`, as in `ReuploadLayer`.
 
-    Raises ValueError where arguments and shapes do not fit, and where the circuit does not run or returns anything else.
+    Raises ValueError where arguments and shapes do not fit, or the circuit does not run or returns anything else.
     """
 
     def __init__(
