@@ -42,7 +42,7 @@ def plot_circle(
             axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, lw=0)
     axes.axhline(0.5, color="grey", ls=":", lw=1, label="chance level")
     axes.set(xlabel="layers (re-upload blocks)", ylabel="accuracy on the test points", ylim=(0.45, 1.0))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xticks(sorted(frame.n_blocks.unique()))
     axes.grid(alpha=0.25)
     if title is None:
         title = f"circle problem, {frame.seed.nunique()} seeds: mean, range and every seed"
