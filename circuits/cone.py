@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Paulis = tuple[int, ...]
 """A set of Pauli operators on a wire, in ascending order: I, X, Y, Z are 0, 1, 2, 3."""
+ALL: Paulis = (0, 1, 2, 3)
+TIMES_Z = (3, 2, 1, 0)
+"""Products with Z, up to a factor."""
 CNOT: Mapping[tuple[int, int], tuple[int, int]] = MappingProxyType(
     {
         (0, 0): (0, 0), (0, 1): (0, 1), (0, 2): (3, 2), (0, 3): (3, 3),
@@ -38,56 +41,67 @@ def cone_wires(circuit: DataReupload, wire: int) -> list[set[int]]:
     """
     if not 0 <= wire < circuit.n_qubits:
         raise ValueError(f"wire: got {wire}, expected 0 to {circuit.n_qubits - 1}")
-    return cone_of(circuit, ((wire, "Z"),))
+    return [set(held) for held in held_paulis(circuit, ((wire, "Z"),)).blocks]
 
 
-def cone_of(circuit: DataReupload, word: Word) -> list[set[int]]:
-    """Return for each block the wires whose rotations the expectation of a word depends on, without noise.
+class Held(NamedTuple):
+    """The Paulis that a word can hold on each wire after the rotations of each block, and the couplings it meets."""
 
-    After rotations a wire of the cone can hold every operator. A CZ or CRZ then takes any of them to both wires; a CNOT
-    too, and is followed exactly, since CNOTs of one layer do not commute.
+    blocks: list[dict[int, Paulis]]
+    couplings: set[int]
+
+
+def held_paulis(circuit: DataReupload, word: Word) -> Held:
+    """Pull a word back block by block, without noise: rotations of a wire that it holds make every operator of any.
+
+    CZ and CRZ gates put Z on the other wire of an X or Y; operators of CNOT gates are followed one by one.
     """
-    blocks = [{wire for wire, _ in word}]
-    for _ in range(circuit.n_blocks - 1):
-        inside = blocks[0]
-        if circuit.entangling_gate == "cnot":
-            blocks.insert(0, _before_cnots(circuit.edges, inside))
-        else:
-            blocks.insert(0, inside | {w for edge in circuit.edges if set(edge) & inside for w in edge})
-    return blocks
+    held: dict[int, Paulis] = {wire: (0, "IXYZ".index(letter)) for wire, letter in word}
+    blocks, couplings = [held], set[int]()
+    for block in reversed(range(circuit.n_blocks - 1)):
+        held = dict.fromkeys(held, ALL)
+        for number, pair in reversed(list(enumerate(circuit.edges, block * len(circuit.edges)))):
+            first, second = (held.get(wire, (0,)) for wire in pair)
+            if circuit.entangling_gate == "crz" and {1, 2} & {*first, *second}:
+                couplings.add(number)
+            images = _images(circuit.entangling_gate, first, second)
+            held |= {wire: tuple(sorted({image[k] for image in images})) for k, wire in enumerate(pair)}
+        held = {wire: paulis for wire, paulis in held.items() if paulis != (0,)}
+        blocks.insert(0, held)
+    return Held(blocks, couplings)
+
+
+def _images(gate: str, first: Paulis, second: Paulis) -> set[tuple[int, int]]:
+    """Return what operators on (control, target) can become; X and Y stand for each other under a CRZ."""
+    pairs = {(a, b) for a in first for b in second}
+    if gate == "cnot":
+        return {CNOT[pair] for pair in pairs}
+    images = {(TIMES_Z[a] if b in (1, 2) else a, TIMES_Z[b] if a in (1, 2) else b) for a, b in pairs}
+    return images if gate == "cz" else images | pairs
 
 
 def effective_numbers(circuit: DataReupload, words: Sequence[Word]) -> int:
     """Return how many trainable numbers of a circuit can change the expectation of one of some words, without noise.
 
-    Those are the numbers in a cone, but for the last RZ of a wire that is read in Z, or not at all, and the factors of
-    the first RZ of the circuit, with the weights that share it, which does nothing to |0>.
+    Those are the numbers in a cone, but for the last RZ of a wire that then holds Z alone, and the factors of the first
+    RZ of the circuit, with the weights that share it, which does nothing to |0>.
     """
-    alive: list[set[int]] = [set() for _ in range(circuit.n_blocks)]
+    rotations: set[tuple[int, int]] = set()
+    turned: set[tuple[int, int]] = set()
+    couplings: set[int] = set()
     for word in words:
-        alive = [one | other for one, other in zip(alive, cone_of(circuit, word), strict=True)]
-    rotations = sum(map(len, alive))
-    turned = {wire for word in words for wire, letter in word if letter != "Z"}
-    closing, opening = len(alive[-1] - turned), len(alive[0])
+        held = held_paulis(circuit, word)
+        couplings |= held.couplings
+        for block, wires in enumerate(held.blocks):
+            rotations |= {(block, wire) for wire in wires}
+            turned |= {(block, wire) for wire, paulis in wires.items() if {1, 2} & set(paulis)}
+    closing, opening = len(rotations - turned), sum(block == 0 for block, _ in rotations)
     total = {
-        "none": 3 * rotations - closing,
-        "block": 6 * rotations - closing - opening,
-        "added": 6 * rotations - 2 * closing - 2 * opening,
+        "none": 3 * len(rotations) - closing,
+        "block": 6 * len(rotations) - closing - opening,
+        "added": 6 * len(rotations) - 2 * closing - 2 * opening,
     }[circuit.data_scaling]
-    if circuit.n_couplings:
-        total += sum(bool(set(edge) & later) for later in alive[1:] for edge in circuit.edges)
-    return total
-
-
-def _before_cnots(edges: Sequence[tuple[int, int]], inside: set[int]) -> set[int]:
-    """Return the wires that any operators on the wires `inside` are taken to by a layer of CNOT gates."""
-    anything: Paulis = (0, 1, 2, 3)
-    held = dict.fromkeys(inside, anything)
-    for pair in reversed(edges):
-        after = [held.get(wire, (0,)) for wire in pair]
-        images = {CNOT[a, b] for a in after[0] for b in after[1]}
-        held.update({wire: tuple(sorted({image[k] for image in images})) for k, wire in enumerate(pair)})
-    return {wire for wire, paulis in held.items() if paulis != (0,)}
+    return total + len(couplings)
 
 
 def before(transfer: Transfer, after: Sequence[Paulis]) -> tuple[Paulis, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from circuits.cone import effective_numbers
 from circuits.engines import AUTO, Engine, all_values, engine_class, engine_options, make_engine, own_generator
+from circuits.engines.lightcone import register_state, separated
 from circuits.entanglers import Pairs
 from circuits.initial import initial_angles, initial_weights
 from circuits.noise import resolve_noise
@@ -193,6 +194,13 @@ class ReuploadLayer(nn.Module):
             couplings = self.couplings.to(angles.dtype).reshape(1, -1)
             angles = torch.cat([angles, couplings.expand(len(angles), -1)], dim=1)
         return angles
+
+    def states(self, inputs: Tensor) -> Tensor:
+        """Return the amplitudes [batch, 2^n] of the noiseless circuit for data angles [batch, 3 n_qubits].
+
+        Wire 0 is the most significant bit; differentiable.
+        """
+        return register_state(self.circuit, *separated(self.circuit, self.engine_inputs(inputs), self.weights)).t()
 
     def _shape_alone(self, inputs: Tensor) -> Tensor:
         """Return what meta tensors become: a result without values, with its place in the graph."""

@@ -84,11 +84,12 @@ class QuantumLayer(nn.Module):
 
         super().__init__()
         self.device_used: Any = None
-        self._diff_method = "best"
+        self._diff_method, self._shots = "best", None
         if isinstance(circuit, type) and issubclass(circuit, qml.operation.Operator):
             circuit, weight_shapes, n_inputs = _template(circuit, n_qubits, n_blocks, n_inputs)
         elif isinstance(circuit, qml.QNode):
-            self.device_used, self._diff_method, circuit = circuit.device, str(circuit.diff_method), circuit.func
+            self.device_used, self._diff_method, self._shots = circuit.device, str(circuit.diff_method), circuit.shots
+            circuit = circuit.func
         if not callable(circuit) or isinstance(circuit, nn.Module):
             raise ValueError(
                 f"circuit: got {brief(circuit)}, expected a quantum function f(inputs, weights), a qml.QNode, or a "
@@ -115,8 +116,8 @@ class QuantumLayer(nn.Module):
         samples = samples / samples.norm(dim=1, keepdim=True)
         weights = {name: weight.detach().double().cpu() for name, weight in self.weights.items()}
         self._check_measurements(samples[0], weights)
-        if engine != "pennylane" and self.device_used is not None and self.device_used.shots:
-            self.reason = f"{self.device_used.name} draws shots"
+        if engine != "pennylane" and self._shots:
+            self.reason = f"draws {self._shots.total_shots} shots"
         elif engine != "pennylane":
             try:
                 self._try(LIGHTCONE, samples, weights)
@@ -156,6 +157,8 @@ class QuantumLayer(nn.Module):
         self._place = device
         method = "best" if ours else self._diff_method
         self._qnode = qml.QNode(self._measured, chosen, interface="torch", diff_method=method)
+        if self._shots and not ours:
+            self._qnode = qml.set_shots(self._qnode, self._shots)
 
     def _measured(self, inputs: Tensor, weights: Mapping[str, Tensor]) -> Any:
         import pennylane as qml
@@ -228,12 +231,13 @@ class QuantumLayer(nn.Module):
 
     def _evaluated(self, flat: Tensor) -> Tensor:
         weights = {name: weight.to(flat.dtype) for name, weight in self.weights.items()}
+        # What no measurement can feel has a gradient of zeros, and an empty batch a place in the graph.
+        nothing = torch.cat([flat.flatten(), *(weight.flatten() for weight in weights.values())])[:0].sum()
         if not len(flat):
-            used = sum((weight.sum() for weight in weights.values()), flat.sum())
-            return flat[:, :1].expand(0, self.n_outputs) * used
+            return flat.new_zeros(0, self.n_outputs) + nothing
         if self.broadcasts and len(flat) > 1:
-            return self._results(flat, weights, len(flat))
-        return torch.cat([self._results(row, weights, None) for row in flat])
+            return self._results(flat, weights, len(flat)) + nothing
+        return torch.cat([self._results(row, weights, None) for row in flat]) + nothing
 
     def states(self, inputs: Tensor) -> Tensor:
         """Return the amplitudes [batch, 2^n] before the measurements, the first wire the most significant bit.

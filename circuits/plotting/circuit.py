@@ -19,8 +19,8 @@ DATA_FACE, WEIGHT_FACE = "#fbe9d7", "#dbe7f3"
 BOX, ROTATION_STEP, CZ_STEP, MARGIN = (1.3, 0.66), 1.55, 0.4, 0.45
 """Width and height of a box, distances between columns of boxes and of CZ gates, and room on both sides of a block
 boundary, where wires stand 1 apart."""
-MARKERS: Mapping[str, tuple[str, str]] = MappingProxyType({"cz": ("o", "o"), "cnot": ("o", "P"), "crz": ("o", "s")})
-"""Marks of control and target."""
+TARGETS: Mapping[str, str] = MappingProxyType({"cnot": "P", "crz": "s"})
+"""Marks of a target that is none of a CZ."""
 INCHES = 0.44
 """Inches per unit of length."""
 
@@ -80,9 +80,11 @@ def plot_circuit(
             for pair in pairs:
                 met = cone is None or bool(set(pair) & cone[block + 1])
                 colour = FAINT if not met else LINE if cone is None else ACCENT
-                axes.plot([x, x], pair, color=colour, lw=1.1, zorder=1 + met)
-                for place, marker in zip(pair, MARKERS[circuit.entangling_gate], strict=True):
-                    axes.plot(x, place, color=colour, marker=marker, ms=3.5 if marker == "o" else 6, zorder=1 + met)
+                ends = [0, 1] if circuit.entangling_gate == "cz" else [0]
+                axes.plot([x, x], pair, color=colour, marker="o", ms=3.5, lw=1.1, markevery=ends, zorder=1 + met)
+                if circuit.entangling_gate != "cz":
+                    mark = TARGETS[circuit.entangling_gate]
+                    axes.plot(x, pair[1], color=colour, marker=mark, ms=6, zorder=1 + met)
         axes.axvline((block + 1) * width, color=FAINT, ls=":", lw=1, zorder=0)
     axes.set_yticks(range(n), [f"wire {wire}" for wire in range(n)])
     axes.set_xticks(

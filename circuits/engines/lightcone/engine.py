@@ -152,9 +152,9 @@ class LightConeEngine(Engine):
                 amplitudes, _ = state_wires(circuit, part.method, part.observable)
                 if amplitudes > MAX_AMPLITUDES:
                     raise ValueError(
-                        f"circuit: {circuit} needs {amplitudes:.1e} amplitudes per sample for {self.observable}, "
-                        f"expected at most {MAX_AMPLITUDES:.1e}; take fewer blocks (the cone has 2 n_blocks - 1 "
-                        "wires), fewer qubits, or engine='auto'"
+                        f"circuit: {circuit} needs {amplitudes:.1e} amplitudes per sample, expected at most "
+                        f"{MAX_AMPLITUDES:.1e} to read {self.observable}; take fewer blocks (the cone has 2 n_blocks - "
+                        "1 wires), fewer qubits, or engine='auto'"
                     )
 
     def __call__(

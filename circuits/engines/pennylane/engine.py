@@ -12,6 +12,7 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from circuits.compile import compile_circuit
+from circuits.cone import held_paulis
 from circuits.engines.base import Engine, own_generator
 from circuits.engines.outside import Evaluation, Needs
 from circuits.engines.pennylane.gradients import DIFF_METHODS
@@ -128,9 +129,21 @@ class PennyLaneEngine(Engine):
         self.device: Device = _make_device(device, n_wires, shots, generator) if isinstance(device, str) else device
         if self.device.wires is not None and len(self.device.wires) < n_wires:
             raise ValueError(f"device: got {len(self.device.wires)} wires, expected at least {n_wires}")
+        self._check_cones()
         self.diff_method = diff_method
         self.gradient_options = gradient_options
         self._build()
+
+    def _check_cones(self) -> None:
+        """Raise where this package's device could not evaluate a word on its cone."""
+        if self.device.name != "sqnn.lightcone" or self.noise is not None:
+            return
+        widest = max(len(held_paulis(self.circuit, word).blocks[0]) for word in self.reads)
+        if widest > self.device.max_wires:
+            raise ValueError(
+                f"circuit: {self.circuit} reads {self.observable} on up to {widest} wires, expected at most "
+                f"max_wires = {self.device.max_wires} of the device sqnn.lightcone; take fewer blocks or wires, or a brick of CZ"
+            )
 
     def _build(self) -> None:
         """Make what runs the circuit on the device."""
