@@ -53,7 +53,7 @@ def test_a_file_holds_its_weights_and_no_circuit(tmp_path: Path) -> None:
     other = sqnn.load_model(path, make)
     assert not torch.equal(other(images), model.eval()(images))
     assert torch.equal(other(images), make().eval()(images))
-    with pytest.raises(ValueError, match="holds a network of your own.*and no code"):
+    with pytest.raises(ValueError, match=r"holds a network of your own.*and no code"):
         sqnn.load_model(path)
 
 
