@@ -61,6 +61,8 @@ def held_paulis(circuit: DataReupload, word: Word) -> Held:
     for block in reversed(range(circuit.n_blocks - 1)):
         held = dict.fromkeys(held, ALL)
         for number, pair in reversed(list(enumerate(circuit.edges, block * len(circuit.edges)))):
+            if held.keys().isdisjoint(pair):
+                continue
             first, second = (held.get(wire, (0,)) for wire in pair)
             if circuit.entangling_gate == "crz" and {1, 2} & {*first, *second}:
                 couplings.add(number)

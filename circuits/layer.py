@@ -219,6 +219,8 @@ class ReuploadLayer(nn.Module):
         X or Y there. Under noise everything is counted but a closing RZ, where no coherent noise turns the wire once
         more before it is read, and the first RZ, which does nothing to |0>.
         """
+        if self._noise is None and self._engine.observable == "Z":
+            return self.circuit.n_effective_weights
         if self._noise is None:
             return effective_numbers(self.circuit, self._engine.reads)
         from circuits.compile import compile_circuit

@@ -141,8 +141,8 @@ class PennyLaneEngine(Engine):
         widest = max(len(held_paulis(self.circuit, word).blocks[0]) for word in self.reads)
         if widest > self.device.max_wires:
             raise ValueError(
-                f"circuit: {self.circuit} reads {self.observable} on up to {widest} wires, expected at most "
-                f"max_wires = {self.device.max_wires} of the device sqnn.lightcone; take fewer blocks or wires, or a brick of CZ"
+                f"circuit: {self.circuit} reads {self.observable} on up to {widest} wires, expected at most max_wires "
+                f"= {self.device.max_wires} of the device sqnn.lightcone; take fewer blocks or wires"
             )
 
     def _build(self) -> None:
