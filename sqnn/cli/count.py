@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from circuits import QuantumLayer, ReuploadLayer
 from sqnn.cli.options import IMAGES, model_options, option, read_settings, with_options
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, own_model
@@ -75,6 +76,11 @@ def count(
         require_circuit(model, "draw", draw)
     counts = count_parameters(model)
     parameter_table(title, counts)
+    for layer in model.modules():
+        if isinstance(layer, ReuploadLayer | QuantumLayer):
+            console.print(
+                f"circuit evaluated by {layer.engine if isinstance(layer, ReuploadLayer) else layer.evaluated_by}"
+            )
     if draw:
         console.print(cast(SQDRCNN, model).circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})

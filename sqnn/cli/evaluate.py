@@ -9,7 +9,7 @@ from typing import Annotated, cast
 import typer
 from torch import nn
 
-from circuits import ENGINES, ReuploadLayer
+from circuits import ENGINES, QuantumLayer, ReuploadLayer
 from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
     IMAGES,
@@ -93,9 +93,8 @@ def evaluate(
     if (noise, engine, shots) != (None, None, None):
         hybrid = cast(SQDRCNN, network)
         own = hybrid.circuit
-        network = hybrid.with_noise(
-            own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
-        )
+        kept = own.engine.shots if isinstance(own, ReuploadLayer) else None
+        network = hybrid.with_noise(own.noise if noise is None else noise, engine, kept if shots is None else shots)
     score = measure(network, images, split, progress=progress, threads=chosen)
     clock.lap(split)
     circuit = _circuit(network)
@@ -135,9 +134,12 @@ def _published(path: Path, table: Path, circuit: Sequence[object], split: str, d
 
 def _circuit(network: nn.Module) -> str | None:
     """Return the engine and the noise of the network's circuit in words; None where there is no circuit."""
-    layer = next((module for module in network.modules() if isinstance(module, ReuploadLayer)), None)
+    kinds = (ReuploadLayer, QuantumLayer)
+    layer = next((module for module in network.modules() if isinstance(module, kinds)), None)
     if layer is None:
         return None
+    if isinstance(layer, QuantumLayer):
+        return layer.evaluated_by
     shots = layer.engine.shots
     noise = "without noise" if layer.noise is None else f"under {layer.noise}"
     return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"

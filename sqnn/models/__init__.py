@@ -58,7 +58,7 @@ from sqnn.models.saving import (
     stored_file,
     write_model_file,
 )
-from sqnn.models.sqdr_cnn import SQDRCNN, SQDRCNNConfig
+from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 from sqnn.models.work import step_work
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "ModelConfig",
     "ModelFileError",
     "Network",
+    "OwnCircuitSQDRCNN",
     "OwnConfig",
     "ResNet18",
     "ResNet20",

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import noise_models
-from circuits import CHIP_SHAPES, ENGINES, DataReupload, RuntimeEngine, resolve_noise
+from circuits import ENGINES, DataReupload, RuntimeEngine, chip_shape, resolve_noise
 from noise_models import KINDS
 from sqnn.core import ConfigError, Row, brief, option, write_text
 from sqnn.data import SPLITS, ImageData
@@ -353,7 +353,7 @@ def _second(label: str, source: Source, strength: float) -> tuple[str, Source]:
 def _built(label: str, source: Source, strength: float, n_qubits: int, entangler: str) -> noise_models.Noise:
     """Return the noise of a source at a strength, for the register of one network."""
     if isinstance(source, str):
-        return _at_strength(label, source, strength, n_qubits, CHIP_SHAPES[entangler])
+        return _at_strength(label, source, strength, n_qubits, chip_shape(entangler))
     made: object = None
     try:
         made = source(strength)
