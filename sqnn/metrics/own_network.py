@@ -67,8 +67,8 @@ def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, 
         raise ConfigError(f"model: got {once.shape[1]} logits per image, expected {num_classes}, one for each class")
     if silent:
         warnings.warn(
-            f"model: gives the same logits for all {len(first)} images of a trial; where training stays at the chance level, "
-            f"{LOUDER}",
+            f"model: gives the same logits for all {len(first)} images of a trial; where training stays at the chance "
+            f"level, {LOUDER}",
             SilenceWarning,
             stacklevel=2,
         )
