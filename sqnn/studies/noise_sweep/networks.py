@@ -31,6 +31,8 @@ ENCODER_SEED = 0
 """Seed of random encoders, as in every evaluation: two sweeps see the same spikes."""
 EVALUATION = ("engine", "noise", "shots", "device", "diff_method")
 """Fields of a configuration that say how the circuit is evaluated, not what the network is."""
+ADDED = ("synapse",)
+"""Fields that came later, which are left out where they are None, so that older tables know their networks again."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class PackedNetwork:
     @classmethod
     def pack(cls, model: SQDRCNN) -> PackedNetwork:
         """Copy a network's name, configuration (JSON) and weights (safetensors)."""
-        plain = {name: value for name, value in model.config.to_dict().items() if name not in EVALUATION}
+        plain = {
+            name: value
+            for name, value in model.config.to_dict().items()
+            if name not in EVALUATION and (name not in ADDED or value is not None)
+        }
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
         return cls(model_name(model), json.dumps(plain), safetensors.torch.save(state))
 
