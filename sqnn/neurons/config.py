@@ -34,6 +34,9 @@ class NeuronConfig(Config):
             able = [neuron for neuron, kind in NEURONS.items() if name in kind.options]
             fits = not learns or self.neuron in able
             require(fits, name, True, f"neuron {' or '.join(able)} ({self.neuron} has none to learn)")
+        able = [neuron for neuron, kind in NEURONS.items() if "synapse" in kind.options]
+        fits = self.synapse is None or self.neuron in able
+        require(fits, "synapse", self.synapse, f"none, or neuron {' or '.join(able)} ({self.neuron} has no synapse)")
         try:
             self.make_neuron(channels=1)
         except ValueError as error:

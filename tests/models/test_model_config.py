@@ -97,6 +97,7 @@ BAD = [
     ("image_size", (28, 28, 1)),
     ("image_size", (28, 7)),
     ("learn_beta", True),
+    *(("synapse", value) for value in (0.5, 0, 1.0, -1.0, "0.5", True)),  # 0.5: only for neurons that have one
 ]
 
 
