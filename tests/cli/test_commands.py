@@ -135,7 +135,17 @@ def test_count_takes_options_a_file_or_a_run(here: Path, tmp_path) -> None:
 
 
 def test_count_says_who_evaluates_which_circuit(capsys) -> None:
-    line = "--n-qubits 3 --entangler 0-1,2-1 --entangling-gate crz --data-scaling added --observable".split()
+    line = [
+        "--n-qubits",
+        "3",
+        "--entangler",
+        "0-1,2-1",
+        "--entangling-gate",
+        "crz",
+        "--data-scaling",
+        "added",
+        "--observable",
+    ]
     assert main(["count", *line, "Z, X0 Y2", "--engine", "auto", "--draw"]) == 0
     out = capsys.readouterr().out
     assert "circuit evaluated by LightConeEngine(<Z, X0 Y2>, exact)" in out
