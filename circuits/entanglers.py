@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 from numbers import Integral
 from types import MappingProxyType
@@ -109,7 +108,6 @@ def entangler_of(entangler: str) -> Entangler:
     return Entangler(lambda n_qubits: pairs, "line" if all(abs(a - b) == 1 for a, b in pairs) else "ring")
 
 
-@lru_cache(maxsize=256)
 def edges(entangler: str, n_qubits: int) -> Edges:
     """Return the ordered pairs of an entangling layer; ValueError on an unknown name or a wire that is not there."""
     pairs = entangler_of(named(entangler))(n_qubits)
@@ -119,7 +117,6 @@ def edges(entangler: str, n_qubits: int) -> Edges:
     return pairs
 
 
-@lru_cache(maxsize=256)
 def layout(entangler: str, n_qubits: int) -> Layout:
     """Return what the joined wires look like: a ring of two is a line, one of three joins all and is a ring."""
     joined = {frozenset(edge) for edge in edges(entangler, n_qubits)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Literal, cast
 
 from circuits.entanglers import GATES, Edge, Layout, Pairs, edges, layout, named
@@ -54,6 +54,10 @@ class DataReupload:
     entangler: Pairs = "ring"
     entangling_gate: str = "cz"
     data_scaling: str = "none"
+    edges: tuple[Edge, ...] = field(init=False, repr=False, compare=False)
+    """The pairs of wires joined between two blocks."""
+    layout: Layout = field(init=False, repr=False, compare=False)
+    """What the joined wires look like, whatever the entangler is called."""
 
     def __post_init__(self) -> None:
         for name in ("n_qubits", "n_blocks"):
@@ -61,28 +65,18 @@ class DataReupload:
         object.__setattr__(self, "entangler", named(self.entangler))
         GATES.pick(self.entangling_gate)
         SCALINGS.pick(self.data_scaling)
-        edges(self.entangler_name, self.n_qubits)
+        object.__setattr__(self, "edges", edges(self.entangler_name, self.n_qubits))
+        object.__setattr__(self, "layout", layout(self.entangler_name, self.n_qubits))
 
     def __repr__(self) -> str:
-        shown = (
-            field.name for field in fields(self) if vars(self)[field.name] != field.default or field.name == "entangler"
-        )
-        return f"{type(self).__name__}({', '.join(f'{name}={vars(self)[name]!r}' for name in shown)})"
+        values = ((one.name, vars(self)[one.name], one.default) for one in fields(self) if one.init)
+        shown = [f"{name}={value!r}" for name, value, default in values if value != default or name == "entangler"]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
     def entangler_name(self) -> str:
         """The entangler as text: a name of ENTANGLERS, or pairs as in 0-1,2-3."""
         return cast(str, self.entangler)
-
-    @property
-    def edges(self) -> tuple[Edge, ...]:
-        """The pairs of wires joined between two blocks."""
-        return edges(self.entangler_name, self.n_qubits)
-
-    @property
-    def layout(self) -> Layout:
-        """What the joined wires look like, whatever the entangler is called."""
-        return layout(self.entangler_name, self.n_qubits)
 
     @property
     def scales_data(self) -> bool:

@@ -113,6 +113,8 @@ ENGINES: Choices[str] = Choices(
 
 AUTO = "auto"
 """In the place of an engine's name: the first of CHOSEN that takes the circuit, its noise and what is read."""
+ENGINE_NAMES: Choices[str] = Choices("engine", {**ENGINES, AUTO: "the first of CHOSEN that takes the circuit"}, _hint)
+"""What an engine can be called: a name of ENGINES, or auto."""
 CHOSEN: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("lightcone", {}),
     ("pennylane", {"device": "sqnn.lightcone"}),

@@ -16,9 +16,7 @@ from torch import Tensor, nn
 
 from circuits import (
     ALIASES,
-    AUTO,
     DIFF_METHODS,
-    ENGINES,
     ENTANGLERS,
     GATES,
     INITIALS,
@@ -28,7 +26,7 @@ from circuits import (
     observable_text,
     words_of,
 )
-from circuits.engines import MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES
+from circuits.engines import ENGINE_NAMES, MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES
 from sqnn.core import Config, ConfigError, option, require
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ class HeadConfig(Config):
     data_scaling: str = option("none", "trainable factors of the data in every block", among=SCALINGS)
     observable: str = option("Z", f"what is read: {', '.join(OBSERVABLES)}, words such as X0 Z2, several with commas")
     initial: str = option("uniform", "initial circuit weights", among=INITIALS)
-    engine: str = option("lightcone", "who evaluates the circuit", among=(*ENGINES, AUTO))
+    engine: str = option("lightcone", "who evaluates the circuit", among=ENGINE_NAMES)
     noise: str = option(
         NO_NOISE, "noise of the circuit, also in training: depolarizing:0.01, paper, torino, x.json, ..."
     )

@@ -45,12 +45,7 @@ def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, axis: 
 
     `inputs` [batch, n_inputs] and `weights` [n_blocks, n_qubits, 3] are angles in radians of one real dtype.
     """
-
-    def turns(block: Tensor) -> tuple[Tensor, Tensor]:
-        angles = block.t().reshape(circuit.n_qubits, 3, block.shape[0])
-        return torch.cos(angles), torch.sin(angles)
-
-    blocks = by_block(circuit, inputs, turns)
+    blocks = by_block(circuit, inputs, lambda block: _turns(block, circuit.n_qubits))
     (_, c1, c2), (_, s1, s2) = (part.unbind(1) for part in blocks[0])
     frames = weight_frames(weights)
     # The data rotation takes |0> to the Bloch vector (sin t cos o, sin t sin o, cos t); its RZ(phi) does nothing.
@@ -66,3 +61,9 @@ def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, axis: 
     tilted, z2 = c1 * along - s1 * qz, s1 * along + c1 * qz
     x2, y2 = c0 * tilted + s0 * across, c0 * across - s0 * tilted
     return (z2 * z1 + neighbour_products(circuit, z1) * (x2 * x1 + y2 * y1)).t()
+
+
+def _turns(block: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines [n, 3, batch] of a block's data angles."""
+    angles = block.t().reshape(n, 3, block.shape[0])
+    return torch.cos(angles), torch.sin(angles)

@@ -38,12 +38,12 @@ def separated(circuit: DataReupload, inputs: Inputs, weights: Tensor) -> tuple[T
 
 def data_frames(circuit: DataReupload, inputs: Inputs) -> list[Tensor]:
     """Return the data rotation [n, 3, 3, batch] of each block."""
+    return by_block(circuit, inputs, lambda block: _rotation(block, circuit.n_qubits))
 
-    def rotation(block: Tensor) -> Tensor:
-        angles = block.t().reshape(circuit.n_qubits, 3, block.shape[0]).transpose(0, 1)
-        return rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 0, 1, 3)
 
-    return by_block(circuit, inputs, rotation)
+def _rotation(block: Tensor, n: int) -> Tensor:
+    angles = block.t().reshape(n, 3, block.shape[0]).transpose(0, 1)
+    return rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 0, 1, 3)
 
 
 def weight_frames(weights: Tensor) -> Tensor:

@@ -31,13 +31,13 @@ def state_wires(circuit: DataReupload, method: str, observable: str) -> tuple[in
 
 def fused_gates(circuit: DataReupload, inputs: Inputs, weights: Tensor) -> list[Spinor]:
     """Return for each block the product Rot(w) Rot(x), entries [n_qubits, batch]; weights may be each sample's own."""
-
-    def spinor(block: Tensor) -> Spinor:
-        return half_angle_spinor(*(block.t() / 2).reshape(circuit.n_qubits, 3, block.shape[0]).unbind(1))
-
-    data = by_block(circuit, inputs, spinor)
+    data = by_block(circuit, inputs, lambda block: _spinor(block, circuit.n_qubits))
     a, b = rot_spinor(weights.unsqueeze(2) if weights.ndim == 3 else weights.permute(1, 2, 0, 3))
     return [compose((a[block], b[block]), data[block]) for block in range(circuit.n_blocks)]
+
+
+def _spinor(block: Tensor, n: int) -> Spinor:
+    return half_angle_spinor(*(block.t() / 2).reshape(n, 3, block.shape[0]).unbind(1))
 
 
 def register_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, observable: str) -> Expectations:

@@ -47,7 +47,7 @@ def plot_circle(
     if title is None:
         title = f"circle problem, {frame.seed.nunique()} seeds: mean, range and every seed"
     panels.title(title)
-    axes.legend(frameon=False, loc="lower right", fontsize=9)
+    axes.legend(frameon=False, loc="center right", fontsize=9)
     return panels.figure
 
 
