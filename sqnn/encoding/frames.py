@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from sqnn.core import Trains, Values
+from sqnn.core import Recordings, Trains
 from sqnn.encoding.base import Encoder
 
 FRAMES = "frames"
@@ -24,10 +24,10 @@ class Frames(Encoder):
     def step(self) -> float:
         return 0.0
 
-    def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
+    def emit(self, unit: Recordings, generator: torch.Generator | None = None) -> Trains:
         if unit.ndim < 2 or unit.shape[1] != self.timesteps:
             raise ValueError(f"images: got shape {list(unit.shape)}, expected [batch, {self.timesteps}, *features]")
         return unit.transpose(0, 1)
 
-    def decode(self, spikes: Trains) -> Values:
+    def decode(self, spikes: Trains) -> Recordings:
         return spikes.transpose(0, 1)
