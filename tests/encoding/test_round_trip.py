@@ -76,5 +76,5 @@ def test_frames_of_recordings_are_the_trains_without_copying() -> None:
     assert torch.equal(Frames(4).decode(trains), recordings)
     with pytest.raises(ValueError, match=r"images: got shape \[3, 4, 2, 5, 5\], expected \[batch, 5, \*features\]"):
         Frames(5).encode(recordings)
-    with pytest.raises(ValueError, match="outside|expected finite values"):
+    with pytest.raises(ValueError, match="expected finite values"):
         Frames(4).encode(recordings + 1)

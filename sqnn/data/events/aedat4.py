@@ -20,7 +20,7 @@ EVENT_4 = np.dtype(
 )
 PLAIN, LZ4 = (0,), (1, 2)
 """Codes of packets as they are, and of those compressed by LZ4."""
-MOST_TIMES, SMALL = 16, 2**20
+MOST_TIMES, SMALL = 8, 2**17
 """How many times its file all packets may have unpacked; those of less than SMALL bytes may have it anyway."""
 
 
@@ -65,7 +65,7 @@ def _events(data: bytes, at: int, end: int, compression: int) -> NDArray[Any]:
         if camera not in (None, stream):
             raise DamagedError("it holds events of several cameras, expected one; save each alone")
         camera = stream
-        buffer = packet[4:]
+        buffer = memoryview(packet)[4:]
         place = _field(buffer, 0)
         if place is None:
             continue
@@ -101,7 +101,7 @@ def _unpacked(packet: bytes, compression: int, room: int) -> bytes:
     return packet
 
 
-def _number(kind: str, buffer: bytes, at: int | None, default: int = 0) -> int:
+def _number(kind: str, buffer: bytes | memoryview, at: int | None, default: int = 0) -> int:
     """Return the number at a place in a buffer, the default where there is no place."""
     if at is None:
         return default
@@ -110,7 +110,7 @@ def _number(kind: str, buffer: bytes, at: int | None, default: int = 0) -> int:
     return int(struct.unpack_from(kind, buffer, at)[0])
 
 
-def _field(buffer: bytes, number: int) -> int | None:
+def _field(buffer: bytes | memoryview, number: int) -> int | None:
     """Return where a field of a FlatBuffer's first table lies, None where the table has none such."""
     table = _number("<I", buffer, 0)
     fields = table - _number("<i", buffer, table)
