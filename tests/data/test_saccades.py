@@ -93,6 +93,9 @@ def test_a_brighter_light_changes_little_and_a_level_picture_nothing() -> None:
     left, right = torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)
     left[..., :4], right[..., 4:] = 1, 1
     one, other = (simulate_saccades(each, generator(), EVEN)[0].events for each in (left, right))
+    whole = Saccades(threshold=float(np.log((1 + DARK) / DARK)) / 3, spread=0)  # rounding decides whether it is reached
+    steps = simulate_saccades(left, generator(), whole)[0].events
+    assert (np.bincount(steps["y"].astype(int) * 10 + steps["x"]) % 3 == 0).all()
     # The negative of an edge has the same events, of the other polarity, later or earlier in each view's time.
     assert len(one) == len(other) > 0
     assert (one["p"] == 1).sum() == (other["p"] == 0).sum()

@@ -28,6 +28,8 @@ DARK = 0.1
 """What is added to intensities before the logarithm: a black pixel's share of the light of a white one."""
 MARGIN = 0.1
 """Share of a picture's shorter side that its margins have, and that the saccades move it by: 3 pixels of 28."""
+ROUNDING = 1e-9
+"""Share of a threshold by which log intensity may fall short of it."""
 AT_ONCE = 256
 SEED = 0
 """Seed of the thresholds of the pixels of data sets."""
@@ -38,7 +40,7 @@ Floats = NDArray[np.float64]
 class Saccades(Config):
     """The camera of the simulation."""
 
-    threshold: float = option(0.3, "change of the logarithm of intensity that makes an event", above=0.01)
+    threshold: float = option(0.5, "change of the logarithm of intensity that makes an event", above=0.01)
     spread: float = option(0.05, "standard deviation of the thresholds of pixels, as a share of it", least=0, most=0.3)
 
 
@@ -145,7 +147,8 @@ def _recorded(grey: Floats, margin: int, thresholds: Floats) -> list[NDArray[Any
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
     for number, now in enumerate(views):
         change = now - level
-        crossings = np.floor(np.abs(change) / thresholds).astype(np.int64).ravel()
+        # Without the allowance a crossing that rounding misses would come later, while nothing changes.
+        crossings = np.floor(np.abs(change) / thresholds + ROUNDING).astype(np.int64).ravel()
         pixels = np.repeat(np.arange(crossings.size), crossings)
         which = np.arange(len(pixels)) - np.repeat(np.cumsum(crossings) - crossings, crossings) + 1
         rises = change.ravel()[pixels] > 0
