@@ -49,7 +49,7 @@ def read_folder(
     """
     if channels not in (None, *CHANNELS):
         raise DataError(f"channels: got {brief(channels)}, expected 1 (grey) or 3 (red, green, blue)")
-    files, names = labelled_files(path, classes, "pictures", PICTURES)
+    files, names = labelled_files(path, classes, "picture", PICTURES)
     total = sum(map(len, files.values()))
     with sweep_progress(total, progress, noun="picture") as tick:
         images = {part: _read(labelled, size, channels, total, tick) for part, labelled in files.items()}
@@ -65,7 +65,7 @@ def labelled_files(
 ) -> tuple[dict[str, Labelled], tuple[str, ...]]:
     """Return the files of each part with their class numbers, and the names of the classes.
 
-    `what` they are, in words, with the ends of their names that are usual; `classes` are those that folders may have.
+    `what` is one of them, in a word, `suffixes` are the usual ends of their names, and `classes` those of the folders.
     """
     parts = _parts(path)
     if classes is None:
@@ -142,7 +142,7 @@ def _check_names(path: Path, classes: Sequence[str], what: str) -> None:
     if len(inside) > 1:
         raise DataError(f"{path}: holds one folder, which holds {len(inside)}; name it: {path / classes[0]}")
     held = f"one class ({classes[0]!r})" if classes else "no folder"
-    raise DataError(f"{path}: holds {held}, expected a folder of {what} for each of two or more classes")
+    raise DataError(f"{path}: holds {held}, expected a folder of {what}s for each of two or more classes")
 
 
 def _files(path: Path, classes: Sequence[str], what: str, suffixes: Collection[str]) -> Labelled:
@@ -152,7 +152,7 @@ def _files(path: Path, classes: Sequence[str], what: str, suffixes: Collection[s
     for entry in entries(path):
         if not entry.is_dir():
             if entry.suffix.lower() in suffixes:
-                raise DataError(f"{entry}: outside the folders of classes; move it into that of its class")
+                raise DataError(f"{entry}: a {what} outside the folders of classes; move it into that of its class")
             continue
         name = _plain(entry)
         if name not in place:
@@ -160,12 +160,12 @@ def _files(path: Path, classes: Sequence[str], what: str, suffixes: Collection[s
         inside = entries(entry)
         nested = next((each for each in inside if each.is_dir()), None)
         if nested is not None:
-            raise DataError(f"{nested}: a folder in that of a class, expected {what}; move them up into {entry}")
+            raise DataError(f"{nested}: a folder in that of a class, expected {what}s; move them up into {entry}")
         if not inside:
-            raise DataError(f"{entry}: holds no {what}; add some, or remove the folder")
+            raise DataError(f"{entry}: holds no {what}s; add some, or remove the folder")
         labelled += [(file, place[name]) for file in inside]
     if not labelled:
-        raise DataError(f"{path}: holds no folder of {what}, expected one for each class")
+        raise DataError(f"{path}: holds no folder of {what}s, expected one for each class")
     return labelled
 
 

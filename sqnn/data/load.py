@@ -14,7 +14,7 @@ from sqnn.data.errors import DataError, MissingDataError, seed_number, user_path
 from sqnn.data.events import framing_from, framing_of, synthetic_set
 from sqnn.data.images import ImageData, with_source
 from sqnn.data.own import KINDS, load_own
-from sqnn.data.sources import DATASETS
+from sqnn.data.sources import DATASETS, Source
 from sqnn.data.sources.locate import data_root, search_folders
 from sqnn.data.splitting import stratified_draw
 
@@ -72,20 +72,19 @@ def load_data(
             **made,
         )
     else:
+        source = DATASETS.pick(name, "name", DataError)
         for option, value in (("size", size), ("channels", channels), ("test", test), *made.items()):
             if value is not None:
-                raise DataError(
-                    f"{option}: got {brief(value)} for {brief(name)}, expected it for a path of your own data alone"
-                )
-        data = _published(name, data_dir, validation, split_seed, download)
+                expected = "expected it for a path of your own data alone"
+                raise DataError(f"{option}: got {brief(value)} for {source.name}, {expected}")
+        data = _published(source, data_dir, validation, split_seed, download)
     return data if synthetic is None else synthetic_set(data, synthetic, progress, **framing)
 
 
 def _published(
-    name: object, data_dir: str | PathLike[str] | None, validation: int | None, split_seed: int, download: bool
+    source: Source, data_dir: str | PathLike[str] | None, validation: int | None, split_seed: int, download: bool
 ) -> ImageData:
-    """Return a named data set, with where it came from."""
-    source = DATASETS.pick(name, "name", DataError)
+    """Return a published data set in its three parts, with where it came from."""
     split_seed = seed_number("split_seed", split_seed)
     generator = torch.Generator().manual_seed(split_seed)
     others = [folder for other in DATASETS.values() if other is not source for folder in other.folders]

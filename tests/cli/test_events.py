@@ -114,7 +114,7 @@ def test_synthetic_recordings_are_called_so(own: Path, told: Told) -> None:
         ("train --data nm --encoding direct", "encoding: is taken from the data (frames), got 'direct' beside it"),
         ("train --data nm --frames-by place", "frames_by: got 'place', expected one of time, count"),
         ("train --data nm --sensor 20x20", "outside the sensor of 20x20"),
-        ("train --data digits --window 4", "window: got 4 for 'digits', expected it for a path"),
+        ("train --data digits --window 4", "window: got 4 for digits, expected it for a path"),
         ("evaluate run --data digits --no-progress", "but the network was built for"),
         ("evaluate run --frames-by time --no-progress", "frames_by: got 'time', expected none"),
         ("predict run nm/Test/0 --invert", "invert: got True, expected none: recordings of events have no ground"),

@@ -135,7 +135,7 @@ def test_options_of_recordings_are_refused_elsewhere(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.full((20, 4, 4), 255, np.uint8), labels=np.arange(20) % 2)
     with pytest.raises(DataError, match=r"timesteps: got 4 for .*a\.npz', which holds no event recordings"):
         sqnn.load_data(tmp_path / "a.npz", timesteps=4)
-    with pytest.raises(DataError, match="timesteps: got 4 for 'digits', expected it for a path"):
+    with pytest.raises(DataError, match="timesteps: got 4 for digits, expected it for a path"):
         sqnn.load_data("digits", timesteps=4)
     mixed = write_set(tmp_path / "mixed", {"0": 3, "1": 3})
     (mixed / "0" / "1.png").write_bytes(b"")

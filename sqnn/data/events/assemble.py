@@ -57,7 +57,7 @@ def event_parts(
     Folders are as those of pictures are (`read_folder`). Raises DataError where folders or recordings are not as
     expected.
     """
-    files, names = labelled_files(path, classes, "recordings", FORMATS)
+    files, names = labelled_files(path, classes, "recording", FORMATS)
     total = sum(map(len, files.values()))
     parts: dict[str, tuple[Frames, NDArray[np.int64]]] = {}
     alike: Size = None
