@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import reprlib
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ class RecordWarning(UserWarning):
 
 
 def brief(value: object) -> str:
-    """Return the repr of a value, cut where it is long: a message never prints a user's value whole."""
-    text = _repr.repr(value)
+    """Return the repr of a value on one line, cut where it is long: a message never prints a user's value whole."""
+    text = re.sub(r"\s*\n\s*", " ", _repr.repr(value))
     return text if len(text) <= BRIEF else f"{text[: BRIEF - 3]}..."
 
 

@@ -13,10 +13,12 @@ from torch import nn
 from sqnn.cli.options import (
     IMAGES,
     OWN_CHANNELS,
+    TIMESTEPS,
     ThreadsOption,
     config_options,
     image_options,
     read_settings,
+    recordings_in,
     with_options,
 )
 from sqnn.cli.output import check_files, console, table, write_json
@@ -137,13 +139,14 @@ def convert(
     """
     settings = read_settings(None, values, OPTIONS)
     size, channels = settings.pop("size", None), settings.pop("in_channels", None)
+    recordings = {name: settings.pop(name) for name in recordings_in(settings) if name != TIMESTEPS}
     chosen = Options.from_dict(settings)
     _check_targets(path, out, json)
     wanted = check_threads(threads)
     trained, classes = open_source(path, given_own(model, model_options))
     if chosen.precision == "double":
         trained = trained.double()
-    data = open_data(path, chosen.data, chosen.data_dir, size, channels)
+    data = open_data(path, chosen.data, chosen.data_dir, size, channels, recordings)
     check_fit(trained, data)
     part = chosen.part(data)
     number = threads_for(step_work(trained, min(COUNTED, len(part)), data.image_size), wanted)

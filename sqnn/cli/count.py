@@ -8,7 +8,16 @@ from typing import Annotated, Any, cast
 import typer
 
 from circuits import QuantumLayer, ReuploadLayer
-from sqnn.cli.options import IMAGES, model_options, option, read_settings, with_options
+from sqnn.cli.options import (
+    IMAGES,
+    TIMESTEPS,
+    event_options,
+    model_options,
+    option,
+    read_settings,
+    recordings_in,
+    with_options,
+)
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, own_model
 from sqnn.cli.source import named_data, open_model
@@ -23,6 +32,7 @@ OPTIONS = [
     option("model_options", list[str], OPTIONS_MEANING, PANEL),
     option("data", str, f"{IMAGES.format(', '.join(DATASETS))}; gives channels, size and classes", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
+    *event_options(PANEL),
     option("in_channels", int, "channels of an input image (default: 1)", PANEL),
     option("image_size", tuple[int, int], "height and width of an input image, such as 28x28 (default: 28x28)", PANEL),
     option("num_classes", int, "number of classes (default: 10)", PANEL),
@@ -92,5 +102,8 @@ def _shape(settings: dict[str, Any]) -> dict[str, Any]:
     if name is None:
         return {}
     own = {key: settings.pop(key, None) for key in ("image_size", "in_channels")}
-    data = named_data(name, folder, size=own["image_size"], channels=own["in_channels"])
+    recordings = recordings_in(settings)
+    for key in recordings.keys() - {TIMESTEPS}:
+        del settings[key]
+    data = named_data(name, folder, size=own["image_size"], channels=own["in_channels"], recordings=recordings)
     return {"data": data}

@@ -18,6 +18,7 @@ from sqnn.cli.options import (
     ThreadsOption,
     image_options,
     read_settings,
+    recordings_in,
     with_options,
 )
 from sqnn.cli.output import check_json, console, write_json
@@ -88,7 +89,8 @@ def evaluate(
         if value is not None:
             require_circuit(network, name, value)
     clock.lap("start-up")
-    images = open_data(path, data, data_dir, pictures.get("size"), pictures.get("in_channels"))
+    size, channels = pictures.get("size"), pictures.get("in_channels")
+    images = open_data(path, data, data_dir, size, channels, recordings_in(pictures))
     clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
         hybrid = cast(SQDRCNN, network)

@@ -16,6 +16,7 @@ import yaml
 from noise_models import did_you_mean
 from sqnn.cli.clock import Clock
 from sqnn.core import Config, ConfigError, Limits, brief, limits_of, meaning, read_text, read_yaml, reason, shown
+from sqnn.data import FRAMED, SYNTHETIC, Framing
 
 if TYPE_CHECKING:
     from sqnn.models import Network
@@ -31,8 +32,10 @@ DEFAULT_MODEL = "sqdr-cnn"
 """The network where the user names none."""
 LONGEST = 60
 """Characters of a name that a message repeats whole."""
-IMAGES = "images: {}, or the path of your own: a folder of pictures by class, .npz, IDX or CIFAR files"
+IMAGES = "images: {}, or a path of yours: a folder of pictures or event recordings by class, .npz, IDX or CIFAR files"
 """The help of the option `--data`."""
+TIMESTEPS, SIMULATED = "timesteps", "synthetic"
+"""Options that are the frames of recordings, and otherwise a network's time steps, and what recordings are made by."""
 OWN_CHANNELS = ("--channels",)
 """A further flag of the channels of pictures, where no network's widths are called so."""
 MOST_NAMED = 4
@@ -182,11 +185,26 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
 
 
 def image_options(panel: str = "Options", also: Iterable[str] = ()) -> Parameters:
-    """Return the options of images that are a user's own pictures; `also` are further flags of their channels."""
+    """Return the options of images and recordings of a user's own; `also` are further flags of their channels."""
     return [
         option("size", tuple[int, int], "your own pictures: height and width, such as 28x28 (default: theirs)", panel),
         option("in_channels", int, "your own pictures: 1 grey, 3 colour (default: by the pictures)", panel, also=also),
+        *event_options(panel),
     ]
+
+
+def event_options(panel: str = "Options") -> Parameters:
+    """Return the options of event recordings, but for the number of frames: the time steps of the network."""
+    kinds = ", ".join(SYNTHETIC)
+    return [
+        option(SIMULATED, str, f"take synthetic recordings of events that are made of the pictures: {kinds}", panel),
+        *config_options(Framing, panel, leave_out={TIMESTEPS}),
+    ]
+
+
+def recordings_in(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are about event recordings."""
+    return {name: settings[name] for name in (SIMULATED, *FRAMED) if name in settings}
 
 
 def recipe_option(panel: str = "Options") -> inspect.Parameter:

@@ -8,12 +8,13 @@ from typing import Annotated
 import torch
 import typer
 
-from sqnn.cli.options import ThreadsOption
+from sqnn.cli.options import TIMESTEPS, ThreadsOption
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
-from sqnn.cli.source import open_model
-from sqnn.core import AUTO, ConfigError, check_threads
-from sqnn.data import border, picture_files, read_images
+from sqnn.cli.source import open_model, settings_of
+from sqnn.core import AUTO, ConfigError, check_threads, require
+from sqnn.data import Framing, border, framing_of, picture_files, read_frames, read_images
+from sqnn.encoding import FRAMES
 from sqnn.training import RunFolder
 from sqnn.training import predict as ask
 
@@ -26,7 +27,7 @@ def predict(
     path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
     images: Annotated[
         list[Path],
-        typer.Argument(help="image files, folders of them, or arrays (.npy) of images with values in [0, 1]"),
+        typer.Argument(help="image files, event recordings, folders of them, or arrays (.npy) with values in [0, 1]"),
     ],
     invert: Annotated[
         bool,
@@ -45,6 +46,8 @@ def predict(
 
     sqnn predict runs/mnist-0 scans --invert
 
+    sqnn predict runs/nmnist-1 recording.bin
+
     sqnn predict model.safetensors images.npy --json probabilities.json
     """
     check_json(json)
@@ -54,7 +57,14 @@ def predict(
     if channels is None or size is None:
         raise ConfigError(f"path: {path} does not say which images its network takes; give the folder of its run")
     files = [file for each in images for file in (picture_files(each) if each.is_dir() else [each])]
-    read = [read_images(file, channels, tuple(size)) for file in files]
+    source = settings_of(path).get("data", {})
+    frames = source.get(TIMESTEPS, opened.config[TIMESTEPS] if opened.config.get("encoding") == FRAMES else None)
+    if frames is None:
+        read = [read_images(file, channels, tuple(size)) for file in files]
+    else:
+        require(not invert, "invert", invert, "none: recordings of events have no ground")
+        framing = Framing.from_dict(framing_of(source)) if TIMESTEPS in source else None
+        read = [read_frames(file, frames, channels, tuple(size), framing) for file in files]
     values = torch.cat(read)
     values = 1 - values if invert else values
     names = [
@@ -78,7 +88,8 @@ def predict(
         table(title, ("image", "class", "probability"), rows)
         if len(best) > SHOWN:
             console.print(f"and {len(best) - SHOWN:,} more; --json FILE writes them all")
-    _hint(path, values, names, invert)
+    if frames is None:
+        _hint(path, values, names, invert)
     write_json(json, {"classes": list(classes), "images": names, "probabilities": probabilities.tolist()})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noise_models import unknown
+from sqnn.cli.options import NOTHING, recordings_in
 from sqnn.core import ConfigError, brief, require
 
 if TYPE_CHECKING:
@@ -73,46 +74,57 @@ def open_data(
     data_dir: Path | None,
     size: tuple[int, int] | None = None,
     channels: int | None = None,
+    recordings: Mapping[str, Any] = NOTHING,
 ) -> ImageData:
     """Load the named data, or those of the run in `path`, or the digits where neither says.
 
     Where the name is that of the run's own data, they are these: RunError where the images are others. Where it is a
     path, the images there are read as the network in `path` takes them; that they are others than the run's is printed.
+    `recordings` are options of event recordings, before those of the run.
     """
     from sqnn.data import is_path
 
     if name is not None and is_path(name):
-        return _own_data(path, name, data_dir, size, channels)
+        return _own_data(path, name, data_dir, size, channels, recordings)
     if path.is_dir() and (name is None or data_of_run(path) == name):
         from sqnn.training import RunFolder
 
-        require_none(size=size, in_channels=channels)
+        require_none(size=size, in_channels=channels, **recordings)
         return RunFolder(path).load_data(data_dir)
-    return named_data(name or "digits", data_dir, size=size, channels=channels)
+    return named_data(name or "digits", data_dir, size=size, channels=channels, recordings=recordings)
 
 
 def _own_data(
-    path: Path, name: str, data_dir: Path | None, size: tuple[int, int] | None, channels: int | None
+    path: Path,
+    name: str,
+    data_dir: Path | None,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    recordings: Mapping[str, Any],
 ) -> ImageData:
     """Load images by their path, split as those of the run in `path` where it was trained on a path too."""
     from sqnn.cli.output import console
     from sqnn.conversion import SPIKING_FORMAT
-    from sqnn.data import load_source
+    from sqnn.data import holds_events, load_source
+    from sqnn.encoding import FRAMES
     from sqnn.models import FORMAT, read_header
-    from sqnn.training import RunFolder
 
     require_none(data_dir=data_dir)
-    place = RunFolder(path if path.is_dir() else path.parent)
-    own = place.settings.is_file() and (path.is_dir() or path == place.model)
-    settings = place.read_settings() if own else {}
+    settings = settings_of(path)
     source = settings.get("data", {})
     options = {key: source[key] for key in OPTIONS if "path" in source and key in source}
+    options |= {**recordings_in(source), **recordings}
+    if holds_events(name):
+        options.pop("synthetic", None)
     shape: tuple[object, object] = (None, None)
     classes: list[str] = source.get("classes", [])
     if model_file(path).is_file():
         header = read_header(model_file(path), (FORMAT, SPIKING_FORMAT))
         classes = header["classes"] or classes
-        shape = header["config"].get("image_size"), header["config"].get("in_channels")
+        if "synthetic" not in options:  # whose frames are larger than the pictures
+            shape = header["config"].get("image_size"), header["config"].get("in_channels")
+        if header["config"].get("encoding") == FRAMES:
+            options.setdefault("timesteps", header["config"]["timesteps"])
     given = {
         "size": size or options.get("size") or shape[0],
         "channels": channels or options.get("channels") or shape[1],
@@ -130,6 +142,15 @@ def _own_data(
 
 OPTIONS = ("size", "channels", "validation", "test", "seed")
 """Options of a user's own images that are stored with a run."""
+
+
+def settings_of(path: Path) -> dict[str, Any]:
+    """Return the settings of the run in a folder, or of the run whose network a file is; none where it is no run's."""
+    from sqnn.training import RunFolder
+
+    place = RunFolder(path if path.is_dir() else path.parent)
+    own = place.settings.is_file() and (path.is_dir() or path == place.model)
+    return place.read_settings() if own else {}
 
 
 def require_none(**options: object) -> None:
@@ -153,16 +174,27 @@ def named_data(
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     progress: bool = False,
+    recordings: Mapping[str, Any] = NOTHING,
 ) -> ImageData:
-    """Load the data set called `name`, or those at a path; ConfigError names the option `data` where there is none."""
-    from sqnn.data import DATASETS, is_path, load_data
+    """Load the data set called `name`, or those at a path; ConfigError names the option `data` where there is none.
+
+    Of the options of recordings, `timesteps` is passed over where there are none: it is a network's too.
+    """
+    from sqnn.data import DATASETS, holds_events, is_path, load_data
 
     if name in DATASETS:
         require_none(size=size, in_channels=channels)
     elif not is_path(name):
         raise ConfigError(f"{unknown('data', name, DATASETS)}; or the path of your own images, which nothing is at")
+    framed = holds_events(name) or "synthetic" in recordings
     return load_data(
-        name, data_dir, validation=validation, size=size, channels=channels, progress=progress and is_path(name)
+        name,
+        data_dir,
+        validation=validation,
+        size=size,
+        channels=channels,
+        progress=progress and is_path(name),
+        **{key: value for key, value in recordings.items() if framed or key != "timesteps"},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from sqnn.cli.options import (
     option,
     read_settings,
     recipe_option,
+    recordings_in,
     run_options,
     with_options,
 )
@@ -165,22 +167,32 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
     """Give the subject that the settings name, and within the block say how a network is made convertible."""
     name, folder = settings.get("data"), settings.get("data_dir")
     size, channels = settings.get("size"), settings.get("in_channels")
+    recordings = recordings_in(settings)
     if kind.takes == "nothing":
         yield []
     elif kind.takes == "data":
-        yield [named_data(name or "digits", folder, size=size, channels=channels)]
+        yield [named_data(name or "digits", folder, size=size, channels=channels, recordings=recordings)]
     elif kind.takes == "network":
         path = Path(settings["path"])
         model, _ = open_source(path)
-        images = open_data(path, name, folder, size, channels)
+        images = open_data(path, name, folder, size, channels, _of_images(kind, recordings))
         with suggest_retraining(path, model, data_flags(images)):
             yield [model, images]
     else:
         paths = _paths(settings.get("checkpoints", []))
         own = name is None or all(data_of_run(path) == name for path in paths)
         if own:
-            require_none(size=size, in_channels=channels)
-        yield [paths, None if own else open_data(paths[0], str(name), folder, size, channels), folder]
+            require_none(size=size, in_channels=channels, **_of_images(kind, recordings))
+        data = None
+        if not own:
+            data = open_data(paths[0], str(name), folder, size, channels, _of_images(kind, recordings))
+        yield [paths, data, folder]
+
+
+def _of_images(kind: type[AnyStudy], recordings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of recordings that are no fields of a study of networks, whose time steps are its own."""
+    own = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in recordings.items() if name not in own}
 
 
 def _paths(networks: object) -> list[Path]:

@@ -16,12 +16,14 @@ from torch import nn
 from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
     IMAGES,
+    TIMESTEPS,
     Progress,
     image_options,
     model_options,
     option,
     read_settings,
     recipe_option,
+    recordings_in,
     term_weights,
     training_options,
     with_options,
@@ -98,6 +100,10 @@ def train(
 
     sqnn train --data pngs --size 28x28
 
+    sqnn train --data nmnist --frames-by time --timesteps 8 --epochs 10
+
+    sqnn train --data digits --synthetic saccades --timesteps 6
+
     sqnn train --encoding direct --timesteps 4 --readout membrane --n-qubits 6
 
     sqnn train --model has8-vgg --data mnist --data-dir DIR --epochs 3
@@ -145,7 +151,12 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = (TrainingConfig.from_dict(training) if own else TrainingConfig.for_model(model_class(name), training)).seed
     where = {key: settings.pop(key) for key in ("data_dir", "validation", "size") if key in settings}
-    data = named_data(data_name, **where, channels=settings.pop("in_channels", None), progress=progress)
+    recordings = recordings_in(settings)
+    settings = {key: value for key, value in settings.items() if key == TIMESTEPS or key not in recordings}
+    channels = settings.pop("in_channels", None)
+    data = named_data(data_name, **where, channels=channels, progress=progress, recordings=recordings)
+    if own is not None and data.timesteps is not None:
+        settings.pop(TIMESTEPS, None)
     clock.lap("data")
     if own is not None and settings:
         raise ConfigError(f"{next(iter(settings))}: is of the package's networks; give {name} --model-options")

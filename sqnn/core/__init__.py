@@ -30,7 +30,7 @@ from sqnn.core.records import (
 )
 from sqnn.core.rows import Row, Value
 from sqnn.core.seeding import seed_torch, torch_numbers
-from sqnn.core.shapes import MAX_PLANES, Trains, Values
+from sqnn.core.shapes import MAX_PLANES, Recordings, Trains, Values
 from sqnn.core.threads import AUTO, Threads, check_threads, threads_for
 from sqnn.core.yaml import read_yaml, write_yaml
 
@@ -49,6 +49,7 @@ __all__ = [
     "OptionTable",
     "RecordError",
     "RecordWarning",
+    "Recordings",
     "Row",
     "Threads",
     "Trains",

@@ -9,5 +9,7 @@ Values: TypeAlias = Float[Tensor, "batch *features"]
 """Real values, one step."""
 Trains: TypeAlias = Float[Tensor, "time batch *features"]
 """Spikes, currents or membranes over time."""
+Recordings: TypeAlias = Float[Tensor, "batch time *features"]
+"""Frames of event recordings, in the order of data."""
 MAX_PLANES = 16
 """Most bits of a value: float32 keeps whole numbers of this many bits, and their sums, exactly."""

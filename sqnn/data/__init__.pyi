@@ -1,7 +1,20 @@
 from .augmentation import AUGMENTATIONS, augment
 from .batches import MAX_BATCH, Batch, cut
 from .errors import SEED_LIMIT, DataError, MissingDataError
-from .files import read_images
+from .events import (
+    EVENT,
+    FRAMED,
+    SYNTHETIC,
+    Framing,
+    Recording,
+    Saccades,
+    framing_of,
+    holds_events,
+    is_recording,
+    read_events,
+    simulate_saccades,
+)
+from .files import read_frames, read_images
 from .folder import picture_files
 from .images import SPLITS, ImageData, Split, border, require_image_data
 from .load import can_load, is_path, load_data, load_source
@@ -11,24 +24,36 @@ from .sources import DATASETS, Source
 __all__ = [
     "AUGMENTATIONS",
     "DATASETS",
+    "EVENT",
+    "FRAMED",
     "MAX_BATCH",
     "SEED_LIMIT",
     "SPLITS",
+    "SYNTHETIC",
     "Batch",
     "DataError",
+    "Framing",
     "ImageData",
     "ImageDataModule",
     "MissingDataError",
+    "Recording",
+    "Saccades",
     "Source",
     "Split",
     "augment",
     "border",
     "can_load",
     "cut",
+    "framing_of",
+    "holds_events",
     "is_path",
+    "is_recording",
     "load_data",
     "load_source",
     "picture_files",
+    "read_events",
+    "read_frames",
     "read_images",
     "require_image_data",
+    "simulate_saccades",
 ]

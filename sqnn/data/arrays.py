@@ -25,6 +25,8 @@ DIM = 0.25
 SHARES: Mapping[str, float] = MappingProxyType({"test": 0.2, "validation": 0.1})
 """What is held back of the images where a part is not given: of all to test, of the rest to validate."""
 CHANNELS_FIRST, CHANNELS_LAST = "NCHW", "NHWC"
+RECORDINGS = "NTCHW"
+"""The layout of frames of recordings, which readers give and no array is taken for."""
 FEW_CHANNELS = (1, 2, 3, 4)
 AT_ONCE = 1024
 """Images that are brought to levels at once."""
@@ -114,6 +116,8 @@ def laid_out(name: str, array: Array, layout: str | None = None) -> Array:
 
     `layout` is NCHW or NHWC where both can. Raises DataError that shows the call to write otherwise.
     """
+    if layout == RECORDINGS and array.ndim == len(RECORDINGS):
+        return array
     if layout not in (None, CHANNELS_FIRST, CHANNELS_LAST):
         raise DataError(f"layout: got {brief(layout)}, expected {CHANNELS_FIRST} or {CHANNELS_LAST}")
     if array.ndim == 3:

@@ -26,11 +26,11 @@ def batch_generator(seed: int, epoch: int, batch: int) -> torch.Generator:
 
 
 def augment(images: Tensor, kind: str, generator: torch.Generator) -> Tensor:
-    """Return every image of [batch, channels, height, width] shifted, and for "shift-flip" perhaps mirrored.
+    """Return every image of [batch, ..., channels, height, width] shifted, and for "shift-flip" perhaps mirrored.
 
     out[y, x] = padded[y + dy, x' + dx]: `padded` has s zeros on every side, dy and dx are uniform on 0 .. 2 s, and
     x' is width - 1 - x with probability 1/2 for "shift-flip", else x. s is 4 pixels, or 1 where a side is below 16. All
-    channels of an image move together. "none" returns the images themselves.
+    channels and time steps of an image move together. "none" returns the images themselves.
 
     Raises DataError where `kind` is unknown.
 
@@ -38,7 +38,8 @@ def augment(images: Tensor, kind: str, generator: torch.Generator) -> Tensor:
     """
     if known_augmentation(kind) == "none":
         return images
-    batch, channels, height, width = images.shape
+    frames = images.flatten(1, -3)
+    batch, channels, height, width = frames.shape
     shift = largest_shift(height, width)
     down, right = torch.randint(2 * shift + 1, (2, batch, 1), generator=generator)
     rows, columns = down + torch.arange(height), torch.arange(width).expand(batch, width)
@@ -47,7 +48,7 @@ def augment(images: Tensor, kind: str, generator: torch.Generator) -> Tensor:
         columns = torch.where(mirrored, columns.flip(1), columns)
     # Positions in a padded image laid out as one line.
     source = rows[:, :, None] * (width + 2 * shift) + (columns + right)[:, None, :]
-    padded = F.pad(images, (shift,) * 4).flatten(2)
+    padded = F.pad(frames, (shift,) * 4).flatten(2)
     return padded.gather(2, source.flatten(1)[:, None, :].expand(-1, channels, -1)).view(images.shape)
 
 

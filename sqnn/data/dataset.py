@@ -24,7 +24,7 @@ def pair_of(name: str, dataset: object, progress: bool = False) -> tuple[Pair, t
     [H, W, C], or Pillow's. Raises DataError where it gives something else.
     """
     if isinstance(dataset, Mapping):
-        return (_bunch_images(name, dataset), dataset.get("target")), _names(dataset.get("target_names")), None
+        return (_bunch_images(name, dataset), dataset.get("target")), class_names(dataset.get("target_names")), None
     if isinstance(dataset, DataLoader):
         raise DataError(f"{name}: got a DataLoader, expected what it draws from: its .dataset")
     if isinstance(dataset, str) or not (hasattr(dataset, "__getitem__") or isinstance(dataset, Iterable)):
@@ -33,7 +33,7 @@ def pair_of(name: str, dataset: object, progress: bool = False) -> tuple[Pair, t
     labels: list[object] = []
     held = 0
     with sweep_progress(len(dataset) if isinstance(dataset, Sized) else 0, progress, noun="image") as tick:
-        for number, item in enumerate(_items(dataset)):
+        for number, item in enumerate(items_of(dataset)):
             if not isinstance(item, tuple | list) or len(item) != 2:
                 raise DataError(f"{name}: item {number} is {brief(item)}, expected a pair (image, label)")
             image = _channels_first(f"{name}, item {number}", item[0])
@@ -50,10 +50,10 @@ def pair_of(name: str, dataset: object, progress: bool = False) -> tuple[Pair, t
             tick(str(number))
     if not images:
         raise DataError(f"{name}: gave no image, expected at least one")
-    return (np.stack(images), labels), _names(getattr(dataset, "classes", None)), CHANNELS_FIRST
+    return (np.stack(images), labels), class_names(getattr(dataset, "classes", None)), CHANNELS_FIRST
 
 
-def _items(dataset: Any) -> Iterable[object]:
+def items_of(dataset: Any) -> Iterable[object]:
     """Return the items in order: by number where there are so many, as a data set of PyTorch has them."""
     if isinstance(dataset, Sized) and hasattr(dataset, "__getitem__"):
         return (dataset[number] for number in range(len(dataset)))
@@ -62,6 +62,8 @@ def _items(dataset: Any) -> Iterable[object]:
 
 def _channels_first(name: str, image: object) -> NDArray[Any]:
     array = as_array(name, image)
+    if array.dtype.names is not None:
+        raise DataError(f"{name}: an array of {', '.join(array.dtype.names)}; ImageData.from_events reads recordings")
     if array.ndim == 2:
         return array[np.newaxis]
     if array.ndim != 3:
@@ -87,7 +89,7 @@ def _bunch_images(name: str, bunch: Mapping[str, Any]) -> object:
     return data.reshape(-1, side, side) if data.ndim == 2 else data
 
 
-def _names(classes: object) -> tuple[str, ...] | None:
+def class_names(classes: object) -> tuple[str, ...] | None:
     """Return names of classes as texts, None where there are none."""
     if classes is None or isinstance(classes, str):
         return None

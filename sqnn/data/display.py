@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def class_grid(images: Tensor, labels: Tensor, classes: Sequence[str], max_level: int, n: int) -> Figure:
-    """Draw the first `n` of `images` [N, C, H, W] of each class, one row per class with its name."""
+    """Draw the first `n` of `images` [N, C, H, W] of each class, one row per class with its name.
+
+    Of recordings [N, T, 2, H, W] the mean over time is drawn, what became brighter in green, what became darker in red.
+    """
     from circuits.plotting import Picture
 
     figure = Picture(figsize=(0.8 * n + 1.2, 0.8 * len(classes)), layout="constrained")
@@ -27,10 +30,18 @@ def class_grid(images: Tensor, labels: Tensor, classes: Sequence[str], max_level
             cell.set(xticks=[], yticks=[])
             cell.spines[:].set_visible(False)
             if column < len(members):
-                pixels = (images[members[column]].float() / max_level).permute(1, 2, 0).numpy()
+                pixels = _picture(images[members[column]].float() / max_level).permute(1, 2, 0).numpy()
                 grey = pixels.shape[-1] == 1
                 cell.imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=1)
     return figure
+
+
+def _picture(image: Tensor) -> Tensor:
+    """Return an image as one that is drawn, channels first."""
+    if image.ndim == 3:
+        return image
+    darker, brighter = image.mean(0) / image.mean(0).amax().clamp(min=torch.finfo().tiny)
+    return torch.stack([darker, brighter, torch.zeros_like(darker)])
 
 
 def summary_html(title: str, classes: Sequence[str], counts: Mapping[str, Sequence[int]]) -> str:

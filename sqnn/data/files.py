@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sqnn.data.errors import DataError, reason, user_path
+from sqnn.data.events import Framing, frames_of, read_events
 from sqnn.data.pictures import BYTE_LEVEL, MODES, read_picture
 
 Array = NDArray[np.generic]
@@ -41,6 +42,33 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
     return _from_picture(file, in_channels, image_size)
 
 
+def read_frames(
+    path: str | PathLike[str], timesteps: int, in_channels: int, image_size: tuple[int, int], framing: Framing | None
+) -> Tensor:
+    """Read a recording, or a NumPy array of frames, as float32 [N, timesteps, in_channels, height, width] in [0, 1].
+
+    An array (`.npy`) is [T, C, H, W] or [N, T, C, H, W] and as `read_images` takes them; a recording (`read_events`)
+    becomes frames by `framing`, None where that is unknown. Raises DataError where the file is neither or does not fit.
+    """
+    file = user_path("path", path)
+    shape = (timesteps, in_channels, *image_size)
+    if file.suffix.lower() == ".npy" and file.is_file():
+        array = _open_array(file)
+        fitting = array[np.newaxis] if array.shape == shape else array
+        if fitting.shape[1:] != shape or not len(fitting):
+            raise DataError(f"{file}: array of shape {array.shape}, expected {shape} or (N, {str(shape)[1:]}")
+        return torch.from_numpy(_unit_levels(fitting, file))
+    if framing is None:
+        raise DataError(
+            f"path: got {str(file)!r}, but how recordings become frames is unknown; give the folder of the run that "
+            "trained the network, or frames as .npy"
+        )
+    frames = frames_of(str(file), read_events(file), framing, image_size)
+    if frames.shape != shape:
+        raise DataError(f"{file}: frames of shape {frames.shape}, expected {shape}")
+    return torch.from_numpy(frames[np.newaxis].astype(np.float32)).div_(framing.max_count)
+
+
 def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
     levels = read_picture(file, in_channels, image_size)
     if levels.min() == levels.max():
@@ -50,6 +78,10 @@ def _from_picture(file: Path, in_channels: int, image_size: tuple[int, int]) -> 
 
 
 def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(_unit_levels(_four_dimensional(_open_array(file), file, in_channels, image_size), file))
+
+
+def _open_array(file: Path) -> Array:
     try:
         # Mapping checks the announced size against the file's, so a damaged header cannot ask for all memory.
         _check_header(file)
@@ -60,7 +92,7 @@ def _from_array(file: Path, in_channels: int, image_size: tuple[int, int]) -> Te
     if not isinstance(array, np.ndarray):
         array.close()
         raise DataError(f"{file}: several arrays in one file, expected one, saved with numpy.save")
-    return torch.from_numpy(_unit_levels(_four_dimensional(array, file, in_channels, image_size), file))
+    return array
 
 
 def _check_header(file: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -49,12 +49,7 @@ def read_folder(
     """
     if channels not in (None, *CHANNELS):
         raise DataError(f"channels: got {brief(channels)}, expected 1 (grey) or 3 (red, green, blue)")
-    parts = _parts(path)
-    if classes is None:
-        folders = parts.get("train", path)
-        classes = sorted((_plain(folder) for folder in _folders(folders)), key=natural)
-        _check_names(folders, classes)
-    files = {part: _files(folder, classes) for part, folder in parts.items()}
+    files, names = labelled_files(path, classes, "picture", PICTURES)
     total = sum(map(len, files.values()))
     with sweep_progress(total, progress, noun="picture") as tick:
         images = {part: _read(labelled, size, channels, total, tick) for part, labelled in files.items()}
@@ -62,7 +57,22 @@ def read_folder(
     if channels is None and all(_grey(each) for each in images.values()):
         images = {part: each[:, :1] for part, each in images.items()}
     labels = {part: np.array([label for _, label in labelled], np.int64) for part, labelled in files.items()}
-    return {part: (images[part], labels[part]) for part in files}, tuple(classes)
+    return {part: (images[part], labels[part]) for part in files}, names
+
+
+def labelled_files(
+    path: Path, classes: Sequence[str] | None, what: str, suffixes: Collection[str]
+) -> tuple[dict[str, Labelled], tuple[str, ...]]:
+    """Return the files of each part with their class numbers, and the names of the classes.
+
+    `what` is one of them, in a word, `suffixes` are the usual ends of their names, and `classes` those of the folders.
+    """
+    parts = _parts(path)
+    if classes is None:
+        folders = parts.get("train", path)
+        classes = sorted((_plain(folder) for folder in _folders(folders)), key=natural)
+        _check_names(folders, classes, what)
+    return {part: _files(folder, classes, what, suffixes) for part, folder in parts.items()}, tuple(classes)
 
 
 def entries(path: Path) -> list[Path]:
@@ -120,7 +130,7 @@ def _parts(path: Path) -> dict[str, Path]:
     return named
 
 
-def _check_names(path: Path, classes: Sequence[str]) -> None:
+def _check_names(path: Path, classes: Sequence[str], what: str) -> None:
     """Raise DataError where there are fewer than two classes, or two that differ in case alone."""
     spelled: dict[str, str] = {}
     for name in classes:
@@ -132,17 +142,17 @@ def _check_names(path: Path, classes: Sequence[str]) -> None:
     if len(inside) > 1:
         raise DataError(f"{path}: holds one folder, which holds {len(inside)}; name it: {path / classes[0]}")
     held = f"one class ({classes[0]!r})" if classes else "no folder"
-    raise DataError(f"{path}: holds {held}, expected a folder of pictures for each of two or more classes")
+    raise DataError(f"{path}: holds {held}, expected a folder of {what}s for each of two or more classes")
 
 
-def _files(path: Path, classes: Sequence[str]) -> Labelled:
-    """Return the pictures of one part with their class numbers; DataError where something else is there."""
+def _files(path: Path, classes: Sequence[str], what: str, suffixes: Collection[str]) -> Labelled:
+    """Return the files of one part with their class numbers; DataError where something else is there."""
     place = {name: number for number, name in enumerate(classes)}
     labelled: Labelled = []
     for entry in entries(path):
         if not entry.is_dir():
-            if entry.suffix.lower() in PICTURES:
-                raise DataError(f"{entry}: a picture outside the folders of classes; move it into that of its class")
+            if entry.suffix.lower() in suffixes:
+                raise DataError(f"{entry}: a {what} outside the folders of classes; move it into that of its class")
             continue
         name = _plain(entry)
         if name not in place:
@@ -150,12 +160,12 @@ def _files(path: Path, classes: Sequence[str]) -> Labelled:
         inside = entries(entry)
         nested = next((each for each in inside if each.is_dir()), None)
         if nested is not None:
-            raise DataError(f"{nested}: a folder in that of a class, expected pictures; move them up into {entry}")
+            raise DataError(f"{nested}: a folder in that of a class, expected {what}s; move them up into {entry}")
         if not inside:
-            raise DataError(f"{entry}: holds no pictures; add some, or remove the folder")
+            raise DataError(f"{entry}: holds no {what}s; add some, or remove the folder")
         labelled += [(file, place[name]) for file in inside]
     if not labelled:
-        raise DataError(f"{path}: holds no folder of pictures, expected one for each class")
+        raise DataError(f"{path}: holds no folder of {what}s, expected one for each class")
     return labelled
 
 

@@ -30,9 +30,9 @@ Positions = Tensor | list[int] | slice
 class Split:
     """Images as stored, with their labels.
 
-    `images` are levels, uint8 [N, C, H, W]; `labels` class numbers, int64 [N]; `max_level` is the level of full
-    intensity: 255, or 16 for scikit-learn's digits. Raises DataError where a tensor has another type or shape, the two
-    differ in length, or a level is too high.
+    `images` are levels, uint8 [N, C, H, W], or of recordings frames, uint8 [N, T, C, H, W]; `labels` class numbers,
+    int64 [N]; `max_level` is the level of full intensity: 255, or 16 for scikit-learn's digits. Raises DataError where
+    a tensor has another type or shape, the two differ in length, or a level is too high.
     """
 
     images: Tensor
@@ -41,9 +41,9 @@ class Split:
 
     def __post_init__(self) -> None:
         whole_number("max_level", self.max_level, 1, 255)
-        _require("images", self.images, torch.uint8, 4, "[N, C, H, W]")
-        _require("labels", self.labels, torch.int64, 1, "[N]")
-        _, first, second, last = self.images.shape
+        _require("images", self.images, torch.uint8, (4, 5), "[N, C, H, W] or [N, T, C, H, W]")
+        _require("labels", self.labels, torch.int64, (1,), "[N]")
+        first, second, last = self.images.shape[-3:]
         if last in CHANNELS and min(first, second) > max(CHANNELS):
             raise DataError(
                 f"images: got shape {tuple(self.images.shape)}, which has the channels last, expected [N, C, H, W]; "
@@ -67,7 +67,7 @@ class Split:
         return f"Split({len(self):,} images of {_size(self)}, levels 0..{self.max_level})"
 
     def floats(self, index: Positions | None = None) -> Tensor:
-        """Return images (all by default) as `level / max_level`, float32 [batch, channels, height, width]."""
+        """Return images (all by default) as `level / max_level`, float32 [batch, (time,) channels, height, width]."""
         chosen = self.images if index is None else self.images[index]
         return chosen.to(torch.float32).div_(self.max_level)
 
@@ -83,7 +83,8 @@ class ImageData:
     `source` says where these very images come from: the name and the options of `load_data`; or kind, path, options and
     classes of images of your own; None of a subset, and of a copy in which a part was replaced.
 
-    `from_arrays`, `from_folder`, `from_file` and `from_dataset` make one of images of your own.
+    `from_arrays`, `from_folder`, `from_file` and `from_dataset` make one of images of your own, `from_events` one of
+    event recordings.
 
     Raises DataError where a part is no Split, the parts differ in image shape or level, or a label has no class.
     """
@@ -135,13 +136,18 @@ class ImageData:
 
     @property
     def in_channels(self) -> int:
-        """Channels of every image: 1 for grey, 3 for red, green, blue."""
-        return self.train.images.shape[1]
+        """Channels of every image: 1 for grey, 3 for red, green, blue, 2 for the polarities of recordings."""
+        return self.train.images.shape[-3]
 
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return self.train.images.shape[2], self.train.images.shape[3]
+        return self.train.images.shape[-2], self.train.images.shape[-1]
+
+    @property
+    def timesteps(self) -> int | None:
+        """Frames of every recording; None of images."""
+        return self.train.images.shape[1] if self.train.images.ndim == 5 else None
 
     @property
     def num_classes(self) -> int:
@@ -286,6 +292,34 @@ class ImageData:
 
         return load_own(path, tuple(READERS), validation=validation, test=test, seed=seed)
 
+    @classmethod
+    def from_events(
+        cls,
+        recordings: object,
+        labels: object = None,
+        *,
+        size: int | tuple[int, int] | None = None,
+        classes: Sequence[str] | None = None,
+        validation: object = None,
+        test: object = None,
+        seed: int = 0,
+        name: str = "events",
+        progress: bool = False,
+        **framing: Any,
+    ) -> ImageData:
+        """Return the frames of event recordings, [N, time, 2, height, width]: channel 1 became brighter, 0 darker.
+
+        `recordings` is a folder of files (`read_events`) in folders as those of `from_folder`; or a data set of
+        (events, label) as tonic has them; or a list of structured arrays (t in microseconds, x, y, p) beside `labels`.
+        `framing` are fields of `sqnn.data.Framing`: `timesteps` (8) frames by time or count (`frames_by`), of a
+        `window` of microseconds or events, of at most `max_count` events per pixel, and the camera's `sensor`. `size`
+        joins neighbouring pixels; `validation` and `test` are as in `from_dataset`. Raises DataError where a recording
+        is damaged or does not fit.
+        """
+        from sqnn.data.own import load_events
+
+        return load_events(recordings, labels, size, classes, validation, test, seed, name, progress, framing)
+
     def subset(self, train: int | None = None, validation: int | None = None, test: int | None = None) -> ImageData:
         """Return the first so many images of each part (all where None), without `source`: a set to explore with."""
         return replace(
@@ -311,21 +345,22 @@ class ImageData:
 
 
 def border(images: Tensor) -> float:
-    """Return the median value at the border of images [N, C, H, W]."""
+    """Return the median value at the border of images [N, C, H, W] or [N, T, C, H, W]."""
     edges = (images[..., 0, :], images[..., -1, :], images[..., 0], images[..., -1])
     return float(torch.cat([edge.flatten() for edge in edges]).median())
 
 
-def _require(name: str, value: Tensor, dtype: torch.dtype, ndim: int, shape: str) -> None:
+def _require(name: str, value: Tensor, dtype: torch.dtype, ndims: tuple[int, ...], shape: str) -> None:
     if not isinstance(value, Tensor):
         hint = f"torch.as_tensor({name}, dtype={dtype}) makes one"
         raise DataError(f"{name}: got {type(value).__name__}, expected a {dtype} tensor {shape}; {hint}")
-    if value.dtype != dtype or value.ndim != ndim:
+    if value.dtype != dtype or value.ndim not in ndims:
         raise DataError(f"{name}: got {value.dtype} of shape {tuple(value.shape)}, expected {dtype} {shape}")
 
 
 def _size(split: Split) -> str:
-    return "x".join(str(side) for side in split.images.shape[1:])
+    steps = f"{split.images.shape[1]} frames of " if split.images.ndim == 5 else ""
+    return steps + "x".join(str(side) for side in split.images.shape[-3:])
 
 
 def _first(part: str, split: Split, count: int | None) -> Split:

@@ -11,9 +11,10 @@ import torch
 
 from sqnn.core import brief
 from sqnn.data.errors import DataError, MissingDataError, seed_number, user_path, whole_number
+from sqnn.data.events import framing_from, framing_of, synthetic_set
 from sqnn.data.images import ImageData, with_source
-from sqnn.data.own import FOLDER, READERS, load_own
-from sqnn.data.sources import DATASETS
+from sqnn.data.own import KINDS, load_own
+from sqnn.data.sources import DATASETS, Source
 from sqnn.data.sources.locate import data_root, search_folders
 from sqnn.data.splitting import stratified_draw
 
@@ -33,7 +34,9 @@ def load_data(
     test: int | float | None = None,
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
+    synthetic: str | None = None,
     progress: bool = False,
+    **framing: Any,
 ) -> ImageData:
     """Load a named data set, or images of your own by their path, split once and for all into train, validation, test.
 
@@ -42,8 +45,10 @@ def load_data(
     `<data_dir>` itself are looked through in this order; the digits need none. Missing files are fetched from their
     official address where `download` allows it.
 
-    A path is that of a folder of pictures by class (see `ImageData.from_folder`) or of files (`ImageData.from_file`);
-    `test`, `size`, `channels` and `progress` are for these alone.
+    A path is that of a folder of pictures by class (see `ImageData.from_folder`), of event recordings
+    (`ImageData.from_events`, whose `timesteps`, `frames_by`, ... are `framing`) or of files (`ImageData.from_file`);
+    `test`, `size`, `channels` and `progress` are for these alone. `synthetic="saccades"` makes synthetic recordings out
+    of the pictures, and frames of these (see `sqnn.data.simulate_saccades`).
 
     `validation` training images are held out, stratified by class: 5,000 by default (a tenth where there are no more),
     180 of the digits. `split_seed` decides which, and for the digits also which fifth of all is the test set; official
@@ -51,10 +56,12 @@ def load_data(
 
     Raises DataError where an argument is out of range, files are missing, or a file's content belies its name.
     """
+    framing_from(framing)
+    made = framing if synthetic is None else {}
     if is_path(name):
         if data_dir is not None:
             raise DataError(f"data_dir: got {brief(data_dir)} beside the path {str(name)!r}, expected the path alone")
-        return load_own(
+        data = load_own(
             name,
             size=size,
             channels=channels,
@@ -62,11 +69,22 @@ def load_data(
             test=test,
             seed=split_seed,
             progress=progress,
+            **made,
         )
-    source = DATASETS.pick(name, "name", DataError)
-    for option, value in (("size", size), ("channels", channels), ("test", test)):
-        if value is not None:
-            raise DataError(f"{option}: got {brief(value)} for {source.name}, expected it for a path of pictures alone")
+    else:
+        source = DATASETS.pick(name, "name", DataError)
+        for option, value in (("size", size), ("channels", channels), ("test", test), *made.items()):
+            if value is not None:
+                expected = "expected it for a path of your own data alone"
+                raise DataError(f"{option}: got {brief(value)} for {source.name}, {expected}")
+        data = _published(source, data_dir, validation, split_seed, download)
+    return data if synthetic is None else synthetic_set(data, synthetic, progress, **framing)
+
+
+def _published(
+    source: Source, data_dir: str | PathLike[str] | None, validation: int | None, split_seed: int, download: bool
+) -> ImageData:
+    """Return a published data set in its three parts, with where it came from."""
     split_seed = seed_number("split_seed", split_seed)
     generator = torch.Generator().manual_seed(split_seed)
     others = [folder for other in DATASETS.values() if other is not source for folder in other.folders]
@@ -120,10 +138,12 @@ def load_source(
         raise DataError(
             f"data: {brief(source.get('name'))} were arrays in memory; give the images themselves, or a path"
         )
-    options = {name: value for name, value in source.items() if name not in ("name", "kind", "path")}
-    known = (*READERS, FOLDER)
-    kinds = (source["kind"],) if path is None and source["kind"] in known else known
+    options = {name: value for name, value in source.items() if name not in ("name", "kind", "path", "synthetic")}
+    synthetic = source.get("synthetic")
+    framing = {} if synthetic is None else {name: options.pop(name) for name in framing_of(source)}
+    kinds = (source["kind"],) if path is None and source["kind"] in KINDS else KINDS
     try:
-        return load_own(source["path"] if path is None else path, kinds, **options)
+        data = load_own(source["path"] if path is None else path, kinds, **options)
+        return data if synthetic is None else synthetic_set(data, synthetic, **framing)
     except MissingDataError as error:
         raise DataError(f"{error}; where the images have moved, give their new path (--data PATH)") from error

@@ -1,15 +1,18 @@
-"""A user's own images in files: which reader takes a path, and the image set that it gives."""
+"""A user's own images and recordings: which reader takes a path, and the image set that it gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from sqnn.core import brief
-from sqnn.data.arrays import CHANNELS_FIRST, Pair, assemble
+from sqnn.data.arrays import CHANNELS_FIRST, RECORDINGS, Pair, assemble
 from sqnn.data.errors import DataError, MissingDataError, user_path, whole_number
+from sqnn.data.events import Framing, event_pair, event_parts, framing_from, holds_events
 from sqnn.data.folder import read_folder
 from sqnn.data.images import ImageData, with_source
 from sqnn.data.sources.cifar_python import HUNDRED, TEN, pickled, read_pickled
@@ -52,12 +55,24 @@ READERS: Mapping[str, Callable[[Path], Contents | None]] = MappingProxyType(
     {"npz": _npz, "idx": _idx, "cifar-python": _cifar}
 )
 """Readers of files by kind; each returns None for what is none of its kind."""
-FOLDER = "folder"
+FOLDER, EVENTS = "folder", "events"
+WANTED: Mapping[str, str] = MappingProxyType(
+    {
+        FOLDER: "a folder of pictures by class",
+        EVENTS: "a folder of event recordings by class",
+        "npz": ".npz",
+        "idx": "IDX files",
+        "cifar-python": "CIFAR",
+    }
+)
+"""Kinds in words."""
+KINDS = (*READERS, EVENTS, FOLDER)
+"""All kinds of what a path may hold, in the order in which they are tried."""
 
 
 def load_own(
     path: object,
-    kinds: Sequence[str] = (*READERS, FOLDER),
+    kinds: Sequence[str] = KINDS,
     *,
     size: object = None,
     channels: int | None = None,
@@ -66,23 +81,31 @@ def load_own(
     test: object = None,
     seed: int = 0,
     progress: bool = False,
+    **framing: Any,
 ) -> ImageData:
     """Return the images at `path` in their three parts, with where they came from.
 
     The first of `kinds` that knows the path reads it. `classes` are the names that folders of
-    pictures may have, in their order; files have their own.
+    pictures may have, in their order; files have their own. `framing` are fields of `Framing`, for recordings alone.
     """
     place = user_path("path", path)
     if not place.exists():
         raise MissingDataError(f"path: nothing at {str(place)!r}; check the spelling and the current folder")
     shape = image_size(size)
+    frames = framing_from(framing)
+    special: Mapping[str, Callable[[Path], Contents | None]] = {
+        EVENTS: lambda path: _recordings(path, frames, shape, classes, progress),
+        FOLDER: lambda path: _pictures(path, shape, channels, classes, progress),
+    }
     for kind in kinds:
-        contents = _pictures(place, shape, channels, classes, progress) if kind == FOLDER else READERS[kind](place)
+        contents = {**READERS, **special}[kind](place)
         if contents is not None:
             break
     else:
-        wanted = {FOLDER: "a folder of pictures by class", "npz": ".npz", "idx": "IDX files", "cifar-python": "CIFAR"}
-        raise DataError(f"path: got {str(place)!r}, expected {', '.join(wanted[kind] for kind in kinds)}")
+        raise DataError(f"path: got {str(place)!r}, expected {', '.join(WANTED[kind] for kind in kinds)}")
+    if framing and kind != EVENTS:
+        name, value = next(iter(framing.items()))
+        raise DataError(f"{name}: got {brief(value)} for {str(place)!r}, which holds no event recordings; leave it out")
     where = place.absolute()
     data = assemble(
         where.resolve().name or "images",
@@ -97,10 +120,51 @@ def load_own(
     _check_fit(place, data, shape, channels)
     given = {"validation": validation, "test": test, "seed": seed or None, "channels": channels}
     options = {"size": None if shape is None else list(shape), **given}
+    if kind == EVENTS:
+        options |= frames.to_dict()
     stored = {name: value for name, value in options.items() if value is not None}
     return with_source(
         data, {"name": data.name, "kind": kind, "path": str(where), **stored, "classes": list(data.classes)}
     )
+
+
+def load_events(
+    recordings: object,
+    labels: object,
+    size: object,
+    classes: Sequence[str] | None,
+    validation: object,
+    test: object,
+    seed: int,
+    name: str,
+    progress: bool,
+    framing: Mapping[str, Any],
+) -> ImageData:
+    """Return recordings at a path or in memory as an image set, as `ImageData.from_events` says."""
+    drawn: dict[str, Any] = {"classes": classes, "seed": seed}
+    if isinstance(recordings, str | PathLike):
+        if labels is not None:
+            raise DataError("labels: got some beside a path, expected none: the folders of a path are the classes")
+        held: dict[str, Any] = {"size": size, "validation": validation, "test": test}
+        return load_own(recordings, (EVENTS,), progress=progress, **drawn, **held, **framing)
+    frames, shape = framing_from(framing), image_size(size)
+    pair, names = event_pair("recordings", recordings, labels, frames, shape, progress)
+    parts: dict[str, Pair] = {"train": pair}
+    asked = {"validation": validation, "test": test}
+    for part, given in asked.items():
+        if given is not None and not isinstance(given, int | float):
+            of, beside = given if isinstance(given, tuple) and labels is not None and len(given) == 2 else (given, None)
+            parts[part] = event_pair(part, of, beside, frames, pair[0].shape[-2:], progress)[0]
+    data = assemble(
+        name,
+        parts,
+        classes=names if classes is None else classes,
+        value_range=(0, frames.max_count),
+        layout=RECORDINGS,
+        seed=seed,
+        **{part: given for part, given in asked.items() if part not in parts},
+    )
+    return with_source(data, {"name": name, "kind": EVENTS, "classes": list(data.classes)})
 
 
 def image_size(size: object) -> tuple[int, int] | None:
@@ -120,6 +184,15 @@ def _pictures(
     if not path.is_dir():
         return None
     return Contents(*read_folder(path, size, channels, classes, progress))
+
+
+def _recordings(
+    path: Path, framing: Framing, size: tuple[int, int] | None, classes: Sequence[str] | None, progress: bool
+) -> Contents | None:
+    if not holds_events(path):
+        return None
+    parts, names = event_parts(path, framing, size, classes, progress)
+    return Contents(parts, names, (0, framing.max_count), RECORDINGS)
 
 
 def _check_fit(path: Path, data: ImageData, size: tuple[int, int] | None, channels: int | None) -> None:

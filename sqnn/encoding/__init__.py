@@ -7,6 +7,7 @@ from sqnn.encoding.base import Encoder, check_images
 from sqnn.encoding.bitplane import BitPlane
 from sqnn.encoding.decoding import DECODERS, ByRate, ByWeight, Decoder, make_decoder
 from sqnn.encoding.direct import Direct
+from sqnn.encoding.frames import FRAMES, Frames
 from sqnn.encoding.latency import Latency
 from sqnn.encoding.phase import WeightedPhase
 from sqnn.encoding.plane_surrogates import (
@@ -23,11 +24,13 @@ from sqnn.encoding.plane_surrogates import (
 from sqnn.encoding.planes import MAX_PLANES, RESCALINGS, bits, level_bits, rescaling_factors
 from sqnn.encoding.ranges import MIN_WIDTH, RANGES, FixedRange, LearnedRange, Range, RunningRange, make_range
 from sqnn.encoding.rate import Rate
-from sqnn.encoding.registry import ENCODERS, make_encoder
+from sqnn.encoding.registry import ENCODERS, INPUTS, make_encoder
 
 __all__ = [
     "DECODERS",
     "ENCODERS",
+    "FRAMES",
+    "INPUTS",
     "MAX_PLANES",
     "MIN_WIDTH",
     "PLAIN_SURROGATES",
@@ -43,6 +46,7 @@ __all__ = [
     "Encoder",
     "FixedRange",
     "FourierSine",
+    "Frames",
     "Latency",
     "LearnedRange",
     "PlaneSurrogate",

@@ -115,7 +115,8 @@ def _in_words(model: nn.Module, what: str) -> Iterator[None]:
         why = f"{type(error).__name__}: {reason(error)}"
         if " second time" in str(error):
             why = "it belongs to the graph of the batch before"
-        mend = "; expected a forward that takes images [batch, channels, height, width]"
+        mend = "; expected a forward that takes images [batch, channels, height, width], or of recordings of events "
+        mend += "[batch, time, channels, height, width]"
         if " again" in what or " after " in what:
             mend = "; a batch may have any number of images (images.flatten(1)), and nothing may outlive it: "
             mend += _reset(model)

@@ -20,15 +20,22 @@ PARTS: tuple[str, ...] = ("spiking", "quantum", "classical")
 class ModelConfig(Config):
     """Base of the model configurations; `data_fields` are filled in from the data, not by hand.
 
-    An image must have at least `smallest_side` pixels in height and width.
+    An image must have at least `smallest_side` pixels in height and width. Networks that take the frames of event
+    recordings as well say so in `takes_recordings`, and how many in `frames`.
     """
 
     data_fields: ClassVar[tuple[str, ...]] = ("in_channels", "image_size", "num_classes")
     smallest_side: ClassVar[int] = 1
+    takes_recordings: ClassVar[bool] = False
 
     in_channels: int = option(1, "channels of an input image", least=1)
     image_size: tuple[int, int] = option((28, 28), "height and width of an input image in pixels")
     num_classes: int = option(10, "number of classes", least=2)
+
+    @property
+    def frames(self) -> int | None:
+        """Frames of a recording that the network takes; None where it takes images."""
+        return None
 
     def validate(self) -> None:
         super().validate()
@@ -38,6 +45,8 @@ class ModelConfig(Config):
 
 class Network(nn.Module):
     """Base of all networks: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
+
+    Networks whose configuration `takes_recordings` may take frames [batch, time, channels, height, width] instead.
 
     Subclass it to add a network, and name it in `MODELS`. Such a class states
 
@@ -90,12 +99,15 @@ def config_of(model: nn.Module) -> ModelConfig | None:
 def check_batch(images: object, config: ModelConfig, dtype: torch.dtype, least: int = 0) -> Tensor:
     """Return `images`; ValueError unless they are [batch, channels, height, width] as the configuration has them.
 
+    Of a network for recordings they are [batch, time, channels, height, width].
+
     `least` is the smallest batch. The values themselves are the encoder's business.
     """
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor")
-    expected = (config.in_channels, *config.image_size)
-    if images.ndim != 4 or tuple(images.shape[1:]) != expected:
+    steps = () if config.frames is None else (config.frames,)
+    expected = (*steps, config.in_channels, *config.image_size)
+    if tuple(images.shape[1:]) != expected:
         raise ValueError(f"images: got shape {list(images.shape)}, expected [batch, {', '.join(map(str, expected))}]")
     if len(images) < least:
         raise ValueError(f"images: got {len(images)}, expected at least {least} (batch norms train on two or more)")

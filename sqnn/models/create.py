@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from sqnn.core import Choices, ConfigError, brief
+from sqnn.data import ImageData
+from sqnn.encoding import FRAMES
 from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
@@ -110,7 +112,12 @@ def create_model(
     if data is not None:
         if not isinstance(data, DataShape):
             raise ConfigError(f"data: got {type(data).__name__}, expected an ImageData, such as load_data returns")
-        shape = {"in_channels": data.in_channels, "image_size": data.image_size, "num_classes": data.num_classes}
+        shape: dict[str, object] = {
+            "in_channels": data.in_channels,
+            "image_size": data.image_size,
+            "num_classes": data.num_classes,
+        }
+        shape |= _recordings(name, config_class, data, options)
         for field in shape.keys() & options.keys():
             raise ConfigError(
                 f"{field}: is taken from the data ({shape[field]}), got {brief(options[field])} beside it"
@@ -137,6 +144,25 @@ def _with_own_circuit(name: str, circuit: object, seed: int, options: Mapping[st
     config = SQDRCNNConfig.from_dict({**options, "n_qubits": circuit.n_outputs})
     with torch.random.fork_rng(devices=[]):
         return OwnCircuitSQDRCNN(config, circuit, torch.Generator().manual_seed(seed))
+
+
+def _recordings(
+    name: str, config_class: type[ModelConfig], data: DataShape, options: dict[str, object]
+) -> dict[str, object]:
+    """Return the options that recordings settle; ConfigError where the network takes none, or expects some."""
+    timesteps = data.timesteps if isinstance(data, ImageData) else None
+    if timesteps is None:
+        if isinstance(data, ImageData) and options.get("encoding") == FRAMES:
+            raise ConfigError(f"encoding: got {FRAMES!r} for the images of {data.name}, expected recordings of events")
+        return {}
+    if not config_class.takes_recordings:
+        takers = [known for known in MODELS if MODELS[known].config_class.takes_recordings]
+        raise ConfigError(
+            f"data: got recordings of {timesteps} frames, which {name} does not take, expected a network that does: "
+            f"{', '.join(takers)} or one of your own"
+        )
+    settled: dict[str, object] = {"encoding": FRAMES, "timesteps": timesteps}
+    return {field: value for field, value in settled.items() if options.get(field) != value}
 
 
 def _check_owner(name: str, options: Iterable[str]) -> None:

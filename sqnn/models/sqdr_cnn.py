@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sqnn.core import option, require, when_small
-from sqnn.encoding import ENCODERS, make_encoder
+from sqnn.encoding import FRAMES, INPUTS, make_encoder
 from sqnn.layers import READOUTS, SpikingCNN
 from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.initial import reset_parameters
@@ -26,16 +27,22 @@ if TYPE_CHECKING:
 class FrontEndConfig(ModelConfig):
     """Choices of the spiking front-end, beside those of its neurons."""
 
+    takes_recordings: ClassVar[bool] = True
+
     channels: tuple[int, ...] | None = option(
         None, "widths of the blocks (default: 2c, 4c, 8c for c input channels)", least=1
     )
-    encoding: str = option("phase", "how pixels become spikes", among=ENCODERS)
+    encoding: str = option("phase", "how pixels become spikes; frames of recordings are", among=INPUTS)
     timesteps: int = option(8, "steps of the spiking front-end; a multiple of 8 for the phase encoding", least=1)
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels of each block."""
         return self.channels or tuple(self.in_channels * factor for factor in (2, 4, 8))
+
+    @property
+    def frames(self) -> int | None:
+        return self.timesteps if self.encoding == FRAMES else None
 
     def validate(self) -> None:
         super().validate()
@@ -70,6 +77,8 @@ class SQDRCNNConfig(HeadConfig, SpikingFrontEndConfig):
 
 class SQDRCNN(QuantumHead, Network):
     """Spiking-quantum data re-upload network: images [batch, channels, height, width] in [0, 1] -> logits.
+
+    With encoding `frames` it takes recordings [batch, time, channels, height, width], frame by frame.
 
     encode -> spiking blocks -> angles = angle_scale * readout [batch, 3 n_qubits] -> circuit -> <Z> [batch, n_qubits]
     -> head -> logits [batch, num_classes]. Random encoders and shots draw from the `generator` passed to
@@ -108,7 +117,7 @@ class SQDRCNN(QuantumHead, Network):
         """Return the data angles [batch, 3 n_qubits] in radians that the circuit reads for these images."""
         check_batch(images, self.config, self.frontend.linear.weight.dtype)
         c = self.config
-        work = images[:, 0].numel() * c.timesteps * c.widths[0]
+        work = len(images) * math.prod(c.image_size) * c.timesteps * c.widths[0]
         return when_small(
             work, lambda images: c.angle_scale * self.frontend(self.encoder.encode(images, generator)), images
         )

@@ -100,6 +100,11 @@ def check_fit(model: nn.Module, data: ImageData, *, learns: bool = False) -> Non
         built_for = vars(config)[field]
         if sizes[field] != built_for:
             raise ValueError(f"data: {data.name} has {field} {sizes[field]}, but the network was built for {built_for}")
+    if config.frames != data.timesteps:
+        held, built = (
+            "images" if steps is None else f"recordings of {steps} frames" for steps in (data.timesteps, config.frames)
+        )
+        raise ValueError(f"data: {data.name} has {held}, but the network was built for {built}")
 
 
 @torch.no_grad()

@@ -16,8 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from recordings import FORMS as RECORDINGS
+from recordings import aedat4, packet4, some_events
 
-from sqnn.data import DataError, ImageData, read_images
+from sqnn.data import DataError, Framing, ImageData, read_events, read_images
+from sqnn.data.events import frames_of
 from sqnn.data.sources.cifar_python import BATCHES, HUNDRED
 
 FEW, MANY = 100, 10_000
@@ -76,13 +79,36 @@ def _with_pickle(folder: Path, data: bytes) -> object:
     return ImageData.from_file(folder)
 
 
+def _recording(name: str) -> Callable[[Path, bytes], object]:
+    def read(folder: Path, data: bytes) -> object:
+        (folder / name).write_bytes(data)
+        return frames_of(name, read_events(folder / name), Framing(timesteps=2, sensor=(34, 34)))
+
+    return read
+
+
+def _lz4() -> list[bytes]:
+    """Recordings of AEDAT 4.0 whose packets are compressed, where the package for it is there."""
+    try:
+        import lz4.frame
+    except ImportError:
+        return []
+    return [aedat4(lz4.frame.compress(packet4(some_events(40))), compression=1)]
+
+
 FORMS = ("PNG", "GIF", "TIFF", "WEBP", "JPEG", "BMP", "PPM", "ICO", "TGA")
 READERS: dict[str, tuple[Callable[[Path, bytes], object], list[bytes]]] = {
     "pictures": (_with_picture, [_picture(form) for form in FORMS]),
     "npz": (_one("a.npz"), [_npz()]),
     "idx": (_with_idx, [_idx(IMAGES), gzip.compress(_idx(IMAGES), mtime=0)]),
     "pickles": (_with_pickle, [_pickled(protocol) for protocol in range(6)]),
+    **{
+        f"events.{form}": (_recording(f"a.{form}"), [write(some_events(40)), *(_lz4() if form == "aedat4" else [])])
+        for form, write in RECORDINGS.items()
+    },
 }
+BOUNDS = {kind: (2**20, 32) if kind.startswith("events") else (SPARE, TIMES) for kind in READERS}
+"""Bytes that a reading may take, and how many times its file's beyond; `read_events` states those of recordings."""
 NUMBERS = [b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\0\1\0\0", b"\x80", b".", b"c", b"R", b"("]
 EDITS = st.lists(
     st.tuples(
@@ -102,7 +128,7 @@ def damage(data: bytes, edits: list[tuple[int, bytes, bool]], cut: int | None) -
 
 def fuzz(kind: str, folder: Path, examples: int, measured: bool) -> tuple[int, int]:
     """Read so many damaged files, and return how many of them were refused and the most memory beyond the spare."""
-    read, files = READERS[kind]
+    (read, files), (spare, times) = READERS[kind], BOUNDS[kind]
     refused, most = 0, 0
 
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -126,7 +152,7 @@ def fuzz(kind: str, folder: Path, examples: int, measured: bool) -> tuple[int, i
         most = max(most, peak)
         assert lines == 1
         assert time.perf_counter() - began < LONGEST
-        assert peak < SPARE + TIMES * len(data)
+        assert peak < spare + times * len(data)
 
     run()
     return refused, most

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from sqnn.encoding import Direct, Encoder, Latency, WeightedPhase
+from sqnn.encoding import Direct, Encoder, Frames, Latency, WeightedPhase
 
 GRIDS: list[Encoder] = [
     Latency(2),
@@ -66,3 +66,15 @@ def test_direct_passes_the_gradient_and_the_discrete_codes_none() -> None:
     assert_close(images.grad, torch.full_like(images, 28.0))
     assert not Latency(8).encode(images).requires_grad
     assert not WeightedPhase(8).encode(images).requires_grad
+
+
+def test_frames_of_recordings_are_the_trains_without_copying() -> None:
+    recordings = torch.rand(3, 4, 2, 5, 5, generator=torch.Generator().manual_seed(0))
+    trains = Frames(4).encode(recordings)
+    assert trains.data_ptr() == recordings.data_ptr()
+    assert all(torch.equal(trains[t, n], recordings[n, t]) for t in range(4) for n in range(3))
+    assert torch.equal(Frames(4).decode(trains), recordings)
+    with pytest.raises(ValueError, match=r"images: got shape \[3, 4, 2, 5, 5\], expected \[batch, 5, \*features\]"):
+        Frames(5).encode(recordings)
+    with pytest.raises(ValueError, match="expected finite values"):
+        Frames(4).encode(recordings + 1)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from sqnn.core import ConfigError, Row, commit, cores, machine, option
-from sqnn.data import SEED_LIMIT, ImageData
+from sqnn.data import FRAMED, SEED_LIMIT, ImageData
 from sqnn.metrics import count
 from sqnn.models import MODELS, create_model
 from sqnn.studies.runner.intervals import t_interval
@@ -319,5 +319,6 @@ def _as_lists(settings: Mapping[str, object]) -> dict[str, object]:
 def _flags(source: Mapping[str, Any]) -> dict[str, object]:
     """Return the options of images, as `sqnn train` takes them; of a path no more than its name is published."""
     names = {"size": "size", "channels": "in_channels", "validation": "validation"}
+    names |= {name: name for name in ("synthetic", *FRAMED) if name != "timesteps"}
     own = {flag: source[name] for name, flag in names.items() if name in source}
     return {**own, "size": "{}x{}".format(*source["size"])} if "size" in source else own

@@ -1,0 +1,28 @@
+"""Event recordings: their readers, their frames, and a simulator that makes them out of pictures."""
+
+from sqnn.data.events.assemble import event_pair, event_parts, framing_of
+from sqnn.data.events.files import FORMATS, holds_events, is_recording, read_events
+from sqnn.data.events.framing import FRAMED, Framing, frames_of, framing_from
+from sqnn.data.events.recording import EVENT, Recording, recording_of
+from sqnn.data.events.saccades import SYNTHETIC, Saccades, simulate_saccades, synthetic_set
+
+__all__ = [
+    "EVENT",
+    "FORMATS",
+    "FRAMED",
+    "SYNTHETIC",
+    "Framing",
+    "Recording",
+    "Saccades",
+    "event_pair",
+    "event_parts",
+    "frames_of",
+    "framing_from",
+    "framing_of",
+    "holds_events",
+    "is_recording",
+    "read_events",
+    "recording_of",
+    "simulate_saccades",
+    "synthetic_set",
+]
