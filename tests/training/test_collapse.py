@@ -13,7 +13,7 @@ import sqnn
 from sqnn.cli import main
 from sqnn.metrics import SilenceWarning
 from sqnn.neurons import LIF
-from sqnn.training import CollapseWarning, collapse_signs
+from sqnn.training import CollapseWarning, check_fit, collapse_signs
 
 
 def history(losses: list[float], accuracies: list[float]) -> pd.DataFrame:
@@ -103,11 +103,11 @@ class Silent(nn.Module):
         return self.neuron((self.gain * images.flatten(1) @ weights.T).expand(4, -1, -1))
 
 
-def test_a_network_that_nothing_reaches_is_told_before_and_after(digits, tmp_path) -> None:
-    options = {"epochs": 1, "batch_size": 32, "progress": False}
+def test_a_network_that_nothing_reaches_is_told_before_and_after(digits) -> None:
     with pytest.warns(SilenceWarning, match=r"same logits for all 4 images of a trial.*larger input"):
-        sqnn.fit(Silent(0.1), digits, out=tmp_path / "silent", **options)
+        check_fit(Silent(0.1), digits, learns=True)
+    check_fit(Silent(0.1), digits)  # of an evaluation nothing is expected, and a warning is an error here
+    check_fit(Silent(6), digits, learns=True)
     share = float(digits.validation.labels.bincount().max() / len(digits.validation.labels))
     sign, *_ = signs(Silent(0.1), digits, [2.3, 2.3], [share, share])
     assert "the logits are the same for all images: take more time steps" in sign
-    sqnn.fit(Silent(6), digits, out=tmp_path / "loud", **options)  # a warning is an error here
