@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from result_tables.base import bold, markdown, percent, rows, table
+from result_tables.base import bold, markdown, number, percent, rows, table
 from sqnn.studies import CircleStudy
 
 COMMAND = (
@@ -31,3 +31,11 @@ def circle() -> str:
             ] or [""]
         body.append(cells)
     return markdown(["layers", *(f"{name} (parameters)" for name in kinds)], body)
+
+
+@number("circle-one-qubit")
+def circle_one_qubit() -> str:
+    """Mean test accuracy of one qubit with factors of the data, with one, two and eight layers."""
+    summary = CircleStudy.summary(rows("circle"))
+    part = summary[(summary.data_scaling == "added") & (summary.n_qubits == 1)].set_index("n_blocks")["mean"]
+    return f"{percent(part[1], 1)} with one layer, {percent(part[2], 1)} with two, {percent(part[8], 1)} with eight"

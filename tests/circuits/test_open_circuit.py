@@ -55,7 +55,7 @@ def assert_same(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> None:
             assert_close(one, other, atol=GRADIENT, rtol=0)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data(), circuit=open_circuits(), seed=st.integers(0, 2**31))
 def test_lightcone_and_pennylane_equal_kronecker_products(data, circuit: DataReupload, seed: int) -> None:
     observable = data.draw(observables(circuit))
@@ -82,8 +82,7 @@ CIRCUITS = [
 ]
 
 
-@pytest.mark.parametrize("circuit", CIRCUITS, ids=repr)
-@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize(("circuit", "noisy"), [(CIRCUITS[0], True), (CIRCUITS[1], False), (CIRCUITS[2], True)])
 def test_aer_and_pennylane_agree_with_the_light_cone(circuit: DataReupload, noisy: bool) -> None:
     noise = amplitude_damping(0.1) + depolarizing(0.05) + readout(0.02) if noisy else None
     ours = value_and_gradients(make_engine("lightcone", circuit, noise=noise), circuit, 3)
@@ -108,7 +107,7 @@ def test_words_under_noise_are_those_of_the_families() -> None:
     assert_close(word, oracle(circuit, inputs, weights, "X1 Y2"), atol=1e-10, rtol=0)
 
 
-@pytest.mark.parametrize(("scaling", "gate"), [("block", "crz"), ("added", "cnot"), ("added", "crz")])
+@pytest.mark.parametrize(("scaling", "gate"), [("block", "crz"), ("added", "cnot")])
 def test_gradients_of_all_parameters_equal_finite_differences(scaling: str, gate: str) -> None:
     layer = ReuploadLayer(2, 2, "line", entangling_gate=gate, data_scaling=scaling, observable="Z, X0 Y1").double()
     inputs = torch.randn(2, 6, dtype=torch.float64, requires_grad=True)
@@ -135,7 +134,7 @@ def test_factors_of_one_leave_the_data_as_they_are(entangler: str) -> None:
     assert_close(added(inputs), plain(inputs), atol=1e-12, rtol=0)
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(data=st.data(), circuit=open_circuits())
 def test_numbers_that_count_are_those_with_a_gradient(data, circuit: DataReupload) -> None:
     """No number without a gradient counts as effective but where operators cancel, and none with one is left out."""
