@@ -78,11 +78,10 @@ def test_more_of_them(data, circuit: DataReupload, seed: int) -> None:
 CIRCUITS = [
     DataReupload(3, 3, "0-1,2-1", "cnot", "added"),
     DataReupload(3, 2, "circular", "crz", "block"),
-    DataReupload(2, 3, [(1, 0)], "crz", "added"),
 ]
 
 
-@pytest.mark.parametrize(("circuit", "noisy"), [(CIRCUITS[0], True), (CIRCUITS[1], False), (CIRCUITS[2], True)])
+@pytest.mark.parametrize(("circuit", "noisy"), [(CIRCUITS[0], True), (CIRCUITS[1], False)])
 def test_aer_and_pennylane_agree_with_the_light_cone(circuit: DataReupload, noisy: bool) -> None:
     noise = amplitude_damping(0.1) + depolarizing(0.05) + readout(0.02) if noisy else None
     ours = value_and_gradients(make_engine("lightcone", circuit, noise=noise), circuit, 3)
@@ -107,7 +106,7 @@ def test_words_under_noise_are_those_of_the_families() -> None:
     assert_close(word, oracle(circuit, inputs, weights, "X1 Y2"), atol=1e-10, rtol=0)
 
 
-@pytest.mark.parametrize(("scaling", "gate"), [("block", "crz"), ("added", "cnot")])
+@pytest.mark.parametrize(("scaling", "gate"), [("block", "crz"), pytest.param("added", "cnot", marks=pytest.mark.slow)])
 def test_gradients_of_all_parameters_equal_finite_differences(scaling: str, gate: str) -> None:
     layer = ReuploadLayer(2, 2, "line", entangling_gate=gate, data_scaling=scaling, observable="Z, X0 Y1").double()
     inputs = torch.randn(2, 6, dtype=torch.float64, requires_grad=True)

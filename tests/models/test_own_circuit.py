@@ -57,6 +57,7 @@ def test_a_file_holds_its_weights_and_no_circuit(tmp_path: Path) -> None:
         sqnn.load_model(path)
 
 
+@pytest.mark.slow
 def test_it_is_trained_as_a_network_of_ones_own(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     pictures = (torch.rand(24, 8, 8, generator=generator) * 255).to(torch.uint8)
