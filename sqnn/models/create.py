@@ -17,7 +17,7 @@ from sqnn.encoding import FRAMES
 from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
-from sqnn.models.quantum_head import CIRCUIT_FIELDS
+from sqnn.models.quantum_head import own_circuit
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 
 MODELS: Choices[type[Network]] = Choices(
@@ -130,20 +130,12 @@ def create_model(
 
 
 def _with_own_circuit(name: str, circuit: object, seed: int, options: Mapping[str, object]) -> Network:
-    from circuits import QuantumLayer, ReuploadLayer
-
     if model_class(name) is not SQDRCNN:
         raise ConfigError(f"circuit: got {type(circuit).__name__} for {name}, expected it for sqdr-cnn")
-    if not isinstance(circuit, QuantumLayer | ReuploadLayer):
-        raise ConfigError(
-            f"circuit: got {brief(circuit)}, expected a layer: circuits.QuantumLayer(function, weight_shapes, n_inputs)"
-        )
-    for field in options:
-        if field in CIRCUIT_FIELDS:
-            raise ConfigError(f"{field}: got {brief(options[field])} beside circuit, which has its own; leave it out")
-    config = SQDRCNNConfig.from_dict({**options, "n_qubits": circuit.n_outputs})
+    layer = own_circuit(circuit, options)
+    config = SQDRCNNConfig.from_dict({**options, "n_qubits": layer.n_outputs})
     with torch.random.fork_rng(devices=[]):
-        return OwnCircuitSQDRCNN(config, circuit, torch.Generator().manual_seed(seed))
+        return OwnCircuitSQDRCNN(config, layer, torch.Generator().manual_seed(seed))
 
 
 def _recordings(

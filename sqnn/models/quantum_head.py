@@ -6,7 +6,7 @@ import contextlib
 import copy
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
@@ -27,7 +27,7 @@ from circuits import (
     words_of,
 )
 from circuits.engines import ENGINE_NAMES, MAX_STATE_VECTOR_QUBITS, STATE_VECTOR_DEVICES
-from sqnn.core import Config, ConfigError, option, require
+from sqnn.core import Config, ConfigError, brief, option, require
 
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
@@ -176,6 +176,20 @@ class QuantumHead(nn.Module):
         other = copy.copy(self)
         other._modules = {**self._modules, "circuit": circuit}
         return other
+
+
+def own_circuit(circuit: object, options: Mapping[str, object]) -> ReuploadLayer | QuantumLayer:
+    """Return a circuit of one's own; ConfigError where it is no layer, or options are of the circuit it replaces."""
+    from circuits import QuantumLayer, ReuploadLayer
+
+    if not isinstance(circuit, QuantumLayer | ReuploadLayer):
+        raise ConfigError(
+            f"circuit: got {brief(circuit)}, expected a layer: circuits.QuantumLayer(function, weight_shapes, n_inputs)"
+        )
+    for field in options:
+        if field in CIRCUIT_FIELDS:
+            raise ConfigError(f"{field}: got {brief(options[field])} beside circuit, which has its own; leave it out")
+    return circuit
 
 
 def make_circuit(config: HeadConfig, generator: torch.Generator) -> ReuploadLayer:

@@ -14,7 +14,7 @@ from sqnn.encoding import Encoder
 from sqnn.layers import FrontEnd, libraries_of
 from sqnn.models.create import DataShape, require_network
 from sqnn.models.initial import reset_parameters
-from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head
+from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head, own_circuit
 from sqnn.neurons import Neuron
 
 BOUNDS: Choices[Callable[[Tensor], Tensor]] = Choices(
@@ -33,7 +33,8 @@ class SpikingQuantum(QuantumHead):
     `pool` and `convention` say how it is called and read, as `FrontEnd` has it. `data` gives the number of classes, and
     one call on blank images of its size the number of `features`; without it, both `features` and `num_classes` are
     needed. `options` are fields of `HeadConfig`: n_qubits, n_blocks, entangler, noise, shots, angle_scale, mlp, ... The
-    weights of the head are drawn from `seed`; those of the front-end stay as they are.
+    weights of the head are drawn from `seed`; those of the front-end stay as they are. `circuit`, a
+    `circuits.QuantumLayer` or `ReuploadLayer`, takes the place of the circuit, with the weights that it has.
 
     It is a network of one's own for `fit`, `evaluate`, `predict`, `count`, `save_model` and `load_model`, which takes
     what makes it again. Raises ConfigError naming what does not fit.
@@ -56,6 +57,7 @@ class SpikingQuantum(QuantumHead):
         convention: str | None = None,
         bound: str = "none",
         seed: int = 0,
+        circuit: object = None,
         **options: object,
     ) -> None:
         super().__init__()
@@ -74,13 +76,16 @@ class SpikingQuantum(QuantumHead):
             raise ConfigError(
                 f"{missing}: got None, expected a number, or data= to take it from: SpikingQuantum(frontend, data)"
             )
-        self.config = HeadConfig.from_dict({**options, "num_classes": classes})
+        own = None if circuit is None else own_circuit(circuit, options)
+        outputs = {} if own is None else {"n_qubits": own.n_outputs}
+        self.config = HeadConfig.from_dict({**options, **outputs, "num_classes": classes})
         self.bound = bound
         generator = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):  # torch's layers draw weights as they are made, which ours replace
-            self.linear = nn.Linear(whole("features", features), 3 * self.config.n_qubits)
-            self.circuit = make_circuit(self.config, generator)
-            self.head = make_head(self.config)
+            angles = 3 * self.config.n_qubits if own is None else own.n_inputs
+            self.linear = nn.Linear(whole("features", features), angles)
+            self.circuit = make_circuit(self.config, generator) if own is None else own
+            self.head = make_head(self.config, self.circuit.n_outputs)
         reset_parameters(self.linear, generator)
         if self.head is not None:
             reset_parameters(self.head, generator)

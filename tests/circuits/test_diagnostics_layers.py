@@ -45,7 +45,7 @@ def test_an_own_circuit_has_the_rank_and_the_states_of_ours(own: QuantumLayer) -
     ours, theirs = effective_parameters(CIRCUIT, generator=seeded()), effective_parameters(own, 8, seeded())
     assert (theirs.raw, theirs.counted, theirs.rank) == (12, 12, ours.rank)
     layer = ReuploadLayer(2, 2)
-    measures = lambda c: expressibility(c, 20, 10, seeded()).divergence, lambda c: entanglement(c, 20, seeded()).mean
+    measures = lambda c: expressibility(c, 8, 10, seeded()).divergence, lambda c: entanglement(c, 8, seeded()).mean
     for measure in measures:
         assert measure(own) == pytest.approx(measure(CIRCUIT), abs=1e-10)
         assert measure(layer) == pytest.approx(measure(CIRCUIT), abs=1e-10)
@@ -105,6 +105,7 @@ def test_what_does_not_fit_is_said(own: QuantumLayer, call, message: str) -> Non
         call(own)
 
 
+@pytest.mark.slow
 def test_circuits_of_ones_own_can_lose_their_gradients() -> None:
     """One block of RY on every wire: Var of the product of cosines is (1/2)^n, by hand."""
 

@@ -55,7 +55,7 @@ def assert_same(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> None:
             assert_close(one, other, atol=GRADIENT, rtol=0)
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(data=st.data(), circuit=open_circuits(), seed=st.integers(0, 2**31))
 def test_lightcone_and_pennylane_equal_kronecker_products(data, circuit: DataReupload, seed: int) -> None:
     observable = data.draw(observables(circuit))
@@ -78,11 +78,10 @@ def test_more_of_them(data, circuit: DataReupload, seed: int) -> None:
 CIRCUITS = [
     DataReupload(3, 3, "0-1,2-1", "cnot", "added"),
     DataReupload(3, 2, "circular", "crz", "block"),
-    DataReupload(2, 3, [(1, 0)], "crz", "added"),
 ]
 
 
-@pytest.mark.parametrize(("circuit", "noisy"), [(CIRCUITS[0], True), (CIRCUITS[1], False), (CIRCUITS[2], True)])
+@pytest.mark.parametrize(("circuit", "noisy"), [(CIRCUITS[0], True), (CIRCUITS[1], False)])
 def test_aer_and_pennylane_agree_with_the_light_cone(circuit: DataReupload, noisy: bool) -> None:
     noise = amplitude_damping(0.1) + depolarizing(0.05) + readout(0.02) if noisy else None
     ours = value_and_gradients(make_engine("lightcone", circuit, noise=noise), circuit, 3)
@@ -107,7 +106,7 @@ def test_words_under_noise_are_those_of_the_families() -> None:
     assert_close(word, oracle(circuit, inputs, weights, "X1 Y2"), atol=1e-10, rtol=0)
 
 
-@pytest.mark.parametrize(("scaling", "gate"), [("block", "crz"), ("added", "cnot")])
+@pytest.mark.parametrize(("scaling", "gate"), [("block", "crz"), pytest.param("added", "cnot", marks=pytest.mark.slow)])
 def test_gradients_of_all_parameters_equal_finite_differences(scaling: str, gate: str) -> None:
     layer = ReuploadLayer(2, 2, "line", entangling_gate=gate, data_scaling=scaling, observable="Z, X0 Y1").double()
     inputs = torch.randn(2, 6, dtype=torch.float64, requires_grad=True)
@@ -134,7 +133,7 @@ def test_factors_of_one_leave_the_data_as_they_are(entangler: str) -> None:
     assert_close(added(inputs), plain(inputs), atol=1e-12, rtol=0)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(data=st.data(), circuit=open_circuits())
 def test_numbers_that_count_are_those_with_a_gradient(data, circuit: DataReupload) -> None:
     """No number without a gradient counts as effective but where operators cancel, and none with one is left out."""
@@ -161,6 +160,7 @@ def test_words_of_all_wires_count_as_before() -> None:
         assert [DataReupload(4, 3, "ring", gate, s).n_effective_weights for s in SCALINGS] == counts
 
 
+@settings(max_examples=30)
 @given(circuit=open_circuits(5, 4))
 def test_layouts_are_what_the_pairs_are(circuit: DataReupload) -> None:
     n = circuit.n_qubits
@@ -190,6 +190,11 @@ def test_auto_takes_what_can_and_says_so() -> None:
         ReuploadLayer(40, 2, "line", entangling_gate="cnot", engine="auto")
     with pytest.raises(ValueError, match=r"reads Z on up to 40 wires, expected at most max_wires = 20"):
         ReuploadLayer(40, 2, "line", entangling_gate="cnot", engine="pennylane", device="sqnn.lightcone")
+
+
+@pytest.mark.slow
+def test_what_auto_takes_gives_the_values_of_a_narrow_register() -> None:
+    wide = ReuploadLayer(40, 2, "line", entangling_gate="cnot", engine="auto", observable="Z0, Z5").double()
     inputs = torch.randn(2, 120, dtype=torch.float64)
     # <Z_0> of a chain of CNOTs is that of wires 0 and 1 alone.
     narrow = ReuploadLayer(2, 2, "line", entangling_gate="cnot", observable="Z0").double()

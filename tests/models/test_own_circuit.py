@@ -45,6 +45,17 @@ def test_a_network_reads_its_circuit_and_shares_its_weights() -> None:
     assert gradient.abs().min() > 0
 
 
+def test_a_front_end_of_ones_own_takes_it_too() -> None:
+    layer = make().circuit
+    model = sqnn.models.SpikingQuantum(torch.nn.Flatten(), SHAPE, circuit=layer)
+    images = torch.rand(3, 1, 8, 8)
+    assert model.circuit is layer
+    assert torch.allclose(model(images), model.head(layer(model.angles(images))))
+    assert (model.angles(images).shape[1], model.head[0].in_features) == (2, 3)
+    with pytest.raises(sqnn.core.ConfigError, match="n_blocks: got 3 beside circuit, which has its own"):
+        sqnn.models.SpikingQuantum(torch.nn.Flatten(), SHAPE, circuit=layer, n_blocks=3)
+
+
 def test_a_file_holds_its_weights_and_no_circuit(tmp_path: Path) -> None:
     model = make()
     path = sqnn.save_model(model, tmp_path / "own.safetensors")
@@ -57,6 +68,7 @@ def test_a_file_holds_its_weights_and_no_circuit(tmp_path: Path) -> None:
         sqnn.load_model(path)
 
 
+@pytest.mark.slow
 def test_it_is_trained_as_a_network_of_ones_own(tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     pictures = (torch.rand(24, 8, 8, generator=generator) * 255).to(torch.uint8)
