@@ -86,6 +86,7 @@ class _Door(SourceFileLoader):
         own = vars(module).get("__getattr__")
         moved = _answer(module.__name__, lambda name: (homes[name],) if name in homes else (), own)
         vars(module)["__getattr__"] = moved
+        vars(module)["__all__"] = [*vars(module)["__all__"], *homes]
 
 
 class _Finder(MetaPathFinder):

@@ -115,6 +115,15 @@ def test_a_moved_name_answers_and_says_where_it_is(module: str, name: str, homes
     assert value is getattr(importlib.import_module(home), name)
 
 
+@pytest.mark.parametrize("module", NAMES)
+def test_importing_everything_gives_what_has_moved_too(module: str) -> None:
+    names: dict[str, object] = {}
+    with pytest.warns(DeprecationWarning, match=f"^{module}.* has moved"):
+        exec(f"from {module} import *", names)
+    for name, home in NAMES[module].items():
+        assert names[name] is getattr(importlib.import_module(home), name)
+
+
 @pytest.mark.parametrize("module", [*MODULES, *NAMES])
 def test_what_never_was_there_is_an_attribute_error(module: str) -> None:
     with pytest.raises(AttributeError, match="never_was_there"):

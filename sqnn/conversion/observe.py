@@ -171,6 +171,13 @@ class _Answers(TorchDispatchMode):
         super().__init__()
         self._activation, self._pooled = activation, pooled
         self.paused = False
+        self._gate: tuple[Tensor, Tensor] | None = None
+
+    def _swish(self, name: str, args: tuple[Any, ...]) -> Tensor | None:
+        """Return x where x * sigmoid(x) is computed, by a product right after the sigmoid."""
+        if name != "mul" or self._gate is None or {id(item) for item in args} != {id(item) for item in self._gate}:
+            return None
+        return self._gate[1]
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -180,8 +187,15 @@ class _Answers(TorchDispatchMode):
         name = full.strip("_")
         if self.paused:
             return func(*args, **kwargs)
-        if name in ACTIVATIONS and args[0].is_floating_point() and args[0].ndim and _from_zero(name, args, kwargs):
-            answer = self._activation(name, args[0])
+        swish = self._swish(name, args)
+        self._gate = None
+        if name == "sigmoid":
+            self._gate = (func(*args, **kwargs), args[0])
+            return self._gate[0]
+        acts = name in ACTIVATIONS and _from_zero(name, args, kwargs)
+        values = args[0] if acts else swish
+        if values is not None and values.is_floating_point() and values.ndim:
+            answer = self._activation(name if acts else "silu", values)
             if answer is not None:
                 into = args[0] if full.endswith("_") else kwargs.get("out")
                 return answer if into is None else into.resize_(answer.shape).copy_(answer)

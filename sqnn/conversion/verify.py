@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BATCH = 64
 FEW = 2
-"""Images of the first batch that is compared: networks that depend on the size of a batch show themselves."""
+"""Images of a batch that is compared before the others: networks that depend on its size show themselves."""
 TOLERANCE: Mapping[str, float] = MappingProxyType({"float64": 1e-9, "float32": 1e-3})
 """Largest difference of an output that rounding explains, as a share of the largest output, or of 1 below it."""
 
@@ -169,12 +169,17 @@ def verify(
         outputs = Outputs(whole, len(few))
         outputs.compare_forms(spiking(few), whole)
         matched = match(_steady(observer, first), spiking, trains)
-        parts = (images[: len(few)], *images[len(few) :].split(int(batch_size)))
+        alone = {path: _Tally() for path in tallies}
+        if len(few) < len(first):
+            outputs.add(whole, _run(observer, matched, few, trains, alone), len(few))
+            outputs.changed = 0  # the images come again in a whole batch
+        parts = images.split(int(batch_size))
         for part in track(parts, "comparing bits", disable=not progress, transient=True):
             part = part.to(theirs.device, theirs.dtype)
-            if len(part):
-                output, spikes = spiking.record(part)
-                outputs.add(output, _run(observer, matched, part, spikes, tallies), len(part))
+            output, spikes = spiking.record(part)
+            outputs.add(output, _run(observer, matched, part, spikes, tallies), len(part))
+    for path, tally in tallies.items():
+        tally.mismatches = max(tally.mismatches, alone[path].mismatches)
     return Verification(
         images=len(images),
         timesteps=spiking.timesteps,

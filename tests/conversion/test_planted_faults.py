@@ -8,6 +8,7 @@ import re
 import planted_code
 import planted_inplace
 import planted_parts
+import planted_passes
 import planted_shapes
 import pytest
 import torch
@@ -29,7 +30,7 @@ from torch import Tensor, nn
 from sqnn.conversion import SpikingNetwork, Verification, convert, prepare, verify
 from sqnn.core import ConfigError
 
-FILES = (planted_code, planted_inplace, planted_parts, planted_shapes)
+FILES = (planted_code, planted_inplace, planted_parts, planted_passes, planted_shapes)
 PLANTED = [one for file in FILES for one in planted_in(file)]
 CASES = [pytest.param(one, id=f"{one.name} ({one.verdict.value})".replace(" ", "-")) for one in PLANTED]
 
@@ -50,7 +51,8 @@ def assert_plain(error: ConfigError, model: nn.Module) -> None:
     """Each line names a place, by the file and its line or the path of a module, and says what is expected there."""
     paths = "|".join(re.escape(path) for path, _ in model.named_modules() if path)
     # What no call of torch shows, such as Python's random numbers, is told of the whole network.
-    whole = rf"model: (has no (\w+ )?activation|{type(model).__name__} (gives other values from pass|draws random))"
+    of_all = "gives other values from pass|draws random|changes|computes something else than its copy|has a copy of"
+    whole = rf"model: (has no (\w+ )?activation|{type(model).__name__} ({of_all}))"
     place = re.compile(rf"planted\w*\.py:\d+|^({paths})\b|^{whole}")
     for line in str(error).splitlines():
         assert place.search(line), f"names no place: {line}"

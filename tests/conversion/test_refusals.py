@@ -56,7 +56,7 @@ CALLS = [
     (lambda net, s, x: s.sum((0, 2)), f"sum_1: sum {BATCH}"),
     (lambda net, s, x: s.permute(1, 0, 2, 3), f"permute: permute {FRONT}"),
     (lambda net, s, x: s.transpose(0, 1), f"transpose: transpose {FRONT}"),
-    (lambda net, s, x: s.squeeze(), f"squeeze: squeeze {BATCH}"),
+    (lambda net, s, x: s.squeeze(), "squeeze: squeeze takes the dimension of the images too"),
     (lambda net, s, x: s.unsqueeze(0), f"unsqueeze: unsqueeze {FRONT}"),
     (lambda net, s, x: torch.cat([s, s + s]), f"cat: cat {BATCH}"),
     (lambda net, s, x: s.chunk(2)[0], f"chunk: chunk {BATCH}"),

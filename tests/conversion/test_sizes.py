@@ -58,7 +58,8 @@ def test_a_comparison_is_the_same_for_every_batch_or_shows_in_one_that_is_tried(
 
 @given(one=st.integers(1, 9), two=st.integers(1, 9), call=st.sampled_from(COMPARISONS), batch=st.integers(1, 40))
 def test_multiples_of_the_batch_compare_as_for_every_batch(one: int, two: int, call: Callable, batch: int) -> None:
-    first, second = (BatchSize(TRACED * n, Fraction(n), []) for n in (one, two))
+    asked: list[int] = []
+    first, second = (BatchSize(TRACED * n, Fraction(n), asked) for n in (one, two))
     assert call(first, second) == call(one * batch, two * batch)
 
 

@@ -38,4 +38,4 @@ def leaves(item: Any) -> Iterator[Any]:
 
 def plain(item: object) -> object:
     """Return the number for a size that is followed, anything else as it is."""
-    return int(item) if isinstance(item, BatchSize | ImageSize) else item
+    return int.__int__(item) if isinstance(item, BatchSize | ImageSize) else item

@@ -98,19 +98,10 @@ def plan(graph: fx.GraphModule, *, integrate: bool, activations: bool = False, r
     if not layout.neurons and not problems:
         lacks = "activation" if activations else "qcfs activation"
         mend = "put a ReLU between its layers" if activations else "prepare(model, timesteps)"
-        gates = [node for node in layout.signals if activations and _is_swish(node)]
-        if gates:
-            mend = f"write {describe(graph, gates[0])}, which is x * sigmoid(x), as nn.SiLU"
         problems.append(f"model: has no {lacks}, so it has nothing that could spike; {mend}")
     if problems:
         raise ConversionError(list(dict.fromkeys(problems)))
     return layout
-
-
-def _is_swish(node: fx.Node) -> bool:
-    """Say whether a product is x * sigmoid(x)."""
-    sources = node.all_input_nodes if call_name(node) == "mul" else []
-    return any(call_name(one) == "sigmoid" and one.all_input_nodes == [x] for one in sources for x in sources)
 
 
 def _signal(
@@ -157,6 +148,8 @@ def _problem(
         return "draws random numbers in evaluation too, so no two passes agree; draw where self.training is set"
     if role is Role.NORM and module is not None and module.running_mean is None:
         return "has no running statistics to convert; train it with track_running_stats=True"
+    if node.meta.get(ACROSS) and call_name(node) == "squeeze" and argument(node, 1, "dim", None) is None:
+        return "takes the dimension of the images too where there is one image; name dimensions, as in squeeze(-1)"
     if node.meta.get(ACROSS):
         return "acts on the batch dimension, where spikes have their time steps; use flatten(1), or sizes that begin -1"
     if role in (Role.NEURON, Role.ACTIVATION) and any(source.meta.get(AXIS) for source in node.all_input_nodes):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from sqnn.core import ConfigError
 
@@ -22,10 +24,13 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
+def is_users(frame: FrameType) -> bool:
+    """Say whether code is neither this package's, nor torch's, nor Python's own."""
+    package = str(frame.f_globals.get("__name__", "")).split(".")[0]
+    return package not in ("torch", "sqnn") and package not in sys.stdlib_module_names
+
+
 def place_of(error: Exception) -> str:
     """Return the file and line of the model's own code that an exception passed through last, in brackets."""
-    frames = [
-        (frame.f_globals.get("__name__", ""), frame, line) for frame, line in traceback.walk_tb(error.__traceback__)
-    ]
-    own = [(frame, line) for name, frame, line in frames if name.split(".")[0] not in ("torch", "sqnn")]
+    own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if is_users(frame)]
     return f" ({Path(own[-1][0].f_code.co_filename).name}:{own[-1][1]})" if own else ""

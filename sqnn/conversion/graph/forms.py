@@ -50,7 +50,7 @@ def form_of(
 
     `sizes_of` gives the shape of a tensor, sizes that are followed included.
     """
-    kwargs = {key: False if key == "inplace" else value for key, value in kwargs.items()}
+    kwargs = {key: False if key == "inplace" else value for key, value in kwargs.items() if key != "out"}
     if getattr(func, "__name__", "") == "__get__":
         return ("call_method", "detach", args, {}) if name == "data" else ("call_function", getattr, (*args, name), {})
     if name == "__setitem__":

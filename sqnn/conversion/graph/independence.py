@@ -16,6 +16,9 @@ from sqnn.conversion.graph.sizes import BatchSize
 EXACT, ROUGH = 1e-9, 1e-4
 """Share of the largest number by which sums in another order may differ, in double precision and below."""
 
+MANY = 4099
+"""Images in a batch of which shapes alone count: more than code is likely to name, and no multiple of such a number."""
+
 
 def batch_axes(
     call: Callable[..., Any],
@@ -23,6 +26,7 @@ def batch_axes(
     kwargs: dict[str, Any],
     axis_of: Callable[[Tensor], int | None],
     batch: int,
+    cuts: bool = False,
 ) -> list[int] | None:
     """Return the dimension of the images in every tensor that a call gives; None where the call mixes images.
 
@@ -30,6 +34,7 @@ def batch_axes(
     and the others are taken apart. What is treated so may as well be given the time steps of spikes in place of images.
     `axis_of` says where the images are in what the call is given, None for what does not depend on them. Numbers and
     truth values are drawn anew, so that silent layers before cannot hide anything. None where the call refuses a part.
+    `cuts` says of a call that it gives views of what may be a part of the images: `MANY` are tried, too.
     """
     generator = torch.Generator().manual_seed(0)
     drawn: dict[int, tuple[Tensor, int]] = {}
@@ -61,9 +66,23 @@ def batch_axes(
                 [axis for axis in among if _agree(ours, _part(theirs, axis, first, last, batch))]
                 for ours, theirs, among in zip(parts, whole, axes, strict=True)
             ]
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError):
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError, AttributeError):
         return None
-    return [among[0] for among in axes] if all(axes) else None
+    if not all(axes):
+        return None
+    found = [among[0] for among in axes]
+    if cuts:
+
+        def grown(item: object) -> object:
+            if isinstance(item, BatchSize):
+                return item.of(MANY)
+            return _grown(*drawn[id(item)], batch) if id(item) in drawn else plain(item)
+
+        many = _tensors(call(*mapped(args, grown), **mapped(kwargs, grown)))
+        wanted = [_grown(tensor, axis, batch) for tensor, axis in zip(whole, found, strict=True)]
+        if [tensor.shape for tensor in many] != [tensor.shape for tensor in wanted]:
+            return None
+    return found
 
 
 def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
@@ -74,6 +93,13 @@ def _drawn(tensor: Tensor, generator: torch.Generator) -> Tensor:
     if tensor.dtype is torch.bool:
         return new.copy_(torch.rand(tensor.shape, generator=generator) < 0.5)
     return new.copy_(torch.rand(tensor.shape, generator=generator, dtype=torch.float64) * 0.9 + 0.1)
+
+
+def _grown(tensor: Tensor, axis: int, batch: int) -> Tensor:
+    """Return `MANY` images that are all the first one, without memory for them."""
+    shape = list(tensor.shape)
+    shape[axis] = shape[axis] // batch * MANY
+    return tensor.narrow(axis, 0, 1).expand(shape)
 
 
 def _part(tensor: Tensor, axis: int, first: int, last: int, batch: int) -> Tensor:

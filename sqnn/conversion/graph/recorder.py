@@ -18,11 +18,12 @@ from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
 from sqnn.conversion.graph.arguments import leaves, mapped, plain
+from sqnn.conversion.graph.errors import is_users
 from sqnn.conversion.graph.forms import form_of, name_of, run_form
 from sqnn.conversion.graph.independence import batch_axes
 from sqnn.conversion.graph.leaves import kind_of, plain_copy
 from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, PATH, PLACE, SHAPE
-from sqnn.conversion.graph.sizes import BatchSize, ImageSize, TraceRefusedError, batch_of, size_of
+from sqnn.conversion.graph.sizes import FEW, BatchSize, ImageSize, TraceRefusedError, batch_of, size_of
 from sqnn.models import SourceNetwork
 
 _RANDOM = frozenset(
@@ -32,18 +33,24 @@ _RANDOM = frozenset(
 )
 _SHAPED = frozenset(
     {"view", "reshape", "expand", "zeros", "ones", "empty", "full", "new_zeros", "new_ones", "new_empty", "new_full"}
+    | {"repeat", "broadcast_to"}
 )
 """Calls whose first size is often the number of images."""
 _LIKE = frozenset({"to", "type_as"})
 """Calls that give their first tensor, in the precision of another."""
 _DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"})
+_CUTS = frozenset({"__getitem__", "split", "tensor_split", "chunk"})
+"""Calls that give views of parts, the sizes of which may be plain numbers."""
 _FLAGS = frozenset({"requires_grad_", "detach_"})
 """Calls in place that leave all numbers as they are."""
 _READS = frozenset(
-    {"__bool__", "__int__", "__float__", "__complex__", "__index__", "__contains__", "__array__", "item", "tolist"}
+    {"__int__", "__float__", "__complex__", "__index__", "__contains__", "__array__", "item", "tolist"}
     | {"numpy", "equal", "allclose", "is_nonzero", "__dlpack__", "data_ptr", "untyped_storage", "storage"}
 )
-"""Calls that read numbers of the images."""
+"""Calls that read numbers of the images, beside the answer to a branch."""
+_BRANCH = "__bool__"
+MOST_BRANCHES = 64
+"""Branches on numbers of the images of which each is tried the other way."""
 
 
 class Recorder(TorchFunctionMode):
@@ -51,7 +58,8 @@ class Recorder(TorchFunctionMode):
     the modules in `known`, in whose place the graph has other layers.
 
     `graph`, `parts` (modules, parameters and constants by the names that nodes have for them) and `values` (the output
-    of every node, where `keep` is set) are what it has then.
+    of every node, where `keep` is set) are what it has then, `branches` the places that branch on numbers of the
+    images. The one of the number `turned` is told the opposite.
     """
 
     def __init__(
@@ -61,6 +69,7 @@ class Recorder(TorchFunctionMode):
         known: Mapping[nn.Module, nn.Module],
         *,
         keep: bool = False,
+        turned: int | None = None,
     ) -> None:
         super().__init__()
         self.model, self._kinds = model, kinds
@@ -71,7 +80,8 @@ class Recorder(TorchFunctionMode):
         self.parts: dict[str, nn.Module | Tensor] = {}
         self.values: dict[str, Tensor] | None = {} if keep else None
         self.asked: list[int] = []
-        self._lengths = False
+        self.branches: list[str] = []
+        self._turned = turned
         self._seen: dict[int, tuple[Tensor, fx.Node, int, int]] = {}
         self._attributes: dict[str, fx.Node] = {}
         self._changes: Counter[int] = Counter()
@@ -103,7 +113,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = name_of(func)
-        if self._lengths and name in _SHAPED:
+        if self.asked and name in _SHAPED:
             args = self._with_batch(args)
         if name in ("shape", "size", "__len__", "numel", "nelement"):
             return self._size(name, func(*args, **kwargs), args, kwargs)
@@ -111,11 +121,13 @@ class Recorder(TorchFunctionMode):
         tensors = [item for item in items if isinstance(item, Tensor)]
         data = [tensor for tensor in tensors if self._is_data(tensor)]
         sized = any(isinstance(item, BatchSize) for item in items)
-        if name in _READS and data:
-            raise TraceRefusedError(
-                f"{self._here()} reads numbers of the images ({name.strip('_')}); keep branches and numbers that "
-                "depend on the images out of forward, or convert the part that holds the layers"
-            )
+        if name == _BRANCH and data and len(self.branches) < MOST_BRANCHES:
+            self.branches.append(self._here())
+            answer = bool(func(*args, **kwargs))
+            return answer is not (len(self.branches) - 1 == self._turned)
+        if name in (*_READS, _BRANCH) and data:
+            raise reads(self._here(), name)
+        first = args[0] if args else tensors[0] if tensors else None
         recorded = sized or name in _RANDOM or any(id(t) in self._seen or id(t) in self._state for t in tensors)
         plain_args, plain_kwargs = mapped((args, kwargs), plain)
         if name in _RANDOM and (name.endswith("_") or kwargs.get("generator") is not None):
@@ -126,7 +138,7 @@ class Recorder(TorchFunctionMode):
             func, name, args, plain_args = Tensor.clone, "clone", args[:1], plain_args[:1]
         if name.startswith("new_") and not sized and len(data) < 2:
             return func(*plain_args, **plain_kwargs)
-        if name in _LIKE and data and not self._is_data(args[0]):
+        if name in _LIKE and data and isinstance(first, Tensor) and not self._is_data(first):
             return func(*plain_args, **plain_kwargs)
         if not recorded:
             return func(*plain_args, **plain_kwargs)
@@ -152,11 +164,12 @@ class Recorder(TorchFunctionMode):
         written = self._written(tuple(form), self._operand(data))
         result = func(*plain_args, **plain_kwargs)
         if changes and name not in _FLAGS:
-            self._count_change(tensors[0])
+            into = kwargs.get("out")
+            self._count_change(into if isinstance(into, Tensor) else tensors[0])
         mutated = [t for t, version in zip(tensors, versions, strict=True) if self._version(t) != version]
         if not mutated and not any(isinstance(item, Tensor) for item in leaves(result)):
             return result
-        if any(tensor is not args[0] and tensor is not kwargs.get("out") for tensor in mutated):
+        if any(tensor is not first and tensor is not kwargs.get("out") for tensor in mutated):
             raise TraceRefusedError(f"{self._here()} changes a tensor by {name}; use the call that gives a new one")
         if changes and not mutated and result is not None and result is tensors[0]:
             return result  # requires_grad_, detach_: the same numbers
@@ -167,10 +180,11 @@ class Recorder(TorchFunctionMode):
         if data or sized:
             node.meta[DATA] = True
             again_args, again_kwargs = form_of(func, name, before[0], before[1], self._sizes_of)[2:]
-            axes = batch_axes(partial(run_form, kind, target), again_args, again_kwargs, axis_of, self.batch)
+            cuts = name in _CUTS and len(tensors) == 1
+            axes = batch_axes(partial(run_form, kind, target), again_args, again_kwargs, axis_of, self.batch, cuts)
             node.meta[ACROSS] = not node.meta[DRAWS] and axes is None
             node.meta[MOVED] = any(axes or ()) or any(self._axis_of(tensor) for tensor in data)
-        self._bind(tensors[0] if mutated else result, node, axes)
+        self._bind(mutated[0] if mutated else result, node, axes)
         return result
 
     def _sizes_of(self, tensor: Tensor) -> torch.Size:
@@ -205,9 +219,7 @@ class Recorder(TorchFunctionMode):
             for place, number in enumerate(tensor.shape)
         )
         if name == "__len__":
-            # Python makes a plain number of it: it is known again where it begins a shape, and others are tried.
-            self._lengths = True
-            self.asked += [1, 2, 5]
+            self.asked.extend(FEW)  # Python makes a plain number of it
             return sizes[0]
         asked = args[1] if len(args) > 1 else kwargs.get("dim")
         return torch.Size(sizes) if name == "shape" or asked is None else sizes[asked % tensor.ndim]
@@ -342,8 +354,7 @@ class Recorder(TorchFunctionMode):
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             code = frame.f_code
-            own = frame.f_globals.get("__name__", "").split(".")[0] in ("torch", "sqnn")
-            if not own and not where:
+            if is_users(frame) and not where:
                 where = f"{Path(code.co_filename).name}:{frame.f_lineno}"
             if code.co_argcount and code.co_name != "__call__":
                 path = self._paths.get(id(frame.f_locals.get(code.co_varnames[0])))
@@ -351,6 +362,14 @@ class Recorder(TorchFunctionMode):
                     return where, path
             frame = frame.f_back
         return where, ""
+
+
+def reads(place: str, call: str) -> TraceRefusedError:
+    """Return the error of code that reads numbers of the images."""
+    return TraceRefusedError(
+        f"{place} reads numbers of the images ({call.strip('_')}); keep branches and numbers that depend on the images "
+        "out of forward, or convert the part that holds the layers"
+    )
 
 
 def _drops(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

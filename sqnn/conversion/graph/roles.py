@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import fx, nn
 
-from sqnn.conversion.graph.nodes import DATA, call_name, module_of
+from sqnn.conversion.graph.nodes import DATA, SHAPE, call_name, module_of
 from sqnn.conversion.graph.sizes import batch_of, size_of
 from sqnn.neurons import QCFS
 
@@ -84,6 +84,13 @@ _BOUNDED = frozenset({"clamp", "clip", "clamp_min", "hardtanh"})
 
 def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
     """Return what a node that calls a module, a function or a method does."""
+    role = _role(graph, node)
+    # What keeps a learned number above 0 is no activation of images.
+    number = role is Role.ACTIVATION and not node.meta.get(DATA) and node.meta.get(SHAPE) == ()
+    return Role.ISLAND if number else role
+
+
+def _role(graph: fx.GraphModule, node: fx.Node) -> Role:
     module = module_of(graph, node)
     if isinstance(module, nn.Hardtanh | nn.Threshold):
         lower = module.min_val if isinstance(module, nn.Hardtanh) else module.threshold or module.value
@@ -103,6 +110,25 @@ def role_of(graph: fx.GraphModule, node: fx.Node) -> Role:
     if name == "pad" and not _adds_values(node):
         return Role.ROUTE
     return role
+
+
+def replace_swish(graph: fx.GraphModule) -> None:
+    """Put, in place, F.silu where a graph has x * sigmoid(x), which is the same activation."""
+    for node in list(graph.graph.nodes):
+        sources = node.all_input_nodes if call_name(node) in ("mul", "multiply") and len(node.args) == 2 else []
+        for gate in sources:
+            sigmoid = call_name(gate) == "sigmoid" or isinstance(module_of(graph, gate), nn.Sigmoid)
+            if sigmoid and set(sources) == {gate, *gate.all_input_nodes} and len(sources) == 2:
+                with graph.graph.inserting_before(node):
+                    silu = graph.graph.call_function(nn.functional.silu, tuple(gate.all_input_nodes))
+                silu.meta = node.meta
+                node.replace_all_uses_with(silu)
+                graph.graph.erase_node(node)
+                if not gate.users:
+                    graph.graph.erase_node(gate)
+                break
+    graph.delete_all_unused_submodules()
+    graph.recompile()
 
 
 def bounds(node: fx.Node) -> tuple[object, object]:

@@ -13,12 +13,16 @@ class TraceRefusedError(Exception):
     """What a forward pass does that no graph can repeat; the text says what and how to mend it."""
 
 
+FEW = range(1, 9)
+"""Numbers of images that are tried where code makes a plain number or a text of theirs, which can go anywhere."""
+
+
 class BatchSize(int):
     """A whole number that is `share` times the number of images, in calls of a forward pass that is being traced.
 
     Products, quotients, sums and differences that stay such a multiple are followed; everything else raises
     TraceRefusedError. Asked whether it is some number, it says no and notes the number in `asked`: what the network
-    does with so many images has to be tried.
+    does with so many images has to be tried. As a plain number or a text it is what it is, and `FEW` are noted.
     """
 
     share: Fraction
@@ -33,8 +37,25 @@ class BatchSize(int):
         """Return the number for another batch."""
         return int(self.share * batch)
 
+    @property
+    def number(self) -> int:
+        """The number as it is, without a note."""
+        return int.__int__(self)
+
+    def __int__(self) -> int:
+        self.asked.extend(FEW)
+        return self.number
+
+    def __repr__(self) -> str:
+        return repr(int(self))
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(int(self), spec)
+
     def _scaled(self, factor: Fraction) -> BatchSize:
-        return BatchSize(int(int(self) * factor), self.share * factor, self.asked)
+        return BatchSize(int(self.number * factor), self.share * factor, self.asked)
 
     def __mul__(self, other: object) -> int:
         if isinstance(other, int) and not isinstance(other, BatchSize):
@@ -54,21 +75,21 @@ class BatchSize(int):
     def _ratio(self, other: object) -> int:
         if isinstance(other, BatchSize) and (self.share / other.share).denominator == 1:
             return int(self.share / other.share)
-        if isinstance(other, int) and other > 0 and (self.share / int(other)).denominator == 1:
-            return self._scaled(Fraction(1, int(other)))
+        plain = isinstance(other, int) and not isinstance(other, BatchSize) and other > 0
+        if plain and (self.share / int(other)).denominator == 1:  # type: ignore[call-overload]
+            return self._scaled(Fraction(1, int(other)))  # type: ignore[call-overload]
         raise _refused("divides")
 
     def __mod__(self, other: object) -> int:
-        if isinstance(other, int) and other > 0:
-            of = other.share if isinstance(other, BatchSize) else int(other)
-            if (self.share / of).denominator == 1:
-                return 0
+        of = other.share if isinstance(other, BatchSize) else other
+        if isinstance(of, int | Fraction) and of > 0 and (self.share / of).denominator == 1:
+            return 0
         raise _refused("divides")
 
     def _added(self, other: object, sign: int) -> int:
         if isinstance(other, BatchSize):
             share = self.share + sign * other.share
-            return BatchSize(int(self) + sign * int(other), share, self.asked) if share else 0
+            return BatchSize(self.number + sign * other.number, share, self.asked) if share else 0
         if isinstance(other, int) and other == 0:
             return self
         raise _refused("adds to")
@@ -96,7 +117,8 @@ class BatchSize(int):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, BatchSize):
-            return self.share == other.share
+            # One of another pass, kept in a cache, is no size of this one.
+            return self.share == other.share and self.asked is other.asked
         self._note(other)
         return False
 
@@ -104,13 +126,13 @@ class BatchSize(int):
         return not self == other
 
     def __hash__(self) -> int:
-        return hash(int(self))
+        return hash(self.number)
 
     def _compared(self, other: object, less: bool) -> bool:
         if isinstance(other, BatchSize):
             return (self.share < other.share) is less
         self._note(other)
-        return (int(self) < int(other)) is less if isinstance(other, int) else NotImplemented
+        return (self.number < int(other)) is less if isinstance(other, int) else NotImplemented
 
     def __lt__(self, other: object) -> bool:
         return self._compared(other, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -14,12 +15,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.foreign import taken_over
+from sqnn.conversion.graph.alike import require_alike, require_same_numbers, same_calls
 from sqnn.conversion.graph.check import require_repeated
 from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
-from sqnn.conversion.graph.recorder import Recorder
-from sqnn.conversion.graph.roles import LEAVES, Role, role_of
+from sqnn.conversion.graph.recorder import Recorder, reads
+from sqnn.conversion.graph.roles import LEAVES, Role, replace_swish, role_of
 from sqnn.conversion.graph.sizes import TraceRefusedError
+from sqnn.conversion.observe import evaluating
 from sqnn.core import ConfigError, channels_last_is_safe
 from sqnn.models import MODELS, VARIANTS, HAS8Config, ModelConfig, SourceNetwork, config_of, require_network
 
@@ -69,13 +72,10 @@ def trace(model: nn.Module, images: Tensor | None = None) -> fx.GraphModule:
     model = _checked(unwrapped(model))
     _require_finite(model)
     copied = _copy(model)
-    modes = {module: module.training for module in copied.modules()}
-    copied.eval()
-    try:
-        graph, example = _traced(copied, images)
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    require_same_numbers(model, copied)
+    with evaluating(model), evaluating(copied):  # code of the copy may call layers of the model itself
+        graph, example = _traced(copied, model, images)
+    replace_swish(graph)
     graph.meta[CHANNELS_LAST] = isinstance(model, SourceNetwork) and channels_last_is_safe(model)
     graph.meta[CALLS] = [f"{node.op} {node.target} {node.args} {node.kwargs}" for node in graph.graph.nodes]
     graph.meta[SHAPES], graph.meta[ORIGIN] = {tuple(example.shape[1:])}, Origin(copied, example)
@@ -104,6 +104,7 @@ def fits(graph: fx.GraphModule, images: Tensor) -> bool:
     known: set[tuple[int, ...]] = graph.meta[SHAPES]
     model = graph.meta[ORIGIN].model
     if shape not in known and model is not None:
+        model.to(images.device, next(graph.parameters(), images).dtype)  # its buffers; parameters are shared
         try:
             other = trace(model, images[:TRACED])
         except ConversionError:
@@ -130,8 +131,8 @@ def other_reading(graph: fx.GraphModule) -> tuple[int, ...] | None:
     return None
 
 
-def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Tensor]:
-    """Return the graph, checked, and the images that it was traced and checked on."""
+def _traced(model: nn.Module, original: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Tensor]:
+    """Return the graph, checked, and the images that it was traced and checked on; `model` is a copy of `original`."""
     failures: list[str] = []
     known = {module: layer for path, module in model.named_modules() if (layer := taken_over(module, path)) is not None}
     for example in _examples(model, images):
@@ -140,6 +141,11 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
             recorder = Recorder(model, LEAVES, known)
             with torch.random.fork_rng(devices=[]):
                 recorder.record(_cycled(example, TRACED))
+            graph = _graph_of(recorder)
+            for number, place in enumerate(recorder.branches):
+                turned = Recorder(model, LEAVES, known, turned=number)
+                if not _alike_when(turned, _cycled(example, TRACED), recorder, graph):
+                    raise reads(place, "bool")
         except TraceRefusedError as error:
             raise ConversionError([_placed(str(error), error, model)]) from error
         except Exception as error:  # the model's own, of whatever class
@@ -152,22 +158,56 @@ def _traced(model: nn.Module, images: Tensor | None) -> tuple[fx.GraphModule, Te
         if numbers != (random.getstate(), str(np.random.get_state())):  # noqa: NPY002
             mend = "draw where self.training is set"
             raise ConversionError([f"model: {type(model).__name__} draws random numbers in evaluation too; {mend}"])
-        graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(model).__name__).eval()
-        _clean(graph)
         batches = [_cycled(example, size) for size in _sizes(recorder.asked)]
         again = partial(Recorder, model, LEAVES, known, keep=True)
         if any(node.meta.get(ACROSS) or node.meta.get(DRAWS) for node in graph.graph.nodes):
             return graph, example  # what mixes images, or draws, is refused by what it is
+        before = _digests(graph)
         if known:
             # Theirs and ours round in another order: only in double precision no level moves.
             with _double(model), _double(graph):
                 require_repeated(model, graph, again, [images.double() for images in batches], THRESHOLD_ROUNDING)
+                require_alike(original, model, graph, batches[0].double(), THRESHOLD_ROUNDING)
         else:
             require_repeated(model, graph, again, batches)
+            require_alike(original, model, graph, batches[0])
+        changed = [name for name, digest in _digests(graph).items() if digest != before[name]]
+        if changed:
+            why = f"changes {changed[0]} in its forward pass, so that no two of them are alike"
+            raise ConversionError([f"model: {type(model).__name__} {why}; keep what changes it out of forward"])
         return graph, example
     name = type(model).__name__
     mend = "give images that it takes" if images is not None else "give some of its images: images=..."
     raise ConversionError([f"model: {name} does not run ({failures[0] if failures else 'no layer'}); {mend}"])
+
+
+def _graph_of(recorder: Recorder) -> fx.GraphModule:
+    graph = fx.GraphModule(dict(recorder.parts), recorder.graph, type(recorder.model).__name__).eval()
+    _clean(graph)
+    return graph
+
+
+def _alike_when(turned: Recorder, images: Tensor, recorder: Recorder, graph: fx.GraphModule) -> bool:
+    """Say whether a pass in which a branch on numbers of the images is taken the other way has the same graph.
+
+    Then nothing that the network gives depends on it. So it is where the network raises an error there.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            turned.record(images)
+    except TraceRefusedError:
+        return False
+    except Exception:  # the model's own, of whatever class
+        return True
+    return turned.branches == recorder.branches and same_calls(_graph_of(turned), graph)
+
+
+def _digests(graph: fx.GraphModule) -> dict[str, int]:
+    """Return, for each tensor that calls of a graph use, a number that changes where one of its own does."""
+    used = tuple(f"{node.target}." for node in graph.graph.nodes if node.op in ("call_module", "get_attr"))
+    tensors = [*graph.named_parameters(), *graph.named_buffers()]
+    bits = {name: tensor.detach().cpu().flatten() for name, tensor in tensors if f"{name}.".startswith(used)}
+    return {name: zlib.crc32(values.contiguous().view(torch.uint8).numpy()) for name, values in bits.items()}
 
 
 def _clean(graph: fx.GraphModule) -> None:
