@@ -75,10 +75,10 @@ class Observer:
             for path, module in model.named_modules()
             if (own := module if isinstance(module, QCFS) else taken_over(module, path)) is not None
         ]
-        scripted = [path for path, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)]
+        scripted = [path for path, module in model.named_modules() if is_scripted(module)]
         if scripted:
             name = scripted[0] or type(model).__name__
-            mend = "give the network that it was made from"
+            mend = "give the network that it was made from, or start Python with PYTORCH_JIT=0"
             raise ConfigError(f"model: got {name}, a ScriptModule, expected Python code that can be watched; {mend}")
         self.compiled = any(
             _COMPILED in module._modules or module._compiled_call_impl is not None for module in model.modules()
@@ -227,6 +227,11 @@ def _means(
     if pool[1]:
         return _AVERAGES[f"adaptive_{pool[2]}"](values, kernel)
     return _AVERAGES[pool[2]](values, kernel, stride or kernel, padding, ceil_mode, count_include_pad=False)
+
+
+def is_scripted(module: nn.Module) -> bool:
+    """Say whether a module is compiled TorchScript; where PYTORCH_JIT=0 such classes are ordinary ones."""
+    return isinstance(module, torch.jit.ScriptModule) and hasattr(module, "graph")
 
 
 @contextmanager

@@ -305,6 +305,35 @@ def test_channels_of_images_are_found_through_what_keeps_their_place(function) -
     assert activation.channel_axis == 1
 
 
+SWISHES = {
+    "operator": lambda y, gate: y * torch.sigmoid(y),
+    "gate first": lambda y, gate: y.sigmoid() * y,
+    "module": lambda y, gate: torch.mul(y, nn.Sigmoid()(y)),
+    "in place": lambda y, gate: y.mul_(y.sigmoid()),
+}
+
+
+@pytest.mark.parametrize("swish", SWISHES.values(), ids=SWISHES)
+def test_a_product_with_its_own_sigmoid_is_a_silu(swish) -> None:
+    images = draw_images(6, 1, 5, 5)
+    written, known = (randomise(Gated(function)) for function in (swish, lambda y, gate: F.silu(y)))
+    prepared, twin = (prepare(model, 4, images=images).eval() for model in (written, known))
+    assert [len(activations(prepared)), len(activations(twin))] == [2, 2]
+    assert_close(prepared(images), twin(images), rtol=0, atol=0)
+    spiking = convert(prepared, images=images)
+    for network in (written, prepared):
+        assert verify(network, spiking, images).exact
+    gated = prepare(randomise(Gated(lambda y, gate: y * torch.sigmoid(gate))), 4, images=images)
+    assert len(activations(gated)) == 1
+
+
+def test_images_of_another_size_after_a_change_of_precision() -> None:
+    layers = nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    prepared = prepare(randomise(nn.Sequential(*layers, nn.Linear(2, 3))).float(), 3, images=draw_images(4, 1, 4, 4))
+    spiking, images = convert(prepared, images=draw_images(4, 1, 4, 4)).double(), draw_images(3, 1, 6, 6)
+    assert_close(spiking(images), prepared.double()(images), rtol=0, atol=1e-5)
+
+
 def test_channels_that_were_moved_have_to_be_named() -> None:
     model = randomise(Gated(lambda y, gate: y.permute(0, 2, 3, 1)))
     images = draw_images(30, 1, 5, 5)

@@ -22,7 +22,7 @@ from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder, reads
 from sqnn.conversion.graph.roles import LEAVES, Role, replace_swish, role_of
 from sqnn.conversion.graph.sizes import TraceRefusedError
-from sqnn.conversion.observe import evaluating
+from sqnn.conversion.observe import evaluating, is_scripted
 from sqnn.core import ConfigError, channels_last_is_safe
 from sqnn.models import MODELS, VARIANTS, HAS8Config, ModelConfig, SourceNetwork, config_of, require_network
 
@@ -104,7 +104,8 @@ def fits(graph: fx.GraphModule, images: Tensor) -> bool:
     known: set[tuple[int, ...]] = graph.meta[SHAPES]
     model = graph.meta[ORIGIN].model
     if shape not in known and model is not None:
-        model.to(images.device, next(graph.parameters(), images).dtype)  # its buffers; parameters are shared
+        like = next(graph.parameters(), images)
+        model.to(like.device, like.dtype)  # for its buffers, as parameters are shared
         try:
             other = trace(model, images[:TRACED])
         except ConversionError:
@@ -207,7 +208,7 @@ def _digests(graph: fx.GraphModule) -> dict[str, int]:
     used = tuple(f"{node.target}." for node in graph.graph.nodes if node.op in ("call_module", "get_attr"))
     tensors = [*graph.named_parameters(), *graph.named_buffers()]
     bits = {name: tensor.detach().cpu().flatten() for name, tensor in tensors if f"{name}.".startswith(used)}
-    return {name: zlib.crc32(values.contiguous().view(torch.uint8).numpy()) for name, values in bits.items()}
+    return {name: zlib.crc32(values.contiguous().view(torch.uint8).numpy().data) for name, values in bits.items()}
 
 
 def _clean(graph: fx.GraphModule) -> None:
@@ -338,8 +339,8 @@ def _checked(model: nn.Module) -> nn.Module:
         why = f"which is no source network; take one of {names}" if plain else spikes
         raise ConversionError([f"model: got {type(model).__name__}, {why}"])
     for path, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            mend = "take the eager module that was scripted"
+        if is_scripted(module):
+            mend = "take the module that was scripted, or start Python with PYTORCH_JIT=0"
             raise ConversionError([f"{path or 'model'}: ScriptModule is compiled and shows no calls; {mend}"])
         if any(map(nn.parameter.is_lazy, module.parameters(recurse=False))):
             raise ConversionError([f"{path or 'model'}: {type(module).__name__} has no weights yet; run it once"])
