@@ -113,8 +113,8 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = name_of(func)
-        if self.asked and name in _SHAPED:
-            args = self._with_batch(args)
+        if name in _SHAPED and set(FEW) <= set(self.asked):
+            args = self._with_batch(name, args)
         if name in ("shape", "size", "__len__", "numel", "nelement"):
             return self._size(name, func(*args, **kwargs), args, kwargs)
         items = [*leaves(args), *leaves(kwargs)]
@@ -191,10 +191,10 @@ class Recorder(TorchFunctionMode):
         sizes: torch.Size = self._size("shape", tensor.shape, (tensor,), {})
         return sizes
 
-    def _with_batch(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the arguments of a call whose first size may be what `len` gave of the images."""
+    def _with_batch(self, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the arguments of a call whose first size may be a plain number that code made of the images'."""
         place = next((place for place, item in enumerate(args) if not isinstance(item, Tensor)), None)
-        if place is None:
+        if place is None or (name in ("view", "reshape") and not self._is_data(args[0])):
             return args
         sizes = args[place]
         first = sizes[0] if isinstance(sizes, tuple | list) and sizes else sizes
