@@ -369,8 +369,9 @@ def paper(damping: float = 0.0) -> Noise:
 def from_aer(model: NoiseModel, n_qubits: int | None = None) -> Noise:
     """Return the noise of any Aer model of errors on gates, on `measure` and of single read bits.
 
-    It is kept as channels and can be scaled by 0 and 1 only. Wire i of a circuit is qubit i of the model, and a pair of
-    qubits without an error has noiseless gates, as in Aer: `chip` places a circuit on a device instead. An error on
+    It is kept as channels; a factor is one on the probability of each error, E -> (1 - factor) id + factor E, as far as
+    that is a channel. Wire i of a circuit is qubit i of the model, and a pair of qubits without an error has noiseless
+    gates, as in Aer: `chip` places a circuit on a device instead. An error on
     `measure` acts before the reading; a model without errors is that of an ideal machine. Left out is what the circuits
     do not have: relaxation during delays, errors on `reset` or of three and more qubits, and a device's errors of idle
     gates (errors on `id` of particular qubits, beside errors of other gates); other errors on `id` act at the end of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +14,7 @@ from sqnn.cli.source import named_data, open_model
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count as count_parameters
-from sqnn.models import MODELS, SQDRCNN, create_model, make_own, require_circuit
+from sqnn.models import MODELS, circuits_of, create_model, make_own, require_circuit
 
 PANEL = "Which network"
 OPTIONS = [
@@ -76,7 +76,8 @@ def count(
     counts = count_parameters(model)
     parameter_table(title, counts)
     if draw:
-        console.print(cast(SQDRCNN, model).circuit.draw())
+        for circuit in circuits_of(model):
+            console.print(circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})
 
 

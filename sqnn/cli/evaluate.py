@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from torch import nn
 
-from circuits import ENGINES, ReuploadLayer
+from circuits import ENGINES
 from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
     IMAGES,
@@ -26,7 +26,7 @@ from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
 from sqnn.core import AUTO, check_threads, require
 from sqnn.data import DATASETS, SPLITS
-from sqnn.models import SQDRCNN, require_circuit
+from sqnn.models import change_circuits, circuits_of, require_circuit
 from sqnn.studies import Published, published_range
 from sqnn.training import RunFolder
 from sqnn.training import evaluate as measure
@@ -91,10 +91,11 @@ def evaluate(
     images = open_data(path, data, data_dir, pictures.get("size"), pictures.get("in_channels"))
     clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
-        hybrid = cast(SQDRCNN, network)
-        own = hybrid.circuit
-        network = hybrid.with_noise(
-            own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
+        network = change_circuits(
+            network,
+            lambda own: own.with_noise(
+                own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
+            ),
         )
     score = measure(network, images, split, progress=progress, threads=chosen)
     clock.lap(split)
@@ -134,10 +135,10 @@ def _published(path: Path, table: Path, circuit: Sequence[object], split: str, d
 
 
 def _circuit(network: nn.Module) -> str | None:
-    """Return the engine and the noise of the network's circuit in words; None where there is no circuit."""
-    layer = next((module for module in network.modules() if isinstance(module, ReuploadLayer)), None)
-    if layer is None:
-        return None
-    shots = layer.engine.shots
-    noise = "without noise" if layer.noise is None else f"under {layer.noise}"
-    return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"
+    """Return the engine and the noise of the network's circuits in words; None where there is no circuit."""
+    told = []
+    for layer in circuits_of(network):
+        shots = layer.engine.shots
+        noise = "without noise" if layer.noise is None else f"under {layer.noise}"
+        told.append(f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}")
+    return "; ".join(dict.fromkeys(told)) or None

@@ -18,6 +18,10 @@ from torch import nn
 def make(width=4):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Dropout(0.2), nn.ReLU(), nn.Linear(width, 10))
 
+def quantum():
+    from circuits import ReuploadLayer
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 9), ReuploadLayer(3, 2), nn.Linear(3, 10))
+
 def levels():
     from sqnn.conversion import QCFS
     maps = nn.Sequential(nn.Conv2d(1, 2, 3), QCFS(2), nn.MaxPool2d(2))
@@ -102,13 +106,40 @@ def test_a_network_on_pictures_of_ones_own_through_every_command(
         (nets / "run" / last).unlink()
     told("train --resume run --data elsewhere --no-progress --json again.json")
     assert json.loads((nets / "again.json").read_text())["confusion"] == trained["confusion"]
-    refused = ["convert", "run", "--data", "elsewhere", "--out", "s.safetensors", "--model", "nets_of_a_test:levels"]
-    assert main(refused) != 0
-    said = capsys.readouterr()
-    assert "a network converted from one of" in " ".join(said.err.split())
-    assert "accuracy" not in said.out  # before anything is measured
+    told("convert run --data elsewhere --out s.safetensors --json s.json")
+    kept = json.loads((nets / "s.json").read_text())["spiking"]
+    told("evaluate s.safetensors --data elsewhere --json test.json --no-progress")
+    assert json.loads((nets / "test.json").read_text())["accuracy"] == pytest.approx(kept["accuracy"])
+    told("predict s.safetensors elsewhere/left/0.png elsewhere/right/0.png --json q.json")
+    assert json.loads((nets / "q.json").read_text())["classes"] == ["left", "right"]
+    told("count s.safetensors")
+    assert main(["evaluate", "s.safetensors", "--data", "elsewhere"]) != 0
+    assert "holds a network of your own, nets_of_a_test:levels, and no code" in capsys.readouterr().err
     told("convert run --data elsewhere --verify --precision double --no-progress --json converted.json")
     converted = json.loads((nets / "converted.json").read_text())
     assert converted["verification"]["exact"] is True
     assert [layer["layer"] for layer in converted["verification"]["layers"]] == ["0.1"]
     assert converted["spiking"]["operations"]["multiply_accumulates"] == 2 * 7 * 9 * 9
+
+
+def test_noise_on_the_circuit_of_a_network(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["--model", "nets_of_a_test:quantum"]
+    assert main(["train", *own, "--epochs", "1", "--out", "run", "--accelerator", "cpu", "--no-progress"]) == 0
+    evaluate = ["evaluate", "run", "--json", "test.json", "--no-progress", "--noise", "depolarizing:0.3"]
+    assert main([*evaluate, *own]) == 0
+    test = json.loads((nets / "test.json").read_text())
+    assert test["circuit"] == "lightcone, exact, under depolarizing(0.3)"
+    sweep = ["noise-sweep", "run", "--strength", "0,0.3", "--workers", "0", "--no-progress", "--json", "sweep.json"]
+    assert main([*sweep, *own]) == 0
+    rows = json.loads((nets / "sweep.json").read_text())["rows"]
+    assert [row["strength"] for row in rows] == [0, 0.3]
+    assert rows[1]["loss"] == pytest.approx(test["loss"], rel=1e-5)
+    assert rows[0]["loss"] != pytest.approx(test["loss"], rel=1e-5)
+    assert main(["count", "run", *own, "--draw"]) == 0
+    capsys.readouterr()
+    for words, message in (
+        (sweep, "holds a network of your own, nets_of_a_test:quantum, and no code"),
+        ([*sweep, "--model", "vit"], "model: got 'vit', expected module:function"),
+    ):
+        assert main(words) == 2
+        assert message in capsys.readouterr().err
