@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import ClassVar, Self
@@ -23,6 +23,7 @@ from noise_models.from_aer import Imported
 from noise_models.gates import ENTANGLERS, GATES
 from noise_models.parameters import (
     AXES,
+    IDLE,
     PAIRS,
     RADIANS,
     TIME,
@@ -41,6 +42,9 @@ from noise_models.parameters import (
 )
 from noise_models.part import Channels, Part, Readouts
 
+LEFT_OUT = ("wires", "idle")
+"""Parameters that are not stored where they say nothing, as in earlier versions."""
+
 
 @dataclass(frozen=True, repr=False)
 class Kind(Part):
@@ -57,9 +61,9 @@ class Kind(Part):
         arguments: list[str] = []
         stored = self.to_json()
         for position, one in enumerate(fields(self)):
-            value = stored.get(one.name)
+            value = stored.get(one.name, one.default)
             if value != one.default and not self._implies(one.name):
-                named = one.name in ("on", "wires") or len(arguments) < position
+                named = one.name in ("on", *LEFT_OUT) or len(arguments) < position
                 arguments.append(f"{one.name}={value!r}" if named else repr(value))
         return f"{self.kind}({', '.join(arguments)})"
 
@@ -68,7 +72,7 @@ class Kind(Part):
         return False
 
     def to_json(self) -> dict[str, object]:
-        return {name: value for name, value in super().to_json().items() if name != "wires" or value is not None}
+        return {name: value for name, value in super().to_json().items() if name not in LEFT_OUT or value}
 
     @classmethod
     def _own_parameters(cls) -> dict[str, Parameter]:
@@ -305,6 +309,10 @@ class Readout(Kind):
         }
 
 
+TIMED = (*GATES, checks.MEASURE)
+"""Instructions that take time."""
+
+
 @dataclass(frozen=True, repr=False)
 class ThermalRelaxation(OneQubit):
     """Relaxation toward |0> with the times t1 and t2 <= 2 t1 during each instruction, all in seconds."""
@@ -315,6 +323,7 @@ class ThermalRelaxation(OneQubit):
     t2: float = parameter(TIME)
     gate_times: tuple[tuple[str, float], ...] = parameter(Parameter(checks.durations))
     wires: tuple[int, ...] | None = on_wires()
+    idle: bool = parameter(IDLE, False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -323,22 +332,45 @@ class ThermalRelaxation(OneQubit):
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
-        times = {gate: Parameter(checks.seconds, TIME.read, positional=False, required=False) for gate in GATES}
-        return {"t1": TIME, "t2": TIME, **times, "wires": WIRES}
+        read = partial(checks.seconds, zero=True)
+        times = {name: Parameter(read, TIME.read, positional=False, required=False) for name in TIMED}
+        return {"t1": TIME, "t2": TIME, **times, "wires": WIRES, "idle": IDLE}
 
     @classmethod
     def from_text(cls, values: Mapping[str, object]) -> Self:
-        times = {name: value for name, value in values.items() if name in GATES}
-        others = {name: value for name, value in values.items() if name not in GATES}
+        times = {name: value for name, value in values.items() if name in TIMED}
+        others = {name: value for name, value in values.items() if name not in TIMED}
         return super().from_text({**others, "gate_times": times})
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.gate_times)
+        return tuple(name for name, _ in self.gate_times if name != checks.MEASURE)
+
+    def states_wires(self, name: str) -> bool:
+        return self.wires is not None and name in dict(self.gate_times)
 
     def transfer(self, instruction: str) -> Transfer:
-        time = dict(self.gate_times)[instruction]
-        return damping_transfer(math.exp(-time / self.t2), math.exp(-time / self.t1))
+        return self._relaxed(dict(self.gate_times)[instruction])
+
+    def channels(self) -> Channels:
+        channels = super().channels()
+        if checks.MEASURE in dict(self.gate_times):
+            places = [None] if self.wires is None else [(wire,) for wire in self.wires]
+            channels |= {(checks.MEASURE, place): self.transfer(checks.MEASURE) for place in places}
+        return channels
+
+    @property
+    def schedule(self) -> Hashable:
+        return self.gate_times if self.idle else None
+
+    def duration(self, name: str, wires: tuple[int, ...]) -> float:
+        return dict(self.gate_times).get(name, 0.0) if self.idle else 0.0
+
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        return self._relaxed(seconds) if self.wires is None or wire in self.wires else None
+
+    def _relaxed(self, seconds: float) -> Transfer:
+        return damping_transfer(math.exp(-seconds / self.t2), math.exp(-seconds / self.t1))
 
     def scaled(self, factor: float) -> Self:
         """Return this noise with gates `factor` times as long."""

@@ -7,12 +7,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
-from noise_models.channels import Axis, reading_axis
+from noise_models.channels import Axis, Transfer, reading_axis
 from noise_models.from_aer import Imported, read_model
 from noise_models.gates import ENTANGLERS, complete_basis
 from noise_models.part import Part
@@ -45,7 +45,7 @@ DIGEST = "sha256"
 """Its member that holds the digest of the noise."""
 BLOCK_END = "id"
 """The instruction that ends a block on a wire; it belongs to every basis."""
-MEASURE = "measure"
+MEASURE = checks.MEASURE
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,11 @@ class Noise:
     def __post_init__(self) -> None:
         if sum(isinstance(part, ChipNoise) for part in self.parts) > 1:
             raise ValueError("noise: got two chips, expected at most one: a circuit runs on one chip")
+        if len({part.schedule for part in self.parts} - {None}) > 1:
+            raise ValueError(
+                "idle: got two parts with different gate times, expected the same in all of them: a circuit has one "
+                "schedule"
+            )
         fixed = [part for part in self.parts if part.basis is not None]
         if not fixed:
             names = [name for part in self.parts for name in part.instructions]
@@ -106,6 +111,21 @@ class Noise:
     @cached_property
     def _models(self) -> dict[tuple[tuple[int, ...], ...], NoiseModel]:
         return {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether wires that wait for others suffer noise."""
+        return any(part.schedule is not None for part in self.parts)
+
+    def duration(self, name: str, wires: tuple[int, ...]) -> float:
+        """Return how long an instruction takes in seconds where `waits`; 0 where no time is given."""
+        return max(part.duration(name, wires) for part in self.parts)
+
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        """Return the Pauli transfer matrix [4, 4] of a wire that waits for so long; None for no noise."""
+        channels = [part.waiting(wire, seconds) for part in self.parts if part.schedule is not None]
+        present = [channel for channel in channels if channel is not None]
+        return reduce(lambda total, channel: channel @ total, present) if present else None
 
     def check_register(self, n_qubits: int, n_wires: int) -> None:
         """Raise ValueError where the noise names wires beyond a circuit's, of which `n_wires` includes spare ones."""
@@ -305,15 +325,18 @@ def phase_damping(lam: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires
     return Noise((kinds.PhaseDamping(lam, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float], wires: Wires = None) -> Noise:
+def thermal_relaxation(
+    t1: float, t2: float, gate_times: Mapping[str, float], wires: Wires = None, *, idle: bool = False
+) -> Noise:
     """Return relaxation toward |0> during gates: populations decay by exp(-t / t1), coherences by exp(-t / t2).
 
     Times in seconds, t1 and t2 infinite too; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9},
-    and so says where it acts. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
+    and so says where it acts; "measure" is the time before a wire is read. With `idle`, wires relax while they wait,
+    too: every instruction begins as soon as its wires are free, one without a time takes none, and all wires are read
+    together after the last one. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
     """
-    return Noise(
-        (kinds.ThermalRelaxation(t1, t2, checks.durations("gate_times", gate_times), checks.wires("wires", wires)),)
-    )
+    times = checks.durations("gate_times", gate_times)
+    return Noise((kinds.ThermalRelaxation(t1, t2, times, checks.wires("wires", wires), checks.switch("idle", idle)),))
 
 
 def two_qubit_depolarizing(

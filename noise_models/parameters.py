@@ -77,6 +77,13 @@ def _read_wires(name: str, text: str) -> tuple[int, ...]:
     return tuple(_read_wire(name, item) for item in _read_items(text))
 
 
+def _read_switch(name: str, text: str) -> bool:
+    value = {"true": True, "yes": True, "false": False, "no": False}.get(text.strip().lower())
+    if value is None:
+        raise ValueError(f"{name}: got {brief(text)}, expected true or false")
+    return value
+
+
 def _read_pairs(name: str, text: str) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(_read_wire(name, wire) for wire in item.split("-")) for item in _read_items(text))
 
@@ -137,6 +144,9 @@ def places() -> Any:
 WIRES = Parameter(checks.wires, _read_wires, positional=False, required=False)
 PAIRS = Parameter(checks.pairs, _read_pairs, positional=False, required=False)
 TIME = Parameter(checks.relaxation, partial(read_number, units=SECONDS))
+
+
+IDLE = Parameter(checks.switch, _read_switch, positional=False, required=False)
 
 
 def on_wires(described: Parameter = WIRES) -> Any:

@@ -251,7 +251,9 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
             "thermal-relaxation:1,1",
             "gate_times: got (), expected at least one name among u, cz, id",
         ),
-        ("torino:5", "noise: got 'torino:5', expected no parameters after the chip torino"),
+        ("torino:5", "torino: got '5', expected parameters among idle=..."),
+        ("torino:idle=5", "idle: got '5', expected true or false"),
+        ("thermal-relaxation:1us,1us,u=1ns,idle=perhaps", "idle: got 'perhaps', expected true or false"),
         ("torino", "n_qubits: got None, expected the number of qubits to choose on the chip torino"),
         (
             "missing.json",

@@ -15,6 +15,7 @@ Under noise the observable itself is pulled back, on the wires of its cone under
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -31,7 +32,7 @@ from circuits.threads import when_small
 from noise_models import Choices, whole
 
 if TYPE_CHECKING:
-    from circuits.engines.heisenberg import HeisenbergPicture
+    from circuits.engines.heisenberg import HeisenbergPicture, TrainedNoise
     from noise_models import Noise
 
 Method = Literal["closed form", "Pauli paths", "windows", "register", "noisy cone"]
@@ -70,7 +71,8 @@ class LightConeEngine(Engine):
     """Evaluate `engine(inputs, weights) -> <P>` exactly, with torch autograd, once or twice.
 
     The contract is `Engine`'s, on the CPU or a GPU. Under `noise` the values are those of the density matrix, readout
-    error included, and gradients pass through; the noise itself is fixed.
+    error included, and gradients pass through. The noise itself is fixed, or with `trained_noise` the strengths of its
+    kinds of one qubit are an argument `strengths` [k] of every call, in their order, with a gradient of their own.
 
     With `shots`, each expectation is replaced by the mean of that many draws of +1 and -1 from its exact probability;
     the gradient stays that of the exact value. Outcomes of different wires are drawn independently: correlations
@@ -94,6 +96,7 @@ class LightConeEngine(Engine):
         shots: int | None = None,
         generator: torch.Generator | None = None,
         memory_budget: int = MEMORY_BUDGET,
+        trained_noise: bool = False,
     ) -> None:
         if OBSERVABLES.pick(observable) == 2 and not circuit.edges:
             raise ValueError(f"observable: ZZ needs joined wires, but {circuit} has none")
@@ -102,9 +105,11 @@ class LightConeEngine(Engine):
         self.generator = generator if shots is None else own_generator(generator)
         self.method: Method = choose_method(circuit, observable)
         self._picture: HeisenbergPicture | None = None
+        if trained_noise and noise is None:
+            raise ValueError("trained_noise: got True without noise, expected noise whose strengths are trained")
         if noise is not None:
             from circuits.compile import compile_circuit
-            from circuits.engines.heisenberg import HeisenbergPicture
+            from circuits.engines.heisenberg import HeisenbergPicture, TrainedNoise
 
             self.method = "noisy cone"
             compiled = compile_circuit(circuit, noise)
@@ -113,7 +118,9 @@ class LightConeEngine(Engine):
                     f"observable: got {observable}, expected Z or ZZ under {noise}, whose errors on measure turn the "
                     "axis that is read"
                 )
-            self._picture = HeisenbergPicture(compiled, noise, observable)
+            self._picture = HeisenbergPicture(
+                compiled, noise, observable, TrainedNoise(noise) if trained_noise else None
+            )
         if self.method in ("windows", "register"):
             amplitudes, _ = state_wires(circuit, self.method, observable)
             if amplitudes > MAX_AMPLITUDES:
@@ -122,13 +129,22 @@ class LightConeEngine(Engine):
                     f"{MAX_AMPLITUDES:.1e}; take fewer blocks (the cone has 2 n_blocks - 1 wires) or fewer qubits"
                 )
 
+    @property
+    def trained(self) -> TrainedNoise | None:
+        return None if self._picture is None else self._picture.trained
+
     def __call__(
-        self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
+        self,
+        inputs: OwnInputs,
+        weights: OwnWeights,
+        generator: torch.Generator | None = None,
+        strengths: Tensor | None = None,
     ) -> Expectations:
-        exact = when_small(len(inputs) * self._numbers(), self._exact, inputs, weights)
+        tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
+        exact = when_small(len(inputs) * self._numbers(), self._exact, *tensors)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
-    def _exact(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
+    def _exact(self, inputs: OwnInputs, weights: OwnWeights, strengths: Tensor | None = None) -> Expectations:
         if self.method == "closed form":
             if self.observable == "ZZ":
                 z = bloch.expectations(self.circuit, inputs, weights)
@@ -139,7 +155,7 @@ class LightConeEngine(Engine):
             return bloch.expectations(self.circuit, inputs, weights, self.observable)
         if self.method == "Pauli paths":
             return pauli_paths.expectations(self.circuit, inputs, weights, self.observable)
-        evaluate = self._tiled if self._picture is None else self._picture
+        evaluate = self._tiled if self._picture is None else functools.partial(self._picture, strengths=strengths)
         size = self._piece(inputs)
         # Under torch.func, which has no checkpoints, everything is kept.
         if size >= inputs.shape[0] or transformed(inputs, weights):
