@@ -46,7 +46,7 @@ class ReuploadLayer(nn.Module):
 
     With `trained_noise=True` the strengths of the noise, those of its kinds of one qubit on the engine lightcone, are a
     Parameter `strengths` [k] that is trained like the weights; `noise` is the noise at its present values, which other
-    engines and `with_noise` take as fixed. A step beyond what is physical counts as the nearest that is.
+    engines and `with_noise` take as fixed. A strength beyond what is physical counts as its mirror image there.
 
     Under `torch.autocast` the circuit keeps the precision of its weights, takes float16 and bfloat16 as well, and
     returns what it was given. Meta tensors give a result of the right shape.

@@ -126,7 +126,10 @@ class ChipNoise(Part):
     def duration(self, name: str, wires: tuple[int, ...]) -> float:
         return self._durations.get((name, wires), self._durations.get((name, wires[::-1]), 0.0)) if self.idle else 0.0
 
-    def waiting(self, wire: int, seconds: float) -> Transfer:
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        return self._relaxed(wire, seconds) if self.idle else None
+
+    def _relaxed(self, wire: int, seconds: float) -> Transfer:
         return damping_transfer(math.exp(-seconds / self.t2[wire]), math.exp(-seconds / self.t1[wire]))
 
     def scaled(self, factor: float) -> Self:
@@ -184,7 +187,7 @@ class ChipNoise(Part):
     def _transfer(self, gate: GateData) -> Transfer:
         relaxation: Transfer = np.ones((1, 1))
         for wire in gate.wires:
-            relaxation = np.kron(self.waiting(wire, self.factor * gate.duration), relaxation)
+            relaxation = np.kron(self._relaxed(wire, self.factor * gate.duration), relaxation)
         unchanged = 1 - depolarizing_strength(self.factor * gate.error, relaxation)
         return relaxation @ np.diag([1.0] + [unchanged] * (len(relaxation) - 1))
 

@@ -31,7 +31,9 @@ SECONDS: Mapping[str, float] = MappingProxyType(
         "s": 1,
     }
 )
-RADIANS: Mapping[str, float] = MappingProxyType({"rad": 1, "deg": math.pi / 180})
+RADIANS: Mapping[str, float] = MappingProxyType(
+    {"rad": 1, "deg": math.pi / 180, "\N{DEGREE SIGN}": math.pi / 180, "pi": math.pi}
+)
 """What a unit behind a number multiplies it by."""
 
 
@@ -43,7 +45,8 @@ def read_number(name: str, text: str, units: Mapping[str, float] = PERCENT) -> f
         if not unit:
             return float(number)
         # In decimals: 57 % is 0.57, and 57 * 0.01 is not.
-        return float(Decimal(number.removesuffix(unit).strip()) * Decimal(repr(units[unit])))
+        times = number.removesuffix(unit).rstrip("* ") or "1" * (unit == "pi")
+        return float(Decimal(times) * Decimal(repr(units[unit])))
     except (ValueError, ArithmeticError):
         raise ValueError(
             f"{name}: got {brief(number)}, expected a number{', or one with ' * bool(unit)}{unit}"

@@ -60,11 +60,11 @@ class Part(ABC):
         return None
 
     def duration(self, name: str, wires: tuple[int, ...]) -> float:
-        """Return how long an instruction takes in seconds, of noise with a schedule."""
+        """Return how long an instruction takes in seconds, 0 without a schedule."""
         return 0.0
 
     def waiting(self, wire: int, seconds: float) -> Transfer | None:
-        """Return the channel of a wire that waits for so long; None for no noise."""
+        """Return the channel of a wire that waits for so long; None without a schedule and for no noise."""
         return None
 
     @abstractmethod

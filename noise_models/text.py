@@ -8,7 +8,7 @@
     thermal-relaxation:100us,80us,u=35ns,cz=70ns    times with a unit: s, ms, us, ns, ps
     depolarizing:0.05+readout:0.02                  one after the other
     paper, paper*0.5, 0.5*paper, paper/2            the paper's noise, at half its strength
-    2*(depolarizing:0.01+readout:0.02)              a factor on several
+    2*(depolarizing:0.01+readout:0.02)              a factor on several, also as sum([depolarizing:0.01, ...])
     torino, 50%*torino                              the best qubits of a calibrated chip
     torino:idle=true                                with relaxation while qubits wait, as in thermal-relaxation
     account:ibm_torino                              a machine of one's own account, as it is calibrated now
@@ -82,7 +82,7 @@ class Term:
         elif n_qubits is None:
             raise ValueError(f"n_qubits: got None, expected the number of qubits to choose on the chip {self.name}")
         else:
-            noise = chip(self.name, n_qubits, shape, **self.parameters)
+            noise = chip(self.name, n_qubits, shape, idle=bool(self.parameters.get("idle", False)))
         return self.factor * noise
 
     def given(self, strength: float) -> str:
@@ -222,6 +222,9 @@ def _split(text: str) -> list[str]:
 
 _LIST = re.compile(r"(?<![\w-])(?:\[([^\[\]():={}]*)\]|\(([^\[\]():={}]*,[^\[\]():={}]*)\))")
 _CALL = re.compile(r"([A-Za-z][\w-]*)\s*\(([^()]*)\)")
+_SUM = re.compile(r"\bsum\(\s*\[(.*?)\]\s*\)(?=\s*(?:[-+*/)]|$))", re.DOTALL)
+_NEXT = re.compile(r",\s*(?=(?:[0-9.]+\s*%?\s*\*\s*)?[(A-Za-z][\w-]*\s*(?:[:(*/+,]|$))")
+"""The comma before another summand of a list; that before a parameter has an equals sign or a number after it."""
 
 
 def _in_our_spelling(text: str) -> str:
@@ -234,7 +237,17 @@ def _in_our_spelling(text: str) -> str:
     def called(match: re.Match[str]) -> str:
         return f"{match[1]}:{match[2].strip()}" if match[2].strip() else match[1]
 
-    text = re.sub(r"['\"]", "", text)
+    def added(match: re.Match[str]) -> str:
+        terms, depth = [""], 0
+        for piece in re.split(f"({_NEXT.pattern})|([][(){{}}])", match[1]):
+            depth += {None: 0, "(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(piece, 0)
+            if piece and piece.startswith(",") and depth == 0 and not piece.strip(", "):
+                terms.append("")
+            else:
+                terms[-1] += piece or ""
+        return f"({'+'.join(term for term in terms if term.strip())})"
+
+    text = _SUM.sub(added, re.sub(r"['\"]", "", text))
     text = re.sub(r"(?:gate_times\s*=\s*)?{([^{}]*)}", lambda match: match[1].replace(":", "="), text)
     while _LIST.search(text):
         text = _LIST.sub(joined, text)
@@ -306,6 +319,7 @@ def _term(body: str, text: str, factor: float) -> Term:
 def _parameter(name: str, item: str, position: int) -> tuple[str, object]:
     parameters = RECIPES[name][1] if name in RECIPES else spelled()[name].parameters() if name in spelled() else ON_CHIP
     parameter, equals, value = (part.strip() for part in item.partition("="))
+    parameter = parameter.lower().replace("-", "_") if equals else parameter
     if not equals:
         nameless = [one for one, described in parameters.items() if described.positional]
         if position >= len(nameless):

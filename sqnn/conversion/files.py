@@ -104,10 +104,10 @@ def require_named(spiking: SpikingNetwork, factory: Make | str | None = None) ->
         )
     name = factory if isinstance(factory, str) else factory_name(factory)
     require(SEPARATOR in name, "factory", name, "module:function, or a function or class without arguments")
-    sizes: dict[str, object] = {}
-    if len(spiking.shape) == 3:
-        sizes = {"in_channels": spiking.shape[0], "image_size": spiking.shape[1:]}
-    return Named(name, OwnConfig(layout=layout_of(spiking.source), **sizes))
+    layout, shape = layout_of(spiking.source), spiking.shape
+    if len(shape) != 3:
+        return Named(name, OwnConfig(layout=layout))
+    return Named(name, OwnConfig(layout=layout, in_channels=shape[0], image_size=(shape[1], shape[2])))
 
 
 def load_spiking(path: str | Path, factory: Make | None = None) -> SpikingNetwork:

@@ -79,6 +79,7 @@ def make_timeline(compiled: Compiled, noise: Noise, trained: TrainedNoise | None
                 middle.append(tuple(links))
             else:
                 for constant in links:
+                    assert isinstance(constant, np.ndarray)
                     transfer = np.moveaxis(np.tensordot(transfer, constant, axes=(2 + axis, 0)), -1, 2 + axis)
                 chains.append(None)
         pairs.append(Pair((a, b), cleaned(transfer), (chains[0], chains[1])))
@@ -99,21 +100,18 @@ def _actions(
 ) -> Iterator[tuple[tuple[int, ...], list[ChainLink]]]:
     """Give the wires and what acts there in order: links of one wire, or the one channel [4, 4, 4, 4] of a pair."""
     for step in compiled.instructions:
+        channel = channel_after(compiled, noise, step) if trained is None else None
         links: list[ChainLink]
         if len(step.wires) == 2:
-            links = [gate_transfer(step.name, _numbers(step))]
+            gate = gate_transfer(step.name, _numbers(step))
+            noisy = None if channel is None else np.einsum("abcd,cdef->abef", by_wires(channel), gate)
+            links = [gate if noisy is None else cleaned(noisy)]
         else:
             links = [] if step.name == DELAY else chain(step)
-        if trained is not None:
-            yield step.wires, links
-            yield from ((wires, [channel]) for wires, channel in trained.after(step))
-            continue
-        channel = channel_after(compiled, noise, step)
-        if channel is not None and len(step.wires) == 2:
-            links = [cleaned(np.einsum("abcd,cdef->abef", by_wires(channel), links[0]))]
-        elif channel is not None:
-            links.append(cleaned(channel))
+            links += [] if channel is None else [cleaned(channel)]
         yield step.wires, links
+        for wires, action in () if trained is None else trained.after(step):
+            yield wires, [action]
 
 
 def chain(instruction: Instruction) -> list[ChainLink]:
