@@ -9,7 +9,6 @@ from circuits.basis import Instruction
 from noise_models import Noise, gate_channel
 
 if TYPE_CHECKING:
-    from circuits.compile import Compiled
     from circuits.transfer import Transfer
 
 DELAY = "delay"
@@ -47,8 +46,11 @@ def with_delays(
     return tuple(out)
 
 
-def channel_after(compiled: Compiled, noise: Noise, step: Instruction) -> Transfer | None:
-    """Return the Pauli transfer matrix, in Qiskit's order, of the noise after an instruction; None for no noise."""
+def channel_after(step: Instruction, noise: Noise, pairs: Iterable[tuple[int, ...]]) -> Transfer | None:
+    """Return the Pauli transfer matrix, in Qiskit's order, of the noise after an instruction; None for no noise.
+
+    `pairs` are the wires of all two-qubit instructions, in their order there.
+    """
     if step.name == DELAY:
         return noise.waiting(step.wires[0], step.seconds)
-    return gate_channel(noise.model(compiled.pairs), step.name, step.wires)
+    return gate_channel(noise.model(pairs), step.name, step.wires)

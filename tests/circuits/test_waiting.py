@@ -44,9 +44,9 @@ def bound(circuit: DataReupload, noise: Noise, inputs: torch.Tensor, weights: to
     ("circuit", "times"),
     [
         (DataReupload(3, 2), {"u": 50, "cz": 70}),
-        (DataReupload(5, 3, "brick"), {"u": 0, "cz": 300}),
-        (DataReupload(4, 2, "line"), {"u": 35, "cz": 8}),
-        (DataReupload(4, 2, "all"), {"u": 20, "cz": 90, "id": 400}),
+        pytest.param(DataReupload(5, 3, "brick"), {"u": 0, "cz": 300}, marks=pytest.mark.slow),
+        pytest.param(DataReupload(4, 2, "line"), {"u": 35, "cz": 8}, marks=pytest.mark.slow),
+        pytest.param(DataReupload(4, 2, "all"), {"u": 20, "cz": 90, "id": 400}, marks=pytest.mark.slow),
     ],
 )
 def test_waiting_is_what_qiskits_scheduler_and_aers_pass_make_of_it(circuit: DataReupload, times: dict) -> None:
@@ -117,6 +117,7 @@ def test_a_line_of_three_by_hand() -> None:
     assert [step.wires for step in delays] == [(2,), (0,)]
 
 
+@pytest.mark.slow
 def test_gradients_and_shots_are_those_of_the_waiting_circuit() -> None:
     circuit = DataReupload(3, 2)
     noise = chip("torino", 3, "line", routed=True, idle=True)
@@ -153,7 +154,7 @@ def test_chips_wait_only_where_that_is_asked_for() -> None:
     assert_allclose(make_engine("lightcone", circuit, noise=0 * waiting)(inputs, weights), ideal, atol=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.integers(2, 5),
     st.integers(1, 3),

@@ -106,6 +106,7 @@ class Small(nn.Sequential):
         super().__init__(nn.Flatten(), nn.Linear(64, 6), ReuploadLayer(2, 2), nn.Linear(2, 10))
 
 
+@pytest.mark.slow
 def test_runs_and_files_are_made_by_the_function(digits, tmp_path: Path) -> None:
     run = sqnn.fit(Small(), digits, out=tmp_path / "run", epochs=1, seed=4, progress=False)
     options = {**HERE, "noise": "depolarizing", "strength": (0, 0.2)}

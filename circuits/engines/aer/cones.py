@@ -62,7 +62,7 @@ def read_steps(compiled: Compiled, noise: Noise | None) -> list[NoisyStep]:
             gate = gates[name, instruction.angles]
         key = (name, wires, instruction.seconds)
         if key not in channels:
-            channel = None if noise is None else channel_after(compiled, noise, instruction)
+            channel = None if noise is None else channel_after(instruction, noise, compiled.pairs)
             channels[key] = None if channel is None else cleaned(by_wires(channel))
         steps.append(NoisyStep(instruction, gate, channels[key]))
     return steps

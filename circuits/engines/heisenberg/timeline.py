@@ -100,7 +100,7 @@ def _actions(
 ) -> Iterator[tuple[tuple[int, ...], list[ChainLink]]]:
     """Give the wires and what acts there in order: links of one wire, or the one channel [4, 4, 4, 4] of a pair."""
     for step in compiled.instructions:
-        channel = channel_after(compiled, noise, step) if trained is None else None
+        channel = channel_after(step, noise, compiled.pairs) if trained is None else None
         links: list[ChainLink]
         if len(step.wires) == 2:
             gate = gate_transfer(step.name, _numbers(step))

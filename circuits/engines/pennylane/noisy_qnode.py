@@ -82,7 +82,7 @@ def build_noisy_qnode(
     waiting = {
         step: transfer_to_kraus(transfer)
         for step in compiled.instructions
-        if step.name == DELAY and (transfer := channel_after(compiled, noise, step)) is not None
+        if step.name == DELAY and (transfer := channel_after(step, noise, compiled.pairs)) is not None
     }
 
     @qml.qnode(device, interface="torch", diff_method=diff_method, gradient_kwargs=gradient_options or {})
