@@ -128,18 +128,18 @@ class Writer:
         if self._whole is not None:
             self._append(self._whole, wire, theta, omega, phi)
         elif self._turn is not None and "ry" in self._basis:
-            self._z(wire, phi)
+            self.z(wire, phi)
             self._append("ry", wire, theta)
-            self._z(wire, omega)
+            self.z(wire, omega)
         elif self._turn is None and "u2" in self._basis:
             self._append("u2", wire, Angle((), 0.0), phi.shifted(PI / 2))
             self._append("u2", wire, omega.shifted(PI / 2), theta.shifted(PI))
         else:
-            self._z(wire, phi)
+            self.z(wire, phi)
             self.fixed(wire, SX)
-            self._z(wire, theta.shifted(PI))
+            self.z(wire, theta.shifted(PI))
             self.fixed(wire, SX)
-            self._z(wire, omega.shifted(PI))
+            self.z(wire, omega.shifted(PI))
 
     def fixed(self, wire: int, unitary: Unitary) -> None:
         """Write a rotation [2, 2] without slots, together with those that follow it on its wire."""
@@ -190,10 +190,13 @@ class Writer:
         self._flush(wire)
         self.instructions.append(Instruction(name, (wire,), angles))
 
-    def _z(self, wire: int, angle: Angle) -> None:
+    def z(self, wire: int, angle: Angle) -> None:
         """Write a turn about z."""
         if self._turn is not None:
             self._append(self._turn, wire, angle)
+            return
+        if self._whole is not None or "u2" in self._basis:
+            self.rot(wire, angle, Angle((), 0.0), Angle((), 0.0))
             return
         self.fixed(wire, SX)
         if "ry" in self._basis:

@@ -10,7 +10,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from circuits.basis import Angle, Instruction, Writer
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.basis import Angle, H, Instruction, Writer
+from circuits.gate import Gate
 from circuits.reupload import DataReupload
 from circuits.schedule import DELAY, with_delays
 from noise_models import Noise
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 __all__ = ["Angle", "Compiled", "Instruction", "NoiseWarning", "compile_circuit"]
+
+Rows = NDArray[np.floating]
 
 
 class NoiseWarning(UserWarning):
@@ -30,8 +36,8 @@ class Compiled:
     """A circuit in a machine's instructions.
 
     Every angle that the circuit mentions has a slot of its own, also where two are the same number: slots 0 ..
-    3 n L - 1 are the data angles by block, wire and position, slots 3 n L .. 6 n L - 1 the weights likewise. Wires
-    beyond `circuit.n_qubits` are spare wires of a chip; they start and end in |0>.
+    3 n L - 1 are the data angles by block, wire and position, slots 3 n L .. 6 n L - 1 the weights likewise, and after
+    them come the couplings. Wires beyond `circuit.n_qubits` are spare wires of a chip; they start and end in |0>.
 
     The last `n_turns` instructions belong to the reading: they turn the axis that an error of the measurement reads
     instead of z to z, and no error acts on them.
@@ -44,8 +50,29 @@ class Compiled:
 
     @property
     def n_slots(self) -> int:
-        """Slots for angles: 6 n_qubits n_blocks."""
-        return 2 * self.circuit.n_weights
+        """Slots for angles: 6 n_qubits n_blocks, and the couplings."""
+        return 2 * self.circuit.n_weights + self.circuit.n_couplings
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """Return for each slot its place among the inputs of a sample, and the weights after them."""
+        circuit, half = self.circuit, self.circuit.n_weights
+        first = circuit.n_inputs - circuit.n_couplings
+        data = (slot if circuit.scales_data else slot % circuit.n_angles for slot in range(half))
+        weights = range(circuit.n_inputs, circuit.n_inputs + half)
+        return (*data, *weights, *range(first, circuit.n_inputs))
+
+    def slots(self, inputs: Rows, weights: Rows) -> Rows:
+        """Return the angles of all slots [batch, slots] of inputs [batch, n_inputs] and weights [n_blocks, n, 3]."""
+        trained = np.broadcast_to(weights.reshape(1, -1), (len(inputs), weights.size))
+        return np.concatenate([inputs, trained], axis=1)[:, list(self.places)]
+
+    def gathered(self, by_slot: Rows) -> Rows:
+        """Return derivatives [..., slots] by the inputs and the weights [..., n_inputs + 3 n L]."""
+        out = np.zeros((*by_slot.shape[:-1], self.circuit.n_inputs + self.circuit.n_weights))
+        for slot, place in enumerate(self.places):
+            out[..., place] += by_slot[..., slot]
+        return out
 
     @cached_property
     def pairs(self) -> frozenset[tuple[int, ...]]:
@@ -54,9 +81,10 @@ class Compiled:
 
     @cached_property
     def qiskit(self) -> QuantumCircuit:
-        """The circuit in Qiskit up to its measurements, with the parameters `x[slot]` and `w[slot - 3 n L]`.
+        """The circuit in Qiskit up to its measurements.
 
-        A machine waits by itself: delays are left out.
+        Its parameters are `x[slot]`, `w[slot - 3 n L]` and, of couplings, `c[slot - 6 n L]`. A machine waits by itself:
+        delays are left out.
         """
         # Imported here: Qiskit takes a second, and most circuits are never shown to it.
         from qiskit import QuantumCircuit
@@ -65,7 +93,8 @@ class Compiled:
         from circuits.transfer import make_gate
 
         half = self.circuit.n_weights
-        slots = [*ParameterVector("x", half), *ParameterVector("w", half)]
+        couplings = ParameterVector("c", self.circuit.n_couplings)
+        slots = [*ParameterVector("x", half), *ParameterVector("w", half), *couplings]
         out = QuantumCircuit(self.n_wires)
         for step in self.instructions[: len(self.instructions) - self.n_turns]:
             if step.name == DELAY:
@@ -77,6 +106,8 @@ class Compiled:
 
 def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compiled:
     """Write a circuit in the instructions that `noise` sits on; without noise as a `u` per Rot and `cz`.
+
+    CNOT and CRZ gates are made of CZ gates and rotations.
 
     A noise model with errors on `id` gets an `id` on every wire at the end of every block; under noise of waiting wires
     a `delay` stands wherever one waits (see `circuits/schedule.py`). CZ gates between wires that a chip does not couple
@@ -116,12 +147,15 @@ def _write(circuit: DataReupload, noise: Noise | None, n_wires: int) -> tuple[In
         if marks_blocks and gate.block != block:
             _mark(writer, circuit)
         block = gate.block
-        if gate.name == "CZ":
-            _write_cz(writer, gate.wires, couplings, free)
+        if gate.name != "Rot":
+            _write_pair(writer, gate, 2 * circuit.n_weights, couplings, free)
             continue
         (wire,) = gate.wires
-        first = 3 * (gate.block * circuit.n_qubits + wire) + (0 if gate.source == "inputs" else circuit.n_weights)
-        phi, theta, omega = (Angle(((slot, 1.0),), 0.0) for slot in range(first, first + 3))
+        first = 3 * (gate.block * circuit.n_qubits + wire)
+        offsets = {"inputs": (0,), "weights": (circuit.n_weights,), "both": (0, circuit.n_weights)}[gate.source or ""]
+        phi, theta, omega = (
+            Angle(tuple((slot + offset, 1.0) for offset in offsets), 0.0) for slot in range(first, first + 3)
+        )
         writer.rot(wire, phi, theta, omega)
     if marks_blocks:
         _mark(writer, circuit)
@@ -131,6 +165,21 @@ def _write(circuit: DataReupload, noise: Noise | None, n_wires: int) -> tuple[In
 def _mark(writer: Writer, circuit: DataReupload) -> None:
     for wire in range(circuit.n_qubits):
         writer.mark(wire)
+
+
+def _write_pair(
+    writer: Writer, gate: Gate, first: int, couplings: frozenset[tuple[int, int]] | None, free: int
+) -> None:
+    """Write CZ as it is, CNOT = H CZ H with H on its target, CRZ(a) = CNOT RZ(-a/2) CNOT RZ(a/2), RZ likewise."""
+    target = gate.wires[1]
+    for sign in (1, -1) if gate.coupling is not None else (1,):
+        if gate.coupling is not None:
+            writer.z(target, Angle(((first + gate.coupling, sign / 2),), 0.0))
+        if gate.name != "CZ":
+            writer.fixed(target, H)
+        _write_cz(writer, gate.wires, couplings, free)
+        if gate.name != "CZ":
+            writer.fixed(target, H)
 
 
 def _write_cz(writer: Writer, wires: tuple[int, ...], couplings: frozenset[tuple[int, int]] | None, free: int) -> None:

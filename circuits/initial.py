@@ -69,3 +69,10 @@ INITIALS: Choices[Initialiser] = Choices(
 def initial_weights(name: str, shape: tuple[int, int, int], generator: torch.Generator) -> Tensor:
     """Return float64 angles [n_blocks, n_qubits, 3] drawn by the named rule; ValueError on an unknown name."""
     return INITIALS.pick(name)(shape, generator)
+
+
+def initial_angles(name: str, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Return float64 angles of single rotations [layers, pairs] by the rule for weights; 0 for identity blocks."""
+    if INITIALS.pick(name) is identity_block:
+        return torch.zeros(shape, dtype=torch.float64)
+    return initial_weights(name, (*shape, 1), generator).squeeze(-1)

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from circuits.engines import Engine, all_values, engine_class, engine_options, make_engine, own_generator
-from circuits.initial import initial_weights
+from circuits.cone import effective_numbers
+from circuits.engines import AUTO, Engine, all_values, engine_class, engine_options, make_engine, own_generator
+from circuits.engines.lightcone import register_state, separated
+from circuits.entanglers import Pairs
+from circuits.initial import initial_angles, initial_weights
 from circuits.noise import resolve_noise
+from circuits.observables import letters_of
 from circuits.reupload import DataReupload
 
 if TYPE_CHECKING:
@@ -31,13 +35,18 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 class ReuploadLayer(nn.Module):
-    """Map data angles [..., 3 n_qubits] in radians to expectations <Z> [..., n_qubits] in [-1, 1].
+    """Map data angles [..., 3 n_qubits] in radians to expectations in [-1, 1]: <Z> [..., n_qubits] by default.
 
-    `engine`, a name of `ENGINES` or an `Engine` class, evaluates the circuit and takes `engine_options`;
-    the weights, one Parameter of shape [n_blocks, n_qubits, 3], stay the same on every engine. `noise` is a
+    `entangler`, `entangling_gate` and `data_scaling` are those of `DataReupload`. The Parameters are `weights`
+    [n_blocks, n_qubits, 3]; where each block scales its data, `scales` [n_blocks, n_qubits, 3], which start at 1; where
+    the gates are CRZ, `couplings` [n_blocks - 1, pairs]. All stay the same on every engine.
+
+    `engine`, a name of `ENGINES`, `auto`, or an `Engine` class, evaluates the circuit and takes `engine_options`.
+    `observable` is what is read: a family (Z, X, Y, ZZ), a word such as "X0 Z2", or several, one column per word. Z is
+    read on every wire and ZZ on every pair that the entangler joins. `noise` is a
     `noise_models.Noise`, an Aer NoiseModel, a Qiskit backend or a specification such as "depolarizing:0.01" or
     "torino", which takes the chip's best qubits in the circuit's shape. `initial` names the distribution the weights
-    start from.
+    and couplings start from.
 
     The weights, and the shots of every engine of this layer that is given no generator of its own, come from
     `generator`, which is drawn from for the weights alone. Without one they follow the number that was last passed to
@@ -60,8 +69,10 @@ class ReuploadLayer(nn.Module):
         self,
         n_qubits: int,
         n_blocks: int,
-        entangler: str = "ring",
+        entangler: Pairs = "ring",
         *,
+        entangling_gate: str = "cz",
+        data_scaling: str = "none",
         engine: str | type[Engine] = "lightcone",
         noise: Noise | NoiseModel | BackendV2 | str | None = None,
         initial: str = "uniform",
@@ -69,9 +80,14 @@ class ReuploadLayer(nn.Module):
         **engine_options: object,
     ) -> None:
         super().__init__()
-        self.circuit = DataReupload(n_qubits, n_blocks, entangler)
-        drawn = initial_weights(initial, self.circuit.weight_shape, own_generator(generator))
-        self.weights = nn.Parameter(drawn.to(torch.get_default_dtype()))
+        self.circuit = circuit = DataReupload(n_qubits, n_blocks, entangler, entangling_gate, data_scaling)
+        drawing, precision = own_generator(generator), torch.get_default_dtype()
+        self.weights = nn.Parameter(initial_weights(initial, circuit.weight_shape, drawing).to(precision))
+        if circuit.scales_data:
+            self.scales = nn.Parameter(torch.ones(circuit.weight_shape, dtype=precision))
+        if circuit.n_couplings:
+            shape = (n_blocks - 1, len(circuit.edges))
+            self.couplings = nn.Parameter(initial_angles(initial, shape, drawing).to(precision))
         # A copy draws the seed, so that shots do not change what else the generator is to draw.
         self._shot_seed = None if generator is None else _seed(generator.clone_state())
         self._evaluate_with(engine, resolve_noise(noise, self.circuit), engine_options)
@@ -109,7 +125,7 @@ class ReuploadLayer(nn.Module):
         physical.
         """
         other = self._sharing_weights()
-        made = type(self._engine) if engine is None else engine_class(engine)
+        made = type(self._engine) if engine is None else AUTO if engine == AUTO else engine_class(engine)
         # A device without channels would refuse the noise, and one with them is no use without it.
         previous = {key: value for key, value in self._options.items() if key not in FIRST}
         options = {**self._kept_observable(), **(previous if made is type(self._engine) else {}), **options}
@@ -121,9 +137,10 @@ class ReuploadLayer(nn.Module):
     def _evaluate_with(self, engine: str | type[Engine], noise: Noise | None, options: Mapping[str, object]) -> None:
         self._noise = noise
         self._options = dict(options)
-        made = engine_class(engine)
+        made = AUTO if engine == AUTO else engine_class(engine)
         extra: dict[str, object] = {} if noise is None else {"noise": noise}
-        draws = "shots" in options and options.get("generator") is None and "generator" in engine_options(made)
+        draws = "shots" in options and options.get("generator") is None
+        draws = draws and (isinstance(made, str) or "generator" in engine_options(made))
         if draws and self._shot_seed is not None:
             extra["generator"] = torch.Generator().manual_seed(self._shot_seed)
         self._engine = make_engine(made, self.circuit, **{**options, **extra})
@@ -132,7 +149,7 @@ class ReuploadLayer(nn.Module):
 
     def _kept_observable(self) -> dict[str, object]:
         """Return the observable as an option, so that an engine that reads only Z refuses instead of reading it."""
-        observable = self._options.get("observable", "Z")
+        observable = self._engine.observable
         return {} if observable == "Z" else {"observable": observable}
 
     def _sharing_weights(self) -> ReuploadLayer:
@@ -149,10 +166,8 @@ class ReuploadLayer(nn.Module):
         """
         if not isinstance(inputs, Tensor):
             raise ValueError(f"inputs: got {type(inputs).__name__}, expected a torch tensor of angles in radians")
-        if inputs.ndim == 0 or inputs.shape[-1] != self.circuit.n_inputs:
-            raise ValueError(
-                f"inputs: got shape {list(inputs.shape)}, expected [..., 3 n_qubits = {self.circuit.n_inputs}]"
-            )
+        if inputs.ndim == 0 or inputs.shape[-1] != self.n_inputs:
+            raise ValueError(f"inputs: got shape {list(inputs.shape)}, expected [..., 3 n_qubits = {self.n_inputs}]")
         device = inputs.device.type
         mixed = device != "meta" and torch.is_autocast_enabled(device)
         if inputs.dtype not in FULL and not (mixed and inputs.dtype in HALF):
@@ -163,14 +178,41 @@ class ReuploadLayer(nn.Module):
             return self._shape_alone(inputs)
         if not torch.compiler.is_compiling() and not torch.isfinite(all_values(inputs)).all():
             raise ValueError("inputs: hold NaN or infinity, expected finite angles in radians")
-        flat = inputs.reshape(math.prod(inputs.shape[:-1]), self.circuit.n_inputs)
+        flat = inputs.reshape(math.prod(inputs.shape[:-1]), self.n_inputs)
         if inputs.dtype in HALF:
             flat = flat.to(torch.promote_types(self.weights.dtype, torch.float32))
         call = generator if self._engine.takes_generator else None
         with torch.autocast(device, enabled=False) if mixed else contextlib.nullcontext():
             trained = {} if self.strengths is None else {"strengths": self.strengths.to(flat.dtype)}
-            out = self._engine(flat, self.weights.to(flat.dtype), call, **trained)
+            out = self._engine(self.engine_inputs(flat), self.weights.to(flat.dtype), call, **trained)
         return out.to(inputs.dtype).reshape(*inputs.shape[:-1], out.shape[-1])
+
+    @property
+    def n_inputs(self) -> int:
+        """Data angles of a sample: 3 n_qubits."""
+        return self.circuit.n_angles
+
+    @property
+    def n_outputs(self) -> int:
+        """Expectations of a sample."""
+        return len(self._engine.reads)
+
+    def engine_inputs(self, angles: Tensor) -> Tensor:
+        """Return what the engine reads [batch, n_inputs of the circuit] for data angles [batch, 3 n_qubits]."""
+        if self.circuit.scales_data:
+            factors = self.scales.to(angles.dtype).reshape(-1, self.n_inputs)
+            angles = (angles.unsqueeze(1) * factors).flatten(1)
+        if self.circuit.n_couplings:
+            couplings = self.couplings.to(angles.dtype).reshape(1, -1)
+            angles = torch.cat([angles, couplings.expand(len(angles), -1)], dim=1)
+        return angles
+
+    def states(self, inputs: Tensor) -> Tensor:
+        """Return the amplitudes [batch, 2^n] of the noiseless circuit for data angles [batch, 3 n_qubits].
+
+        Wire 0 is the most significant bit; differentiable.
+        """
+        return register_state(self.circuit, *separated(self.circuit, self.engine_inputs(inputs), self.weights)).t()
 
     def _shape_alone(self, inputs: Tensor) -> Tensor:
         """Return what meta tensors become: a result without values, with its place in the graph."""
@@ -179,23 +221,29 @@ class ReuploadLayer(nn.Module):
                 f"inputs: got device {inputs.device} and weights on {self.weights.device}, expected both on meta or "
                 "neither; layer.to_empty(device='cpu') leaves it"
             )
-        reads = len(self.circuit.edges) if self._engine.observable == "ZZ" else self.circuit.n_qubits
-        return (inputs[..., :1] * self.weights.sum().to(inputs)).expand(*inputs.shape[:-1], reads)
+        return (inputs[..., :1] * self.weights.sum().to(inputs)).expand(*inputs.shape[:-1], self.n_outputs)
 
     @property
     def n_effective_weights(self) -> int:
-        """Weights that can change what is read.
+        """Trainable numbers, factors of the data and couplings among them, that can change what is read.
 
-        The closing RZ of a wire changes X and Y, and Z where coherent noise turns the wire once more before it is read.
+        Without noise these are the ones in the cone of a word that is read; the closing RZ of a wire changes words with
+        X or Y there. Under noise everything is counted but a closing RZ, where no coherent noise turns the wire once
+        more before it is read, and the first RZ, which does nothing to |0>.
         """
-        if self._engine.observable not in ("Z", "ZZ"):
-            return self.circuit.n_weights
-        if self._noise is None:
+        if self._noise is None and self._engine.observable == "Z":
             return self.circuit.n_effective_weights
+        if self._noise is None:
+            return effective_numbers(self.circuit, self._engine.reads)
         from circuits.compile import compile_circuit
         from circuits.engines import n_dead_turns
 
-        return self.circuit.n_weights - n_dead_turns(compile_circuit(self.circuit, self._noise), self._noise)
+        circuit, words = self.circuit, self._engine.reads
+        if letters_of(words) != {"Z"}:
+            return circuit.n_parameters
+        closing = n_dead_turns(compile_circuit(circuit, self._noise), self._noise)
+        opening = {"none": 0, "block": 1, "added": 2}[circuit.data_scaling] * circuit.n_qubits
+        return circuit.n_parameters - closing * (2 if circuit.data_scaling == "added" else 1) - opening
 
     def draw(self) -> str:
         """Return the circuit as text."""
@@ -205,9 +253,11 @@ class ReuploadLayer(nn.Module):
         c = self.circuit
         # Under noise the effective weights are known after compiling the circuit, which is too much for a print.
         effective = "" if self._noise is not None else f" ({self.n_effective_weights} effective)"
+        further = (f"{name}={vars(c)[name]!r}, " for name in ("entangling_gate", "data_scaling"))
+        shown = "".join(text for text in further if "'cz'" not in text and "'none'" not in text)
         return (
-            f"n_qubits={c.n_qubits}, n_blocks={c.n_blocks}, entangler={c.entangler!r}, engine={self._engine!r}, "
-            f"weights={c.n_weights}{effective}"
+            f"n_qubits={c.n_qubits}, n_blocks={c.n_blocks}, entangler={c.entangler!r}, {shown}engine={self._engine!r}, "
+            f"weights={c.n_parameters}{effective}"
         )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from circuits.entanglers import ENTANGLERS, Pairs, entangler_of, named
+
 if TYPE_CHECKING:
     from qiskit.providers import BackendV2
     from qiskit_aer.noise import NoiseModel
@@ -14,10 +16,13 @@ if TYPE_CHECKING:
     from circuits.reupload import DataReupload
     from noise_models import Noise
 
-CHIP_SHAPES: Mapping[str, str] = MappingProxyType(
-    {"ring": "ring", "brick": "ring", "line": "line", "none": "line", "all": "ring"}
-)
+CHIP_SHAPES: Mapping[str, str] = MappingProxyType({name: entangler.chip for name, entangler in ENTANGLERS.items()})
 """How the wires of an entangler are laid on a chip; `all` of more than three wires is refused when it is compiled."""
+
+
+def chip_shape(entangler: Pairs) -> str:
+    """Return how the wires of an entangler are laid on a chip: pairs that are no neighbours in a ring."""
+    return entangler_of(named(entangler)).chip
 
 
 def resolve_noise(noise: Noise | NoiseModel | BackendV2 | str | None, circuit: DataReupload) -> Noise | None:
@@ -32,7 +37,7 @@ def resolve_noise(noise: Noise | NoiseModel | BackendV2 | str | None, circuit: D
 
     if isinstance(noise, Noise):
         return noise if noise.parts else None
-    shape = CHIP_SHAPES[circuit.entangler]
+    shape = chip_shape(circuit.entangler)
     if isinstance(noise, str):
         return parse_noise(noise, circuit.n_qubits, shape)
     # Whoever holds an Aer model or a backend has loaded Aer or Qiskit.
@@ -40,8 +45,9 @@ def resolve_noise(noise: Noise | NoiseModel | BackendV2 | str | None, circuit: D
     if aer is not None and isinstance(noise, aer.NoiseModel):
         return from_aer(noise, circuit.n_qubits)
     if providers is not None and isinstance(noise, providers.BackendV2):
-        shape = "line" if circuit.entangler == "all" else shape
-        return chip(noise, circuit.n_qubits, shape, routed=circuit.entangler not in ("line", "none"))
+        routed = shape != "line"
+        shape = "line" if circuit.entangler_name == "all" or circuit.layout == "pairs" else shape
+        return chip(noise, circuit.n_qubits, shape, routed=routed)
     raise ValueError(
         f"noise: got {type(noise).__name__}, expected a noise_models.Noise, an Aer NoiseModel, a Qiskit backend, None, "
         "or a specification such as 'depolarizing:0.01'"

@@ -7,7 +7,8 @@
 >>> run.test_accuracy, run.plot()
 
 Data:         load_data(name), read_images(path), DATASETS, ImageData
-Networks:     create_model(name, data), load_model(path), save_model(model, path), MODELS, count(model), ParameterCount
+Networks:     create_model(name, data), load_model(path), save_model(model, path), MODELS, count(model), ParameterCount;
+              SpikingQuantum(frontend, data): a quantum head on a network of snnTorch, SpikingJelly, Norse or sinabs
 Options:      options(name): fields, defaults, limits and meanings of a network, of a study or of "training"
 Training:     fit(model, data), resume(folder), evaluate(model, data), predict(model, images); RECIPES: settings whose
               accuracy is published; TrainingConfig, Run, Evaluation

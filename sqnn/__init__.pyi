@@ -2,7 +2,7 @@ from . import conversion, core, data, encoding, layers, metrics, models, neurons
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
 from .metrics import ParameterCount, count
-from .models import MODELS, create_model, load_model, save_model
+from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, NoiseSweep, ResultsTable, SweepFrame, noise_sweep, study
 from .training import RECIPES, Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
 
@@ -19,6 +19,7 @@ __all__ = [
     "ParameterCount",
     "ResultsTable",
     "Run",
+    "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
     "conversion",

@@ -20,7 +20,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Annotated shapes are checked wherever these rooms are imported from now on.
 install_import_hook(["circuits.engines", "sqnn.neurons", "sqnn.encoding"], "shapes.check_shapes")
 
-LONG = ("notebooks", "test_faults.py", "test_code_blocks.py", "test_cluster.py", "test_resume.py")
+LONG = (
+    "notebooks",
+    "test_faults.py",
+    "test_code_blocks.py",
+    "test_cluster.py",
+    "test_resume.py",
+    "test_fit.py",
+    "test_survival.py",
+    "test_start_up.py",
+    "test_engines_agree.py",
+    "test_files_of_record.py",
+)
 """Files that take long begin first, so that no worker waits for another at the end."""
 
 

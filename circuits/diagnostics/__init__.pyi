@@ -5,10 +5,12 @@ from .jacobian_rank import EffectiveParameters, effective_parameters, weight_jac
 from .meyer_wallach import Entanglement, entanglement, meyer_wallach
 from .spectrum import FourierSpectrum, fourier_spectrum
 from .states import states
+from .subject import Diagnosed
 
 __all__ = [
     "ALGORITHMS",
     "COSTS",
+    "Diagnosed",
     "EffectiveParameters",
     "Entanglement",
     "Expressibility",

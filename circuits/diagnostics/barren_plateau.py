@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
-from circuits.diagnostics.states import states
-from circuits.engines.lightcone import LightConeEngine, z_signs
+from circuits.diagnostics.draws import or_fresh
+from circuits.diagnostics.subject import Diagnosed, LayerSubject, Subject, subject_of
+from circuits.engines.lightcone import z_signs
 from circuits.reupload import DataReupload
 from noise_models import Choices, whole
 
@@ -39,7 +40,7 @@ class GradientVariance:
     entangler: str
     initial: str
     samples: int
-    weight: tuple[int, int, int]
+    weight: tuple[int, ...] | int
     variance: dict[str, Tensor]
     error: dict[str, Tensor]
 
@@ -107,8 +108,9 @@ def gradient_variance(
     generator: torch.Generator | None = None,
     *,
     costs: Sequence[str] = ("local", "global"),
-    weight: tuple[int, int, int] = (0, 0, 1),
+    weight: tuple[int, ...] | int = (0, 0, 1),
     global_limit: int = GLOBAL_LIMIT,
+    make: Callable[[int, int], Diagnosed] | None = None,
 ) -> GradientVariance:
     """Estimate Var[dC/dw] over random initialisations and random data, against qubits and blocks.
 
@@ -118,6 +120,9 @@ def gradient_variance(
     (block, wire, angle): by default the RY angle of block 0 on wire 0, which every depth has and which both costs
     depend on. The local gradient comes from the light cone, so n may be large; the global one is the exact two-term
     shift (C(w + pi/2) - C(w - pi/2)) / 2 on amplitudes and is left nan beyond `global_limit` qubits.
+
+    `make` (n_qubits, n_blocks) returns other circuits, or layers, whose first output then is the local cost; `weight`
+    is a place in their first weights, or a number.
 
     For one block and uniform weights the variances are 3/8 and (3/8)^n. Raises ValueError on an unknown cost or
     entangler, or where the weight is not in the smallest circuit.
@@ -130,21 +135,21 @@ def gradient_variance(
         COSTS.pick(cost)
     if not n_qubits or not n_blocks or not costs:
         raise ValueError("n_qubits, n_blocks, costs: each needs at least one entry")
-    shape = (min(n_blocks), min(n_qubits), 3)
-    if len(weight) != 3 or not all(0 <= k < size for k, size in zip(weight, shape, strict=True)):
-        raise ValueError(f"weight: got {weight}, expected (block, wire, angle) below {shape} in every circuit")
+    made = partial(DataReupload, entangler=entangler) if make is None else make
+    subject_of(made(min(n_qubits), min(n_blocks))).place(weight)
     size = (len(n_blocks), len(n_qubits))
     variance = {cost: torch.full(size, math.nan, dtype=torch.float64) for cost in costs}
     error = {cost: values.clone() for cost, values in variance.items()}
     for row, depth in enumerate(n_blocks):
         for column, width in enumerate(n_qubits):
-            circuit = DataReupload(width, depth, entangler)
-            inputs = random_inputs(circuit, samples, generator)
-            weights = random_weights(circuit, samples, initial, generator)
+            subject = subject_of(made(width, depth))
+            place = subject.place(weight)
+            inputs = subject.inputs(samples, generator)
+            weights = subject.weights(samples, initial, generator)
             for cost in costs:
                 if cost == "global" and width > global_limit:
                     continue
-                gradient = COSTS[cost](circuit, inputs, weights, weight)
+                gradient = COSTS[cost](subject, inputs, weights, place)
                 centred = (gradient - gradient.mean()).square()
                 variance[cost][row, column] = centred.sum() / (samples - 1)
                 error[cost][row, column] = centred.std() / math.sqrt(samples)
@@ -153,33 +158,39 @@ def gradient_variance(
     )
 
 
-def local_gradients(circuit: DataReupload, inputs: Tensor, weights: Tensor, weight: tuple[int, int, int]) -> Tensor:
-    """Return d<Z_0>/dw [samples] for inputs [samples, 3 n] and weights [samples, n_blocks, n, 3]."""
-    engine = LightConeEngine(circuit)
+def local_gradients(circuit: Diagnosed | Subject, inputs: Tensor, weights: Tensor, weight: tuple[int, ...]) -> Tensor:
+    """Return the gradient of the first output, <Z_0>, [samples], for inputs and weights of each sample's own."""
+    subject = subject_of(circuit)
     gradients = []
     for x, w in zip(inputs, weights, strict=True):
         w = w.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad(engine(x.unsqueeze(0), w)[0, 0], w)
+        (gradient,) = torch.autograd.grad(subject.outputs(x.unsqueeze(0), w)[0, 0], w)
         gradients.append(gradient[weight])
     return torch.stack(gradients)
 
 
-def global_gradients(circuit: DataReupload, inputs: Tensor, weights: Tensor, weight: tuple[int, int, int]) -> Tensor:
-    """Return d<Z...Z>/dw [samples] for inputs [samples, 3 n] and weights [samples, n_blocks, n, 3]."""
-    wires = range(circuit.n_qubits)
-    signs = z_signs(circuit.n_qubits, wires, dtype=inputs.dtype, device=inputs.device)
-    chunk = max(1, AMPLITUDES >> circuit.n_qubits)
+def global_gradients(circuit: Diagnosed | Subject, inputs: Tensor, weights: Tensor, weight: tuple[int, ...]) -> Tensor:
+    """Return d<Z...Z>/dw [samples] for inputs and weights of each sample's own."""
+    subject = subject_of(circuit)
+    n = subject.n_qubits
+    signs = z_signs(n, range(n), dtype=inputs.dtype, device=inputs.device)
+    chunk = max(1, AMPLITUDES >> n)
+    if isinstance(subject, LayerSubject):
+        # Factors of data and angles of CRZ gates have no rule of two shifts.
+        tracked = weights.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad((subject.states(inputs, tracked).abs().square() @ signs).sum(), tracked)
+        return gradient.flatten(1)[:, weight[0]]
 
     def cost(shift: float) -> Tensor:
         moved = weights.clone()
-        moved[(slice(None), *weight)] += shift
+        moved[(slice(None), *weight)] += shift  # type: ignore[index]
         pieces = zip(inputs.split(chunk), moved.split(chunk), strict=True)
-        return torch.cat([states(circuit, x, w).abs().square() @ signs for x, w in pieces])
+        return torch.cat([subject.states(x, w).abs().square() @ signs for x, w in pieces])
 
     return (cost(math.pi / 2) - cost(-math.pi / 2)) / 2
 
 
-COSTS: Choices[Callable[[DataReupload, Tensor, Tensor, tuple[int, int, int]], Tensor]] = Choices(
+COSTS: Choices[Callable[[Diagnosed | Subject, Tensor, Tensor, tuple[int, ...]], Tensor]] = Choices(
     "costs", {"local": local_gradients, "global": global_gradients}
 )
 """Gradients [samples] of each cost with respect to one weight."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
-from circuits.diagnostics.states import states
-from circuits.reupload import DataReupload
+from circuits.diagnostics.draws import or_fresh
+from circuits.diagnostics.subject import Diagnosed, subject_of
 from noise_models import whole
 
 if TYPE_CHECKING:
@@ -58,14 +57,14 @@ class Expressibility:
 
 
 def expressibility(
-    circuit: DataReupload,
+    circuit: Diagnosed,
     samples: int = 2000,
     bins: int = 75,
     generator: torch.Generator | None = None,
     *,
     initial: str = "uniform",
 ) -> Expressibility:
-    """Compare the fidelities of random pairs of states with those of Haar-random states.
+    """Compare the fidelities of random pairs of states of a circuit or a layer with those of Haar-random states.
 
         F = |<psi(x, w)|psi(x, w')>|^2,    KL = sum_k p_k ln(p_k / q_k),
 
@@ -76,10 +75,10 @@ def expressibility(
     Source: Sim, Johnson, Aspuru-Guzik, Adv. Quantum Technol. 2, 1900070 (2019), equations (8) to (10).
     """
     samples = whole("samples", samples)
-    generator = or_fresh(generator)
-    inputs = random_inputs(circuit, samples, generator)
-    one, other = (states(circuit, inputs, random_weights(circuit, samples, initial, generator)) for _ in range(2))
-    return haar_divergence((one.conj() * other).sum(1).abs().square(), 2**circuit.n_qubits, bins)
+    generator, subject = or_fresh(generator), subject_of(circuit)
+    inputs = subject.inputs(samples, generator)
+    one, other = (subject.states(inputs, subject.weights(samples, initial, generator)).detach() for _ in range(2))
+    return haar_divergence((one.conj() * other).sum(1).abs().square(), 2**subject.n_qubits, bins)
 
 
 def haar_divergence(fidelities: Tensor, dimension: int, bins: int) -> Expressibility:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
+from circuits.diagnostics.draws import or_fresh
+from circuits.diagnostics.subject import CircuitSubject, Diagnosed, jacobian, least_inputs, subject_of
 from circuits.engines.lightcone import LightConeEngine
 from circuits.reupload import DataReupload
-from noise_models import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,14 +52,18 @@ class EffectiveParameters:
 
 
 def effective_parameters(
-    circuit: DataReupload,
+    circuit: Diagnosed,
     inputs_count: int = 64,
     generator: torch.Generator | None = None,
     tolerance: float = 1e-9,
     *,
     initial: str = "uniform",
 ) -> EffectiveParameters:
-    """Measure the rank of d<Z_i>(x_s)/dw over all wires i and random data x_s, at one random set of weights.
+    """Measure the rank of d<Z_i>(x_s)/dw over all outputs i and random data x_s, at one random set of weights.
+
+    `circuit` is a description or a layer, whose outputs and parameters these are: factors of data and angles of CRZ
+    gates are among them. Angles that only their sum reaches, as those of RZ gates on both sides of a CZ, are one
+    direction; of a `QuantumLayer` every weight is counted.
 
     The rank is the number of singular values above `tolerance` times the largest. At generic weights it equals
     `circuit.n_effective_weights`, 3 n L - n: the last RZ of each wire is dead and nothing else is. At special weights
@@ -75,17 +79,20 @@ def effective_parameters(
     """
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance: got {tolerance!r}, expected a number between 0 and 1")
-    inputs_count = whole("inputs_count", inputs_count)
-    if inputs_count * circuit.n_qubits < circuit.n_effective_weights:
-        least = math.ceil(circuit.n_effective_weights / circuit.n_qubits)
-        raise ValueError(f"inputs_count: got {inputs_count}, expected at least {least}, or the data would cap the rank")
+    subject = subject_of(circuit)
+    inputs_count = least_inputs(subject, inputs_count)
     generator = or_fresh(generator)
-    weights = random_weights(circuit, 1, initial, generator)[0]
-    jacobian = weight_jacobian(circuit, random_inputs(circuit, inputs_count, generator), weights)
-    values = torch.linalg.svdvals(jacobian / math.sqrt(len(jacobian)))
-    values = torch.cat([values, values.new_zeros(circuit.n_weights - len(values))])
+    weights = subject.weights(1, initial, generator)[0]
+    inputs = subject.inputs(inputs_count, generator)
+    # The shift rule and autograd differ by rounding alone, and descriptions keep their numbers.
+    if isinstance(subject, CircuitSubject):
+        derivatives = weight_jacobian(subject.circuit, inputs, weights)
+    else:
+        derivatives = jacobian(subject, inputs, weights)
+    values = torch.linalg.svdvals(derivatives / math.sqrt(len(derivatives)))
+    values = torch.cat([values, values.new_zeros(subject.n_weights - len(values))])
     rank = int((values > tolerance * values[0]).sum())
-    return EffectiveParameters(circuit.n_weights, circuit.n_effective_weights, rank, tolerance, values)
+    return EffectiveParameters(subject.n_weights, subject.counted, rank, tolerance, values)
 
 
 def weight_jacobian(circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Tensor:

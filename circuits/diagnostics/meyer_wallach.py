@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
-from circuits.diagnostics.states import states
+from circuits.diagnostics.draws import or_fresh
+from circuits.diagnostics.subject import Diagnosed, subject_of
 from circuits.engines.lightcone import bloch_vector
-from circuits.reupload import DataReupload
 from noise_models import whole
 
 if TYPE_CHECKING:
@@ -76,20 +75,21 @@ def meyer_wallach(amplitudes: Tensor) -> Tensor:
 
 
 def entanglement(
-    circuit: DataReupload,
+    circuit: Diagnosed,
     samples: int = 1000,
     generator: torch.Generator | None = None,
     *,
     initial: str = "uniform",
 ) -> Entanglement:
-    """Measure Q of the circuit's states over random data x ~ U[0, 2 pi) and weights drawn by `initial`.
+    """Measure Q of the states of a circuit or a layer over random data x ~ U[0, 2 pi) and weights drawn by `initial`.
 
     The last block turns each wire alone and changes no Q, so one block gives 0. With uniform weights and a ring of at
     least three wires, two blocks give 1 - (3/8 + 5/8 (3/8)^2) = 0.537 on average.
     """
     samples = whole("samples", samples, 2)
-    generator = or_fresh(generator)
-    inputs = random_inputs(circuit, samples, generator)
-    weights = random_weights(circuit, samples, initial, generator)
-    dimension = 2**circuit.n_qubits
-    return Entanglement(meyer_wallach(states(circuit, inputs, weights)), (dimension - 2) / (dimension + 1))
+    generator, subject = or_fresh(generator), subject_of(circuit)
+    inputs = subject.inputs(samples, generator)
+    weights = subject.weights(samples, initial, generator)
+    dimension = 2**subject.n_qubits
+    values = meyer_wallach(subject.states(inputs, weights).detach())
+    return Entanglement(values, (dimension - 2) / (dimension + 1))

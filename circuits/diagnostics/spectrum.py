@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from circuits.diagnostics.draws import or_fresh, random_inputs, random_weights
-from circuits.engines.lightcone import LightConeEngine
+from circuits.diagnostics.draws import or_fresh
+from circuits.diagnostics.subject import Diagnosed, subject_of
 from circuits.initial import TWO_PI
+from circuits.layer import ReuploadLayer
+from circuits.quantum_layer import QuantumLayer
 from circuits.reupload import DataReupload
 from noise_models import whole
 
@@ -24,17 +26,18 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class FourierSpectrum:
-    """Complex coefficients c_k of <Z_i> in one data angle: [samples, frequencies, n_qubits], k = 0, 1, 2, ...
+    """Complex coefficients c_k of <Z_i> in one data angle: [samples, frequencies, outputs], k = 0, 1, 2, ...
 
     <Z_i> is real, so c_(-k) is the conjugate of c_k and only k >= 0 is kept. `inputs` [samples, 3 n] and `weights`
     [samples, n_blocks, n, 3] are the draws, in radians.
     """
 
-    circuit: DataReupload
+    circuit: Diagnosed
     input_index: int
     coefficients: Tensor
     inputs: Tensor
     weights: Tensor
+    n_blocks: int
 
     @property
     def magnitudes(self) -> Tensor:
@@ -61,13 +64,14 @@ class FourierSpectrum:
         from circuits.plotting import panel
 
         wire, angle = divmod(self.input_index, 3)
-        stated = f"data angle {angle} of wire {wire}, {self.circuit.n_blocks} blocks"
-        size = (6.5, 0.8 + 0.42 * max(self.circuit.n_qubits, 5))
+        own = isinstance(self.circuit, QuantumLayer)
+        stated = f"input {self.input_index}" if own else f"data angle {angle} of wire {wire}, {self.n_blocks} blocks"
+        size = (6.5, 0.8 + 0.42 * max(self.coefficients.shape[2], 5))
         figure, axes = panel(ax, size, stated if title is None else title)
         shown = self.magnitudes.clamp(min=FLOOR).t()
         image = axes.imshow(shown.numpy(), norm=LogNorm(1e-4, 1), cmap="viridis", aspect="auto")
-        axes.axvline(self.circuit.n_blocks + 0.5, color="white", ls="--", lw=1.2)
-        axes.text(self.circuit.n_blocks + 0.6, -0.2, "beyond n_blocks", color="white", fontsize=8, va="center")
+        axes.axvline(self.n_blocks + 0.5, color="white", ls="--", lw=1.2)
+        axes.text(self.n_blocks + 0.6, -0.2, "beyond n_blocks", color="white", fontsize=8, va="center")
         axes.set_xticks(range(shown.shape[1]))
         axes.set_yticks(range(shown.shape[0]))
         axes.set_xlabel("frequency (1/rad)")
@@ -78,17 +82,18 @@ class FourierSpectrum:
     def __repr__(self) -> str:
         return (
             f"FourierSpectrum(data angle {self.input_index}: highest frequency by wire {self.degree.tolist()}, "
-            f"bound {self.circuit.n_blocks})"
+            f"bound {self.n_blocks})"
         )
 
 
 def fourier_spectrum(
-    circuit: DataReupload,
+    circuit: Diagnosed,
     input_index: int,
     samples: int = 20,
     generator: torch.Generator | None = None,
     *,
     initial: str = "uniform",
+    n_blocks: int | None = None,
 ) -> FourierSpectrum:
     """Expand <Z_i> in one data angle, the other angles random and fixed.
 
@@ -100,22 +105,29 @@ def fourier_spectrum(
     left. The grid has 4 L + 5 equidistant points, enough to show frequencies up to 2 L + 2: the bound is measured, not
     assumed.
 
-    Raises ValueError on an index outside 0 ... 3 n_qubits - 1.
+    Of a layer every output is expanded; for a `QuantumLayer`, `n_blocks` is how often it reads the input.
+
+    Raises ValueError on an index that is no input, and where factors of the data make frequencies no whole numbers.
 
     Source: Schuld, Sweke, Meyer, Phys. Rev. A 103, 032430 (2021), section II.
     """
-    samples = whole("samples", samples)
-    if not 0 <= input_index < circuit.n_inputs:
-        raise ValueError(f"input_index: got {input_index}, expected 0 to {circuit.n_inputs - 1}")
+    samples, subject = whole("samples", samples), subject_of(circuit)
+    description = circuit.circuit if isinstance(circuit, ReuploadLayer) else circuit
+    if isinstance(description, DataReupload) and description.scales_data:
+        raise ValueError("data_scaling: got factors of the data, expected none: they make frequencies no whole numbers")
+    blocks = subject.n_blocks if n_blocks is None else whole("n_blocks", n_blocks)
+    if blocks is None:
+        raise ValueError("n_blocks: got None, expected how often the circuit reads the input, the bound that is drawn")
+    if not 0 <= input_index < subject.n_inputs:
+        raise ValueError(f"input_index: got {input_index}, expected 0 to {subject.n_inputs - 1}")
     generator = or_fresh(generator)
-    inputs = random_inputs(circuit, samples, generator)
-    weights = random_weights(circuit, samples, initial, generator)
-    engine = LightConeEngine(circuit)
-    points = 4 * circuit.n_blocks + 5
+    inputs = subject.inputs(samples, generator)
+    weights = subject.weights(samples, initial, generator)
+    points = 4 * blocks + 5
     grid = TWO_PI * torch.arange(points, dtype=torch.float64) / points
     rows = []
     for x, w in zip(inputs, weights, strict=True):
         moved = x.repeat(points, 1)
         moved[:, input_index] = grid
-        rows.append(torch.fft.rfft(engine(moved, w), dim=0, norm="forward"))
-    return FourierSpectrum(circuit, input_index, torch.stack(rows), inputs, weights)
+        rows.append(torch.fft.rfft(subject.outputs(moved, w), dim=0, norm="forward").detach())
+    return FourierSpectrum(circuit, input_index, torch.stack(rows), inputs, weights, blocks)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from circuits.observables import Observable, observable_text, words_of
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Choices, whole
 
@@ -32,10 +34,11 @@ class Engine(ABC):
 
         out[s, i] = tr(P_i rho(x_s, w)),    rho = U |0...0><0...0| U^dagger,    U = the product of `circuit.gates()`
 
-    `inputs` x [batch, 3 n_qubits] and `weights` w [n_blocks, n_qubits, 3] are angles in radians, both float32 or both
-    float64. The result has their dtype and a gradient with respect to both by torch.autograd. Its shape is [batch, n]:
-    a column per wire for the observables Z, X and Y, a column per pair of `circuit.edges` for ZZ. An empty batch gives
-    an empty result.
+    `inputs` x [batch, n_inputs] and `weights` w [n_blocks, n_qubits, 3] are angles in radians, both float32 or both
+    float64; n_inputs is 3 n_qubits where the circuit neither scales its data nor has CRZ gates (see `DataReupload`).
+    The result has their dtype and a gradient with respect to both by torch.autograd. Its columns are `reads`: the Pauli
+    words P_i that `observable` stands for, one per wire for Z, X and Y, one per pair of `circuit.edges` for ZZ. An
+    empty batch gives an empty result.
 
     Under `noise` rho is the state that the noise model's channels leave, readout error included. Without `shots` the
     values are exact, and a call draws nothing. With `shots` each value is a mean of that many outcomes +1 and -1, drawn
@@ -63,12 +66,13 @@ class Engine(ABC):
         *,
         noise: Noise | None = None,
         shots: int | None = None,
-        observable: str = "Z",
+        observable: Observable = "Z",
     ) -> None:
         self.circuit = circuit
+        self.reads = words_of(observable, circuit)
         self.noise = noise
         self.shots = None if shots is None else whole("shots", shots, otherwise=", or None for exact values")
-        self.observable = observable
+        self.observable = observable_text(observable)
 
     @property
     def trained(self) -> TrainedNoise | None:
@@ -113,6 +117,18 @@ ENGINES: Choices[str] = Choices(
 """The engines by name, and where the class of each stands; it is imported when such an engine is made."""
 
 
+AUTO = "auto"
+"""In the place of an engine's name: the first of CHOSEN that takes the circuit, its noise and what is read."""
+ENGINE_NAMES: Choices[str] = Choices("engine", {**ENGINES, AUTO: "the first of CHOSEN that takes the circuit"}, _hint)
+"""What an engine can be called: a name of ENGINES, or auto."""
+CHOSEN: tuple[tuple[str, Mapping[str, object]], ...] = (
+    ("lightcone", {}),
+    ("pennylane", {"device": "sqnn.lightcone"}),
+    ("aer", {}),
+)
+"""Engines and options that `auto` tries, the fastest first; a layer says which one was taken."""
+
+
 def engine_class(engine: str | type[Engine]) -> type[Engine]:
     """Return the class of an engine by its name, or the class itself; ValueError on anything else."""
     if isinstance(engine, type) and issubclass(engine, Engine):
@@ -126,10 +142,26 @@ def engine_options(made: type[Engine]) -> list[str]:
 
 
 def make_engine(engine: str | type[Engine], circuit: DataReupload, **options: Any) -> Engine:
-    """Build an engine, by name or class; `options` go to its constructor. ValueError on an unknown name or option."""
+    """Build an engine, by name or class; `options` go to its constructor. ValueError on an unknown name or option.
+
+    The name `auto` stands for the first of CHOSEN that takes circuit and options; where none does, it is the
+    ValueError of the first.
+    """
+    if engine == AUTO:
+        return _first_engine(circuit, options)
     made = engine_class(engine)
     allowed = engine_options(made)
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise ValueError(f"engine: {made.name} takes {', '.join(allowed)}, got {', '.join(unknown)}")
     return made(circuit, **options)
+
+
+def _first_engine(circuit: DataReupload, options: Mapping[str, object]) -> Engine:
+    refusals: list[ValueError] = []
+    for name, further in CHOSEN:
+        try:
+            return make_engine(name, circuit, **{**further, **options})
+        except ValueError as error:
+            refusals.append(error)
+    raise refusals[0]

@@ -14,7 +14,7 @@ Needs = tuple[bool, bool]
 
 
 class Outside(Protocol):
-    """An engine that computes on plain tensors: inputs [batch, 3 n] and weights [n_blocks, n, 3] in radians."""
+    """An engine that computes on plain tensors: inputs [batch, n_inputs] and weights [n_blocks, n, 3] in radians."""
 
     name: ClassVar[str]
     shots: int | None
@@ -23,7 +23,7 @@ class Outside(Protocol):
         """Return the expectations [batch, reads] in the inputs' dtype."""
 
     def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
-        """Return their derivatives [batch, reads, 3 n + 3 n n_blocks]; those not in `needs` may be zero."""
+        """Return their derivatives [batch, reads, n_inputs + 3 n n_blocks]; those not in `needs` may be zero."""
 
 
 class _Saved(FunctionCtx):
@@ -126,7 +126,7 @@ class _Jacobian(torch.autograd.Function):
 
 
 def _slopes(ctx: _Saved, needs: Needs) -> tuple[Tensor, Tensor]:
-    """Return the derivatives by the inputs [batch, reads, 3 n] and by the weights [batch, reads, 3 n n_blocks]."""
+    """Return the derivatives by the inputs [batch, reads, n_inputs] and by the weights [batch, reads, 3 n n_blocks]."""
     data, weights = ctx.saved_tensors
     both = _Jacobian.apply(data, weights, ctx.engine, needs, ctx.generator)
     by_data, by_weights = both.split([data.shape[-1], weights.numel()], dim=-1)

@@ -1,8 +1,9 @@
-"""A picture of a circuit: its rotations as boxes, its CZ layers as lines, time from left to right."""
+"""A picture of a circuit: its rotations as boxes, its entangling layers as lines, time from left to right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from noise_models import whole
@@ -18,6 +19,8 @@ DATA_FACE, WEIGHT_FACE = "#fbe9d7", "#dbe7f3"
 BOX, ROTATION_STEP, CZ_STEP, MARGIN = (1.3, 0.66), 1.55, 0.4, 0.45
 """Width and height of a box, distances between columns of boxes and of CZ gates, and room on both sides of a block
 boundary, where wires stand 1 apart."""
+TARGETS: Mapping[str, str] = MappingProxyType({"cnot": "P", "crz": "s"})
+"""Marks of a target that is none of a CZ."""
 INCHES = 0.44
 """Inches per unit of length."""
 
@@ -32,9 +35,10 @@ def plot_circuit(
 ) -> Figure:
     """Draw the first `blocks` blocks of a circuit, all by default, on `ax` or a new picture.
 
-    A box Rot(x_i) reads the data angles of wire i, a box Rot(w_b,i) the weights [b, i]; lines with two dots are CZ
-    gates, dotted lines block boundaries. With a `cone`, the wires per block that an expectation depends on, what lies
-    outside is drawn faint. Raises ValueError where `blocks` is not between 1 and n_blocks.
+    A box Rot(x_i) reads the data angles of wire i, a box Rot(w_b,i) the weights [b, i], Rot(s_b,i x_i) scaled data.
+    Lines with two dots are CZ gates, those with a cross at the target CNOT, with a square CRZ; dotted lines are block
+    boundaries. With a `cone`, the wires per block that an expectation depends on, what lies outside is drawn faint.
+    Raises ValueError where `blocks` is not between 1 and n_blocks.
     """
     from matplotlib.patches import Rectangle
 
@@ -45,7 +49,8 @@ def plot_circuit(
     if shown > circuit.n_blocks:
         raise ValueError(f"blocks: got {shown}, expected at most n_blocks = {circuit.n_blocks}")
     columns = _cz_columns(circuit)
-    rotations = 2 * ROTATION_STEP
+    boxes = 1 if circuit.data_scaling == "added" else 2
+    rotations = boxes * ROTATION_STEP
     width = rotations + CZ_STEP * len(columns) + 2 * MARGIN
     total = width * shown if shown < circuit.n_blocks else width * (shown - 1) + rotations + MARGIN
     figure, axes = panel(ax, (INCHES * (total + 2.4), INCHES * (n + 1.2)), title)
@@ -57,7 +62,9 @@ def plot_circuit(
         start = block * width + MARGIN
         for wire in range(n):
             inside = cone is None or wire in cone[block]
-            labels = (f"x_{{{wire}}}", DATA_FACE), (f"w_{{{block},{wire}}}", WEIGHT_FACE)
+            data = f"s_{{{block},{wire}}}x_{{{wire}}}" if circuit.scales_data else f"x_{{{wire}}}"
+            weights = f"w_{{{block},{wire}}}"
+            labels = [(data, DATA_FACE), (weights, WEIGHT_FACE)] if boxes == 2 else [(f"{weights}+{data}", DATA_FACE)]
             for column, (angles, face) in enumerate(labels):
                 x = start + column * ROTATION_STEP
                 edge = FAINT if not inside else LINE if cone is None else ACCENT
@@ -73,7 +80,11 @@ def plot_circuit(
             for pair in pairs:
                 met = cone is None or bool(set(pair) & cone[block + 1])
                 colour = FAINT if not met else LINE if cone is None else ACCENT
-                axes.plot([x, x], pair, color=colour, marker="o", ms=3.5, lw=1.1, zorder=1 + met)
+                ends = [0, 1] if circuit.entangling_gate == "cz" else [0]
+                axes.plot([x, x], pair, color=colour, marker="o", ms=3.5, lw=1.1, markevery=ends, zorder=1 + met)
+                if circuit.entangling_gate != "cz":
+                    mark = TARGETS[circuit.entangling_gate]
+                    axes.plot(x, pair[1], color=colour, marker=mark, ms=6, zorder=1 + met)
         axes.axvline((block + 1) * width, color=FAINT, ls=":", lw=1, zorder=0)
     axes.set_yticks(range(n), [f"wire {wire}" for wire in range(n)])
     axes.set_xticks(
@@ -90,6 +101,8 @@ def plot_circuit(
 def _cz_columns(circuit: DataReupload) -> list[list[tuple[int, int]]]:
     """Return the pairs of one CZ layer in columns of pairs that do not cross in the drawing."""
     columns: list[list[tuple[int, int]]] = []
+    if circuit.entangling_gate == "cnot":
+        return [[pair] for pair in circuit.edges]  # in their order, which matters
     for pair in circuit.edges:
         low, high = min(pair), max(pair)
         for column in columns:

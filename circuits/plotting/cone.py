@@ -19,7 +19,7 @@ def plot_cone(circuit: DataReupload, wire: int, ax: Axes | None = None, *, title
     cone = cone_wires(circuit, wire)
     if title is None:
         size = f"{circuit.n_qubits} qubits, {circuit.n_blocks} blocks"
-        title = f"{circuit.entangler}, {size}: {len(cone[0])} wires in the cone"
+        title = f"{circuit.entangler_name}, {size}: {len(cone[0])} wires in the cone"
     figure = plot_circuit(circuit, ax, title=title, cone=cone)
     axes = figure.axes[0] if ax is None else ax
     axes.texts[wire].set_color(ACCENT)

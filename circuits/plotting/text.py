@@ -10,7 +10,8 @@ from circuits.gate import Gate
 def draw_text(n_qubits: int, gates: Iterable[Gate]) -> str:
     """Return one line per wire: `Rot(x2)` reads data angles of wire 2, `Rot(w1,2)` the weights of block 1, wire 2.
 
-    The two ends of a CZ are marked with a dot; a bar marks the wires it passes.
+    The two ends of a CZ are marked with a dot, the target of a CNOT with an X, that of a CRZ with the number of its
+    angle; a bar marks the wires it passes.
     """
     lines = [f"{wire}: " for wire in range(n_qubits)]
     margin = max(map(len, lines))
@@ -29,14 +30,20 @@ def draw_text(n_qubits: int, gates: Iterable[Gate]) -> str:
             columns.append({})
             used.append(set())
         used[place] |= span
-        if gate.name == "CZ":
+        if gate.name != "Rot":
             columns[place].update(dict.fromkeys(span, "│"))
-            columns[place].update(dict.fromkeys(gate.wires, "●"))
+            target = {"CZ": "●", "CNOT": "X", "CRZ": f"RZ(c{gate.coupling})"}[gate.name]
+            columns[place].update({gate.wires[0]: "●", gate.wires[1]: target})
         else:
             wire = gate.wires[0]
-            columns[place][wire] = f"Rot(x{wire})" if gate.source == "inputs" else f"Rot(w{gate.block},{wire})"
+            columns[place][wire] = f"Rot({_angles(gate.source, gate.block, wire)})"
     for column in columns:
         width = max(map(len, column.values()))
         for wire in range(n_qubits):
             lines[wire] += "─" + column.get(wire, "").center(width, "─")
     return "\n".join(line + "─┤ <Z>" for line in lines)
+
+
+def _angles(source: str | None, block: int, wire: int) -> str:
+    data, weights = f"x{wire}", f"w{block},{wire}"
+    return {"inputs": data, "weights": weights}.get(source or "", f"{weights}+{data}")

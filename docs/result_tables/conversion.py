@@ -12,7 +12,7 @@ IMAGES = {
     32: "32 pixels: 1,000 of CIFAR-10's",
     224: "224 pixels: 64 of CIFAR-10's, enlarged",
 }
-EXACTNESS = "python sqnn/bench/exactness.py --data-dir DIR"
+EXACTNESS = "sqnn bench exactness --data-dir DIR"
 
 
 def exact_rows(precision: str) -> pd.DataFrame:

@@ -138,7 +138,7 @@ class NoiseBenchmark(Benchmark):
         batches = [batch for batch, _ in engines.values()]
         rates = [batch / timing.median for batch, timing in zip(batches, timings, strict=True)]
         common: Row = {"noise": noise, "n_qubits": circuit.n_qubits, "n_blocks": circuit.n_blocks}
-        common["entangler"] = circuit.entangler
+        common["entangler"] = circuit.entangler_name
         rows: list[Row] = [
             {
                 "engine": name,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from circuits import QuantumLayer
 from sqnn.cli.options import IMAGES, model_options, option, read_settings, with_options
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, own_model
@@ -75,6 +76,8 @@ def count(
         require_circuit(model, "draw", draw)
     counts = count_parameters(model)
     parameter_table(title, counts)
+    for layer in circuits_of(model):
+        console.print(f"circuit evaluated by {layer.evaluated_by if isinstance(layer, QuantumLayer) else layer.engine}")
     if draw:
         for circuit in circuits_of(model):
             console.print(circuit.draw())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from torch import nn
 
-from circuits import ENGINES
+from circuits import ENGINES, QuantumLayer, ReuploadLayer
 from sqnn.cli.clock import Clock
 from sqnn.cli.options import (
     IMAGES,
@@ -94,7 +94,7 @@ def evaluate(
         network = change_circuits(
             network,
             lambda own: own.with_noise(
-                own.noise if noise is None else noise, engine, own.engine.shots if shots is None else shots
+                own.noise if noise is None else noise, engine, _shots(own) if shots is None else shots
             ),
         )
     score = measure(network, images, split, progress=progress, threads=chosen)
@@ -138,7 +138,14 @@ def _circuit(network: nn.Module) -> str | None:
     """Return the engine and the noise of the network's circuits in words; None where there is no circuit."""
     told = []
     for layer in circuits_of(network):
+        if isinstance(layer, QuantumLayer):
+            told.append(layer.evaluated_by)
+            continue
         shots = layer.engine.shots
         noise = "without noise" if layer.noise is None else f"under {layer.noise}"
         told.append(f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}")
     return "; ".join(dict.fromkeys(told)) or None
+
+
+def _shots(layer: ReuploadLayer | QuantumLayer) -> int | None:
+    return layer.engine.shots if isinstance(layer, ReuploadLayer) else None

@@ -2,17 +2,31 @@
 
 from sqnn.layers.analog import AnalogConv, AnalogDense, AnalogResidual
 from sqnn.layers.encode_decode import EncodeDecode
+from sqnn.layers.frontends import (
+    CONVENTIONS,
+    LIBRARIES,
+    POOLS,
+    Convention,
+    FrontEnd,
+    convention_of,
+    libraries_of,
+)
 from sqnn.layers.fusion import FusionBlock
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
 from sqnn.layers.spiking_cnn import READOUTS, SpikingBlock, SpikingCNN
 from sqnn.neurons import MakeNeuron
 
 __all__ = [
+    "CONVENTIONS",
+    "LIBRARIES",
+    "POOLS",
     "READOUTS",
     "AnalogConv",
     "AnalogDense",
     "AnalogResidual",
+    "Convention",
     "EncodeDecode",
+    "FrontEnd",
     "FusionBlock",
     "MakeNeuron",
     "SpikingBlock",
@@ -21,4 +35,6 @@ __all__ = [
     "SpikingDense",
     "SpikingResidual",
     "SpikingStack",
+    "convention_of",
+    "libraries_of",
 ]

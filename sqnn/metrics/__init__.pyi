@@ -11,7 +11,7 @@ from .accuracy import (
 from .confusion import draw_confusion, figure_of
 from .dead_units import ANGLES, DeadUnits, dead_units
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
-from .own_network import TRIED, check_own
+from .own_network import LOUDER, TRIED, SilenceWarning, check_own, same_for_all
 from .parameters import ParameterCount, count
 from .score import Score, score
 
@@ -20,6 +20,7 @@ __all__ = [
     "ENERGY_MODELS",
     "EVALUATION_BATCH",
     "EVALUATION_SEED",
+    "LOUDER",
     "OPERATIONS",
     "TRIED",
     "DeadUnits",
@@ -28,6 +29,7 @@ __all__ = [
     "OperationCounts",
     "ParameterCount",
     "Score",
+    "SilenceWarning",
     "check_own",
     "count",
     "count_operations",
@@ -37,6 +39,7 @@ __all__ = [
     "figure_of",
     "predict_logits",
     "run_batches",
+    "same_for_all",
     "score",
     "score_logits",
     "wilson_interval",

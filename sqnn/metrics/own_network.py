@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,17 @@ from sqnn.models import LIBRARIES, layout_of, libraries_of, logits_of
 
 TRIED = 4
 """Images of the trial: enough for a batch norm, and for a batch that is one smaller."""
+LOUDER = "take more time steps, a larger input (5 * images), or membranes in place of spikes"
+"""How more of the images reaches the outputs of a spiking network."""
+
+
+class SilenceWarning(UserWarning):
+    """A network that gives the same logits for all images before it is trained, and how more of them reaches it."""
+
+
+def same_for_all(logits: Tensor) -> bool:
+    """Say whether the logits [batch, classes] of two or more images are all the same."""
+    return len(logits) > 1 and bool((logits == logits[0]).all())
 
 
 def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, *, learns: bool = False) -> None:
@@ -22,15 +34,15 @@ def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, 
     Its logits must be [batch, num_classes] for batches of two sizes, and the same when the same images come again after
     others: nothing that it remembers, nor a number that another generator than torch's gives, may reach them. In
     evaluation mode it must leave its buffers alone. With `learns`, it must also give a gradient, twice in training
-    mode. Afterwards it has its modes, weights and buffers again, and torch's generators are as they were.
+    mode, and SilenceWarning tells where all images have the same logits. Afterwards it has its modes, weights and
+    buffers again, and torch's generators are as they were.
     """
     layout_of(model)
     first = images[:TRIED]
     # A state may be dropped where the number of images changes, and kept where it does not.
     others = (1 - first, 1 - first[: max(1, len(first) - 1)])
     with evaluating(model) as place:
-        if learns:
-            _check_gradient(model, first.to(place))
+        silent = learns and _check_gradient(model, first.to(place))
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         with torch.no_grad():
             once = _logits(model, first.to(place), "")
@@ -53,10 +65,17 @@ def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, 
                 )
     if num_classes is not None and once.shape[1] != num_classes:
         raise ConfigError(f"model: got {once.shape[1]} logits per image, expected {num_classes}, one for each class")
+    if silent:
+        warnings.warn(
+            f"model: gives the same logits for all {len(first)} images of a trial; where training stays at the chance "
+            f"level, {LOUDER}",
+            SilenceWarning,
+            stacklevel=2,
+        )
 
 
-def _check_gradient(model: nn.Module, images: Tensor) -> None:
-    """Go through two steps of training without taking them."""
+def _check_gradient(model: nn.Module, images: Tensor) -> bool:
+    """Go through two steps of training without taking them; say whether all images, which differ, have one output."""
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not weights:
         raise ConfigError("model: got no weight that learns, expected parameters with requires_grad")
@@ -73,6 +92,7 @@ def _check_gradient(model: nn.Module, images: Tensor) -> None:
                     )
                 with _in_words(model, f"its gradient on {len(images)} images{turn}"):
                     torch.autograd.grad(logits.sum(), weights, allow_unused=True)
+        return same_for_all(logits) and not same_for_all(images.flatten(1))
     finally:
         model.load_state_dict(state)
         model.eval()

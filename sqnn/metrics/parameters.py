@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from torch import nn
 
-from circuits import ReuploadLayer
+from circuits import QuantumLayer, ReuploadLayer
 from sqnn.conversion import SpikingNetwork
 from sqnn.models import libraries_of, require_network
 from sqnn.neurons import Neuron
@@ -78,7 +78,7 @@ def count(model: nn.Module) -> ParameterCount:
             )
         numbers[declared[0]] += parameter.numel()
     dead = sum(
-        layer.circuit.n_weights - layer.n_effective_weights
+        layer.circuit.n_parameters - layer.n_effective_weights
         for layer in model.modules()
         if isinstance(layer, ReuploadLayer) and layer.weights.requires_grad
     )
@@ -88,15 +88,21 @@ def count(model: nn.Module) -> ParameterCount:
 def _kinds(model: nn.Module) -> dict[str, list[str]]:
     """Return the kind of each parameter of a network that declares no parts."""
     spiking = bool(libraries_of(model)) or any(isinstance(part, Neuron) for part in model.modules())
-    circuits = [path for path, part in model.named_modules() if _is_circuit(part)]
+    circuits = {path for path, part in model.named_modules() if _is_circuit(part)}
     return {
-        name: ["quantum" if name.rpartition(".")[0] in circuits else "spiking" if spiking else "classical"]
+        name: ["quantum" if _parents(name) & circuits else "spiking" if spiking else "classical"]
         for name, _ in model.named_parameters()
     }
 
 
+def _parents(name: str) -> set[str]:
+    """Return the modules that a parameter is in, by their dotted names."""
+    parts = name.split(".")
+    return {".".join(parts[:depth]) for depth in range(len(parts))}
+
+
 def _is_circuit(part: nn.Module) -> bool:
-    return isinstance(part, ReuploadLayer) or type(part).__module__.startswith("pennylane.")
+    return isinstance(part, ReuploadLayer | QuantumLayer) or type(part).__module__.startswith("pennylane.")
 
 
 def _learned(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

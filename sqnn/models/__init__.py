@@ -1,5 +1,6 @@
 """Networks by name, their configurations, and their files."""
 
+from sqnn.layers import LIBRARIES, libraries_of
 from sqnn.models.base import PARTS, ModelConfig, Network, check_batch, config_of
 from sqnn.models.circuits import change_circuits, circuits_of, require_circuit
 from sqnn.models.classical import (
@@ -31,19 +32,18 @@ from sqnn.models.create import (
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.own import (
-    LIBRARIES,
     OWN_DEFAULTS,
     SEPARATOR,
     Make,
     OwnConfig,
     factory_name,
     layout_of,
-    libraries_of,
     logits_of,
     make_own,
     own_name,
     place_of,
 )
+from sqnn.models.quantum_head import HeadConfig, QuantumHead
 from sqnn.models.saving import (
     FORMAT,
     ModelFileError,
@@ -59,11 +59,13 @@ from sqnn.models.saving import (
     stored_file,
     write_model_file,
 )
-from sqnn.models.sqdr_cnn import SQDRCNN, SQDRCNNConfig
+from sqnn.models.spiking_quantum import BOUNDS, SpikingQuantum
+from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 from sqnn.models.work import step_work
 
 __all__ = [
     "ACTIVATIONS",
+    "BOUNDS",
     "FORMAT",
     "HAS8VGG",
     "LIBRARIES",
@@ -79,13 +81,16 @@ __all__ = [
     "HAS8ResNet",
     "HAS8ResNetConfig",
     "HAS8VGGConfig",
+    "HeadConfig",
     "Make",
     "MobileNetV2",
     "MobileNetV2Config",
     "ModelConfig",
     "ModelFileError",
     "Network",
+    "OwnCircuitSQDRCNN",
     "OwnConfig",
+    "QuantumHead",
     "ResNet18",
     "ResNet20",
     "ResNet34",
@@ -95,6 +100,7 @@ __all__ = [
     "SQDRCNNConfig",
     "SourceConfig",
     "SourceNetwork",
+    "SpikingQuantum",
     "VGGConfig",
     "VisionTransformer",
     "VisionTransformerConfig",

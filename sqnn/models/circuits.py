@@ -12,16 +12,16 @@ from sqnn.core import ConfigError, brief
 from sqnn.models.create import known_name, require_network
 
 if TYPE_CHECKING:
-    from circuits import ReuploadLayer
+    from circuits import QuantumLayer, ReuploadLayer
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def circuits_of(model: nn.Module) -> list[ReuploadLayer]:
+def circuits_of(model: nn.Module) -> list[ReuploadLayer | QuantumLayer]:
     """Return the quantum circuits of a network, each once, in the order of its parts."""
-    from circuits import ReuploadLayer
+    from circuits import QuantumLayer, ReuploadLayer
 
-    return [part for part in model.modules() if isinstance(part, ReuploadLayer)]
+    return [part for part in model.modules() if isinstance(part, ReuploadLayer | QuantumLayer)]
 
 
 def require_circuit(model: nn.Module, name: str, value: object) -> None:
@@ -29,12 +29,12 @@ def require_circuit(model: nn.Module, name: str, value: object) -> None:
     if not circuits_of(require_network(model)):
         called = known_name(model) or type(model).__name__
         raise ConfigError(
-            f"{name}: got {brief(value)}, expected a network with a quantum circuit (a ReuploadLayer among its parts); "
-            f"{called} has none"
+            f"{name}: got {brief(value)}, expected a network with a quantum circuit (a ReuploadLayer or QuantumLayer "
+            f"among its parts); {called} has none"
         )
 
 
-def change_circuits(model: Module, change: Callable[[ReuploadLayer], nn.Module]) -> Module:
+def change_circuits(model: Module, change: Callable[[ReuploadLayer | QuantumLayer], nn.Module]) -> Module:
     """Return a network that shares all weights with `model` and has `change(circuit)` in place of each circuit.
 
     Both are usable side by side. Where forward reaches a circuit by another way than the modules that hold it (a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -15,7 +15,8 @@ from sqnn.core import Choices, ConfigError, brief
 from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
-from sqnn.models.sqdr_cnn import SQDRCNN
+from sqnn.models.quantum_head import CIRCUIT_FIELDS
+from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 
 MODELS: Choices[type[Network]] = Choices(
     "model",
@@ -91,11 +92,19 @@ def model_name(model: nn.Module) -> str:
     return name
 
 
-def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **options: object) -> Network:
+def create_model(
+    name: str,
+    data: DataShape | None = None,
+    *,
+    seed: int = 0,
+    circuit: object = None,
+    **options: object,
+) -> Network:
     """Build the network called `name`, its input and output sized by `data`, its weights drawn from `seed`.
 
-    `options` are fields of the network's configuration. Raises ConfigError on an unknown name, an unknown option or a
-    value that builds no network.
+    `options` are fields of the network's configuration. `circuit`, a `circuits.QuantumLayer` or `ReuploadLayer`, takes
+    the place of the circuit of an sqdr-cnn: see `OwnCircuitSQDRCNN`. Raises ConfigError on an unknown name, an unknown
+    option or a value that builds no network.
     """
     config_class = model_class(name).config_class
     if data is not None:
@@ -108,7 +117,26 @@ def create_model(name: str, data: DataShape | None = None, *, seed: int = 0, **o
             )
         options = {**shape, **options}
     _check_owner(name, options)
+    if circuit is not None:
+        return _with_own_circuit(name, circuit, seed, options)
     return build(name, config_class.from_dict(options), seed=seed)
+
+
+def _with_own_circuit(name: str, circuit: object, seed: int, options: Mapping[str, object]) -> Network:
+    from circuits import QuantumLayer, ReuploadLayer
+
+    if model_class(name) is not SQDRCNN:
+        raise ConfigError(f"circuit: got {type(circuit).__name__} for {name}, expected it for sqdr-cnn")
+    if not isinstance(circuit, QuantumLayer | ReuploadLayer):
+        raise ConfigError(
+            f"circuit: got {brief(circuit)}, expected a layer: circuits.QuantumLayer(function, weight_shapes, n_inputs)"
+        )
+    for field in options:
+        if field in CIRCUIT_FIELDS:
+            raise ConfigError(f"{field}: got {brief(options[field])} beside circuit, which has its own; leave it out")
+    config = SQDRCNNConfig.from_dict({**options, "n_qubits": circuit.n_outputs})
+    with torch.random.fork_rng(devices=[]):
+        return OwnCircuitSQDRCNN(config, circuit, torch.Generator().manual_seed(seed))
 
 
 def _check_owner(name: str, options: Iterable[str]) -> None:

@@ -20,15 +20,6 @@ SEPARATOR = ":"
 """What the names of networks of one's own have, as in "my_networks:make", and those in MODELS have not."""
 OWN_DEFAULTS: Mapping[str, str | float] = MappingProxyType({"learning_rate": 0.005})
 """Settings of a training that differ from `TrainingConfig` for networks of one's own."""
-LIBRARIES: Mapping[str, str] = MappingProxyType(
-    {
-        "snntorch": "snntorch.utils.reset(self)",
-        "spikingjelly": "functional.reset_net(self)",
-        "sinabs": "reset_states() of each of its layers",
-        "norse": "states of None",
-    }
-)
-"""Libraries of spiking neurons, and how a network of theirs forgets the batch before."""
 LOGITS = "logits [batch, classes], or [time, batch, classes] whose sum over time is the logits"
 
 
@@ -120,12 +111,6 @@ def logits_of(model: nn.Module, images: Tensor, generator: torch.Generator | Non
             f"{_mend(shape, batch)}"
         )
     return output
-
-
-def libraries_of(model: nn.Module) -> list[str]:
-    """Return the libraries of spiking neurons, of those that are known, that parts of a network come from."""
-    used = {cls.__module__.partition(".")[0] for part in model.modules() for cls in type(part).__mro__}
-    return [library for library in LIBRARIES if library in used]
 
 
 def _mend(shape: list[int], batch: int) -> str:

@@ -24,5 +24,14 @@ class Neuron(nn.Module, ABC):
         """Return the spikes, `[time, batch, *features]`."""
 
 
+def check_currents(currents: Tensor) -> None:
+    """Raise ValueError unless currents are floating point `[time >= 1, batch, *features]`."""
+    if not currents.is_floating_point() or currents.ndim < 2 or currents.shape[0] < 1:
+        raise ValueError(
+            f"currents: got {currents.dtype} of shape {list(currents.shape)}, "
+            "expected floating point of shape [time >= 1, batch, *features]"
+        )
+
+
 MakeNeuron = Callable[[int], Neuron]
 """Makes one layer of neurons for a number of channels."""

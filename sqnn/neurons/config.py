@@ -16,7 +16,7 @@ class NeuronConfig(Config):
     """How the neurons of a network work. Raises ConfigError, naming the field, on values that no neuron takes."""
 
     neuron: str = option("if", "neuron model", among=NEURONS)
-    beta: float = option(0.9, "decay of a lif neuron per step, in (0, 1)", above=0, below=1)
+    beta: float = option(0.9, "decay of a neuron per step, in (0, 1), but for if", above=0, below=1)
     learn_beta: bool = option(False, "learn one decay per channel (lif only)")
     threshold: float = option(1.0, "firing threshold", above=0)
     learn_threshold: bool = option(False, "learn one threshold per channel")
@@ -24,6 +24,9 @@ class NeuronConfig(Config):
     detach_reset: bool = option(False, "keep the gradient from flowing through the reset")
     initial_membrane: float = option(0.5, "membrane at the first step, in thresholds")
     surrogate: str = option("atan", "surrogate gradient", among=SURROGATES)
+    synapse: float | None = option(
+        None, "decay of the current per step (snntorch:Synaptic and snntorch:Alpha only)", above=0, below=1
+    )
 
     def validate(self) -> None:
         super().validate()
@@ -31,6 +34,9 @@ class NeuronConfig(Config):
             able = [neuron for neuron, kind in NEURONS.items() if name in kind.options]
             fits = not learns or self.neuron in able
             require(fits, name, True, f"neuron {' or '.join(able)} ({self.neuron} has none to learn)")
+        able = [neuron for neuron, kind in NEURONS.items() if "synapse" in kind.options]
+        fits = self.synapse is None or self.neuron in able
+        require(fits, "synapse", self.synapse, f"none, or neuron {' or '.join(able)} ({self.neuron} has no synapse)")
         try:
             self.make_neuron(channels=1)
         except ValueError as error:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import is_whole, number_of
-from sqnn.neurons.base import Neuron
+from sqnn.neurons.base import Neuron, check_currents
 from sqnn.neurons.fused import lif_fused
 from sqnn.neurons.positive import learned_threshold, raw_threshold
 from sqnn.neurons.step import RESETS, lif_sequence
@@ -156,11 +156,7 @@ class LIF(Neuron):
         return value if value.ndim == 0 else value.view(-1, *(1 for _ in currents.shape[3:]))
 
     def _check(self, currents: Tensor) -> None:
-        if not currents.is_floating_point() or currents.ndim < 2 or currents.shape[0] < 1:
-            raise ValueError(
-                f"currents: got {currents.dtype} of shape {list(currents.shape)}, "
-                "expected floating point of shape [time >= 1, batch, *features]"
-            )
+        check_currents(currents)
         if self.channels is not None and (currents.ndim < 3 or currents.shape[2] != self.channels):
             raise ValueError(
                 f"currents: got shape {list(currents.shape)}, expected [time, batch, {self.channels}, ...]"

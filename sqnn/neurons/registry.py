@@ -5,8 +5,13 @@ from __future__ import annotations
 from sqnn.core import Choices
 from sqnn.neurons.base import Neuron
 from sqnn.neurons.lif import IF, LIF
+from sqnn.neurons.snntorch import SnnTorchAlpha, SnnTorchLapicque, SnnTorchLeaky, SnnTorchNeuron, SnnTorchSynaptic
 
-NEURONS: Choices[type[Neuron]] = Choices("neuron", {"if": IF, "lif": LIF})
+_SNNTORCH: tuple[type[SnnTorchNeuron], ...] = (SnnTorchLeaky, SnnTorchLapicque, SnnTorchSynaptic, SnnTorchAlpha)
+
+NEURONS: Choices[type[Neuron]] = Choices(
+    "neuron", {"if": IF, "lif": LIF, **{f"snntorch:{kind.kind}": kind for kind in _SNNTORCH}}
+)
 
 
 def make_neuron(name: str, **options: object) -> Neuron:

@@ -1,3 +1,5 @@
+from .circle.figure import plot_circle
+from .circle.study import CircleStudy
 from .conversion.figure import plot_conversion
 from .conversion.study import ConversionFolder, ConversionStudy, conversion_study
 from .encoders.figure import plot_encoders
@@ -45,6 +47,7 @@ __all__ = [
     "WITHOUT",
     "AnyStudy",
     "Cell",
+    "CircleStudy",
     "ClusterError",
     "ConversionFolder",
     "ConversionStudy",
@@ -85,6 +88,7 @@ __all__ = [
     "noise_sweep",
     "open_subjects",
     "parse_strengths",
+    "plot_circle",
     "plot_conversion",
     "plot_encoders",
     "plot_gradients",

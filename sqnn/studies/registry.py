@@ -6,6 +6,7 @@ from pathlib import Path
 
 from noise_models import Choices
 from sqnn.core import ConfigError
+from sqnn.studies.circle.study import CircleStudy
 from sqnn.studies.conversion.study import ConversionStudy
 from sqnn.studies.encoders.study import EncoderStudy
 from sqnn.studies.gradients.study import GradientStudy
@@ -23,6 +24,7 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
         "encoders": EncoderStudy,
         "conversion": ConversionStudy,
         "gradients": GradientStudy,
+        "circle": CircleStudy,
         "seeds": SeedStudy,
         "noise-sweep": NoiseSweep,
     },
@@ -40,10 +42,11 @@ def study(
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
-    The subject is what the study is of: nothing (gradients), data (layers, encoders, seeds), a network (conversion) or
-    networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the fields of its class in
-    STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped; `scheduler` is the
-    address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study` does.
+    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds), a network
+    (conversion) or networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the fields
+    of its class in STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped;
+    `scheduler` is the address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study`
+    does.
     """
     chosen = STUDIES.pick(name, "study", ConfigError).read(options)
     return run_study(chosen, *subject, out=out, scheduler=scheduler, workers=workers, progress=progress)

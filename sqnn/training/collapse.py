@@ -9,7 +9,7 @@ from torch import nn
 
 from sqnn.core import Threads
 from sqnn.data import ImageData
-from sqnn.metrics import ANGLES, DeadUnits, dead_units
+from sqnn.metrics import ANGLES, LOUDER, DeadUnits, dead_units, predict_logits, same_for_all
 from sqnn.models import config_of
 
 if TYPE_CHECKING:
@@ -47,17 +47,19 @@ def collapse_signs(
     """
     labels, validation = data.validation.labels, data.validation
     remedy = f"lower learning_rate ({learning_rate:g})"
+    images = validation.take(slice(LOOKED_AT))
     signs = []
     share = int(labels.bincount().max()) / len(labels)
     best = float(history["validation_accuracy"].max())
     if best <= share + CHANCE * math.sqrt(share * (1 - share) / len(labels)):
-        signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {remedy}")
+        silent = same_for_all(predict_logits(model, images, threads=threads))
+        mend = f"the logits are the same for all images: {LOUDER}, or {remedy}" if silent else remedy
+        signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {mend}")
     losses = history["train_loss"].dropna()
     if len(losses) and losses.iloc[-1] > max(RISE * losses.min(), losses.min() + LEAST_RISE):
         signs.append(
             f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {remedy} or gradient_clip"
         )
-    images = validation.take(slice(LOOKED_AT))
     for part in dead_units(model, images, threads=threads):
         if part.share > (DEAD_ANGLES if part.kind == ANGLES else DEAD_CHANNELS):
             what = "are the same for all images" if part.kind == ANGLES else "never fire"

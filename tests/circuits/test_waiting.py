@@ -33,10 +33,10 @@ def angles(circuit: DataReupload, seed: int = 0) -> tuple[torch.Tensor, torch.Te
 
 def bound(circuit: DataReupload, noise: Noise, inputs: torch.Tensor, weights: torch.Tensor) -> list:
     """The circuit in Qiskit for each row of inputs, as the noise has it written."""
-    written = compile_circuit(circuit, noise).qiskit
-    rows = [torch.cat([row.repeat(circuit.n_blocks), weights.flatten()]).tolist() for row in inputs]
-    slots = {f"x[{k}]": k for k in range(circuit.n_weights)}
-    slots |= {f"w[{k}]": circuit.n_weights + k for k in range(circuit.n_weights)}
+    compiled, half = compile_circuit(circuit, noise), circuit.n_weights
+    rows = compiled.slots(inputs.numpy(), weights.numpy())
+    slots = {f"{name}[{k}]": place * half + k for place, name in enumerate("xwc") for k in range(compiled.n_slots)}
+    written = compiled.qiskit
     return [written.assign_parameters({each: row[slots[each.name]] for each in written.parameters}) for row in rows]
 
 
@@ -44,6 +44,8 @@ def bound(circuit: DataReupload, noise: Noise, inputs: torch.Tensor, weights: to
     ("circuit", "times"),
     [
         (DataReupload(3, 2), {"u": 50, "cz": 70}),
+        (DataReupload(3, 2, [(0, 1), (2, 1)], "cnot", "added"), {"u": 50, "cz": 70}),
+        (DataReupload(3, 2, "line", "crz", "block"), {"u": 40, "cz": 90}),
         pytest.param(DataReupload(5, 3, "brick"), {"u": 0, "cz": 300}, marks=pytest.mark.slow),
         pytest.param(DataReupload(4, 2, "line"), {"u": 35, "cz": 8}, marks=pytest.mark.slow),
         pytest.param(DataReupload(4, 2, "all"), {"u": 20, "cz": 90, "id": 400}, marks=pytest.mark.slow),

@@ -134,6 +134,24 @@ def test_count_takes_options_a_file_or_a_run(here: Path, tmp_path) -> None:
     assert counts[0]["quantum"] == 18
 
 
+def test_count_says_who_evaluates_which_circuit(capsys) -> None:
+    line = [
+        "--n-qubits",
+        "3",
+        "--entangler",
+        "0-1,2-1",
+        "--entangling-gate",
+        "crz",
+        "--data-scaling",
+        "added",
+        "--observable",
+    ]
+    assert main(["count", *line, "Z, X0 Y2", "--engine", "auto", "--draw"]) == 0
+    out = capsys.readouterr().out
+    assert "circuit evaluated by LightConeEngine(<Z, X0 Y2>, exact)" in out
+    assert "RZ(c1)" in out
+
+
 def test_count_draws_the_circuit(capsys) -> None:
     assert main(["count", "--n-qubits", "2", "--draw"]) == 0
     model = sqnn.create_model("sqdr-cnn", n_qubits=2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -182,3 +183,46 @@ def test_every_file_of_a_conversion_survives_what_else_stops_it(world: Path, und
 @pytest.mark.slow
 def test_every_command_survives_every_fault_at_every_change(world: Path, undisturbed: Undisturbed) -> None:
     assert failures(tuple(COMMANDS), FAULTS, world, undisturbed, ()) == []
+
+
+def mount(place: Path, options: str) -> None:
+    """Mount a file system in memory, or change the one that is there."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"needs the right to mount a file system: {done.stderr.strip()}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_system_that_fills_up_in_the_middle_of_a_file(
+    world: Path, undisturbed: Undisturbed, command: str
+) -> None:
+    """With 0, 4, 8, ... KiB left: a write that fails half way, where the test above stops before a file is opened."""
+    files, _ = undisturbed[command]
+    wrong, stopped = [], 0
+    for left in (0, *(4 * 2**number for number in range(10))):
+        root = fresh(world)
+        mount(root, "size=64M")
+        try:
+            for given in world.glob("*.safetensors"):
+                shutil.copy(given, root)
+            used = shutil.disk_usage(root).used // 1024
+            mount(root, f"remount,size={used + left}k")
+            outcome = run(COMMANDS[command].split(), root)
+            stopped += outcome.code != 0
+            mount(root, "remount,size=64M")
+            if outcome.code and (outcome.code != 2 or len(lines(outcome.errors)) != 1):
+                wrong.append(f"{left} KiB: said {outcome.code} {outcome.errors!r}")
+            elif outcome.code and "(No space left on device)" not in outcome.errors:
+                wrong.append(f"{left} KiB: said {outcome.errors!r}")
+            elif partial := [path.name for path in root.rglob("*.partial")]:
+                wrong.append(f"{left} KiB: left {partial}")
+            elif outcome.code and (after := again(command, root)).code:
+                wrong.append(f"{left} KiB: stuck: {after.errors}")
+            elif contents(root) != files:
+                wrong.append(f"{left} KiB: lost")
+        finally:
+            subprocess.run(["umount", str(root)], check=True)
+    assert wrong == []
+    assert stopped > 0

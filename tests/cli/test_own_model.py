@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import sqnn
 from sqnn.cli import main
 
 MODULE = """
@@ -21,6 +24,12 @@ def make(width=4):
 def quantum():
     from circuits import ReuploadLayer
     return nn.Sequential(nn.Flatten(), nn.Linear(64, 9), ReuploadLayer(3, 2), nn.Linear(3, 10))
+
+def written():
+    import pennylane as qml
+    from circuits import QuantumLayer
+    layer = QuantumLayer(qml.BasicEntanglerLayers, n_qubits=2)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 2), layer, nn.Linear(2, 10))
 
 def levels():
     from sqnn.conversion import QCFS
@@ -79,6 +88,7 @@ def test_a_mistake_is_one_line(words: str, message: str, nets: Path, capsys: pyt
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("ignore::sqnn.metrics.SilenceWarning")  # two levels, and four pictures that are alike
 def test_a_network_on_pictures_of_ones_own_through_every_command(
     nets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,3 +153,27 @@ def test_noise_on_the_circuit_of_a_network(nets: Path, capsys: pytest.CaptureFix
     ):
         assert main(words) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_circuit_of_ones_own_has_its_noise_written_in_it(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["--model", "nets_of_a_test:written"]
+    sys.path.insert(0, str(nets))
+    with torch.random.fork_rng():
+        sqnn.save_model(import_module("nets_of_a_test").written(), nets / "w.safetensors")
+    evaluate = ["evaluate", "w.safetensors", "--data", "digits", "--json", "test.json", "--no-progress", *own]
+    told = []
+    for engine in ("lightcone", "pennylane"):
+        assert main([*evaluate, "--engine", engine]) == 0
+        told.append(json.loads((nets / "test.json").read_text()))
+    assert [each["circuit"] for each in told] == ["sqnn.lightcone", "default.qubit"]
+    assert told[0]["loss"] == pytest.approx(told[1]["loss"], rel=1e-4)
+    assert main(["count", "w.safetensors", "--draw", *own]) == 0
+    assert "circuit evaluated by sqnn.lightcone" in capsys.readouterr().out
+    sweep = ["noise-sweep", "w.safetensors", "--data", "digits", *own]
+    for words, message in (
+        ([*evaluate, "--noise", "paper"], "noise: got 'paper', expected None: a circuit of one's own has its channels"),
+        ([*evaluate, "--shots", "9"], "shots: got 9, expected None: a circuit of one's own has those of its QNode"),
+        (sweep, "models: got w.safetensors with a QuantumLayer, whose noise is written in its circuit"),
+    ):
+        assert main(words) == 2
+        assert message in " ".join(capsys.readouterr().err.split())

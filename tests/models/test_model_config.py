@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuits import DIFF_METHODS, ENTANGLERS, INITIALS
+from circuits import DIFF_METHODS, ENTANGLERS, GATES, INITIALS, SCALINGS
 from sqnn.core import ConfigError
 from sqnn.encoding import ENCODERS
 from sqnn.layers import READOUTS
@@ -45,7 +45,10 @@ VALID = st.fixed_dictionaries(
         "angle_scale": inside(0, 1e3),
         "n_qubits": st.integers(10, 40),
         "n_blocks": st.integers(1, 6),
-        "entangler": st.sampled_from(list(ENTANGLERS)),
+        "entangler": st.sampled_from([*ENTANGLERS, "linear", "0-1,3-2"]),
+        "entangling_gate": st.sampled_from(list(GATES)),
+        "data_scaling": st.sampled_from(list(SCALINGS)),
+        "observable": st.sampled_from(["Z", "X, Z0 Y2", "Z, X"]),
         "initial": st.sampled_from(list(INITIALS)),
         "diff_method": st.sampled_from(list(DIFF_METHODS)),
         "mlp": st.booleans(),
@@ -70,7 +73,10 @@ def test_yaml_gives_back_the_same_configuration(values: dict, neuron: dict) -> N
 FIELDS = [field.name for field in dataclasses.fields(SQDRCNNConfig)]
 NUMBERS = ("beta", "threshold", "initial_membrane", "angle_scale", "logit_scale")
 COUNTS = ("in_channels", "num_classes", "timesteps", "n_qubits", "n_blocks")
-NAMES = ("encoding", "neuron", "reset", "surrogate", "readout", "entangler", "initial", "engine", "diff_method")
+NAMES = (
+    *("encoding", "neuron", "reset", "surrogate", "readout", "initial", "engine", "diff_method"),
+    *("entangler", "entangling_gate", "data_scaling", "observable"),
+)
 SWITCHES = ("learn_beta", "learn_threshold", "detach_reset", "mlp")
 LISTS = ("channels", "mlp_hidden", "image_size")
 BAD = [
@@ -91,6 +97,7 @@ BAD = [
     ("image_size", (28, 28, 1)),
     ("image_size", (28, 7)),
     ("learn_beta", True),
+    *(("synapse", value) for value in (0.5, 0, 1.0, -1.0, "0.5", True)),  # 0.5: only for neurons that have one
 ]
 
 

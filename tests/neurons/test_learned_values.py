@@ -105,6 +105,7 @@ def test_bad_arguments_are_refused(build: Callable[[], object], message: str) ->
 
 def test_every_name_builds_its_neuron() -> None:
     for name, kind in NEURONS.items():
-        assert type(make_neuron(name, threshold=2.0, reset="zero")) is kind
+        needed = {"synapse": 0.95} if "synapse" in kind.options else {}
+        assert type(make_neuron(name, threshold=2.0, reset="zero", **needed)) is kind
     assert make_neuron("if").beta == 1
     assert make_neuron("lif", beta=0.3).beta == 0.3

@@ -243,6 +243,36 @@ def test_a_killed_script_leaves_no_worker_and_goes_on(networks, digits, undistur
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_stopped_leaves_no_worker_and_goes_on(networks, digits, tmp_path: Path, number: int) -> None:
+    """To the command alone, as a scheduler of a cluster sends it: its workers do not get the signal."""
+    sqnn.save_model(networks[0], tmp_path / "network.safetensors")
+    words = (
+        "noise-sweep network.safetensors --data digits --noise depolarizing --strength 0:0.5:0.02 --shots 50 --seeds 8"
+    )
+    command = [sys.executable, "-m", "sqnn", *words.split(), "--workers", "2", "--no-progress", "--out", "swept"]
+    table = ResultsTable(tmp_path / "swept" / "rows.csv")
+    environment = {**os.environ, "PYTHONPATH": str(Path(sqnn.__file__).parents[1])}
+    shared = {"cwd": tmp_path, "env": environment, "text": True}
+    with subprocess.Popen(command, **shared, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: len(table.rows()) >= 10 or process.poll() is not None)
+        workers = worker_processes(process.pid)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number, said
+    assert len([line for line in said.splitlines() if line]) == 1, said
+    assert "goes on with the same command" in said
+    assert len(workers) == 2
+    wait_until(lambda: not any(worker.is_running() for worker in workers))
+    assert 10 <= len(table.rows()) < 26 * 8
+    kept = table.rows()
+    done = subprocess.run(command, **shared, capture_output=True, check=True)
+    assert done.stderr == ""
+    assert len(table.rows()) == 26 * 8
+    assert table.rows()[: len(kept)] == kept
+
+
+@pytest.mark.slow
 def test_a_lost_scheduler_is_one_line(networks, digits, undisturbed, tmp_path: Path) -> None:
     table = ResultsTable(tmp_path / "rows.csv")
     with separate_cluster(tmp_path, workers=1) as (address, process):

@@ -33,11 +33,32 @@ def on_wires(n: int, placed: dict[int, Tensor]) -> Tensor:
 
 
 def observables(circuit: DataReupload, name: str) -> list[Tensor]:
-    """One matrix a wire for X, Y, Z; one a joined pair for ZZ."""
+    """One matrix a wire for X, Y, Z; one a joined pair for ZZ; several names, and words such as X0 Z2, with commas."""
     n = circuit.n_qubits
+    if "," in name or any(letter.isdigit() for letter in name):
+        return [matrix for part in name.split(", ") for matrix in _named(circuit, part)]
     if name == "ZZ":
         return [on_wires(n, dict.fromkeys(edge, PAULI["Z"])) for edge in circuit.edges]
     return [on_wires(n, {wire: PAULI[name]}) for wire in range(n)]
+
+
+def _named(circuit: DataReupload, name: str) -> list[Tensor]:
+    if not any(letter.isdigit() for letter in name):
+        return observables(circuit, name)
+    return [on_wires(circuit.n_qubits, {int(part[1:]): PAULI[part[0]] for part in name.split()})]
+
+
+def controlled(n: int, control: int, target: int, matrix: Tensor) -> Tensor:
+    up, down = (IDENTITY + PAULI["Z"]) / 2, (IDENTITY - PAULI["Z"]) / 2
+    return on_wires(n, {control: up}) + on_wires(n, {control: down, target: matrix})
+
+
+def rotation_angles(circuit: DataReupload, gate, inputs: Tensor, weights: Tensor) -> Tensor:
+    """The three angles of a Rot for one sample's inputs [n_inputs]."""
+    (wire,) = gate.wires
+    first = 3 * (wire + (gate.block * circuit.n_qubits if circuit.data_scaling != "none" else 0))
+    data, trained = inputs[first : first + 3], weights[gate.block, wire]
+    return {"inputs": data, "weights": trained, "both": data + trained}[gate.source]
 
 
 def oracle(circuit: DataReupload, inputs: Tensor, weights: Tensor, observable: str = "Z") -> Tensor:
@@ -45,16 +66,18 @@ def oracle(circuit: DataReupload, inputs: Tensor, weights: Tensor, observable: s
     n = circuit.n_qubits
     read = observables(circuit, observable)
     rows = []
-    for angles in inputs.reshape(-1, n, 3):
+    for angles in inputs:
         state = torch.zeros(2**n, dtype=torch.complex128)
         state[0] = 1
         for gate in circuit.gates():
-            if gate.name == "CZ":
-                projector = (IDENTITY - PAULI["Z"]) / 2
-                matrix = on_wires(n, {}) - 2 * on_wires(n, dict.fromkeys(gate.wires, projector))
+            if gate.name != "Rot":
+                turn = {"CZ": PAULI["Z"], "CNOT": PAULI["X"]}.get(gate.name)
+                if turn is None:
+                    turn = exponential("Z", angles[circuit.n_inputs - circuit.n_couplings + gate.coupling])
+                matrix = controlled(n, *gate.wires, turn)
             else:
                 (wire,) = gate.wires
-                phi, theta, omega = angles[wire] if gate.source == "inputs" else weights[gate.block, wire]
+                phi, theta, omega = rotation_angles(circuit, gate, angles, weights)
                 rot = exponential("Z", omega) @ exponential("Y", theta) @ exponential("Z", phi)
                 matrix = on_wires(n, {wire: rot})
             state = matrix @ state

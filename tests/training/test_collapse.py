@@ -7,9 +7,12 @@ import warnings
 
 import pandas as pd
 import pytest
+from torch import Tensor, nn
 
 import sqnn
 from sqnn.cli import main
+from sqnn.metrics import SilenceWarning
+from sqnn.neurons import LIF
 from sqnn.training import CollapseWarning, collapse_signs
 
 
@@ -86,3 +89,25 @@ def test_the_command_prints_them_once_and_without_a_line_of_code(tmp_path, capsy
     both = seen.out + seen.err
     assert both.count("is at the chance level") == 1
     assert "CollapseWarning" not in both
+
+
+class Silent(nn.Module):
+    """Neurons that no current brings to fire, until it is `gain` times as large."""
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain, self.linear, self.neuron = gain, nn.Linear(64, 10), LIF(0.5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        weights = self.linear.weight.abs() / 10
+        return self.neuron((self.gain * images.flatten(1) @ weights.T).expand(4, -1, -1))
+
+
+def test_a_network_that_nothing_reaches_is_told_before_and_after(digits, tmp_path) -> None:
+    options = {"epochs": 1, "batch_size": 32, "progress": False}
+    with pytest.warns(SilenceWarning, match=r"same logits for all 4 images of a trial.*larger input"):
+        sqnn.fit(Silent(0.1), digits, out=tmp_path / "silent", **options)
+    share = float(digits.validation.labels.bincount().max() / len(digits.validation.labels))
+    sign, *_ = signs(Silent(0.1), digits, [2.3, 2.3], [share, share])
+    assert "the logits are the same for all images: take more time steps" in sign
+    sqnn.fit(Silent(6), digits, out=tmp_path / "loud", **options)  # a warning is an error here

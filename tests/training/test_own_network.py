@@ -130,6 +130,7 @@ def test_random_spikes_of_torchs_generator_repeat(digits: sqnn.ImageData) -> Non
     assert sqnn.evaluate(model, digits, progress=False) == sqnn.evaluate(model, digits, progress=False)
 
 
+@pytest.mark.filterwarnings("ignore:model. gives the same logits")
 def test_a_network_of_snntorch_is_read_by_its_spike_counts(digits: sqnn.ImageData, tmp_path: Path) -> None:
     model = Spiking()
     images = digits.test.floats(slice(5))

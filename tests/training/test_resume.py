@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import textwrap
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from faults import FORK
 
 import sqnn
 from sqnn.core import RecordWarning
-from sqnn.training import CheckpointError, Run, RunError, SafeCheckpointIO
+from sqnn.training import CheckpointError, Run, RunError, SafeCheckpointIO, checkpoints
 
 # The callback that kills a run is not passed again when it is resumed.
 pytestmark = pytest.mark.filterwarnings("ignore:callbacks. .* began with Killer")
@@ -28,54 +29,59 @@ OPTIONS = {
 }
 STEPS = 5  # steps an epoch: 160 images in batches of 32
 
-SCRIPT = """
-    import io, os, signal, sys
-    import torch
-    torch.set_num_threads(1)
-    import lightning.pytorch as pl
-    import sqnn
-    from sqnn.training import checkpoints
 
-    folder, options, moment = sys.argv[1], eval(sys.argv[2]), sys.argv[3]
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
-    def die():
-        os.kill(os.getpid(), signal.SIGKILL)
 
-    class Killer(pl.Callback):
-        def on_train_batch_end(self, trainer, *rest):
-            if trainer.global_step == int(moment.removeprefix("step ")):
-                die()
+class Killer(pl.Callback):
+    """Kills the process after a step of the training."""
 
-    if moment.startswith("write "):
-        name, number = moment.split()[1:]
-        real_save, written = torch.save, []
+    def __init__(self, step: int) -> None:
+        self.step = step
 
-        def half_save(value, path):
-            if f".{name}.ckpt." in path.name:
-                written.append(path.name)
-            if len(written) < int(number):
-                return real_save(value, path)
-            whole = io.BytesIO()
-            real_save(value, whole)
-            path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+    def on_train_batch_end(self, trainer: pl.Trainer, *rest: object) -> None:
+        if trainer.global_step == self.step:
             die()
 
-        checkpoints.torch.save = half_save
 
-    callbacks = [Killer()] if moment.startswith("step ") else []
-    data = sqnn.load_data("digits").subset(train=160, validation=60, test=70)
-    model = sqnn.create_model("sqdr-cnn", data, seed=5, channels=(2, 3), n_qubits=3, **options)
-    sqnn.fit(model, data, out=folder, epochs=3, batch_size=32, seed=5, progress=False, callbacks=callbacks)
-"""
+class HalfSave:
+    """`torch.save` that kills the process in the middle of the checkpoint of a name and number."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name, self.number, self.real, self.written = name, number, torch.save, 0
+
+    def __call__(self, value: object, path: Path) -> None:
+        self.written += f".{self.name}.ckpt." in path.name
+        if self.written < self.number:
+            self.real(value, path)
+            return
+        whole = io.BytesIO()
+        self.real(value, whole)
+        path.write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
+        die()
+
+
+def train_and_die(folder: Path, encoding: str, moment: str) -> None:
+    kind, *details = moment.split()
+    callbacks = [Killer(int(details[0]))] if kind == "step" else []
+    if kind == "write":
+        checkpoints.torch.save = HalfSave(details[0], int(details[1]))
+    fit(folder, encoding, callbacks)
 
 
 def train(folder: Path, encoding: str, moment: str) -> int:
-    """Train three epochs in a process of its own, which kills itself at `moment`; return its exit code."""
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(folder), repr(OPTIONS[encoding]), moment]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+    """Train three epochs in a copy of this process, which kills itself at `moment`; return its exit code."""
+    process = FORK.Process(target=train_and_die, args=(folder, encoding, moment))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def fit(folder: Path, encoding: str, callbacks: Sequence[pl.Callback] = ()) -> None:
+    data = sqnn.load_data("digits").subset(train=160, validation=60, test=70)
+    model = sqnn.create_model("sqdr-cnn", data, seed=5, channels=(2, 3), n_qubits=3, **OPTIONS[encoding])
+    sqnn.fit(model, data, out=folder, epochs=3, batch_size=32, seed=5, progress=False, callbacks=callbacks)
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +89,7 @@ def undisturbed(tmp_path_factory) -> dict[str, Path]:
     folders = {}
     for encoding in OPTIONS:
         folders[encoding] = tmp_path_factory.mktemp("undisturbed") / encoding
-        data = sqnn.load_data("digits").subset(train=160, validation=60, test=70)
-        model = sqnn.create_model("sqdr-cnn", data, seed=5, channels=(2, 3), n_qubits=3, **OPTIONS[encoding])
-        sqnn.fit(model, data, out=folders[encoding], epochs=3, batch_size=32, seed=5, progress=False)
+        fit(folders[encoding], encoding)
     return folders
 
 

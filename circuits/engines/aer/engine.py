@@ -112,26 +112,24 @@ class AerEngine(Engine):
         return out
 
     def values(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return <Z> [batch, n_qubits] of inputs [batch, 3 n_qubits] and weights [n_blocks, n_qubits, 3] in radians."""
+        """Return <Z> [batch, n_qubits] of inputs [batch, n_inputs] and weights [n_blocks, n_qubits, 3] in radians."""
         x, w = _rows(inputs), _rows(weights)
         jobs = [(program, self._derivatives.angles(program, x, w)) for program in self.programs]
         return inputs.new_tensor(np.concatenate(self._runner.run(jobs, _seeds(generator)), axis=1))
 
     def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
-        """Return the derivatives of <Z> by inputs and weights, float64 [batch, n_qubits, 3 n_qubits (1 + n_blocks)].
+        """Return the derivatives of <Z> by inputs and weights, float64 [batch, n_qubits, n_inputs + 3 n n_blocks].
 
         Of the inputs and the weights, those not in `needs` get zeros where that saves runs.
         """
         x, w = _rows(inputs), _rows(weights)
         plans = [_Plan(program, self._derivatives.needed(program, *needs), self._cones) for program in self.programs]
         jobs = [(plan.program, plan.shifted(self._derivatives.angles(plan.program, x, w))) for plan in plans]
-        slots = np.zeros((len(x), self.circuit.n_qubits, self._derivatives.n_slots))
+        slots = np.zeros((len(x), self.circuit.n_qubits, self._derivatives.compiled.n_slots))
         for plan, shifted in zip(plans, self._runner.run(jobs, _seeds(generator)), strict=True):
             if plan.turns:
                 slots[:, list(plan.program.reads)] = plan.slopes(shifted) @ self._derivatives.slopes(plan.turns)
-        data, trained = np.split(slots, 2, axis=2)
-        blocks = data.reshape(*data.shape[:2], self.circuit.n_blocks, self.circuit.n_inputs)
-        return torch.from_numpy(np.concatenate([blocks.sum(axis=2), trained], axis=2)).to(inputs.device)
+        return torch.from_numpy(self._derivatives.compiled.gathered(slots)).to(inputs.device)
 
     def _choose_method(self, register: AerProgram) -> str:
         if self.noise is None:
@@ -158,20 +156,18 @@ class _Derivatives:
     """How angles follow from slots, and which angles share a derivative."""
 
     def __init__(self, compiled: Compiled, aliases: dict[Turn, Turn | None]) -> None:
-        self.n_slots = compiled.n_slots
+        self.compiled = compiled
         self._angles = {turn: compiled.instructions[turn[0]].angles[turn[1]] for turn in aliases}
         self._slopes: dict[Turn, Rows] = {}
         for turn, root in aliases.items():
             if root is not None:
-                slopes = self._slopes.setdefault(root, np.zeros(self.n_slots))
+                slopes = self._slopes.setdefault(root, np.zeros(compiled.n_slots))
                 for slot, coefficient in self._angles[turn].terms:
                     slopes[slot] += coefficient
 
     def angles(self, program: AerProgram, inputs: Rows, weights: Rows) -> Rows:
         """Return the angles [batch, parameters] of a program."""
-        blocks = len(weights)
-        trained = np.broadcast_to(weights.reshape(1, -1), (len(inputs), weights.size))
-        slots = np.concatenate([np.tile(inputs, (1, blocks)), trained], axis=1)
+        slots = self.compiled.slots(inputs, weights)
         out = np.empty((len(inputs), len(program.turns)))
         for column, turn in enumerate(program.turns):
             angle = self._angles[turn]
@@ -181,9 +177,9 @@ class _Derivatives:
 
     def needed(self, program: AerProgram, inputs: bool, weights: bool) -> list[Turn]:
         """Return the turns of a program to shift for the gradients of the inputs, the weights or both."""
-        half = self.n_slots // 2
-        first, last = (0 if inputs else half), (self.n_slots if weights else half)
-        return [turn for turn in program.turns if turn in self._slopes and self._slopes[turn][first:last].any()]
+        asked = np.repeat([inputs, weights], [self.compiled.circuit.n_inputs, self.compiled.circuit.n_weights])
+        slots = asked[list(self.compiled.places)]
+        return [turn for turn in program.turns if turn in self._slopes and self._slopes[turn][slots].any()]
 
     def slopes(self, turns: Sequence[Turn]) -> Rows:
         """Return the derivatives [turns, slots] of what each turn stands for."""

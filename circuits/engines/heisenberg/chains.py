@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.compile import Angle
+from circuits.compile import Angle, Compiled
 from circuits.engines.heisenberg.timeline import Chain
 from circuits.engines.heisenberg.trained import Entries, Varied
 from circuits.transfer import Transfer
@@ -59,27 +59,27 @@ class ChainBatch:
     n_chains: int
 
 
-def batch_chains(chains: Sequence[Chain], n_inputs: int, n_slots: int) -> list[tuple[list[int], ChainBatch]]:
+def batch_chains(chains: Sequence[Chain], compiled: Compiled) -> list[tuple[list[int], ChainBatch]]:
     """Group chains by the turns they make; each group comes with the positions of its chains."""
     groups: dict[tuple[tuple[int, int] | Varied, ...], list[int]] = {}
     for position, links in enumerate(chains):
-        groups.setdefault(_turns(links, n_slots), []).append(position)
-    return [(members, _side_by_side([chains[i] for i in members], n_inputs, n_slots)) for members in groups.values()]
+        groups.setdefault(_turns(links, compiled), []).append(position)
+    return [(members, _side_by_side([chains[i] for i in members], compiled)) for members in groups.values()]
 
 
-def _turns(links: Chain, n_slots: int) -> tuple[tuple[int, int] | Varied, ...]:
+def _turns(links: Chain, compiled: Compiled) -> tuple[tuple[int, int] | Varied, ...]:
     """Count data angles and weights of each turn; noise of a trained strength stands for itself."""
     counts: list[tuple[int, int] | Varied] = []
     for link in links:
         if isinstance(link, Varied):
             counts.append(link)
         elif isinstance(link, Angle):
-            n_data = sum(slot < n_slots // 2 for slot, _ in link.terms)
+            n_data = sum(compiled.places[slot] < compiled.circuit.n_inputs for slot, _ in link.terms)
             counts.append((n_data, len(link.terms) - n_data))
     return tuple(counts)
 
 
-def _side_by_side(chains: list[Chain], n_inputs: int, n_slots: int) -> ChainBatch:
+def _side_by_side(chains: list[Chain], compiled: Compiled) -> ChainBatch:
     constants: list[list[Transfer]] = [[np.eye(4)] for _ in chains]
     turns: list[list[Angle | Varied]] = [[] for _ in chains]
     for row, links in enumerate(chains):
@@ -97,14 +97,15 @@ def _side_by_side(chains: list[Chain], n_inputs: int, n_slots: int) -> ChainBatc
         if place < len(turns[0]):
             same = [row[place] for row in turns]
             angles = [each for each in same if isinstance(each, Angle)]
-            out.append(same[0] if isinstance(same[0], Varied) else _turn(angles, n_inputs, n_slots))
+            out.append(same[0] if isinstance(same[0], Varied) else _turn(angles, compiled))
     return ChainBatch(tuple(out), len(chains))
 
 
-def _turn(angles: list[Angle], n_inputs: int, n_slots: int) -> ZTurn:
-    half = n_slots // 2
-    data = [[(slot % n_inputs, factor) for slot, factor in angle.terms if slot < half] for angle in angles]
-    weights = [[(slot - half, factor) for slot, factor in angle.terms if slot >= half] for angle in angles]
+def _turn(angles: list[Angle], compiled: Compiled) -> ZTurn:
+    first = compiled.circuit.n_inputs
+    placed = [[(compiled.places[slot], factor) for slot, factor in angle.terms] for angle in angles]
+    data = [[(place, factor) for place, factor in terms if place < first] for terms in placed]
+    weights = [[(place - first, factor) for place, factor in terms if place >= first] for terms in placed]
 
     def terms(rows: list[list[tuple[int, float]]]) -> Terms:
         places = zip(*rows, strict=True)
@@ -129,7 +130,7 @@ def expanded(values: Column, like: Tensor) -> Tensor | float:
 def run_forward(
     batch: ChainBatch, state: Coefficients, inputs: Tensor, weights: Tensor, noise: Sequence[Entries] = ()
 ) -> Coefficients:
-    """Push coefficients through the chains in order of time; `inputs` [3 n, batch], `weights` [3 n L].
+    """Push coefficients through the chains in order of time; `inputs` [n_inputs, batch], `weights` [3 n L].
 
     `noise` holds the channels of trained strengths.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from circuits.engines.heisenberg.chains import ChainBatch, Coefficients, batch_c
 from circuits.engines.heisenberg.cones import batch_cones, evaluate, find_cone
 from circuits.engines.heisenberg.timeline import make_timeline
 from circuits.engines.heisenberg.trained import Entries, TrainedNoise
+from circuits.observables import Word, letters_of
 from noise_models import Noise
 
 ALL = (0, 1, 2, 3)
@@ -23,29 +25,35 @@ MAX_COEFFICIENTS = 4**9
 
 
 class HeisenbergPicture:
-    """Evaluate <P> of a compiled circuit under noise: inputs [batch, 3 n], weights [n_blocks, n, 3] -> [batch, n].
+    """Evaluate Pauli words of a compiled circuit under noise, inputs and weights as in `Engine`: [batch, words].
 
-    The expectation of P is that of P' = E_1^+(E_2^+(...(P))) in |0...0>, E^+ the adjoint of each gate and channel. P'
-    lives on the wires of its cone (`cones.py`); each is contracted with the Bloch vector of its
-    wire as soon as nothing else touches it. Readout error acts last, as <P> -> bias + slope <P> on each wire read.
+    The expectation of a word P is that of P' = E_1^+(E_2^+(...(P))) in |0...0>, E^+ the adjoint of each gate and
+    channel. P' lives on the wires of its cone (`cones.py`); each is contracted with the Bloch vector of its wire as
+    soon as nothing else touches it. Readout error acts last, as <P> -> bias + slope <P> on each wire read.
 
     Raises ValueError where an observable spreads over more Pauli coefficients than MAX_COEFFICIENTS.
     """
 
     def __init__(
-        self, compiled: Compiled, noise: Noise, observable: str = "Z", trained: TrainedNoise | None = None
+        self,
+        compiled: Compiled,
+        noise: Noise,
+        observable: str,
+        words: Sequence[Word],
+        trained: TrainedNoise | None = None,
     ) -> None:
         circuit = compiled.circuit
         self.trained = trained
         timeline = make_timeline(compiled, noise, trained)
-        self.n_inputs, self.n_slots = circuit.n_inputs, compiled.n_slots
         self.bias, self.slope = timeline.read.T.tolist()
-        self.pauli = PAULI[observable[0]]
-        observed: list[tuple[int, ...]] = [(wire,) for wire in range(circuit.n_qubits)]
-        if len(observable) == 2:
-            observed = list(circuit.edges)
-        starts = [tuple(self._start_paulis(wire) for wire in wires) for wires in observed]
-        cones = [find_cone(timeline, *pair) for pair in zip(observed, starts, strict=True)]
+        # One row of coefficients per operator and wire.
+        self.paulis = [PAULI[letter] for letter in sorted(letters_of(words))]
+        cones = []
+        for word in words:
+            wires = tuple(wire for wire, _ in word)
+            starts = tuple(self._start_paulis(wire, PAULI[letter]) for wire, letter in word)
+            rows = tuple(self.paulis.index(PAULI[letter]) * circuit.n_qubits + wire for wire, letter in word)
+            cones.append(replace(find_cone(timeline, wires, starts), observed=rows))
         self.largest = max(cone.largest for cone in cones)
         if self.largest > MAX_COEFFICIENTS:
             raise ValueError(
@@ -56,12 +64,12 @@ class HeisenbergPicture:
         # For the backward pass autograd keeps about two tensors per step.
         self.n_kept = 2 * sum(cone.largest * (len(cone.steps) + 1) for cone in cones)
         self.cones = batch_cones(cones)
-        self.kets = batch_chains(timeline.first, self.n_inputs, self.n_slots)
-        self.rows = batch_chains(timeline.last[: circuit.n_qubits], self.n_inputs, self.n_slots)
-        self.middle = batch_chains(timeline.middle, self.n_inputs, self.n_slots)
+        self.kets = batch_chains(timeline.first, compiled)
+        self.rows = batch_chains(timeline.last[: circuit.n_qubits] * len(self.paulis), compiled)
+        self.middle = batch_chains(timeline.middle, compiled)
 
-    def _start_paulis(self, wire: int) -> Paulis:
-        return tuple(pauli for pauli, value in ((0, self.bias[wire]), (self.pauli, self.slope[wire])) if value) or (0,)
+    def _start_paulis(self, wire: int, pauli: int) -> Paulis:
+        return tuple(p for p, value in ((0, self.bias[wire]), (pauli, self.slope[wire])) if value) or (0,)
 
     def __call__(self, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:
         x, w = inputs.t(), weights.reshape(-1)
@@ -91,8 +99,12 @@ class HeisenbergPicture:
     ) -> Coefficients:
         """Return the observable's coefficients before the last chains of these wires."""
         row: Coefficients = [None, None, None, None]
-        for pauli, values in ((0, self.bias), (self.pauli, self.slope)):
-            column = chains.column([values[member] for member in members])
+        n = len(self.bias)
+        columns = {0: [self.bias[member % n] for member in members]}
+        for number, pauli in enumerate(self.paulis):
+            columns[pauli] = [self.slope[member % n] if member // n == number else 0.0 for member in members]
+        for pauli, values in columns.items():
+            column = chains.column(values)
             if column:
                 row[pauli] = chains.expanded(column, x)
         return chains.run_backward(batch, row, x, w, noise)

@@ -7,7 +7,9 @@ circuit, so the result is exact. Four ways to evaluate it, each where it is the 
 - `closed form`: one and two blocks, any entangler (`bloch.py`, `two_blocks.py`), O(n);
 - `Pauli paths`: three and four blocks of a ring or line (`pauli_paths.py`), O(n);
 - `windows`: deeper circuits, a batched state vector of 2 L - 1 wires around each wire, O(n 2^(2L-1)) (`cone.py`);
-- `register`: one batched state vector of all wires, where the windows would cost more or everything is joined, O(2^n).
+- `register`: one batched state vector of all wires, where the windows would cost more or other wires than neighbours
+  are joined, O(2^n);
+- `words`: the same for CNOT and CRZ gates, and for Pauli words other than one operator or ZZ of a joined pair.
 
 Under noise the observable itself is pulled back, on the wires of its cone under that noise: `noisy cone`, in
 `circuits/engines/heisenberg`.
@@ -15,8 +17,9 @@ Under noise the observable itself is pulled back, on the wires of its cone under
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,20 +27,21 @@ from torch.utils.checkpoint import checkpoint
 
 from circuits.engines.base import Engine, own_generator
 from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
+from circuits.engines.lightcone.frames import separated
 from circuits.engines.lightcone.windows import register_expectations, state_wires, window_expectations
+from circuits.engines.lightcone.words import word_expectations
 from circuits.engines.transforms import transformed
+from circuits.observables import OBSERVABLES, Observable, Word, letters_of
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from circuits.threads import when_small
-from noise_models import Choices, whole
+from noise_models import whole
 
 if TYPE_CHECKING:
     from circuits.engines.heisenberg import HeisenbergPicture, TrainedNoise
     from noise_models import Noise
 
-Method = Literal["closed form", "Pauli paths", "windows", "register", "noisy cone"]
-OBSERVABLES: Choices[int] = Choices("observable", {"Z": 1, "X": 1, "Y": 1, "ZZ": 2})
-"""Pauli words and the number of wires each is read on: every wire, or every pair that the entangler joins."""
+Method = Literal["closed form", "Pauli paths", "windows", "register", "words", "noisy cone"]
 MAX_AMPLITUDES = 2**28
 """Amplitudes of one sample, 2 GiB in complex64, above which a circuit is refused rather than begun."""
 TILE_BYTES = 4 * 2**20
@@ -49,22 +53,49 @@ MEMORY_BUDGET = 2 * 2**30
 
 
 def choose_method(circuit: DataReupload, observable: str = "Z") -> Method:
-    """Return the fastest exact way to evaluate a circuit."""
+    """Return the fastest exact way to evaluate a family of observables."""
     n, blocks = circuit.n_qubits, circuit.n_blocks
+    if circuit.entangling_gate != "cz" and circuit.edges and blocks > 1:
+        return "words"
     pair = OBSERVABLES[observable] == 2
     width = 2 * blocks - 1 + pair
     if not circuit.edges and not pair:
         return "closed form" if blocks <= 2 else "windows"
-    nearest = circuit.entangler in ("ring", "line", "brick")
+    nearest = circuit.layout in ("ring", "line")
     if blocks == 1 or (blocks == 2 and not pair):
         return "closed form"
-    fits = n >= width or circuit.entangler == "line" or n == 2
+    fits = n >= width or circuit.layout == "line"
     if nearest and not pair and blocks <= 4 and fits:
         return "Pauli paths"
     # Amplitudes touched per wire: a window's 2^width for its shrinking gates, or the register's 2^n for every block.
     window_gates = sum(2 * (blocks - block) + 1 for block in range(2, blocks)) + 1
     cheaper = window_gates * 2**width < (blocks - 1) * 2**n
     return "windows" if nearest and n >= width and cheaper else "register"
+
+
+class Part(NamedTuple):
+    """What is evaluated together: a family of observables or all words, and where each of its columns is wanted."""
+
+    method: Method
+    observable: str
+    columns: tuple[int, ...]
+    positions: tuple[int, ...]
+
+
+def find_parts(circuit: DataReupload, words: Sequence[Word]) -> list[Part]:
+    """Return the families that words belong to, or all words as one part where one belongs to none."""
+    pairs = {frozenset(edge): number for number, edge in enumerate(circuit.edges)}
+    found: dict[str, list[tuple[int, int]]] = {}
+    for position, word in enumerate(words):
+        wires, letters = frozenset(wire for wire, _ in word), "".join(letter for _, letter in word)
+        column = word[0][0] if len(word) == 1 else pairs.get(wires) if letters == "ZZ" else None
+        if column is None or choose_method(circuit, letters) == "words":
+            every = tuple(range(len(words)))
+            return [Part("words", "", every, every)]
+        found.setdefault(letters, []).append((column, position))
+    return [
+        Part(choose_method(circuit, letters), letters, *zip(*places, strict=True)) for letters, places in found.items()
+    ]
 
 
 class LightConeEngine(Engine):
@@ -81,8 +112,9 @@ class LightConeEngine(Engine):
     State vectors keep one state per gate for the backward pass. A batch that would need more than `memory_budget` bytes
     is cut into pieces whose states are computed again when the backward pass reaches them.
 
-    Raises ValueError on an unknown observable, a pair observable without pairs, shots below 1, noise that touches no
-    instruction of the circuit, or a cone too large.
+    Several observables at once are evaluated family by family, or all from one state vector where one of them, or the
+    entangling gate, asks for it. Raises ValueError on an unknown observable, a pair observable without pairs, shots
+    below 1, noise that touches no instruction of the circuit, or a cone too large.
     """
 
     name = "lightcone"
@@ -90,7 +122,7 @@ class LightConeEngine(Engine):
     def __init__(
         self,
         circuit: DataReupload,
-        observable: str = "Z",
+        observable: Observable = "Z",
         *,
         noise: Noise | None = None,
         shots: int | None = None,
@@ -98,12 +130,11 @@ class LightConeEngine(Engine):
         memory_budget: int = MEMORY_BUDGET,
         trained_noise: bool = False,
     ) -> None:
-        if OBSERVABLES.pick(observable) == 2 and not circuit.edges:
-            raise ValueError(f"observable: ZZ needs joined wires, but {circuit} has none")
         super().__init__(circuit, noise=noise, shots=shots, observable=observable)
         self.memory_budget = whole("memory_budget", memory_budget)
         self.generator = generator if shots is None else own_generator(generator)
-        self.method: Method = choose_method(circuit, observable)
+        self._parts = find_parts(circuit, self.reads)
+        self.method: Method = self._parts[0].method
         self._picture: HeisenbergPicture | None = None
         if trained_noise and noise is None:
             raise ValueError("trained_noise: got True without noise, expected noise whose strengths are trained")
@@ -111,23 +142,25 @@ class LightConeEngine(Engine):
             from circuits.compile import compile_circuit
             from circuits.engines.heisenberg import HeisenbergPicture, TrainedNoise
 
-            self.method = "noisy cone"
+            every = tuple(range(len(self.reads)))
+            self.method, self._parts = "noisy cone", [Part("noisy cone", self.observable, every, every)]
             compiled = compile_circuit(circuit, noise)
-            if compiled.n_turns and observable in ("X", "Y"):
+            if compiled.n_turns and letters_of(self.reads) != {"Z"}:
                 raise ValueError(
-                    f"observable: got {observable}, expected Z or ZZ under {noise}, whose errors on measure turn the "
-                    "axis that is read"
+                    f"observable: got {self.observable}, expected Z or ZZ under {noise}, whose errors on measure turn "
+                    "the axis that is read"
                 )
-            self._picture = HeisenbergPicture(
-                compiled, noise, observable, TrainedNoise(noise) if trained_noise else None
-            )
-        if self.method in ("windows", "register"):
-            amplitudes, _ = state_wires(circuit, self.method, observable)
-            if amplitudes > MAX_AMPLITUDES:
-                raise ValueError(
-                    f"circuit: {circuit} needs {amplitudes:.1e} amplitudes per sample, expected at most "
-                    f"{MAX_AMPLITUDES:.1e}; take fewer blocks (the cone has 2 n_blocks - 1 wires) or fewer qubits"
-                )
+            trained = TrainedNoise(noise) if trained_noise else None
+            self._picture = HeisenbergPicture(compiled, noise, self.observable, self.reads, trained)
+        for part in self._parts:
+            if part.method in ("windows", "register", "words"):
+                amplitudes, _ = state_wires(circuit, part.method, part.observable)
+                if amplitudes > MAX_AMPLITUDES:
+                    raise ValueError(
+                        f"circuit: {circuit} needs {amplitudes:.1e} amplitudes per sample, expected at most "
+                        f"{MAX_AMPLITUDES:.1e} to read {self.observable}; take fewer blocks (the cone has 2 n_blocks - "
+                        "1 wires), fewer qubits, or engine='auto'"
+                    )
 
     @property
     def trained(self) -> TrainedNoise | None:
@@ -145,46 +178,68 @@ class LightConeEngine(Engine):
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
     def _exact(self, inputs: OwnInputs, weights: OwnWeights, strengths: Tensor | None = None) -> Expectations:
-        if self.method == "closed form":
-            if self.observable == "ZZ":
-                z = bloch.expectations(self.circuit, inputs, weights)
-                first, second = zip(*self.circuit.edges, strict=True)
+        if self._picture is None:
+            inputs, weights = separated(self.circuit, inputs, weights)
+        values = [self._part(part, inputs, weights, strengths) for part in self._parts]
+        positions = [position for part in self._parts for position in part.positions]
+        if len(values) == 1 and positions == list(range(values[0].shape[1])):
+            return values[0]
+        joined = torch.cat([value[:, list(p.columns)] for value, p in zip(values, self._parts, strict=True)], dim=1)
+        return joined[:, sorted(range(len(positions)), key=positions.__getitem__)]
+
+    def _part(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None) -> Tensor:
+        """Return the columns of a family, or all words, of inputs and weights [batch, n_inputs], [n_blocks, n, 3]."""
+        circuit, observable = self.circuit, part.observable
+        if part.method == "closed form":
+            if observable == "ZZ":
+                z = bloch.expectations(circuit, inputs, weights)
+                first, second = zip(*circuit.edges, strict=True)
                 return z[:, list(first)] * z[:, list(second)]
-            if self.observable == "Z" and self.circuit.n_blocks == 2:
-                return two_blocks.expectations(self.circuit, inputs, weights)
-            return bloch.expectations(self.circuit, inputs, weights, self.observable)
-        if self.method == "Pauli paths":
-            return pauli_paths.expectations(self.circuit, inputs, weights, self.observable)
-        evaluate = self._tiled if self._picture is None else functools.partial(self._picture, strengths=strengths)
-        size = self._piece(inputs)
+            if observable == "Z" and circuit.n_blocks == 2 and not circuit.scales_data:
+                return two_blocks.expectations(circuit, inputs, weights)
+            return bloch.expectations(circuit, inputs, weights, observable)
+        if part.method == "Pauli paths":
+            return pauli_paths.expectations(circuit, inputs, weights, observable)
+        picture = self._picture
+        evaluate = partial(self._tiled, part) if picture is None else partial(picture, strengths=strengths)
+        size = self._piece(part, inputs)
         # Under torch.func, which has no checkpoints, everything is kept.
-        if size >= inputs.shape[0] or transformed(inputs, weights):
+        tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
+        if size >= inputs.shape[0] or transformed(*tensors):
             return evaluate(inputs, weights)
-        parts = [checkpoint(evaluate, part, weights, use_reentrant=False) for part in inputs.split(size)]
+        parts = [checkpoint(evaluate, piece, weights, use_reentrant=False) for piece in inputs.split(size)]
         return torch.cat(parts)
 
     def _numbers(self) -> int:
         """Return about how many numbers the evaluation of one sample has at a time."""
         if self._picture is not None:
             return self._picture.n_kept
-        if self.method in ("windows", "register"):
-            return 2 * state_wires(self.circuit, self.method, self.observable)[0]
-        return self.circuit.n_qubits * 4**self.circuit.n_blocks
+        sizes = [
+            2 * state_wires(self.circuit, part.method, part.observable)[0]
+            if part.method in ("windows", "register", "words")
+            else self.circuit.n_qubits * 4**self.circuit.n_blocks
+            for part in self._parts
+        ]
+        return max(sizes)
 
-    def _tiled(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
+    def _tiled(self, part: Part, inputs: Tensor, weights: Tensor) -> Tensor:
         """Evaluate state vectors, on a CPU in tiles of samples that stay in its caches."""
-        evaluate = window_expectations if self.method == "windows" else register_expectations
-        amplitudes, _ = state_wires(self.circuit, self.method, self.observable)
+        if part.method == "words":
+            evaluate = partial(word_expectations, self.circuit, words=self.reads)
+        else:
+            family = window_expectations if part.method == "windows" else register_expectations
+            evaluate = partial(family, self.circuit, observable=part.observable)
+        amplitudes, _ = state_wires(self.circuit, part.method, part.observable)
         tile = max(SMALLEST_TILE, TILE_BYTES // (amplitudes * 2 * inputs.element_size()))
         if inputs.device.type != "cpu" or inputs.shape[0] <= tile:
-            return evaluate(self.circuit, inputs, weights, self.observable)
-        return torch.cat([evaluate(self.circuit, part, weights, self.observable) for part in inputs.split(tile)])
+            return evaluate(inputs=inputs, weights=weights)
+        return torch.cat([evaluate(inputs=piece, weights=weights) for piece in inputs.split(tile)])
 
-    def _piece(self, inputs: Tensor) -> int:
+    def _piece(self, part: Part, inputs: Tensor) -> int:
         """Return how many samples fit the memory budget."""
         if self._picture is not None:
             return max(1, self.memory_budget // (self._picture.n_kept * inputs.element_size()))
-        amplitudes, states = state_wires(self.circuit, self.method, self.observable)
+        amplitudes, states = state_wires(self.circuit, part.method, part.observable)
         return max(1, self.memory_budget // (amplitudes * states * 2 * inputs.element_size()))
 
 

@@ -6,6 +6,9 @@ pulls back the Pauli operator P.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 from torch import Tensor
 
@@ -14,13 +17,33 @@ from circuits.rotations import rotation_matrix
 from circuits.shapes import Inputs
 
 AXES = "XYZ"
+T = TypeVar("T")
 
 
-def data_frames(circuit: DataReupload, inputs: Inputs) -> tuple[Tensor, Tensor]:
-    """Return the data rotation [n, 3, 3, batch] and the Bloch vector [n, 3, batch] that it makes of |0>."""
-    angles = inputs.t().reshape(circuit.n_qubits, 3, inputs.shape[0]).transpose(0, 1)
-    rotation = rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 0, 1, 3)
-    return rotation, rotation[:, :, 2]
+def by_block(circuit: DataReupload, inputs: Inputs, prepare: Callable[[Tensor], T]) -> list[T]:
+    """Return what `prepare` makes of each block's data angles [batch, 3 n]: once where all blocks have the same."""
+    if not circuit.scales_data:
+        return [prepare(inputs[:, : circuit.n_angles])] * circuit.n_blocks
+    blocks = inputs[:, : circuit.n_angles * circuit.n_blocks].split(circuit.n_angles, dim=1)
+    return [prepare(block) for block in blocks]
+
+
+def separated(circuit: DataReupload, inputs: Inputs, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return inputs and weights of the same circuit with a data rotation and a trainable one in every block."""
+    if circuit.data_scaling != "added":
+        return inputs, weights
+    n = circuit.n_weights
+    return torch.cat([inputs[:, :n] + weights.reshape(-1, n), inputs[:, n:]], dim=1), torch.zeros_like(weights)
+
+
+def data_frames(circuit: DataReupload, inputs: Inputs) -> list[Tensor]:
+    """Return the data rotation [n, 3, 3, batch] of each block."""
+    return by_block(circuit, inputs, lambda block: _rotation(block, circuit.n_qubits))
+
+
+def _rotation(block: Tensor, n: int) -> Tensor:
+    angles = block.t().reshape(n, 3, block.shape[0]).transpose(0, 1)
+    return rotation_matrix(torch.cos(angles), torch.sin(angles)).permute(2, 0, 1, 3)
 
 
 def weight_frames(weights: Tensor) -> Tensor:

@@ -37,15 +37,15 @@ def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, axis: 
     """
     n, blocks = circuit.n_qubits, circuit.n_blocks
     # The idle wires keep a line's ends apart by the width of a window, and make room for the windows of a short line.
-    open_ended = circuit.entangler == "line" or n == 2
-    idle = max(blocks - 1, 2 * blocks - 1 - n) if open_ended else 0
-    data, bloch = data_frames(circuit, inputs)
+    idle = max(blocks - 1, 2 * blocks - 1 - n) if circuit.layout == "line" else 0
+    data = data_frames(circuit, inputs)
     frames = weight_frames(weights)
     identity = torch.eye(3)
-    state = with_idle_wires(turn(frames[0], bloch), idle, identity[2])
-    *middle, last = (frame for frame in frames[1:])
-    turned = [with_idle_wires(turn(frame, data), idle, identity) for frame in middle]
-    row = turn(last[:, AXES.index(axis)].unsqueeze(1), data).squeeze(1)
+    # The third column of a rotation is the Bloch vector that it makes of |0>.
+    state = with_idle_wires(turn(frames[0], data[0][:, :, 2]), idle, identity[2])
+    middle = zip(frames[1:-1], data[1:-1], strict=True)
+    turned = [with_idle_wires(turn(frame, rotation), idle, identity) for frame, rotation in middle]
+    row = turn(frames[-1][:, AXES.index(axis)].unsqueeze(1), data[-1]).squeeze(1)
     read = with_idle_wires(row, idle, torch.zeros(3))
     evaluate = _three_blocks if blocks == 3 else _four_blocks
     return evaluate(state, turned, read)[:n].t()

@@ -50,8 +50,8 @@ class Values(NamedTuple):
 
 
 def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights) -> Expectations:
-    """Return <Z> [batch, n] of a two-block circuit for inputs [batch, 3 n] and weights [2, n, 3] in radians."""
-    if circuit.entangler == "all" or transformed(inputs, weights):
+    """Return <Z> [batch, n] for inputs [batch, 3 n] and weights [2, n, 3] of two blocks that read the same data."""
+    if circuit.layout in ("all", "pairs") or transformed(inputs, weights):
         values = _evaluate(inputs, weights)
         return _combine(values, neighbour_products(circuit, values.z)).t()
     return _TwoBlocks.apply(inputs, weights, circuit)
@@ -143,9 +143,9 @@ def _gradients(circuit: DataReupload, g: Tensor, product: Tensor, f: Values) -> 
 
 def _through_neighbours(circuit: DataReupload, g: Tensor, z: Tensor) -> Tensor:
     """Return the gradient of z [n, batch] through prod_{j in N(i)} z_j, whose own gradient is g."""
-    if circuit.entangler == "none" or circuit.n_qubits == 1:
+    if circuit.layout == "none":
         return torch.zeros_like(z)
-    if circuit.entangler == "line" or circuit.n_qubits == 2:
+    if circuit.layout == "line":
         # Wires beyond the ends count as 1 in the product, and take no gradient.
         one, nothing = torch.ones_like(z[:1]), torch.zeros_like(z[:1])
         left, right = torch.cat([one, z[:-1]]), torch.cat([z[1:], one])

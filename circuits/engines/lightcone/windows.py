@@ -10,28 +10,34 @@ import torch
 from torch import Tensor
 
 from circuits.engines.lightcone import statevector
-from circuits.engines.lightcone.frames import with_idle_wires
+from circuits.engines.lightcone.frames import by_block, with_idle_wires
 from circuits.reupload import DataReupload
 from circuits.rotations import Spinor, compose, half_angle_spinor, pauli_row, rot_spinor
 from circuits.shapes import Expectations, Inputs, Weights
 
 
 def state_wires(circuit: DataReupload, method: str, observable: str) -> tuple[int, int]:
-    """Return how many amplitudes a sample has, and how many states one evaluation keeps for its backward pass."""
+    """Return how many amplitudes a sample has, and how many states one evaluation keeps for its backward pass.
+
+    The observable "" stands for any words.
+    """
     n, blocks = circuit.n_qubits, circuit.n_blocks
-    pair = observable == "ZZ"
-    if method == "register":
+    pair = observable in ("ZZ", "")
+    if method in ("register", "words"):
         return 2**n, (blocks - 2 + pair) * (n + 1) + n + 2
     width = 2 * blocks - 1 + pair if circuit.edges else 1
     return n * 2**width, sum(2 * (blocks - block) + 2 + pair for block in range(2, blocks + 1)) + width + 2
 
 
-def fused_gates(circuit: DataReupload, inputs: Inputs, weights: Weights) -> list[Spinor]:
-    """Return for each block the product Rot(w) Rot(x), entries [n_qubits, batch]."""
-    halves = (inputs.t() / 2).reshape(circuit.n_qubits, 3, inputs.shape[0])
-    data = half_angle_spinor(*halves.unbind(1))
-    a, b = rot_spinor(weights.unsqueeze(2))
-    return [compose((a[block], b[block]), data) for block in range(circuit.n_blocks)]
+def fused_gates(circuit: DataReupload, inputs: Inputs, weights: Tensor) -> list[Spinor]:
+    """Return for each block the product Rot(w) Rot(x), entries [n_qubits, batch]; weights may be each sample's own."""
+    data = by_block(circuit, inputs, lambda block: _spinor(block, circuit.n_qubits))
+    a, b = rot_spinor(weights.unsqueeze(2) if weights.ndim == 3 else weights.permute(1, 2, 0, 3))
+    return [compose((a[block], b[block]), data[block]) for block in range(circuit.n_blocks)]
+
+
+def _spinor(block: Tensor, n: int) -> Spinor:
+    return half_angle_spinor(*(block.t() / 2).reshape(n, 3, block.shape[0]).unbind(1))
 
 
 def register_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights, observable: str) -> Expectations:
@@ -64,7 +70,7 @@ def window_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights,
     """
     blocks, entangled, pair = circuit.n_blocks, bool(circuit.edges), int(observable == "ZZ")
     radius = blocks - 1 if entangled else 0
-    idle = radius + pair if circuit.entangler == "line" else 0
+    idle = radius + pair if circuit.layout == "line" else 0
     gates = [
         (with_idle_wires(a, idle, a.new_tensor(1.0)), with_idle_wires(b, idle, b.new_tensor(0.0)))
         for a, b in fused_gates(circuit, inputs, weights)
@@ -85,7 +91,8 @@ def window_expectations(circuit: DataReupload, inputs: Inputs, weights: Weights,
     if pair:
         signs = statevector.z_signs(width, (radius, radius + 1), dtype=state.real.dtype, device=state.device)
         both = (signs @ torch.view_as_real(state).square().sum(-1)).reshape(wires, batch)
-        return both[[edge[0] for edge in circuit.edges]].t()
+        n = circuit.n_qubits
+        return both[[a if (a + 1) % n == b else b for a, b in circuit.edges]].t()
     x, y, z = (part.reshape(wires, batch) for part in statevector.bloch_vector(state, radius))
     return _read(gates[-1], x, y, z, observable)[:, : circuit.n_qubits]
 

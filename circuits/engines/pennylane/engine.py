@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import pennylane as qml
 import torch
 from pennylane.devices import Device
+from pennylane.operation import Operator
 from torch import Tensor
 
 from circuits.compile import compile_circuit
+from circuits.cone import held_paulis
 from circuits.engines.base import Engine, own_generator
 from circuits.engines.outside import Evaluation, Needs
 from circuits.engines.pennylane.gradients import DIFF_METHODS
 from circuits.engines.pennylane.noisy_qnode import build_noisy_qnode
 from circuits.engines.transforms import transformed
+from circuits.observables import Observable, Word, letters_of, words_of
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from circuits.threads import when_small
@@ -24,6 +28,8 @@ MAX_DENSITY_BYTES = 2**32
 """Bytes of one sample's density matrix, 14 wires, above which a circuit is refused rather than begun."""
 TRACED_DEVICES = ("default.qubit", "sqnn.lightcone")
 """Devices that compute in torch by operations alone that vmap and forward mode know; default.mixed has others."""
+PAIR_GATES = MappingProxyType({"CZ": qml.CZ, "CNOT": qml.CNOT, "CRZ": qml.CRZ})
+PAULIS = MappingProxyType({"X": qml.PauliX, "Y": qml.PauliY, "Z": qml.PauliZ})
 PIECE_BYTES = 4 * 2**20
 """Density matrices of one broadcast execution, in bytes: one of nine wires, 256 of five."""
 
@@ -33,37 +39,47 @@ def build_qnode(
     device: Device,
     diff_method: str = "best",
     gradient_options: Mapping[str, object] | None = None,
+    words: Sequence[Word] | None = None,
 ) -> qml.QNode:
-    """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> [<Z_0>, ..., <Z_n-1>]."""
+    """Return the QNode (inputs [..., n_inputs], weights [n_blocks, n_qubits, 3]) -> words, <Z> per wire by default."""
+    read = words_of("Z", circuit) if words is None else words
+    first = circuit.n_inputs - circuit.n_couplings
 
     @qml.qnode(device, interface="torch", diff_method=diff_method, gradient_kwargs=gradient_options or {})
     def circuit_function(inputs, weights):  # type: ignore[no-untyped-def]
         for gate in circuit.gates():
-            if gate.name == "CZ":
-                qml.CZ(wires=gate.wires)
+            if gate.name != "Rot":
+                # `...` keeps the batch dimension, which PennyLane broadcasts over.
+                angle = () if gate.coupling is None else (inputs[..., first + gate.coupling],)
+                PAIR_GATES[gate.name](*angle, wires=gate.wires)
                 continue
             wire = gate.wires[0]
-            if gate.source == "inputs":
-                # `...` keeps the batch dimension, which PennyLane broadcasts over.
-                angles = tuple(inputs[..., 3 * wire + k] for k in range(3))
-            else:
-                angles = tuple(weights[gate.block, wire, k] for k in range(3))
-            qml.Rot(*angles, wires=wire)
-        return [qml.expval(qml.PauliZ(wire)) for wire in range(circuit.n_qubits)]
+            place = 3 * wire + (circuit.n_angles * gate.block if circuit.scales_data else 0)
+            data = [inputs[..., place + k] for k in range(3)]
+            trained = [weights[gate.block, wire, k] for k in range(3)]
+            both = [x + w for x, w in zip(data, trained, strict=True)] if gate.source == "both" else []
+            qml.Rot(*(both or (data if gate.source == "inputs" else trained)), wires=wire)
+        return [qml.expval(pennylane_word(word)) for word in read]
 
     return circuit_function
 
 
-class PennyLaneEngine(Engine):
-    """Evaluate `engine(inputs, weights) -> <Z>` with `qml.qnn.TorchLayer`; the batch is one broadcast execution.
+def pennylane_word(word: Word) -> Operator:
+    """Return a Pauli word as PennyLane's operator."""
+    factors = [PAULIS[letter](wire) for wire, letter in word]
+    return qml.prod(*factors) if len(factors) > 1 else factors[0]
 
-    The contract is `Engine`'s, for <Z>. `device` is a device name, made here with one wire per qubit, or a PennyLane
-    device with at least as many wires; by default `default.qubit`, and `default.mixed` under noise. `diff_method` is
-    PennyLane's, and `gradient_options` go to it (SPSA repeats itself only with a `sampler_rng`). Where the inputs need
-    a gradient, all but backpropagation run one execution per sample, since PennyLane differentiates a broadcast
-    execution with respect to the broadcast angles by backpropagation alone. Devices that answer in plain Python numbers
-    (lightning.qubit does) are rounded by PennyLane to torch's default dtype: call
-    `torch.set_default_dtype(torch.float64)` where double precision matters.
+
+class PennyLaneEngine(Engine):
+    """Evaluate `engine(inputs, weights) -> <P>` with `qml.qnn.TorchLayer`; the batch is one broadcast execution.
+
+    The contract is `Engine`'s, under noise for words of Z. `device` is a device name, made here with one wire per
+    qubit, or a PennyLane device with at least as many wires; by default `default.qubit`, and `default.mixed` under
+    noise. `diff_method` is PennyLane's, and `gradient_options` go to it (SPSA repeats itself only with a
+    `sampler_rng`). Where the inputs need a gradient, all but backpropagation run one execution per sample, since
+    PennyLane differentiates a broadcast execution with respect to the broadcast angles by backpropagation alone.
+    Devices that answer in plain Python numbers (lightning.qubit does) are rounded by PennyLane to torch's default
+    dtype: call `torch.set_default_dtype(torch.float64)` where double precision matters.
 
     Under `noise` the QNode holds the instructions that the noise sits on and their channels, readout error included, on
     a device that can do channels; a chip's spare wires need a wire each. With `shots` every execution measures all
@@ -88,9 +104,15 @@ class PennyLaneEngine(Engine):
         *,
         noise: Noise | None = None,
         shots: int | None = None,
+        observable: Observable = "Z",
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(circuit, noise=noise, shots=shots)
+        super().__init__(circuit, noise=noise, shots=shots, observable=observable)
+        if noise is not None and letters_of(self.reads) != {"Z"}:
+            raise ValueError(
+                f"observable: got {self.observable!r} under noise, expected words of Z on the engine pennylane, "
+                "since a rotation before the reading would be noisy itself; take the engine lightcone"
+            )
         method = DIFF_METHODS.pick(diff_method)
         self._compiled = None if noise is None else compile_circuit(circuit, noise)
         n_wires = circuit.n_qubits if self._compiled is None else self._compiled.n_wires
@@ -107,9 +129,21 @@ class PennyLaneEngine(Engine):
         self.device: Device = _make_device(device, n_wires, shots, generator) if isinstance(device, str) else device
         if self.device.wires is not None and len(self.device.wires) < n_wires:
             raise ValueError(f"device: got {len(self.device.wires)} wires, expected at least {n_wires}")
+        self._check_cones()
         self.diff_method = diff_method
         self.gradient_options = gradient_options
         self._build()
+
+    def _check_cones(self) -> None:
+        """Raise where this package's device could not evaluate a word on its cone."""
+        if self.device.name != "sqnn.lightcone" or self.noise is not None:
+            return
+        widest = max(len(held_paulis(self.circuit, word).blocks[0]) for word in self.reads)
+        if widest > self.device.max_wires:
+            raise ValueError(
+                f"circuit: {self.circuit} reads {self.observable} on up to {widest} wires, expected at most max_wires "
+                f"= {self.device.max_wires} of the device sqnn.lightcone; take fewer blocks or wires"
+            )
 
     def _build(self) -> None:
         """Make what runs the circuit on the device."""
@@ -119,9 +153,9 @@ class PennyLaneEngine(Engine):
         options = self.diff_method, self.gradient_options
         try:
             if noise is None or self._compiled is None:
-                self.qnode = build_qnode(circuit, self.device, *options)
+                self.qnode = build_qnode(circuit, self.device, *options, self.reads)
             else:
-                self.qnode, channels = build_noisy_qnode(self._compiled, noise, self.device, *options)
+                self.qnode, channels = build_noisy_qnode(self._compiled, noise, self.device, *options, self.reads)
                 _check_channels(
                     self.qnode, channels, torch.zeros(circuit.n_inputs, device="cpu"), unused["weights"], noise
                 )
@@ -171,7 +205,7 @@ class PennyLaneEngine(Engine):
             )
         if not inputs.shape[0]:
             # Nothing to execute, but the result has a place in the graph.
-            return inputs[:, : self.circuit.n_qubits] * weights.sum()
+            return inputs[:, :1].expand(0, len(self.reads)) * weights.sum()
         if transformed(inputs, weights) and not self._is_traced():
             out: Tensor = Evaluation.apply(inputs, weights, self, None)
             return out
@@ -195,12 +229,12 @@ class PennyLaneEngine(Engine):
         return torch.cat(parts).to(inputs.dtype)
 
     def values(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return <Z> [batch, n_qubits], executed apart from whatever torch does; no generator can serve the device."""
+        """Return the expectations [batch, reads], executed apart from whatever torch does, with the device's seed."""
         with torch.no_grad():
             return self._executed(inputs.detach(), weights.detach())
 
     def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
-        """Return the derivatives of <Z> by inputs and weights, sample by sample and read by read."""
+        """Return the derivatives of the expectations by inputs and weights, sample by sample and read by read."""
         trained = weights.detach().requires_grad_()
         samples = []
         with torch.enable_grad():

@@ -14,6 +14,7 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from circuits.compile import Angle, Compiled, Instruction
+from circuits.observables import Word
 from circuits.schedule import DELAY, channel_after
 from circuits.transfer import make_gate
 from noise_models import Noise, gate_channel, readout_matrix, transfer_to_kraus
@@ -64,9 +65,14 @@ OPERATIONS: Mapping[str, Callable[..., Operator]] = MappingProxyType(
 
 
 def build_noisy_qnode(
-    compiled: Compiled, noise: Noise, device: Device, diff_method: str, gradient_options: Mapping[str, object] | None
+    compiled: Compiled,
+    noise: Noise,
+    device: Device,
+    diff_method: str,
+    gradient_options: Mapping[str, object] | None,
+    words: Sequence[Word],
 ) -> tuple[qml.QNode, int]:
-    """Return the QNode (inputs [..., 3 n_qubits], weights [n_blocks, n_qubits, 3]) -> <Z> per wire, and its channels.
+    """Return the QNode (inputs [..., n_inputs], weights [n_blocks, n_qubits, 3]) -> words of Z, and its channels.
 
     `qml.add_noise` puts a `qml.QubitChannel` after every instruction that the noise acts on. A readout error is the
     channel that flips the bit, before the wire is read: what `meas_map` does, which would run the circuit once per
@@ -95,7 +101,7 @@ def build_noisy_qnode(
             _operation(instruction, angles)
         for wire, kraus in flips.items():
             qml.QubitChannel(kraus, wires=wire)
-        return [qml.expval(qml.PauliZ(wire)) for wire in range(circuit.n_qubits)]
+        return [qml.expval(qml.prod(*(qml.PauliZ(wire) for wire, _ in word))) for word in words]
 
     def insert(operation, **_):  # type: ignore[no-untyped-def]
         for kraus, wires in channels[_key(operation)]:
@@ -175,14 +181,9 @@ def _readout(matrix: NDArray[np.float64]) -> Kraus:
 
 def _value(angle: Angle, compiled: Compiled, inputs: Tensor, weights: Tensor) -> float | Tensor:
     """Return offset + sum of coefficient * slot; `...` keeps the batch dimension, which PennyLane broadcasts over."""
-    circuit = compiled.circuit
-    half = circuit.n_weights
+    first = compiled.circuit.n_inputs
     value: float | Tensor = angle.offset
     for slot, coefficient in angle.terms:
-        if slot < half:
-            term = inputs[..., slot % circuit.n_inputs]
-        else:
-            block, rest = divmod(slot - half, circuit.n_inputs)
-            term = weights[block, rest // 3, rest % 3]
-        value = value + coefficient * term
+        place = compiled.places[slot]
+        value = value + coefficient * (inputs[..., place] if place < first else weights.flatten()[place - first])
     return value

@@ -18,6 +18,7 @@ from circuits.engines.runtime.dispatch import Dispatch, Program
 from circuits.engines.runtime.jobs import TAG, JobFolder, Values
 from circuits.engines.runtime.machine import ESTIMATOR, PRIMITIVES, SAMPLER, Machine, open_machine
 from circuits.noise import resolve_noise
+from circuits.observables import Observable, letters_of
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, OwnInputs, OwnWeights
 from noise_models import Noise, chip_name, digest, from_aer, whole
@@ -37,7 +38,7 @@ READS = ("Z", "ZZ")
 class RuntimeEngine(Engine):
     """Evaluate `engine(inputs, weights) -> <Z>` by `SamplerV2` or `EstimatorV2` on a Qiskit backend.
 
-    The contract is `Engine`'s, for <Z> and <ZZ>, and always with `shots`. `backend` is a chip's name (`torino`: the
+    The contract is `Engine`'s, for words of Z, and always with `shots`. `backend` is a chip's name (`torino`: the
     snapshot that ships with qiskit-ibm-runtime, simulated here), `account:ibm_torino` (the machine, by the account
     saved with qiskit-ibm-runtime), any Qiskit backend, a Session or a Batch, or `aer`; by default the machine that the
     `noise` was calibrated on, or for other noise an Aer simulator under it. On a machine the circuit is written in its
@@ -64,7 +65,7 @@ class RuntimeEngine(Engine):
         *,
         noise: Noise | None = None,
         shots: int | None = None,
-        observable: str = "Z",
+        observable: Observable = "Z",
         generator: torch.Generator | None = None,
         backend: Mode | str | None = None,
         primitive: str = SAMPLER,
@@ -73,26 +74,23 @@ class RuntimeEngine(Engine):
     ) -> None:
         if shots is None:
             raise ValueError("shots: got None, expected a whole number: a machine counts outcomes (exact: lightcone)")
-        if observable not in READS:
-            raise ValueError(
-                f"observable: got {observable!r}, expected one of {', '.join(READS)}: others take a rotation before "
-                "the reading, which is noisy itself"
-            )
         PRIMITIVES.pick(primitive)
         shots = whole("shots", shots)
         super().__init__(circuit, noise=noise, shots=shots, observable=observable)
+        if letters_of(self.reads) != {"Z"}:
+            raise ValueError(
+                f"observable: got {self.observable!r}, expected one of {', '.join(READS)} or words of Z: others take a "
+                "rotation before the reading, which is noisy itself"
+            )
         self.primitive = primitive
         self.generator = own_generator(generator)
         self.machine = open_machine(backend, noise)
         self.noise, self.qubits = _placed(self.machine, noise, circuit)
         self._compiled = compile_circuit(circuit, self.noise)
-        self._reads = (
-            [tuple(edge) for edge in circuit.edges] if observable == "ZZ" else [(i,) for i in range(circuit.n_qubits)]
-        )
+        self._reads = [tuple(wire for wire, _ in word) for word in self.reads]
         written = self._written()
         self._parameters = [
-            parameter.index + (0 if parameter.name.startswith("x") else circuit.n_weights)
-            for parameter in written.parameters
+            parameter.index + "xwc".index(parameter.name[0]) * circuit.n_weights for parameter in written.parameters
         ]
         self._program = Program(primitive, written, self._observables(written.num_qubits), shots, self._read)
         self._dispatch = Dispatch(self.machine, JobFolder(jobs), bool(yes))
@@ -107,32 +105,34 @@ class RuntimeEngine(Engine):
         return out
 
     def values(self, inputs: Tensor, weights: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Return the expectations [batch, reads] of inputs [batch, 3 n] and weights [n_blocks, n, 3] in radians."""
+        """Return the expectations [batch, reads] of inputs [batch, n_inputs] and weights [n_blocks, n, 3]."""
         return inputs.new_tensor(self._run(self._slots(inputs, weights), generator or self.generator))
 
     def jacobian(self, inputs: Tensor, weights: Tensor, needs: Needs, generator: torch.Generator | None) -> Tensor:
-        """Return (f(a + pi/2) - f(a - pi/2)) / 2 for the angles in `needs`, float64 [batch, reads, 3 n (1 + n_blocks)].
+        """Return (f(a + pi/2) - f(a - pi/2)) / 2 for the angles in `needs`, float64 [batch, reads, all angles].
 
-        ValueError on a machine that is no simulator.
+        ValueError on a machine that is no simulator, and on CRZ gates, whose angles take four shifts.
         """
         if not self.machine.is_local:
             raise ValueError(
                 f"backend: a gradient takes {4 * self.circuit.n_weights} runs per sample, which are not sent to "
                 f"{self.machine.name}; train with the engine lightcone under its noise"
             )
+        if self.circuit.n_couplings:
+            raise ValueError(
+                f"entangling_gate: got crz, expected cz or cnot where {self.name} computes gradients, since the angle "
+                "of a CRZ takes four shifts; train with the engine lightcone under the noise of the machine"
+            )
         slots = self._slots(inputs, weights)
-        half = self.circuit.n_weights
-        asked = np.flatnonzero(np.repeat(needs, half))
-        shift = np.zeros((2, len(asked), 1, 2 * half))
+        compiled = self._compiled
+        asked = np.flatnonzero(np.repeat(needs, [self.circuit.n_inputs, self.circuit.n_weights])[list(compiled.places)])
+        shift = np.zeros((2, len(asked), 1, compiled.n_slots))
         shift[0, range(len(asked)), 0, asked] = math.pi / 2
-        up, down = self._run((shift - shift[::-1] + slots).reshape(-1, 2 * half), generator or self.generator).reshape(
-            2, len(asked), len(slots), len(self._reads)
-        )
-        slopes = np.zeros((len(slots), len(self._reads), 2 * half))
+        shifted = (shift - shift[::-1] + slots).reshape(-1, compiled.n_slots)
+        up, down = self._run(shifted, generator or self.generator).reshape(2, len(asked), len(slots), len(self._reads))
+        slopes = np.zeros((len(slots), len(self._reads), compiled.n_slots))
         slopes[:, :, asked] = np.moveaxis((up - down) / 2, 0, -1)
-        data, trained = np.split(slopes, 2, axis=2)
-        blocks = data.reshape(len(slots), len(self._reads), self.circuit.n_blocks, self.circuit.n_inputs)
-        return torch.from_numpy(np.concatenate([blocks.sum(axis=2), trained], axis=2)).to(inputs.device)
+        return torch.from_numpy(compiled.gathered(slopes)).to(inputs.device)
 
     def cost(self, samples: int) -> str:
         """Return in words what a call with so many samples sends: jobs, circuits, shots, and seconds of the machine."""
@@ -143,11 +143,9 @@ class RuntimeEngine(Engine):
         self._dispatch.ask(self._program, samples)
 
     def _slots(self, inputs: Tensor, weights: Tensor) -> Values:
-        """Return the angles of all slots [batch, 6 n n_blocks] in radians."""
+        """Return the angles of all slots [batch, slots] in radians."""
         x, w = (tensor.detach().double().cpu().numpy() for tensor in (inputs, weights))
-        return np.concatenate(
-            [np.tile(x, (1, self.circuit.n_blocks)), np.broadcast_to(w.reshape(1, -1), (len(x), w.size))], axis=1
-        )
+        return np.asarray(self._compiled.slots(x, w), dtype=np.float64)
 
     def _written(self) -> QuantumCircuit:
         from qiskit import ClassicalRegister, QuantumCircuit

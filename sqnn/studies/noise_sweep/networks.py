@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from circuits import QuantumLayer, ReuploadLayer
 from sqnn import training as loop
 from sqnn.core import ConfigError, Row, brief, require, require_one_of
 from sqnn.data import SPLITS, ImageData, Split, can_load
@@ -52,8 +53,9 @@ class Subject:
     @cached_property
     def registers(self) -> tuple[tuple[int, str], ...]:
         """The wires and the entangler of each circuit, each sort once."""
-        circuits = (circuit.circuit for circuit in circuits_of(self.network.unpack()))
-        return tuple(dict.fromkeys((circuit.n_qubits, circuit.entangler) for circuit in circuits))
+        layers = circuits_of(self.network.unpack())
+        circuits = (layer.circuit for layer in layers if isinstance(layer, ReuploadLayer))
+        return tuple(dict.fromkeys((circuit.n_qubits, circuit.entangler_name) for circuit in circuits))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -166,6 +168,11 @@ def _open(
     else:
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")
     require_circuit(network, "models", label)
+    if any(isinstance(circuit, QuantumLayer) for circuit in circuits_of(network)):
+        raise ConfigError(
+            f"models: got {label} with a QuantumLayer, whose noise is written in its circuit, expected circuits that "
+            "are a ReuploadLayer"
+        )
     settings = folder.read_settings() if folder is not None else {}
     data = source.of(label, folder)
     part = _first(data, split, images)
@@ -202,7 +209,7 @@ def _stored(file: Path, own: Make | None) -> nn.Module:
 def _train_noise(network: nn.Module) -> str:
     """Return the noise of a network's circuits as it came, in one line."""
     config = config_of(network)
-    if config is not None:
+    if config is not None and known_name(network) is not None:
         return " ".join(str(config.to_dict().get("noise", "")).split())
     return "; ".join(dict.fromkeys(str(circuit.noise or "none") for circuit in circuits_of(network)))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
@@ -27,7 +28,7 @@ from sqnn.models import (
 )
 
 if TYPE_CHECKING:
-    from circuits import ReuploadLayer
+    from circuits import QuantumLayer, ReuploadLayer
     from sqnn.models import SQDRCNN
 
 BATCH = 512
@@ -36,6 +37,10 @@ ENCODER_SEED = 0
 """Seed of random encoders, as in every evaluation: two sweeps see the same spikes."""
 EVALUATION = ("engine", "noise", "shots", "device", "diff_method")
 """Fields of a configuration that say how the circuit is evaluated, not what the network is."""
+ADDED: Mapping[str, object] = MappingProxyType(
+    {"synapse": None, "entangling_gate": "cz", "data_scaling": "none", "observable": "Z"}
+)
+"""Fields that came later, which are left out at these values, so that older tables know their networks again."""
 ANSWERED = 32
 """Images whose classes tell networks of the same weights and other code apart."""
 
@@ -80,7 +85,11 @@ class PackedNetwork:
     def pack(cls, model: nn.Module) -> PackedNetwork:
         """Copy a network's name, configuration (JSON) and weights (safetensors)."""
         values = cast("SQDRCNN", model).config.to_dict()
-        plain = {name: value for name, value in values.items() if name not in EVALUATION}
+        plain = {
+            name: value
+            for name, value in values.items()
+            if name not in EVALUATION and (name not in ADDED or value != ADDED[name])
+        }
         return cls(model_name(model), json.dumps(plain), _weights(model))
 
     def unpack(self) -> SQDRCNN:
@@ -181,7 +190,7 @@ class OwnNetwork:
             )
 
 
-def _ideal(circuit: ReuploadLayer) -> nn.Module:
+def _ideal(circuit: ReuploadLayer | QuantumLayer) -> nn.Module:
     """Return a circuit without noise and shots, which an engine evaluates that has neither cost nor draws."""
     from circuits import RuntimeEngine
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import noise_models
-from circuits import CHIP_SHAPES, DataReupload, resolve_noise
+from circuits import DataReupload, chip_shape, resolve_noise
 from sqnn.core import ConfigError
 
 Source = str | Callable[..., Any]
@@ -52,7 +52,7 @@ def second_noise(label: str, source: Source, strength: float) -> tuple[str, Sour
 def built_noise(label: str, source: Source, strength: float, n_qubits: int, entangler: str) -> noise_models.Noise:
     """Return the noise of a source at a strength, for the register of one network."""
     if isinstance(source, str):
-        return _at_strength(label, source, strength, n_qubits, CHIP_SHAPES[entangler])
+        return _at_strength(label, source, strength, n_qubits, chip_shape(entangler))
     made: object = None
     try:
         made = source(strength)

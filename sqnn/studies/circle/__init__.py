@@ -1,0 +1,1 @@
+"""The circle problem of the data re-uploading paper."""
