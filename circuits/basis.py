@@ -48,11 +48,12 @@ class Angle:
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction: its name in Qiskit, its wires in order, its angles."""
+    """One instruction: its name in Qiskit, its wires in order, its angles; how long a `delay` waits."""
 
     name: str
     wires: tuple[int, ...]
     angles: tuple[Angle, ...] = ()
+    seconds: float = 0.0
 
 
 def rotation(phi: float, theta: float, omega: float) -> Unitary:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from circuits.basis import Angle, H, Instruction, Writer
 from circuits.gate import Gate
 from circuits.reupload import DataReupload
+from circuits.schedule import DELAY, with_delays
 from noise_models import Noise
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Compiled:
     def qiskit(self) -> QuantumCircuit:
         """The circuit in Qiskit up to its measurements.
 
-        Its parameters are `x[slot]`, `w[slot - 3 n L]` and, of couplings, `c[slot - 6 n L]`.
+        Its parameters are `x[slot]`, `w[slot - 3 n L]` and, of couplings, `c[slot - 6 n L]`. A machine waits by itself:
+        delays are left out.
         """
         # Imported here: Qiskit takes a second, and most circuits are never shown to it.
         from qiskit import QuantumCircuit
@@ -95,6 +97,8 @@ class Compiled:
         slots = [*ParameterVector("x", half), *ParameterVector("w", half), *couplings]
         out = QuantumCircuit(self.n_wires)
         for step in self.instructions[: len(self.instructions) - self.n_turns]:
+            if step.name == DELAY:
+                continue
             angles = [sum((factor * slots[slot] for slot, factor in a.terms), a.offset) for a in step.angles]
             out.append(make_gate(step.name, angles), step.wires)
         return out
@@ -105,9 +109,10 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
 
     CNOT and CRZ gates are made of CZ gates and rotations.
 
-    A noise model with errors on `id` gets an `id` on every wire at the end of every block. CZ gates between wires that
-    a chip does not couple pass over its spare wires: the first wire's bit is copied along them by CX gates, the CZ acts
-    from the last copy, and the copies are undone. On a routed chip they pass over wires in use, which takes twice that.
+    A noise model with errors on `id` gets an `id` on every wire at the end of every block; under noise of waiting wires
+    a `delay` stands wherever one waits (see `circuits/schedule.py`). CZ gates between wires that a chip does not couple
+    pass over its spare wires: the first wire's bit is copied along them by CX gates, the CZ acts from the last copy,
+    and the copies are undone. On a routed chip they pass over wires in use, which takes twice that.
 
     Raises ValueError where the noise touches no instruction of the circuit (Aer would run it as if there were none),
     and where a chip has other wires or couplings than the circuit needs. Warns once, as NoiseWarning, of instructions
@@ -125,6 +130,7 @@ def compile_circuit(circuit: DataReupload, noise: Noise | None = None) -> Compil
     if noise is None:
         return Compiled(circuit, n_wires, instructions)
     _check_touch(noise, instructions, circuit)
+    instructions = with_delays(instructions, noise, n_wires, circuit.n_qubits)
     turns = _reading_turns(noise, circuit.n_qubits)
     return Compiled(circuit, n_wires, (*instructions, *turns), len(turns))
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FULL = (torch.float32, torch.float64)
 """What a circuit is evaluated in."""
+FIRST = ("device", "diff_method", "shots", "trained_noise")
+"""Options of an engine that are not kept under another noise."""
 HALF = (torch.float16, torch.bfloat16)
 """What it takes besides, and gives back, within `torch.autocast`."""
 
@@ -51,11 +53,17 @@ class ReuploadLayer(nn.Module):
     `torch.manual_seed`: layers built after the same one begin with the same weights and draw the same shots, so pass
     one generator to several layers that are to differ.
 
+    With `trained_noise=True` the strengths of the noise, those of its kinds of one qubit on the engine lightcone, are a
+    Parameter `strengths` [k] that is trained like the weights; `noise` is the noise at its present values, which other
+    engines and `with_noise` take as fixed. A strength beyond what is physical counts as its mirror image there.
+
     Under `torch.autocast` the circuit keeps the precision of its weights, takes float16 and bfloat16 as well, and
     returns what it was given. Meta tensors give a result of the right shape.
 
     Raises ValueError on inputs whose last dimension is not 3 n_qubits, that are not floating point or not finite.
     """
+
+    strengths: nn.Parameter | None
 
     def __init__(
         self,
@@ -91,14 +99,15 @@ class ReuploadLayer(nn.Module):
 
     @property
     def noise(self) -> Noise | None:
-        """The noise under which this layer is evaluated, or None."""
-        return self._noise
+        """The noise under which this layer is evaluated, or None; trained strengths are those of now."""
+        trained = self._engine.trained
+        return self._noise if trained is None or self.strengths is None else trained.noise_at(self.strengths)
 
     def with_engine(self, name: str | type[Engine], **options: object) -> ReuploadLayer:
         """Return a layer that shares these weights and this noise and has them evaluated by another engine."""
         other = self._sharing_weights()
         options = {**self._kept_observable(), **options}
-        noise = resolve_noise(options.pop("noise"), self.circuit) if "noise" in options else self._noise
+        noise = resolve_noise(options.pop("noise"), self.circuit) if "noise" in options else self.noise
         other._evaluate_with(name, noise, options)
         return other
 
@@ -118,7 +127,7 @@ class ReuploadLayer(nn.Module):
         other = self._sharing_weights()
         made = type(self._engine) if engine is None else AUTO if engine == AUTO else engine_class(engine)
         # A device without channels would refuse the noise, and one with them is no use without it.
-        previous = {key: value for key, value in self._options.items() if key not in ("device", "diff_method", "shots")}
+        previous = {key: value for key, value in self._options.items() if key not in FIRST}
         options = {**self._kept_observable(), **(previous if made is type(self._engine) else {}), **options}
         if shots is not None:
             options["shots"] = shots
@@ -135,6 +144,8 @@ class ReuploadLayer(nn.Module):
         if draws and self._shot_seed is not None:
             extra["generator"] = torch.Generator().manual_seed(self._shot_seed)
         self._engine = make_engine(made, self.circuit, **{**options, **extra})
+        trained = self._engine.trained
+        self.strengths = None if trained is None else nn.Parameter(self.weights.detach().new_tensor(trained.start))
 
     def _kept_observable(self) -> dict[str, object]:
         """Return the observable as an option, so that an engine that reads only Z refuses instead of reading it."""
@@ -172,7 +183,8 @@ class ReuploadLayer(nn.Module):
             flat = flat.to(torch.promote_types(self.weights.dtype, torch.float32))
         call = generator if self._engine.takes_generator else None
         with torch.autocast(device, enabled=False) if mixed else contextlib.nullcontext():
-            out = self._engine(self.engine_inputs(flat), self.weights.to(flat.dtype), call)
+            trained = {} if self.strengths is None else {"strengths": self.strengths.to(flat.dtype)}
+            out = self._engine(self.engine_inputs(flat), self.weights.to(flat.dtype), call, **trained)
         return out.to(inputs.dtype).reshape(*inputs.shape[:-1], out.shape[-1])
 
     @property

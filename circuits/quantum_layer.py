@@ -282,14 +282,24 @@ class QuantumLayer(nn.Module):
         other._choose(OWN_ENGINES.pick(name) and name)
         return other
 
-    def with_noise(self, noise: object, *_: object, **__: object) -> QuantumLayer:
-        """Return the layer where `noise` is None; ValueError otherwise, since noise is written in the circuit."""
-        if noise is None or noise == "none":
-            return self
-        raise ValueError(
-            f"noise: got {brief(noise)}, expected None: a circuit of one's own has its channels written in it "
-            "(qml.DepolarizingChannel, qml.add_noise), or is a ReuploadLayer"
-        )
+    def with_noise(
+        self, noise: object, engine: str | None = None, shots: int | None = None, **options: object
+    ) -> QuantumLayer:
+        """Return the layer where `noise` is None, on another of OWN_ENGINES where `engine` names one.
+
+        ValueError on noise and shots, which are written in the circuit and its QNode, and on options.
+        """
+        if noise is not None and noise != "none":
+            raise ValueError(
+                f"noise: got {brief(noise)}, expected None: a circuit of one's own has its channels written in it "
+                "(qml.DepolarizingChannel, qml.add_noise), or is a ReuploadLayer"
+            )
+        if shots is not None:
+            raise ValueError(
+                f"shots: got {brief(shots)}, expected None: a circuit of one's own has those of its QNode "
+                "(qml.set_shots), or is a ReuploadLayer"
+            )
+        return self.with_engine(self.engine if engine is None else engine, **options) if engine or options else self
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the QNode, which is made again."""

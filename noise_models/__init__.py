@@ -17,6 +17,7 @@ from noise_models.checks import whole
 from noise_models.chips import ACCOUNT, CHIPS, chip, chip_name, load_backend
 from noise_models.choices import Choices, did_you_mean, unknown
 from noise_models.gates import ENTANGLERS, SYMMETRIC
+from noise_models.kind import OneQubit
 from noise_models.mitigation import invert_readout, zero_noise
 from noise_models.noise import *  # noqa: F403 - Noise and one constructor per kind, listed there once
 from noise_models.records import BRIEF, RecordWarning, brief, digest, read_json, read_text, reason, whole_number
@@ -32,6 +33,7 @@ __all__ = [
     "SYMMETRIC",
     "Choices",
     "InstructionNoise",
+    "OneQubit",
     "RecordWarning",
     "at_strength",
     "brief",

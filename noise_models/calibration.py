@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -34,7 +35,7 @@ class ChipNoise(Part):
     calibration states none, and readout probabilities `readout[i]` = (P(1|0), P(0|1)). A gate depolarizes, then its
     wires relax for its duration; the depolarizing strength is the part of the gate error that relaxation does not
     explain. `factor` multiplies gate errors, durations and readout probabilities. Where `routed`, gates between
-    uncoupled wires pass over wires that are in use.
+    uncoupled wires pass over wires that are in use. Where `idle`, wires relax while they wait for others, too.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ChipNoise(Part):
     gates: tuple[GateData, ...]
     factor: float = 1.0
     routed: bool = False
+    idle: bool = False
     kind = "chip"
 
     def __post_init__(self) -> None:
@@ -80,7 +82,8 @@ class ChipNoise(Part):
     def __repr__(self) -> str:
         factor = "" if self.factor == 1 else f" * {self.factor!r}"
         date = f", calibrated {self.date}" if self.date else ""
-        return f"<{self.name} qubits {list(self.qubits)}{date}>{factor}"
+        idle = ", relaxing while idle" if self.idle else ""
+        return f"<{self.name} qubits {list(self.qubits)}{date}{idle}>{factor}"
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -112,6 +115,23 @@ class ChipNoise(Part):
     def readouts(self) -> Readouts:
         return {wire: np.array([[1 - up, up], [down, 1 - down]]) for wire, (up, down) in enumerate(self._misreadings())}
 
+    @property
+    def schedule(self) -> Hashable:
+        return (self.name, self.qubits, self.factor) if self.idle else None
+
+    @cached_property
+    def _durations(self) -> dict[tuple[str, tuple[int, ...]], float]:
+        return {(gate.name, gate.wires): self.factor * gate.duration for gate in self.gates}
+
+    def duration(self, name: str, wires: tuple[int, ...]) -> float:
+        return self._durations.get((name, wires), self._durations.get((name, wires[::-1]), 0.0)) if self.idle else 0.0
+
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        return self._relaxed(wire, seconds) if self.idle else None
+
+    def _relaxed(self, wire: int, seconds: float) -> Transfer:
+        return damping_transfer(math.exp(-seconds / self.t2[wire]), math.exp(-seconds / self.t1[wire]))
+
     def scaled(self, factor: float) -> Self:
         return replace(self, factor=self.factor * factor)
 
@@ -134,7 +154,7 @@ class ChipNoise(Part):
     def to_json(self) -> dict[str, object]:
         gates = [(gate.name, gate.wires, gate.error, gate.duration) for gate in self.gates]
         stored = {**super().to_json(), "gates": gates}
-        return {name: value for name, value in stored.items() if name != "routed" or value}
+        return {name: value for name, value in stored.items() if name not in ("routed", "idle") or value}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
@@ -158,6 +178,7 @@ class ChipNoise(Part):
             gates=gates,
             factor=fields["factor"],
             routed=fields.get("routed", False) is True,
+            idle=fields.get("idle", False) is True,
         )
 
     def _misreadings(self) -> list[tuple[float, float]]:
@@ -166,9 +187,7 @@ class ChipNoise(Part):
     def _transfer(self, gate: GateData) -> Transfer:
         relaxation: Transfer = np.ones((1, 1))
         for wire in gate.wires:
-            time = self.factor * gate.duration
-            coherence, population = math.exp(-time / self.t2[wire]), math.exp(-time / self.t1[wire])
-            relaxation = np.kron(damping_transfer(coherence, population), relaxation)
+            relaxation = np.kron(self._relaxed(wire, self.factor * gate.duration), relaxation)
         unchanged = 1 - depolarizing_strength(self.factor * gate.error, relaxation)
         return relaxation @ np.diag([1.0] + [unchanged] * (len(relaxation) - 1))
 

@@ -15,6 +15,8 @@ from noise_models.gates import BASES, GATES, MACHINES
 from noise_models.records import brief
 
 DEFAULT_ON: tuple[str, ...] = ("u", "cz")
+MEASURE = "measure"
+"""The instruction that reads a wire."""
 
 
 def number(name: str, value: object, expected: str = "a number") -> float:
@@ -75,12 +77,21 @@ def _within(name: str, value: object, expected: str, most: float = math.inf, abo
     return result
 
 
+def switch(name: str, value: object) -> bool:
+    """Return True or False, or raise ValueError."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: got {brief(value)}, expected True or False")
+    return value
+
+
 def durations(name: str, value: object) -> tuple[tuple[str, float], ...]:
     """Return (instruction, seconds) in one fixed order, from a mapping or such pairs, or raise ValueError."""
     times = dict(value) if isinstance(value, tuple) else value
     if not isinstance(times, Mapping):
         raise ValueError(f"{name}: got {brief(times)}, expected seconds by instruction, such as {{'u': 35e-9}}")
-    names = instructions(name, tuple(times))
+    gates = tuple(item for item in times if item != MEASURE)
+    names = instructions(name, gates) if gates or not times else ()
+    names = (*names, MEASURE) if MEASURE in times else names
     return tuple((item, seconds(f"{name}[{item!r}]", times[item], zero=True)) for item in names)
 
 

@@ -62,7 +62,9 @@ The error values of nighthawk, the one square lattice here, are placeholders by 
 """
 
 
-def chip(name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, routed: bool = False) -> Noise:
+def chip(
+    name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, routed: bool = False, idle: bool = False
+) -> Noise:
     """Return the noise of the best `n_qubits` of a calibrated chip, in a line or a ring.
 
     `name` is one of `CHIPS`, also as `ibm_torino`, `ibmq_manila` or `FakeTorino`; `account:ibm_torino` for the latest
@@ -80,7 +82,7 @@ def chip(name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, 
     Gate errors and relaxation during gates are those of Aer's `NoiseModel.from_backend`, readout errors the two that
     the machine's properties state (their mean where there are none), restricted to the gates a circuit here is made
     of: one-qubit gates that make every rotation, and one two-qubit gate per coupling, in the directions that the chip
-    has.
+    has. With `idle`, qubits relax while they wait for others, too (see `thermal_relaxation`), by the calibrated times.
 
     Raises ValueError on an unknown chip or shape, if the chip has no such line or ring, and on a backend without
     calibrated gates that make every circuit.
@@ -103,7 +105,8 @@ def chip(name: str | BackendV2 | Target, n_qubits: int, shape: str = "ring", *, 
     if routed and shape == "ring" and n_qubits > 2:
         shape, routed = ("ring", False) if best_ring(data.graph, n_qubits) else ("line", True)
     qubits = _choose(short, data.graph, n_qubits, shape)
-    return Noise((replace(_calibration(short, backend, data, qubits), routed=routed),))
+    calibrated = _calibration(short, backend, data, qubits)
+    return Noise((replace(calibrated, routed=routed, idle=checks.switch("idle", idle)),))
 
 
 def load_backend(name: str) -> BackendV2:

@@ -89,20 +89,29 @@ class Imported(Part):
         return {name: value for name, value in super().to_json().items() if name != "elsewhere" or value}
 
     def scaled(self, factor: float) -> Self:
-        """Return this noise itself at factor 1, ideal errors at 0; an Aer model does not say what others mean."""
-        if factor == 0:
-            ideal = {size: _rows(np.eye(size)) for size in (2, 4, 16)}
+        """Return this noise with `factor` times the probability of every error: E becomes (1 - factor) id + factor E.
+
+        So Pauli errors and misread bits scale as those of the library do. ValueError where that is no channel, which no
+        factor up to 1 makes.
+        """
+
+        def scaled(rows: Rows) -> Rows:
+            ideal = np.eye(len(rows))
+            return _rows(ideal + factor * (np.array(rows) - ideal))
+
+        if factor == 1:
+            return self
+        try:
             return replace(
                 self,
-                errors=tuple((name, wires, ideal[len(rows)]) for name, wires, rows in self.errors),
-                readout=tuple((wire, ideal[2]) for wire, _ in self.readout),
+                errors=tuple((name, wires, scaled(rows)) for name, wires, rows in self.errors),
+                readout=tuple((wire, scaled(rows)) for wire, rows in self.readout),
             )
-        if factor != 1:
+        except ValueError as error:
             raise ValueError(
-                f"factor: got {factor!r}, expected 1 for noise read from an Aer model, which has no strength to scale; "
-                "in a sweep give strength=1, or build it from library kinds or a chip instead"
-            )
-        return self
+                f"factor: got {factor!r}, at which {self} is no noise ({error}); expected a number from 0 to 1, or one "
+                "above 1 at which all probabilities stay within 1"
+            ) from None
 
 
 def read_model(model: NoiseModel, n_qubits: int | None = None) -> Imported:

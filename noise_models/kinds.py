@@ -7,11 +7,10 @@ constructor for Python, such as `noise_models.depolarizing`, is a function in `n
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 
@@ -20,9 +19,11 @@ from noise_models.calibration import ChipNoise
 from noise_models.channels import Transfer, damping_transfer
 from noise_models.choices import Choices
 from noise_models.from_aer import Imported
-from noise_models.gates import ENTANGLERS, GATES
+from noise_models.gates import GATES
+from noise_models.kind import Entries, Kind, OneQubit, Strength, check_wires, damping, diagonal, function
 from noise_models.parameters import (
     AXES,
+    IDLE,
     PAIRS,
     RADIANS,
     TIME,
@@ -43,92 +44,6 @@ from noise_models.part import Channels, Part, Readouts
 
 
 @dataclass(frozen=True, repr=False)
-class Kind(Part):
-    """A kind that text can name; its fields are its parameters, in the order in which text gives them."""
-
-    label: ClassVar[str | None]
-    """Label of the axis over which its first parameter, its strength, is swept; None if it is only scaled."""
-
-    def __post_init__(self) -> None:
-        for name, described in self._own_parameters().items():
-            object.__setattr__(self, name, described.check(name, vars(self)[name]))
-
-    def __repr__(self) -> str:
-        arguments: list[str] = []
-        stored = self.to_json()
-        for position, one in enumerate(fields(self)):
-            value = stored.get(one.name)
-            if value != one.default and not self._implies(one.name):
-                named = one.name in ("on", "wires") or len(arguments) < position
-                arguments.append(f"{one.name}={value!r}" if named else repr(value))
-        return f"{self.kind}({', '.join(arguments)})"
-
-    def _implies(self, name: str) -> bool:
-        """Whether a parameter need not be shown since another one says it."""
-        return False
-
-    def to_json(self) -> dict[str, object]:
-        return {name: value for name, value in super().to_json().items() if name != "wires" or value is not None}
-
-    @classmethod
-    def _own_parameters(cls) -> dict[str, Parameter]:
-        return {one.name: one.metadata["parameter"] for one in fields(cls)}
-
-    @classmethod
-    def parameters(cls) -> dict[str, Parameter]:
-        """Return the parameters that text may give, by name."""
-        return cls._own_parameters()
-
-    @classmethod
-    def strength(cls) -> str | None:
-        """Return the name of the parameter that a sweep varies; None if there is none."""
-        return None if cls.label is None else next(iter(cls.parameters()))
-
-    @classmethod
-    def from_text(cls, values: Mapping[str, object]) -> Self:
-        """Return the part with these values of `parameters()`, of which the required ones are there."""
-        return cls(**values)
-
-    def scaled(self, factor: float) -> Self:
-        scaling = [name for name, described in self._own_parameters().items() if described.scales]
-        return replace(self, **{name: _multiplied(vars(self)[name], factor) for name in scaling})
-
-    def summary(self) -> dict[str, str]:
-        return {name: _words(value) for name, value in self.to_json().items() if name != "kind"}
-
-
-class OneQubit(Kind):
-    """A one-qubit channel after instructions; after a two-qubit one, the same channel on both wires."""
-
-    on: tuple[str, ...]
-    wires: tuple[int, ...] | None = None
-
-    @property
-    def instructions(self) -> tuple[str, ...]:
-        return self.on
-
-    def check_register(self, n_qubits: int, n_wires: int) -> None:
-        _check_wires(self, self.wires, n_wires)
-
-    def states_wires(self, name: str) -> bool:
-        return self.wires is not None and name in self.instructions
-
-    @abstractmethod
-    def transfer(self, instruction: str) -> Transfer:
-        """Return the transfer matrix [4, 4] that follows an instruction on each of its wires."""
-
-    def channels(self) -> Channels:
-        channels: Channels = {}
-        for name in self.instructions:
-            transfer = self.transfer(name)
-            if self.wires is not None:
-                channels.update({(name, (wire,)): transfer for wire in self.wires})
-                continue
-            channels[name, None] = np.kron(transfer, transfer) if name in ENTANGLERS else transfer
-        return channels
-
-
-@dataclass(frozen=True, repr=False)
 class BitFlip(OneQubit):
     """E(rho) = (1 - p) rho + p X rho X."""
 
@@ -138,8 +53,8 @@ class BitFlip(OneQubit):
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
-    def transfer(self, instruction: str) -> Transfer:
-        return np.diag([1, 1, 1 - 2 * self.p, 1 - 2 * self.p])
+    def entries(self, strength: Strength) -> Entries:
+        return diagonal(1, 1 - 2 * strength, 1 - 2 * strength)
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,8 +67,8 @@ class PhaseFlip(OneQubit):
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
-    def transfer(self, instruction: str) -> Transfer:
-        return np.diag([1, 1 - 2 * self.p, 1 - 2 * self.p, 1])
+    def entries(self, strength: Strength) -> Entries:
+        return diagonal(1 - 2 * strength, 1 - 2 * strength, 1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,12 +77,13 @@ class Depolarizing(OneQubit):
 
     kind = "depolarizing"
     label = "depolarizing probability $p$"
+    bounds = (0.0, 4 / 3)
     p: float = parameter(Parameter(checks.depolarizing, scales=True))
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
-    def transfer(self, instruction: str) -> Transfer:
-        return np.diag([1, 1 - self.p, 1 - self.p, 1 - self.p])
+    def entries(self, strength: Strength) -> Entries:
+        return diagonal(1 - strength, 1 - strength, 1 - strength)
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,8 +96,8 @@ class AmplitudeDamping(OneQubit):
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
-    def transfer(self, instruction: str) -> Transfer:
-        return damping_transfer(math.sqrt(1 - self.gamma), 1 - self.gamma)
+    def entries(self, strength: Strength) -> Entries:
+        return damping(function("sqrt", 1 - strength), 1 - strength)
 
 
 @dataclass(frozen=True, repr=False)
@@ -194,8 +110,8 @@ class PhaseDamping(OneQubit):
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
-    def transfer(self, instruction: str) -> Transfer:
-        return damping_transfer(math.sqrt(1 - self.lam), 1)
+    def entries(self, strength: Strength) -> Entries:
+        return damping(function("sqrt", 1 - strength), 1)
 
 
 @dataclass(frozen=True, repr=False)
@@ -204,20 +120,21 @@ class Overrotation(OneQubit):
 
     kind = "overrotation"
     label = "angle (rad)"
+    bounds = (-math.inf, math.inf)
     angle: float = parameter(Parameter(angle, partial(read_number, units=RADIANS), scales=True))
     axis: str = parameter(Parameter(axis, lambda name, text: text, required=False), "x")
     on: tuple[str, ...] = places()
     wires: tuple[int, ...] | None = on_wires()
 
-    def transfer(self, instruction: str) -> Transfer:
-        transfer = np.eye(4)
+    def entries(self, strength: Strength) -> Entries:
+        rows: list[list[Strength]] = [[float(row == column) for column in range(4)] for row in range(4)]
         # The plane that turns: y to z about x, z to x about y, x to y about z.
         first = 1 + (AXES.index(self.axis) + 1) % 3
         second = 1 + (AXES.index(self.axis) + 2) % 3
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        transfer[first, first] = transfer[second, second] = cos
-        transfer[second, first], transfer[first, second] = sin, -sin
-        return transfer
+        rows[first][first] = rows[second][second] = function("cos", strength)
+        rows[second][first] = function("sin", strength)
+        rows[first][second] = -rows[second][first]
+        return tuple(map(tuple, rows))
 
 
 @dataclass(frozen=True, repr=False)
@@ -241,7 +158,7 @@ class TwoQubitDepolarizing(Kind):
         return {(name, order): transfer for name in self.on for a, b in self.wires for order in ((a, b), (b, a))}
 
     def check_register(self, n_qubits: int, n_wires: int) -> None:
-        _check_wires(self, None if self.wires is None else [wire for pair in self.wires for wire in pair], n_wires)
+        check_wires(self, None if self.wires is None else [wire for pair in self.wires for wire in pair], n_wires)
 
     def states_wires(self, name: str) -> bool:
         return self.wires is not None and name in self.on
@@ -276,7 +193,7 @@ class Readout(Kind):
         return len(listed[0]) if listed and self.wires is None else None
 
     def check_register(self, n_qubits: int, n_wires: int) -> None:
-        _check_wires(self, self.wires, n_qubits)
+        check_wires(self, self.wires, n_qubits)
         if self._length not in (None, n_qubits):
             raise ValueError(
                 f"readout: got {self._length} values for a circuit of {n_qubits} wires, expected one per wire, or "
@@ -305,6 +222,10 @@ class Readout(Kind):
         }
 
 
+TIMED = (*GATES, checks.MEASURE)
+"""Instructions that take time."""
+
+
 @dataclass(frozen=True, repr=False)
 class ThermalRelaxation(OneQubit):
     """Relaxation toward |0> with the times t1 and t2 <= 2 t1 during each instruction, all in seconds."""
@@ -315,6 +236,7 @@ class ThermalRelaxation(OneQubit):
     t2: float = parameter(TIME)
     gate_times: tuple[tuple[str, float], ...] = parameter(Parameter(checks.durations))
     wires: tuple[int, ...] | None = on_wires()
+    idle: bool = parameter(IDLE, False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -323,22 +245,45 @@ class ThermalRelaxation(OneQubit):
 
     @classmethod
     def parameters(cls) -> dict[str, Parameter]:
-        times = {gate: Parameter(checks.seconds, TIME.read, positional=False, required=False) for gate in GATES}
-        return {"t1": TIME, "t2": TIME, **times, "wires": WIRES}
+        read = partial(checks.seconds, zero=True)
+        times = {name: Parameter(read, TIME.read, positional=False, required=False) for name in TIMED}
+        return {"t1": TIME, "t2": TIME, **times, "wires": WIRES, "idle": IDLE}
 
     @classmethod
     def from_text(cls, values: Mapping[str, object]) -> Self:
-        times = {name: value for name, value in values.items() if name in GATES}
-        others = {name: value for name, value in values.items() if name not in GATES}
+        times = {name: value for name, value in values.items() if name in TIMED}
+        others = {name: value for name, value in values.items() if name not in TIMED}
         return super().from_text({**others, "gate_times": times})
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.gate_times)
+        return tuple(name for name, _ in self.gate_times if name != checks.MEASURE)
+
+    def states_wires(self, name: str) -> bool:
+        return self.wires is not None and name in dict(self.gate_times)
 
     def transfer(self, instruction: str) -> Transfer:
-        time = dict(self.gate_times)[instruction]
-        return damping_transfer(math.exp(-time / self.t2), math.exp(-time / self.t1))
+        return self._relaxed(dict(self.gate_times)[instruction])
+
+    def channels(self) -> Channels:
+        channels = super().channels()
+        if checks.MEASURE in dict(self.gate_times):
+            places = [None] if self.wires is None else [(wire,) for wire in self.wires]
+            channels |= {(checks.MEASURE, place): self.transfer(checks.MEASURE) for place in places}
+        return channels
+
+    @property
+    def schedule(self) -> Hashable:
+        return self.gate_times if self.idle else None
+
+    def duration(self, name: str, wires: tuple[int, ...]) -> float:
+        return dict(self.gate_times).get(name, 0.0) if self.idle else 0.0
+
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        return self._relaxed(seconds) if self.idle and wire in (self.wires or (wire,)) else None
+
+    def _relaxed(self, seconds: float) -> Transfer:
+        return damping_transfer(math.exp(-seconds / self.t2), math.exp(-seconds / self.t1))
 
     def scaled(self, factor: float) -> Self:
         """Return this noise with gates `factor` times as long."""
@@ -346,27 +291,6 @@ class ThermalRelaxation(OneQubit):
 
     def to_json(self) -> dict[str, object]:
         return {**super().to_json(), "gate_times": dict(self.gate_times)}
-
-
-def _multiplied(value: float | tuple[float, ...], factor: float) -> float | tuple[float, ...]:
-    return tuple(factor * each for each in value) if isinstance(value, tuple) else factor * value
-
-
-def _check_wires(part: Part, wires: Iterable[int] | None, count: int) -> None:
-    beyond = [wire for wire in wires or () if wire >= count]
-    if beyond:
-        raise ValueError(
-            f"wires: got {', '.join(map(str, beyond))} in {part}, expected wires below {count}, which the circuit has"
-        )
-
-
-def _words(value: object) -> str:
-    """Return a parameter as a notebook shows it."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {_words(item)}" for name, item in value.items())
-    if isinstance(value, tuple):
-        return ", ".join(map(_words, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 TABLE: Choices[type[Part]] = Choices(

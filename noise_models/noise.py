@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import html
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 from noise_models import checks, kinds
 from noise_models.calibration import ChipNoise
-from noise_models.channels import Axis, reading_axis
+from noise_models.channels import Axis, Transfer, reading_axis
 from noise_models.from_aer import Imported, read_model
 from noise_models.gates import ENTANGLERS, complete_basis
 from noise_models.part import Part
 from noise_models.records import brief, digest, read_json, reason
+from noise_models.stored import finite, read_part
 
 if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
@@ -43,9 +43,8 @@ FORMAT = 1
 """Version of the JSON written here."""
 DIGEST = "sha256"
 """Its member that holds the digest of the noise."""
-BLOCK_END = "id"
-"""The instruction that ends a block on a wire; it belongs to every basis."""
-MEASURE = "measure"
+BLOCK_END, MEASURE = "id", checks.MEASURE
+"""The instruction that ends a block on a wire, which belongs to every basis, and the one that reads it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +64,8 @@ class Noise:
     def __post_init__(self) -> None:
         if sum(isinstance(part, ChipNoise) for part in self.parts) > 1:
             raise ValueError("noise: got two chips, expected at most one: a circuit runs on one chip")
+        if len({part.schedule for part in self.parts} - {None}) > 1:
+            raise ValueError("idle: got parts with different gate times, expected the same: a circuit has one schedule")
         fixed = [part for part in self.parts if part.basis is not None]
         if not fixed:
             names = [name for part in self.parts for name in part.instructions]
@@ -106,6 +107,20 @@ class Noise:
     @cached_property
     def _models(self) -> dict[tuple[tuple[int, ...], ...], NoiseModel]:
         return {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether wires that wait for others suffer noise."""
+        return any(part.schedule is not None for part in self.parts)
+
+    def duration(self, name: str, wires: tuple[int, ...]) -> float:
+        """Return how long an instruction takes in seconds where `waits`; 0 where no time is given."""
+        return max(part.duration(name, wires) for part in self.parts)
+
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        """Return the Pauli transfer matrix [4, 4] of a wire that waits for so long; None for no noise."""
+        channels = [channel for part in self.parts if (channel := part.waiting(wire, seconds)) is not None]
+        return reduce(lambda total, channel: channel @ total, channels) if channels else None
 
     def check_register(self, n_qubits: int, n_wires: int) -> None:
         """Raise ValueError where the noise names wires beyond a circuit's, of which `n_wires` includes spare ones."""
@@ -241,7 +256,7 @@ class Noise:
 
     def to_json(self) -> str:
         """Return the noise as JSON text that `Noise.from_json` reads back exactly, to the last bit of every number."""
-        noise = json.loads(json.dumps([_finite(part.to_json()) for part in self.parts], allow_nan=False))
+        noise = json.loads(json.dumps([finite(part.to_json()) for part in self.parts], allow_nan=False))
         return json.dumps({"format": FORMAT, DIGEST: digest(noise), "noise": noise})
 
     @staticmethod
@@ -264,7 +279,7 @@ class Noise:
                 f"text: its {DIGEST} is that of other noise: it was changed after Noise.to_json() wrote it; "
                 f"restore it, or leave {DIGEST} out where the change is meant"
             )
-        return Noise(tuple(_read_part(fields) for fields in data["noise"]))
+        return Noise(tuple(read_part(fields) for fields in data["noise"]))
 
 
 def bit_flip(p: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires: Wires = None) -> Noise:
@@ -305,15 +320,18 @@ def phase_damping(lam: float, on: str | Sequence[str] = checks.DEFAULT_ON, wires
     return Noise((kinds.PhaseDamping(lam, checks.instructions("on", on), checks.wires("wires", wires)),))
 
 
-def thermal_relaxation(t1: float, t2: float, gate_times: Mapping[str, float], wires: Wires = None) -> Noise:
+def thermal_relaxation(
+    t1: float, t2: float, gate_times: Mapping[str, float], wires: Wires = None, *, idle: bool = False
+) -> Noise:
     """Return relaxation toward |0> during gates: populations decay by exp(-t / t1), coherences by exp(-t / t2).
 
     Times in seconds, t1 and t2 infinite too; `gate_times` gives t by instruction, such as {"u": 35e-9, "cz": 70e-9},
-    and so says where it acts. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
+    and so says where it acts; "measure" is the time before a wire is read. With `idle`, wires relax while they wait,
+    too: every instruction begins as soon as its wires are free, one without a time takes none, and all wires are read
+    together after the last one. Raises ValueError if t2 > 2 t1, a time is negative or an instruction is unknown.
     """
-    return Noise(
-        (kinds.ThermalRelaxation(t1, t2, checks.durations("gate_times", gate_times), checks.wires("wires", wires)),)
-    )
+    times = checks.durations("gate_times", gate_times)
+    return Noise((kinds.ThermalRelaxation(t1, t2, times, checks.wires("wires", wires), idle),))
 
 
 def two_qubit_depolarizing(
@@ -369,32 +387,14 @@ def paper(damping: float = 0.0) -> Noise:
 def from_aer(model: NoiseModel, n_qubits: int | None = None) -> Noise:
     """Return the noise of any Aer model of errors on gates, on `measure` and of single read bits.
 
-    It is kept as channels and can be scaled by 0 and 1 only. Wire i of a circuit is qubit i of the model, and a pair of
-    qubits without an error has noiseless gates, as in Aer: `chip` places a circuit on a device instead. An error on
-    `measure` acts before the reading; a model without errors is that of an ideal machine. Left out is what the circuits
-    do not have: relaxation during delays, errors on `reset` or of three and more qubits, and a device's errors of idle
-    gates (errors on `id` of particular qubits, beside errors of other gates); other errors on `id` act at the end of
-    every block. `n_qubits` leaves out the qubits from there on, which of a whole device takes most of the time.
+    It is kept as channels; a factor multiplies the probability of each error, E -> (1 - factor) id + factor E. Wire i
+    of a circuit is qubit i of the model, and a pair of qubits without an error has noiseless gates, as in Aer: `chip`
+    places a circuit on a device instead. An error on `measure` acts before the reading; a model without errors is that
+    of an ideal machine. Left out is what the circuits do not have: relaxation during delays, errors on `reset` or of
+    three and more qubits, and a device's errors of idle gates (errors on `id` of particular qubits, beside errors of
+    other gates); other errors on `id` act at the end of every block. `n_qubits` leaves out the qubits from there on,
+    which of a whole device takes most of the time.
 
     Raises ValueError on joint readout errors and custom passes.
     """
     return Noise((read_model(model, None if n_qubits is None else checks.whole("n_qubits", n_qubits)),))
-
-
-def _read_part(fields: object) -> Part:
-    fields = fields if isinstance(fields, dict) else {}
-    kind = fields.get("kind")
-    part = kinds.TABLE.pick(kind)
-    try:
-        return part.from_json({name: value for name, value in fields.items() if name != "kind"})
-    except (TypeError, KeyError, IndexError, AttributeError) as error:
-        raise ValueError(f"{kind}: got fields that do not make this kind of noise ({reason(error)})") from None
-
-
-def _finite(value: object) -> object:
-    """Return a value for JSON, which has no infinity: null stands for it, as an infinite relaxation time."""
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if value == math.inf else value

@@ -31,7 +31,9 @@ SECONDS: Mapping[str, float] = MappingProxyType(
         "s": 1,
     }
 )
-RADIANS: Mapping[str, float] = MappingProxyType({"rad": 1, "deg": math.pi / 180})
+RADIANS: Mapping[str, float] = MappingProxyType(
+    {"rad": 1, "deg": math.pi / 180, "\N{DEGREE SIGN}": math.pi / 180, "pi": math.pi}
+)
 """What a unit behind a number multiplies it by."""
 
 
@@ -43,7 +45,8 @@ def read_number(name: str, text: str, units: Mapping[str, float] = PERCENT) -> f
         if not unit:
             return float(number)
         # In decimals: 57 % is 0.57, and 57 * 0.01 is not.
-        return float(Decimal(number.removesuffix(unit).strip()) * Decimal(repr(units[unit])))
+        times = number.removesuffix(unit).rstrip("* ") or "1" * (unit == "pi")
+        return float(Decimal(times) * Decimal(repr(units[unit])))
     except (ValueError, ArithmeticError):
         raise ValueError(
             f"{name}: got {brief(number)}, expected a number{', or one with ' * bool(unit)}{unit}"
@@ -75,6 +78,13 @@ def _read_wire(name: str, text: str) -> int:
 
 def _read_wires(name: str, text: str) -> tuple[int, ...]:
     return tuple(_read_wire(name, item) for item in _read_items(text))
+
+
+def _read_switch(name: str, text: str) -> bool:
+    value = {"true": True, "yes": True, "false": False, "no": False}.get(text.strip().lower())
+    if value is None:
+        raise ValueError(f"{name}: got {brief(text)}, expected true or false")
+    return value
 
 
 def _read_pairs(name: str, text: str) -> tuple[tuple[int, ...], ...]:
@@ -137,6 +147,9 @@ def places() -> Any:
 WIRES = Parameter(checks.wires, _read_wires, positional=False, required=False)
 PAIRS = Parameter(checks.pairs, _read_pairs, positional=False, required=False)
 TIME = Parameter(checks.relaxation, partial(read_number, units=SECONDS))
+
+
+IDLE = Parameter(checks.switch, _read_switch, positional=False, required=False)
 
 
 def on_wires(described: Parameter = WIRES) -> Any:

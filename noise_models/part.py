@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -53,6 +53,19 @@ class Part(ABC):
     def states_wires(self, name: str) -> bool:
         """Whether this noise states particular wires on which it acts after an instruction, or on `measure`."""
         return False
+
+    @property
+    def schedule(self) -> Hashable:
+        """What the times of its gates are told by; None where wires that wait for others suffer nothing."""
+        return None
+
+    def duration(self, name: str, wires: tuple[int, ...]) -> float:
+        """Return how long an instruction takes in seconds, 0 without a schedule."""
+        return 0.0
+
+    def waiting(self, wire: int, seconds: float) -> Transfer | None:
+        """Return the channel of a wire that waits for so long; None without a schedule and for no noise."""
+        return None
 
     @abstractmethod
     def scaled(self, factor: float) -> Part:

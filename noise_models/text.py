@@ -8,8 +8,9 @@
     thermal-relaxation:100us,80us,u=35ns,cz=70ns    times with a unit: s, ms, us, ns, ps
     depolarizing:0.05+readout:0.02                  one after the other
     paper, paper*0.5, 0.5*paper, paper/2            the paper's noise, at half its strength
-    2*(depolarizing:0.01+readout:0.02)              a factor on several
+    2*(depolarizing:0.01+readout:0.02)              a factor on several, also as sum([depolarizing:0.01, ...])
     torino, 50%*torino                              the best qubits of a calibrated chip
+    torino:idle=true                                with relaxation while qubits wait, as in thermal-relaxation
     account:ibm_torino                              a machine of one's own account, as it is calibrated now
     noise.json, {"format": 1, ...}                  what Noise.to_json() wrote
     depolarizing(0.05, wires=(0, 2))                what a Noise prints
@@ -31,13 +32,15 @@ from noise_models.chips import ACCOUNT, CHIPS, chip, chip_name
 from noise_models.choices import did_you_mean
 from noise_models.kinds import Kind, spelled
 from noise_models.noise import DIGEST, Noise, paper
-from noise_models.parameters import Parameter, read_number
+from noise_models.parameters import IDLE, Parameter, read_number
 from noise_models.records import MOST_LEVELS, RecordWarning, brief, read_text, reason
 
 RECIPES: Mapping[str, tuple[Callable[..., Noise], Mapping[str, Parameter]]] = MappingProxyType(
     {"paper": (paper, {"damping": Parameter(checks.probability, required=False)})}
 )
 """Named sums of several kinds: how they are built, and their parameters."""
+ON_CHIP: Mapping[str, Parameter] = MappingProxyType({"idle": IDLE})
+"""The parameters of chips."""
 KINDS: tuple[str, ...] = (*spelled(), *RECIPES)
 """Names of the kinds of noise, as text spells them."""
 FACTOR = "factor on rates and times"
@@ -79,7 +82,7 @@ class Term:
         elif n_qubits is None:
             raise ValueError(f"n_qubits: got None, expected the number of qubits to choose on the chip {self.name}")
         else:
-            noise = chip(self.name, n_qubits, shape)
+            noise = chip(self.name, n_qubits, shape, idle=bool(self.parameters.get("idle", False)))
         return self.factor * noise
 
     def given(self, strength: float) -> str:
@@ -219,6 +222,9 @@ def _split(text: str) -> list[str]:
 
 _LIST = re.compile(r"(?<![\w-])(?:\[([^\[\]():={}]*)\]|\(([^\[\]():={}]*,[^\[\]():={}]*)\))")
 _CALL = re.compile(r"([A-Za-z][\w-]*)\s*\(([^()]*)\)")
+_SUM = re.compile(r"\bsum\(\s*\[(.*?)\]\s*\)(?=\s*(?:[-+*/)]|$))", re.DOTALL)
+_NEXT = re.compile(r",\s*(?=(?:[0-9.]+\s*%?\s*\*\s*)?[(A-Za-z][\w-]*\s*(?:[:(*/+,]|$))")
+"""The comma before another summand of a list; that before a parameter has an equals sign or a number after it."""
 
 
 def _in_our_spelling(text: str) -> str:
@@ -231,7 +237,17 @@ def _in_our_spelling(text: str) -> str:
     def called(match: re.Match[str]) -> str:
         return f"{match[1]}:{match[2].strip()}" if match[2].strip() else match[1]
 
-    text = re.sub(r"['\"]", "", text)
+    def added(match: re.Match[str]) -> str:
+        terms, depth = [""], 0
+        for piece in re.split(f"({_NEXT.pattern})|([][(){{}}])", match[1]):
+            depth += {None: 0, "(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(piece, 0)
+            if piece and piece.startswith(",") and depth == 0 and not piece.strip(", "):
+                terms.append("")
+            else:
+                terms[-1] += piece or ""
+        return f"({'+'.join(term for term in terms if term.strip())})"
+
+    text = _SUM.sub(added, re.sub(r"['\"]", "", text))
     text = re.sub(r"(?:gate_times\s*=\s*)?{([^{}]*)}", lambda match: match[1].replace(":", "="), text)
     while _LIST.search(text):
         text = _LIST.sub(joined, text)
@@ -291,8 +307,6 @@ def _term(body: str, text: str, factor: float) -> Term:
             near = did_you_mean(name, (*names, *CHIPS))
             expected = f"a kind ({', '.join(names)}) or a chip (noise_models.CHIPS){near}"
             raise ValueError(f"noise: got {brief(head.strip())}, expected {expected}")
-        if colon:
-            raise ValueError(f"noise: got {brief(body)}, expected no parameters after the chip {name}")
     values: dict[str, object] = {}
     for position, item in enumerate(rest.split(",") if colon else []):
         parameter, value = _parameter(name, item.strip(), position)
@@ -303,8 +317,9 @@ def _term(body: str, text: str, factor: float) -> Term:
 
 
 def _parameter(name: str, item: str, position: int) -> tuple[str, object]:
-    parameters = RECIPES[name][1] if name in RECIPES else spelled()[name].parameters()
+    parameters = RECIPES[name][1] if name in RECIPES else spelled()[name].parameters() if name in spelled() else ON_CHIP
     parameter, equals, value = (part.strip() for part in item.partition("="))
+    parameter = parameter.lower().replace("-", "_") if equals else parameter
     if not equals:
         nameless = [one for one, described in parameters.items() if described.positional]
         if position >= len(nameless):

@@ -15,6 +15,7 @@ from noise_models import Choices, whole
 if TYPE_CHECKING:
     import torch
 
+    from circuits.engines.heisenberg import TrainedNoise
     from circuits.reupload import DataReupload
     from noise_models import Noise
 
@@ -72,6 +73,11 @@ class Engine(ABC):
         self.noise = noise
         self.shots = None if shots is None else whole("shots", shots, otherwise=", or None for exact values")
         self.observable = observable_text(observable)
+
+    @property
+    def trained(self) -> TrainedNoise | None:
+        """The strengths of the noise that are trained; an engine that has some is called with `strengths` [k]."""
+        return None
 
     @abstractmethod
     def __call__(

@@ -136,6 +136,8 @@ def convert(
     sqnn convert runs/resnet20 --method qcfs-rate --timesteps 8
 
     sqnn evaluate two-planes.safetensors --data digits
+
+    sqnn convert runs/mine --model networks:make --out spiking.safetensors
     """
     settings = read_settings(None, values, OPTIONS)
     size, channels = settings.pop("size", None), settings.pop("in_channels", None)
@@ -143,7 +145,8 @@ def convert(
     chosen = Options.from_dict(settings)
     _check_targets(path, out, json)
     wanted = check_threads(threads)
-    trained, classes = open_source(path, given_own(model, model_options))
+    own = given_own(model, model_options)
+    trained, classes = open_source(path, own)
     if chosen.precision == "double":
         trained = trained.double()
     data = open_data(path, chosen.data, chosen.data_dir, size, channels, recordings)
@@ -154,7 +157,7 @@ def convert(
         with suggest_retraining(path, trained, data_flags(data), rates=chosen.method != EXACT):
             spiking = chosen.convert(trained, data)
         if out is not None:
-            require_named(spiking)  # before anything is measured
+            require_named(spiking, own)  # before anything is measured
         bits = "a conversion of method exact with all planes, whose spikes are bits"
         require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
         shown = progress and console.is_terminal
@@ -167,7 +170,7 @@ def convert(
     if verification is not None:
         _verification_table(verification)
     if out is not None:
-        save_spiking(spiking, out, classes)
+        save_spiking(spiking, out, classes, factory=own)
         console.print(f"spiking network: {out}")
     source, converted = (
         {**one.to_dict(), "operations": spent.to_dict()} for one, spent in zip(scores, counts, strict=True)

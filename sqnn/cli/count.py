@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
-from circuits import QuantumLayer, ReuploadLayer
+from circuits import QuantumLayer
 from sqnn.cli.options import (
     IMAGES,
     TIMESTEPS,
@@ -24,7 +24,7 @@ from sqnn.cli.source import named_data, open_model
 from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count as count_parameters
-from sqnn.models import MODELS, SQDRCNN, create_model, make_own, require_circuit
+from sqnn.models import MODELS, circuits_of, create_model, make_own, require_circuit
 
 PANEL = "Which network"
 OPTIONS = [
@@ -86,13 +86,11 @@ def count(
         require_circuit(model, "draw", draw)
     counts = count_parameters(model)
     parameter_table(title, counts)
-    for layer in model.modules():
-        if isinstance(layer, ReuploadLayer | QuantumLayer):
-            console.print(
-                f"circuit evaluated by {layer.engine if isinstance(layer, ReuploadLayer) else layer.evaluated_by}"
-            )
+    for layer in circuits_of(model):
+        console.print(f"circuit evaluated by {layer.evaluated_by if isinstance(layer, QuantumLayer) else layer.engine}")
     if draw:
-        console.print(cast(SQDRCNN, model).circuit.draw())
+        for circuit in circuits_of(model):
+            console.print(circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})
 
 

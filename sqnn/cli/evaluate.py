@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from torch import nn
@@ -27,7 +27,7 @@ from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
 from sqnn.core import AUTO, check_threads, require
 from sqnn.data import DATASETS, SPLITS
-from sqnn.models import SQDRCNN, require_circuit
+from sqnn.models import change_circuits, circuits_of, require_circuit
 from sqnn.studies import Published, published_range
 from sqnn.training import RunFolder
 from sqnn.training import evaluate as measure
@@ -93,10 +93,12 @@ def evaluate(
     images = open_data(path, data, data_dir, size, channels, recordings_in(pictures))
     clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
-        hybrid = cast(SQDRCNN, network)
-        own = hybrid.circuit
-        kept = own.engine.shots if isinstance(own, ReuploadLayer) else None
-        network = hybrid.with_noise(own.noise if noise is None else noise, engine, kept if shots is None else shots)
+        network = change_circuits(
+            network,
+            lambda own: own.with_noise(
+                own.noise if noise is None else noise, engine, _shots(own) if shots is None else shots
+            ),
+        )
     score = measure(network, images, split, progress=progress, threads=chosen)
     clock.lap(split)
     circuit = _circuit(network)
@@ -135,13 +137,17 @@ def _published(path: Path, table: Path, circuit: Sequence[object], split: str, d
 
 
 def _circuit(network: nn.Module) -> str | None:
-    """Return the engine and the noise of the network's circuit in words; None where there is no circuit."""
-    kinds = (ReuploadLayer, QuantumLayer)
-    layer = next((module for module in network.modules() if isinstance(module, kinds)), None)
-    if layer is None:
-        return None
-    if isinstance(layer, QuantumLayer):
-        return layer.evaluated_by
-    shots = layer.engine.shots
-    noise = "without noise" if layer.noise is None else f"under {layer.noise}"
-    return f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}"
+    """Return the engine and the noise of the network's circuits in words; None where there is no circuit."""
+    told = []
+    for layer in circuits_of(network):
+        if isinstance(layer, QuantumLayer):
+            told.append(layer.evaluated_by)
+            continue
+        shots = layer.engine.shots
+        noise = "without noise" if layer.noise is None else f"under {layer.noise}"
+        told.append(f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}")
+    return "; ".join(dict.fromkeys(told)) or None
+
+
+def _shots(layer: ReuploadLayer | QuantumLayer) -> int | None:
+    return layer.engine.shots if isinstance(layer, ReuploadLayer) else None

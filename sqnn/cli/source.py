@@ -45,7 +45,7 @@ def open_model(path: Path, own: OwnModel | None = None) -> Opened:
     file = model_file(path)
     header = read_header(file, (FORMAT, SPIKING_FORMAT))
     if header["format"] == SPIKING_FORMAT:
-        network: nn.Module = load_spiking(file)
+        network: nn.Module = load_spiking(file, own)
     elif own is None and SEPARATOR in header["model"]:
         raise ModelFileError(
             f"path: {path} holds a network of your own, {brief(header['model'])[1:-1]}, and no code; add --model "

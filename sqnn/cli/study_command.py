@@ -26,6 +26,7 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_files, console, table, write_json
+from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own
 from sqnn.cli.retraining import suggest_retraining
 from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source, require_none
 from sqnn.cli.stopping import Interrupted
@@ -153,6 +154,7 @@ def _subject_options(kind: type[AnyStudy]) -> Parameters:
         options.insert(0, _argument("path", Path, inspect.Parameter.empty, PATH))
     if kind.takes == "networks":
         options.insert(0, _argument("checkpoints", list[Path] | None, None, CHECKPOINTS))
+        options += [option("model", str, MEANING), option("model_options", list[str], OPTIONS_MEANING)]
     return options
 
 
@@ -183,10 +185,10 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
         own = name is None or all(data_of_run(path) == name for path in paths)
         if own:
             require_none(size=size, in_channels=channels, **_of_images(kind, recordings))
-        data = None
+        given = None
         if not own:
-            data = open_data(paths[0], str(name), folder, size, channels, _of_images(kind, recordings))
-        yield [paths, data, folder]
+            given = open_data(paths[0], str(name), folder, size, channels, _of_images(kind, recordings))
+        yield [paths, given, folder, given_own(settings.get("model"), settings.get("model_options"))]
 
 
 def _of_images(kind: type[AnyStudy], recordings: Mapping[str, Any]) -> dict[str, Any]:

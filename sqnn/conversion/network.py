@@ -78,6 +78,11 @@ class SpikingNetwork(nn.Module):
         return self.how.code.timesteps
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an image that the network was converted for, one where there are several."""
+        return min(self._shapes)
+
+    @property
     def thresholds(self) -> dict[str, Tensor]:
         """Thresholds of the neurons, `[]` or `[channels]`, by the paths of the activations that they stand for."""
         targets = {node.name: str(node.target) for node in self.spiking.graph.nodes}

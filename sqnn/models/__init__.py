@@ -2,6 +2,7 @@
 
 from sqnn.layers import LIBRARIES, libraries_of
 from sqnn.models.base import PARTS, ModelConfig, Network, check_batch, config_of
+from sqnn.models.circuits import change_circuits, circuits_of, require_circuit
 from sqnn.models.classical import (
     ACTIVATIONS,
     VGG11,
@@ -27,7 +28,6 @@ from sqnn.models.create import (
     known_name,
     model_class,
     model_name,
-    require_circuit,
     require_network,
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
@@ -36,6 +36,7 @@ from sqnn.models.own import (
     SEPARATOR,
     Make,
     OwnConfig,
+    factory_name,
     layout_of,
     logits_of,
     make_own,
@@ -105,11 +106,14 @@ __all__ = [
     "VisionTransformerConfig",
     "build",
     "build_stored",
+    "change_circuits",
     "check_batch",
     "check_stored",
+    "circuits_of",
     "class_names",
     "config_of",
     "create_model",
+    "factory_name",
     "init_weights",
     "known_name",
     "layout_of",

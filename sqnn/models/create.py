@@ -169,14 +169,6 @@ def _check_owner(name: str, options: Iterable[str]) -> None:
             )
 
 
-def require_circuit(model: nn.Module, name: str, value: object) -> None:
-    """Raise ConfigError unless the network has a quantum circuit, which alone the argument called `name` is about."""
-    require_network(model)
-    if not isinstance(model, Network) or "quantum" not in model.parts.values():
-        called = known_name(model) or type(model).__name__
-        raise ConfigError(f"{name}: got {brief(value)}, expected a network with a quantum circuit; {called} has none")
-
-
 def build(name: str, config: ModelConfig, *, seed: int = 0) -> Network:
     """Build the network called `name` from its configuration, weights drawn from `seed`."""
     # PyTorch's layers draw weights as they are made, which ours replace: the global generator is put back.

@@ -41,6 +41,15 @@ def own_name(model: nn.Module) -> str:
     return f"{type(model).__module__}{SEPARATOR}{type(model).__qualname__}"
 
 
+def factory_name(factory: object) -> str:
+    """Return the name that is stored of what makes a network: "module:function"."""
+    name = getattr(factory, "name", None)
+    if isinstance(name, str):
+        return name
+    known = factory if hasattr(factory, "__qualname__") else type(factory)
+    return f"{known.__module__}{SEPARATOR}{known.__qualname__}"  # type: ignore[attr-defined]
+
+
 def layout_of(model: nn.Module) -> str:
     """Return the SHA-256 of the names and shapes of a network's weights and buffers; ConfigError where one has none."""
     for name, value in [*model.named_parameters(), *model.named_buffers()]:
@@ -51,19 +60,19 @@ def layout_of(model: nn.Module) -> str:
     return digest({name: list(value.shape) for name, value in model.state_dict().items()})
 
 
-def make_own(make: object, seed: int, name: str, layout: str | None = None) -> nn.Module:
+def make_own(make: object, seed: int, name: str, layout: str | None = None, argument: str = "model") -> nn.Module:
     """Make the network that was stored as `name`; ConfigError where it is none, or has weights of another layout.
 
     What it draws from torch's generators follows from `seed`.
     """
-    require(callable(make), "model", make, "a function or a class that makes the network, without arguments")
+    require(callable(make), argument, make, "a function or a class that makes the network, without arguments")
     with torch_numbers(seed):
         model = make if isinstance(make, nn.Module) else make()  # type: ignore[operator]
-    require(isinstance(model, nn.Module), "model", model, "a function that returns a network (nn.Module)")
+    require(isinstance(model, nn.Module), argument, model, "a function that returns a network (nn.Module)")
     if layout is not None and layout_of(model) != layout:
         raise ConfigError(
-            f"model: got {type(model).__name__} with weights of other names or shapes than {name} was stored with, "
-            "expected the same network with the same options"
+            f"{argument}: got {type(model).__name__} with weights of other names or shapes than {name} was stored "
+            "with, expected the same network with the same options"
         )
     return model
 

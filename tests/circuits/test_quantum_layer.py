@@ -208,6 +208,10 @@ def test_channels_are_written_in_the_circuit() -> None:
     expected = (1 - 4 * 0.3 / 3) * torch.cos(angle)
     assert_close(layer(torch.tensor([[0.4]], dtype=torch.float64))[0], expected, atol=1e-10, rtol=0)
     assert layer.with_noise(None) is layer
+    other = layer.with_noise(None, "lightcone")
+    assert (layer.engine, other.engine, other.evaluated_by) == ("auto", "lightcone", "sqnn.lightcone")
+    with pytest.raises(ValueError, match="shots: got 5, expected None: a circuit of one's own has those of its QNode"):
+        layer.with_noise(None, shots=5)
     with pytest.raises(ValueError, match=r"noise: got 'paper', expected None: a circuit of one's own has its channels"):
         layer.with_noise("paper")
     with pytest.raises(ValueError, match="circuit: has no state vector"):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import sqnn
 from sqnn.cli import main
 
 MODULE = """
@@ -17,6 +20,16 @@ from torch import nn
 
 def make(width=4):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Dropout(0.2), nn.ReLU(), nn.Linear(width, 10))
+
+def quantum():
+    from circuits import ReuploadLayer
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 9), ReuploadLayer(3, 2), nn.Linear(3, 10))
+
+def written():
+    import pennylane as qml
+    from circuits import QuantumLayer
+    layer = QuantumLayer(qml.BasicEntanglerLayers, n_qubits=2)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 2), layer, nn.Linear(2, 10))
 
 def levels():
     from sqnn.conversion import QCFS
@@ -75,6 +88,7 @@ def test_a_mistake_is_one_line(words: str, message: str, nets: Path, capsys: pyt
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.filterwarnings("ignore::sqnn.metrics.SilenceWarning")  # two levels, and four pictures that are alike
 def test_a_network_on_pictures_of_ones_own_through_every_command(
     nets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,13 +116,64 @@ def test_a_network_on_pictures_of_ones_own_through_every_command(
         (nets / "run" / last).unlink()
     told("train --resume run --data elsewhere --no-progress --json again.json")
     assert json.loads((nets / "again.json").read_text())["confusion"] == trained["confusion"]
-    refused = ["convert", "run", "--data", "elsewhere", "--out", "s.safetensors", "--model", "nets_of_a_test:levels"]
-    assert main(refused) != 0
-    said = capsys.readouterr()
-    assert "a network converted from one of" in " ".join(said.err.split())
-    assert "accuracy" not in said.out  # before anything is measured
+    told("convert run --data elsewhere --out s.safetensors --json s.json")
+    kept = json.loads((nets / "s.json").read_text())["spiking"]
+    told("evaluate s.safetensors --data elsewhere --json test.json --no-progress")
+    assert json.loads((nets / "test.json").read_text())["accuracy"] == pytest.approx(kept["accuracy"])
+    told("predict s.safetensors elsewhere/left/0.png elsewhere/right/0.png --json q.json")
+    assert json.loads((nets / "q.json").read_text())["classes"] == ["left", "right"]
+    told("count s.safetensors")
+    assert main(["evaluate", "s.safetensors", "--data", "elsewhere"]) != 0
+    assert "holds a network of your own, nets_of_a_test:levels, and no code" in capsys.readouterr().err
     told("convert run --data elsewhere --verify --precision double --no-progress --json converted.json")
     converted = json.loads((nets / "converted.json").read_text())
     assert converted["verification"]["exact"] is True
     assert [layer["layer"] for layer in converted["verification"]["layers"]] == ["0.1"]
     assert converted["spiking"]["operations"]["multiply_accumulates"] == 2 * 7 * 9 * 9
+
+
+def test_noise_on_the_circuit_of_a_network(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["--model", "nets_of_a_test:quantum"]
+    assert main(["train", *own, "--epochs", "1", "--out", "run", "--accelerator", "cpu", "--no-progress"]) == 0
+    evaluate = ["evaluate", "run", "--json", "test.json", "--no-progress", "--noise", "depolarizing:0.3"]
+    assert main([*evaluate, *own]) == 0
+    test = json.loads((nets / "test.json").read_text())
+    assert test["circuit"] == "lightcone, exact, under depolarizing(0.3)"
+    sweep = ["noise-sweep", "run", "--strength", "0,0.3", "--workers", "0", "--no-progress", "--json", "sweep.json"]
+    assert main([*sweep, *own]) == 0
+    rows = json.loads((nets / "sweep.json").read_text())["rows"]
+    assert [row["strength"] for row in rows] == [0, 0.3]
+    assert rows[1]["loss"] == pytest.approx(test["loss"], rel=1e-5)
+    assert rows[0]["loss"] != pytest.approx(test["loss"], rel=1e-5)
+    assert main(["count", "run", *own, "--draw"]) == 0
+    capsys.readouterr()
+    for words, message in (
+        (sweep, "holds a network of your own, nets_of_a_test:quantum, and no code"),
+        ([*sweep, "--model", "vit"], "model: got 'vit', expected module:function"),
+    ):
+        assert main(words) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_circuit_of_ones_own_has_its_noise_written_in_it(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["--model", "nets_of_a_test:written"]
+    sys.path.insert(0, str(nets))
+    with torch.random.fork_rng():
+        sqnn.save_model(import_module("nets_of_a_test").written(), nets / "w.safetensors")
+    evaluate = ["evaluate", "w.safetensors", "--data", "digits", "--json", "test.json", "--no-progress", *own]
+    told = []
+    for engine in ("lightcone", "pennylane"):
+        assert main([*evaluate, "--engine", engine]) == 0
+        told.append(json.loads((nets / "test.json").read_text()))
+    assert [each["circuit"] for each in told] == ["sqnn.lightcone", "default.qubit"]
+    assert told[0]["loss"] == pytest.approx(told[1]["loss"], rel=1e-4)
+    assert main(["count", "w.safetensors", "--draw", *own]) == 0
+    assert "circuit evaluated by sqnn.lightcone" in capsys.readouterr().out
+    sweep = ["noise-sweep", "w.safetensors", "--data", "digits", *own]
+    for words, message in (
+        ([*evaluate, "--noise", "paper"], "noise: got 'paper', expected None: a circuit of one's own has its channels"),
+        ([*evaluate, "--shots", "9"], "shots: got 9, expected None: a circuit of one's own has those of its QNode"),
+        (sweep, "models: got w.safetensors with a QuantumLayer, whose noise is written in its circuit"),
+    ):
+        assert main(words) == 2
+        assert message in " ".join(capsys.readouterr().err.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from classical_networks import CLASSIFIERS, batch, build, settled
 from torch import nn
 
 import sqnn
-from sqnn.conversion import SpikingNetwork, convert, convert_rate, load_spiking, prepare, save_spiking, verify
+from sqnn.conversion import QCFS, SpikingNetwork, convert, convert_rate, load_spiking, prepare, save_spiking, verify
 from sqnn.core import ConfigError
 from sqnn.metrics import score
 from sqnn.models import ModelFileError
@@ -118,13 +119,96 @@ def test_parameters_are_those_of_the_source_and_spiking(model: nn.Module, file: 
     assert (counts.spiking, counts.classical, counts.quantum) == (sqnn.count(model).total, 0, 0)
 
 
-def test_only_networks_that_a_name_builds_are_saved(tmp_path: Path) -> None:
+def own(padding: int = 1, width: int = 3, bits: int = 2) -> nn.Module:
+    """A network of no name on images of 5x7, which nothing would guess."""
+    with torch.random.fork_rng():
+        torch.manual_seed(width)
+        maps = nn.Sequential(nn.Conv2d(2, width, 3, padding=padding), nn.BatchNorm2d(width), QCFS(bits))
+        pooled = nn.Sequential(nn.AdaptiveAvgPool2d((2, 2)), nn.Flatten(), nn.Linear(4 * width, 6), QCFS(bits))
+        model = nn.Sequential(maps, pooled, nn.Linear(6, 3)).eval()
+    return trained(model)
+
+
+@torch.no_grad()
+def trained(model: nn.Module) -> nn.Module:
+    """The network with weights at which neurons spike."""
+    for parameter in model.parameters():
+        parameter += 0.15
+    return model
+
+
+IMAGES = torch.rand(8, 2, 5, 7, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("kind", ["exact", "two planes, folded", "learned", "max", "exact in double"])
+def test_networks_of_ones_own_come_back_with_the_function_that_made_them(kind: str, tmp_path: Path) -> None:
+    model = own().double() if kind == "exact in double" else own()
+    images = IMAGES.to(next(model.parameters()).dtype)
+    trained(model)  # other weights than the function draws
+    make: dict[str, Converted] = {
+        "two planes, folded": lambda net: convert(net, images=images, planes=1, fold_batch_norm=True),
+        "learned": lambda net: convert_rate(net, 5, images=images),
+        "max": lambda net: convert_rate(net, 5, thresholds="max", images=images),
+    }
+    spiking = make.get(kind, lambda net: convert(net, images=images))(model)
+    path = save_spiking(spiking, tmp_path / "file", list("abc"), factory=own)
+    read = load_spiking(path, factory=own)
+    (output, spikes), (again, theirs) = spiking.record(images), read.record(images)
+    assert torch.equal(output, again)
+    assert all(torch.equal(train, theirs[name]) for name, train in spikes.items())
+    assert sum(int(train.sum()) for train in spikes.values()) > 0
+    assert (read.how, read.shape, sqnn.models.read_header(path, ("sqnn-spiking-1",))["classes"]) == (
+        spiking.how,
+        (2, 5, 7),
+        list("abc"),
+    )
+    first, second = (
+        safetensors.torch.load_file(one) for one in (path, save_spiking(read, tmp_path / "b", factory=own))
+    )
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+def test_only_the_function_that_made_it_opens_a_network_of_ones_own(tmp_path: Path, monkeypatch) -> None:
+    path = save_spiking(convert(own(), images=IMAGES), tmp_path / "file", factory="nowhere_at_all:make")
+    before = set(sys.modules)
+    with pytest.raises(
+        ModelFileError, match=r"holds a network of your own, nowhere_at_all:make, and no code; give what"
+    ):
+        load_spiking(path)
+    for factory, message in (
+        (
+            lambda: own(width=4),
+            "factory: got .*lambda.*, which makes another network than the one in .*, expected nowhere",
+        ),
+        (lambda: own(padding=0), "factory: got .*lambda.*, which makes another network than the one in"),
+        (lambda: own(bits=3), "factory: got .*lambda.*, whose network cannot be converted .*the bits of the network"),
+        (lambda: nn.Linear(3, 4), "factory: got .*lambda.*, whose network cannot be converted"),
+        (lambda: None, "factory: got None, expected a function that returns a network"),
+        ("nowhere_at_all:make", "factory: got 'nowhere_at_all:make', expected a function or a class that makes"),
+    ):
+        with pytest.raises(ConfigError, match=message) as caught:
+            load_spiking(path, factory=factory)
+        assert "\n" not in str(caught.value)
+    assert not {name for name in set(sys.modules) - before if "nowhere" in name}, "what a file names is not imported"
+    assert load_spiking(path, own)(IMAGES).shape == (8, 3)
+
+
+def test_only_networks_that_a_name_builds_are_saved_without_a_function(tmp_path: Path, file: Path) -> None:
     unnamed = convert(nn.Sequential(nn.Linear(3, 4), sqnn.conversion.QCFS(2), nn.Linear(4, 2)))
-    with pytest.raises(ConfigError, match=r"spiking: got .* expected a network converted from one of sqdr-cnn"):
+    with pytest.raises(
+        ConfigError, match=r"spiking: got .* expected a network converted from one of sqdr-cnn.*factory="
+    ):
         save_spiking(unnamed, tmp_path / "file")
     with pytest.raises(ConfigError, match="spiking: got 'Linear', expected a network that convert made"):
         save_spiking(nn.Linear(2, 2), tmp_path / "file")
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="factory: got 'make', expected module:function, or a function or class"):
+        save_spiking(unnamed, tmp_path / "file", factory="make")
+    with pytest.raises(ConfigError, match="classes: got "):
+        save_spiking(unnamed, tmp_path / "file", [1, 2], factory=own)  # type: ignore[list-item]
+    assert [one for one in tmp_path.iterdir() if one != file] == []
+    for call in (lambda: save_spiking(load_spiking(file), file, factory=own), lambda: load_spiking(file, own)):
+        with pytest.raises(ConfigError, match=r"factory: got .*own.*, expected none: .*of the package"):
+            call()
 
 
 def refuse(path: Path, expected: str) -> None:

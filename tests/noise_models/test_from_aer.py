@@ -27,8 +27,10 @@ from noise_models import (
     from_aer,
     instruction_channels,
     paper,
+    readout,
     readout_line,
     readout_matrix,
+    two_qubit_depolarizing,
 )
 
 
@@ -160,11 +162,20 @@ def test_only_an_aer_model_is_read() -> None:
         from_aer("paper")  # type: ignore[arg-type]
 
 
-def test_a_model_is_not_scaled() -> None:
+def test_a_factor_is_on_the_probability_of_every_error() -> None:
+    """Pauli errors and misread bits scale as those of the library do; others mix with no error, as Choi matrices."""
+    for ours in (bit_flip(0.1, on="u"), depolarizing(0.2, on="u") + readout(0.05, 0.1), two_qubit_depolarizing(0.1)):
+        same_model((0.3 * from_aer(ours.aer)).aer, from_aer((0.3 * ours).aer).aer)
+    whole, part = channels(from_aer(mixed_model()).aer), channels((0.25 * from_aer(mixed_model())).aer)
+    for key, transfer in whole.items():
+        assert_allclose(part[key], 0.75 * np.eye(len(transfer)) + 0.25 * transfer, atol=1e-12)
     noise = from_aer(mixed_model())
     assert 1 * noise == noise
-    with pytest.raises(ValueError, match=r"factor: got 0\.5, expected 1 for noise read from an Aer model"):
-        0.5 * noise
+    same_model((0.5 * (0.4 * noise)).aer, (0.2 * noise).aer)
+    same_model(Noise.from_json((0.4 * noise).to_json()).aer, (0.4 * noise).aer)
+    same_model((2 * from_aer(bit_flip(0.3, on="u").aer)).aer, bit_flip(0.6, on="u").aer)
+    with pytest.raises(ValueError, match=r"factor: got 4\.0, at which from_aer.* is no noise .*; expected a number"):
+        4 * from_aer(bit_flip(0.3).aer)
 
 
 def test_no_strength_is_no_error() -> None:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from pennylane.noise import exponential_extrapolate
 
-from noise_models import Noise, bit_flip, chip, depolarizing, from_aer, invert_readout, readout, zero_noise
+from noise_models import (
+    Noise,
+    bit_flip,
+    chip,
+    depolarizing,
+    from_aer,
+    gate_channel,
+    invert_readout,
+    readout,
+    zero_noise,
+)
 
 STEP = 0.01
 
@@ -149,6 +159,11 @@ def test_mistakes_are_said_in_one_line(arguments: dict[str, Any], line: str) -> 
     assert str(caught.value) == line
 
 
-def test_an_aer_model_has_no_scales() -> None:
-    with pytest.raises(ValueError, match="expected 1 for noise read from an Aer model"):
-        zero_noise(lambda noise: 1.0, from_aer(bit_flip(0.1).aer))
+def test_an_aer_model_has_scales_as_far_as_it_is_physical() -> None:
+    ours = bit_flip(0.1, on="u")
+    told: list[Noise] = []
+    zero_noise(lambda noise: told.append(noise) or 1.0, from_aer(ours.aer))
+    for scale, noise in zip((1, 2, 3), told, strict=True):
+        assert_allclose(gate_channel(noise.aer, "u", (0,)), gate_channel((scale * ours).aer, "u", (0,)), atol=1e-12)
+    with pytest.raises(ValueError, match=r"factor: got 20\.0, at which from_aer"):
+        zero_noise(lambda noise: 1.0, from_aer(ours.aer), scales=(1, 20))

@@ -44,6 +44,26 @@ LIBRARY = {
 
 
 @pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("sum([depolarizing:0.1, readout:2%])", "depolarizing:0.1+readout:0.02"),
+        (
+            "sum([depolarizing(0.1, on=('id',), wires=(0, 2)), paper])/2",
+            "0.5*(depolarizing:0.1,on=id,wires=[0,2]+paper)",
+        ),
+        ("2*sum([bit-flip:0.1,on=u/cz,wires=[0,2], 0.5*paper])", "bit-flip:0.2,on=u/cz,wires=[0,2]+paper"),
+        ("sum([readout:[1%,2%,3%]]) + sum([bit-flip:0.1])", "readout:[0.01,0.02,0.03]+bit-flip:0.1"),
+        ("overrotation:pi/8", f"overrotation:{math.pi / 8!r}"),
+        ("overrotation:45\N{DEGREE SIGN},axis=z", "overrotation:45deg,z"),
+        ("thermal-relaxation:T1=100us,T2=80us,u=35ns,Idle=True", "thermal-relaxation:1e-4,8e-5,u=3.5e-8,idle=yes"),
+        ("thermal-relaxation:100us,80us,measure=1us,idle=false", "thermal-relaxation:100us,80us,measure=1e-6"),
+    ],
+)
+def test_other_forms_that_people_write_mean_the_same(text: str, same: str) -> None:
+    assert parse_noise(text) == parse_noise(same)
+
+
+@pytest.mark.parametrize(
     ("text", "noise"),
     [
         ("depolarizing:0.05", depolarizing(0.05)),
@@ -251,7 +271,9 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
             "thermal-relaxation:1,1",
             "gate_times: got (), expected at least one name among u, cz, id",
         ),
-        ("torino:5", "noise: got 'torino:5', expected no parameters after the chip torino"),
+        ("torino:5", "torino: got '5', expected parameters among idle=..."),
+        ("torino:idle=5", "idle: got '5', expected true or false"),
+        ("thermal-relaxation:1us,1us,u=1ns,idle=perhaps", "idle: got 'perhaps', expected true or false"),
         ("torino", "n_qubits: got None, expected the number of qubits to choose on the chip torino"),
         (
             "missing.json",

@@ -299,7 +299,7 @@ def test_what_is_sent_holds_no_code(networks, digits) -> None:
     from sqnn.studies import open_subjects
 
     (subject,) = open_subjects(networks[0], digits, "test", None)
-    task = Task(subject.network, subject.angles(), subject.images.labels.numpy())
+    task = Task(subject.network, subject.network.inputs(subject.images), subject.images.labels.numpy())
     words = {str(argument) for opcode, argument, _ in pickletools.genops(pickle.dumps(task)) if argument is not None}
     assert not any("torch" in word or "models" in word for word in words if len(word) < 200)
     assert isinstance(subject.network.weights, bytes)

@@ -322,7 +322,11 @@ def test_a_failing_cell_is_named_and_the_others_are_kept(networks, digits, tmp_p
         ({"models": []}, "models: got none"),
         ({"models": 3}, "models: got int, expected a run's folder, a network's file or a network"),
         ({"models": "nowhere"}, "path: no file nowhere"),
-        ({"models": torch.nn.Linear(2, 2)}, "model: Linear is not one of sqdr-cnn"),
+        (
+            {"models": torch.nn.Linear(2, 2)},
+            "models: got 'Linear', expected a network with a quantum circuit .*has none$",
+        ),
+        ({"model": torch.nn.Identity}, "model: got .*Identity.*, expected none: the networks are all of the package"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_the_first_cell(

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from circuits.compile import Angle, Compiled, Instruction
 from circuits.cone import Paulis, before, fixes
+from circuits.schedule import DELAY, channel_after
 from circuits.transfer import ROUNDING, TURNS, Transfer, by_wires, cleaned, make_gate, operator_transfer
-from noise_models import Noise, gate_channel
+from noise_models import Noise
 
 Turn = tuple[int, int]
 """An angle of the circuit: number of its instruction, position among the angles there."""
@@ -43,7 +44,7 @@ class Cone:
 def read_steps(compiled: Compiled, noise: Noise | None) -> list[NoisyStep]:
     """Return the instructions of a circuit with what they do."""
     gates: dict[tuple[str, tuple[Angle, ...]], Transfer] = {}
-    channels: dict[tuple[str, tuple[int, ...]], Transfer | None] = {}
+    channels: dict[tuple[str, tuple[int, ...], float], Transfer | None] = {}
     steps = []
     for instruction in compiled.instructions:
         name, wires = instruction.name, instruction.wires
@@ -54,15 +55,16 @@ def read_steps(compiled: Compiled, noise: Noise | None) -> list[NoisyStep]:
                 f"noise: the circuit is run with angles in {name}, whose derivative is no parameter shift; "
                 "choose a basis with u, rz, rx, ry or p"
             )
-        if name not in TURNS and name != "id":
+        if name not in TURNS and name not in ("id", DELAY):
             if (name, instruction.angles) not in gates:
                 offsets = [angle.offset for angle in instruction.angles]
                 gates[name, instruction.angles] = operator_transfer(make_gate(name, offsets))
             gate = gates[name, instruction.angles]
-        if (name, wires) not in channels:
-            channel = None if noise is None else gate_channel(noise.model(compiled.pairs), name, wires)
-            channels[name, wires] = None if channel is None else cleaned(by_wires(channel))
-        steps.append(NoisyStep(instruction, gate, channels[name, wires]))
+        key = (name, wires, instruction.seconds)
+        if key not in channels:
+            channel = None if noise is None else channel_after(instruction, noise, compiled.pairs)
+            channels[key] = None if channel is None else cleaned(by_wires(channel))
+        steps.append(NoisyStep(instruction, gate, channels[key]))
     return steps
 
 

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.quantum_info import Kraus
 from qiskit.result.models import ExperimentResultData
 from qiskit_aer import AerSimulator
 from qiskit_aer.jobs import aerjob
 from qiskit_aer.noise import NoiseModel
 
 from circuits.engines.aer.cones import NoisyStep, Turn
+from circuits.schedule import DELAY
 from circuits.transfer import make_gate
-from noise_models import readout_line, readout_matrix
+from noise_models import readout_line, readout_matrix, transfer_to_kraus
 
 Rows = NDArray[np.floating]
 
@@ -75,7 +77,11 @@ def make_program(
                 angles.append(parameters[-1])
             else:
                 angles.append(angle.offset)
-        circuit.append(make_gate(instruction.name, angles), instruction.wires)
+        waited = steps[number].noise if instruction.name == DELAY else None
+        gate = (
+            make_gate(instruction.name, angles) if waited is None else Kraus(transfer_to_kraus(waited)).to_instruction()
+        )
+        circuit.append(gate, instruction.wires)
         wires.update(instruction.wires)
     if measured:
         circuit.measure(list(reads), range(len(reads)))

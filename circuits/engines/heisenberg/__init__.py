@@ -17,5 +17,6 @@ constants for X and Y shrink by 1 - 2 p; the cone stays.
 
 from circuits.engines.heisenberg.picture import HeisenbergPicture
 from circuits.engines.heisenberg.timeline import n_dead_turns
+from circuits.engines.heisenberg.trained import TrainedNoise
 
-__all__ = ["HeisenbergPicture", "n_dead_turns"]
+__all__ = ["HeisenbergPicture", "TrainedNoise", "n_dead_turns"]

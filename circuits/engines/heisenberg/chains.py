@@ -16,6 +16,7 @@ from torch import Tensor
 
 from circuits.compile import Angle, Compiled
 from circuits.engines.heisenberg.timeline import Chain
+from circuits.engines.heisenberg.trained import Entries, Varied
 from circuits.transfer import Transfer
 
 Coefficient = Tensor | float | None
@@ -47,7 +48,7 @@ class Constant:
         return tuple(zip(*self.entries, strict=True))
 
 
-Link = ZTurn | Constant
+Link = ZTurn | Constant | Varied
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,19 @@ class ChainBatch:
 
 def batch_chains(chains: Sequence[Chain], compiled: Compiled) -> list[tuple[list[int], ChainBatch]]:
     """Group chains by the turns they make; each group comes with the positions of its chains."""
-    groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    groups: dict[tuple[tuple[int, int] | Varied, ...], list[int]] = {}
     for position, links in enumerate(chains):
         groups.setdefault(_turns(links, compiled), []).append(position)
     return [(members, _side_by_side([chains[i] for i in members], compiled)) for members in groups.values()]
 
 
-def _turns(links: Chain, compiled: Compiled) -> tuple[tuple[int, int], ...]:
-    """Count data angles and weights of each turn."""
-    counts = []
+def _turns(links: Chain, compiled: Compiled) -> tuple[tuple[int, int] | Varied, ...]:
+    """Count data angles and weights of each turn; noise of a trained strength stands for itself."""
+    counts: list[tuple[int, int] | Varied] = []
     for link in links:
-        if isinstance(link, Angle):
+        if isinstance(link, Varied):
+            counts.append(link)
+        elif isinstance(link, Angle):
             n_data = sum(compiled.places[slot] < compiled.circuit.n_inputs for slot, _ in link.terms)
             counts.append((n_data, len(link.terms) - n_data))
     return tuple(counts)
@@ -78,10 +81,10 @@ def _turns(links: Chain, compiled: Compiled) -> tuple[tuple[int, int], ...]:
 
 def _side_by_side(chains: list[Chain], compiled: Compiled) -> ChainBatch:
     constants: list[list[Transfer]] = [[np.eye(4)] for _ in chains]
-    turns: list[list[Angle]] = [[] for _ in chains]
+    turns: list[list[Angle | Varied]] = [[] for _ in chains]
     for row, links in enumerate(chains):
         for link in links:
-            if isinstance(link, Angle):
+            if isinstance(link, Angle | Varied):
                 turns[row].append(link)
                 constants[row].append(np.eye(4))
             else:
@@ -92,7 +95,9 @@ def _side_by_side(chains: list[Chain], compiled: Compiled) -> ChainBatch:
         if not np.array_equal(matrices, np.broadcast_to(np.eye(4), matrices.shape)):
             out.append(Constant(tuple(tuple(column(matrices[:, row, col]) for col in range(4)) for row in range(4))))
         if place < len(turns[0]):
-            out.append(_turn([row[place] for row in turns], compiled))
+            same = [row[place] for row in turns]
+            angles = [each for each in same if isinstance(each, Angle)]
+            out.append(same[0] if isinstance(same[0], Varied) else _turn(angles, compiled))
     return ChainBatch(tuple(out), len(chains))
 
 
@@ -122,30 +127,41 @@ def expanded(values: Column, like: Tensor) -> Tensor | float:
     return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, 1, 1)
 
 
-def run_forward(batch: ChainBatch, state: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
-    """Push coefficients through the chains in order of time; `inputs` [n_inputs, batch], `weights` [3 n L]."""
+def run_forward(
+    batch: ChainBatch, state: Coefficients, inputs: Tensor, weights: Tensor, noise: Sequence[Entries] = ()
+) -> Coefficients:
+    """Push coefficients through the chains in order of time; `inputs` [n_inputs, batch], `weights` [3 n L].
+
+    `noise` holds the channels of trained strengths.
+    """
     for link in batch.links:
         if isinstance(link, ZTurn):
             state = _turned(state, _angle(link, inputs, weights), 1.0)
+        elif isinstance(link, Varied):
+            state = _multiplied(noise[link.number], state, inputs)
         else:
             state = _multiplied(link.entries, state, inputs)
     return state
 
 
-def run_backward(batch: ChainBatch, row: Coefficients, inputs: Tensor, weights: Tensor) -> Coefficients:
+def run_backward(
+    batch: ChainBatch, row: Coefficients, inputs: Tensor, weights: Tensor, noise: Sequence[Entries] = ()
+) -> Coefficients:
     """Pull coefficients of an operator back through the chains, from the last link to the first."""
     for link in reversed(batch.links):
         if isinstance(link, ZTurn):
             row = _turned(row, _angle(link, inputs, weights), -1.0)
+        elif isinstance(link, Varied):
+            row = _multiplied(tuple(zip(*noise[link.number], strict=True)), row, inputs)
         else:
             row = _multiplied(link.transposed, row, inputs)
     return row
 
 
-def whole(batch: ChainBatch, inputs: Tensor, weights: Tensor) -> Tensor:
+def whole(batch: ChainBatch, inputs: Tensor, weights: Tensor, noise: Sequence[Entries] = ()) -> Tensor:
     """Return the chains as matrices [chains, 4 (before), 4 (after), batch] that pull operators back."""
     identity = torch.eye(4, dtype=inputs.dtype, device=inputs.device).unsqueeze(-1)
-    row = run_backward(batch, [identity[pauli].unsqueeze(0) for pauli in range(4)], inputs, weights)
+    row = run_backward(batch, [identity[pauli].unsqueeze(0) for pauli in range(4)], inputs, weights, noise)
     return stacked(row, (0, 1, 2, 3), batch.n_chains, inputs, columns=4)
 
 
@@ -190,13 +206,14 @@ def _turned(state: Coefficients, angle: Tensor, sign: float) -> Coefficients:
     ]
 
 
-def _multiplied(entries: Sequence[Sequence[Column]], state: Coefficients, like: Tensor) -> Coefficients:
+def _multiplied(entries: Sequence[Sequence[Column | Tensor]], state: Coefficients, like: Tensor) -> Coefficients:
     out: Coefficients = []
     for row in entries:
         total: Coefficient = None
         for factor, value in zip(row, state, strict=True):
-            if value is not None and factor:
-                total = _plus(total, _times(expanded(factor, like), value))
+            # A trained strength may be 0 without its slope being 0.
+            if value is not None and (isinstance(factor, Tensor) or factor):
+                total = _plus(total, _times(factor if isinstance(factor, Tensor) else expanded(factor, like), value))
         out.append(total)
     return out
 

@@ -14,6 +14,7 @@ from circuits.engines.heisenberg import chains
 from circuits.engines.heisenberg.chains import ChainBatch, Coefficients, batch_chains, stacked
 from circuits.engines.heisenberg.cones import batch_cones, evaluate, find_cone
 from circuits.engines.heisenberg.timeline import make_timeline
+from circuits.engines.heisenberg.trained import Entries, TrainedNoise
 from circuits.observables import Word, letters_of
 from noise_models import Noise
 
@@ -33,9 +34,17 @@ class HeisenbergPicture:
     Raises ValueError where an observable spreads over more Pauli coefficients than MAX_COEFFICIENTS.
     """
 
-    def __init__(self, compiled: Compiled, noise: Noise, observable: str, words: Sequence[Word]) -> None:
+    def __init__(
+        self,
+        compiled: Compiled,
+        noise: Noise,
+        observable: str,
+        words: Sequence[Word],
+        trained: TrainedNoise | None = None,
+    ) -> None:
         circuit = compiled.circuit
-        timeline = make_timeline(compiled, noise)
+        self.trained = trained
+        timeline = make_timeline(compiled, noise, trained)
         self.bias, self.slope = timeline.read.T.tolist()
         # One row of coefficients per operator and wire.
         self.paulis = [PAULI[letter] for letter in sorted(letters_of(words))]
@@ -62,25 +71,32 @@ class HeisenbergPicture:
     def _start_paulis(self, wire: int, pauli: int) -> Paulis:
         return tuple(p for p, value in ((0, self.bias[wire]), (pauli, self.slope[wire])) if value) or (0,)
 
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:
         x, w = inputs.t(), weights.reshape(-1)
+        noise: list[Entries] = []
+        if self.trained is not None:
+            start = inputs.new_tensor(self.trained.start)
+            noise = self.trained.channels(start if strengths is None else strengths)
+        zero: Coefficients = [1.0, None, None, 1.0]
         kets = _in_order(
             [
-                (members, stacked(chains.run_forward(batch, [1.0, None, None, 1.0], x, w), ALL, batch.n_chains, x))
+                (members, stacked(chains.run_forward(batch, zero, x, w, noise), ALL, batch.n_chains, x))
                 for members, batch in self.kets
             ]
         )
         rows = _in_order(
             [
-                (members, stacked(self._row(batch, members, x, w), ALL, batch.n_chains, x))
+                (members, stacked(self._row(batch, members, x, w, noise), ALL, batch.n_chains, x))
                 for members, batch in self.rows
             ]
         )
-        middle = [(members, chains.whole(batch, x, w)) for members, batch in self.middle]
+        middle = [(members, chains.whole(batch, x, w, noise)) for members, batch in self.middle]
         matrices = _in_order(middle) if middle else None
         return _in_order([(batch.members, evaluate(batch, rows, kets, matrices)) for batch in self.cones]).t()
 
-    def _row(self, batch: ChainBatch, members: list[int], x: Tensor, w: Tensor) -> Coefficients:
+    def _row(
+        self, batch: ChainBatch, members: list[int], x: Tensor, w: Tensor, noise: Sequence[Entries]
+    ) -> Coefficients:
         """Return the observable's coefficients before the last chains of these wires."""
         row: Coefficients = [None, None, None, None]
         n = len(self.bias)
@@ -91,7 +107,7 @@ class HeisenbergPicture:
             column = chains.column(values)
             if column:
                 row[pauli] = chains.expanded(column, x)
-        return chains.run_backward(batch, row, x, w)
+        return chains.run_backward(batch, row, x, w, noise)
 
 
 def _in_order(parts: list[tuple[list[int], Tensor]]) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -11,11 +11,13 @@ from qiskit.circuit.library import HGate, RXGate, RZGate
 
 from circuits.compile import Angle, Compiled, Instruction
 from circuits.cone import Paulis, before
+from circuits.engines.heisenberg.trained import TrainedNoise, Varied
+from circuits.schedule import DELAY, channel_after
 from circuits.transfer import ROUNDING, TURNS, Transfer, by_wires, cleaned, gate_transfer, operator_transfer
-from noise_models import Noise, gate_channel, readout_line, readout_matrix
+from noise_models import Noise, readout_line, readout_matrix
 
-ChainLink = Transfer | Angle
-"""A link of a one-qubit chain: a constant matrix, or a turn about Z by an angle."""
+ChainLink = Transfer | Angle | Varied
+"""A link of a one-qubit chain: a constant matrix, a turn about Z by an angle, or noise of a trained strength."""
 Chain = tuple[ChainLink, ...]
 
 QUARTER = Angle((), np.pi / 2)
@@ -52,25 +54,19 @@ class Timeline:
     read: Transfer
 
 
-def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
+def make_timeline(compiled: Compiled, noise: Noise, trained: TrainedNoise | None = None) -> Timeline:
     """Take a compiled circuit apart, the noise model's channels after the instructions they follow."""
-    model = noise.model(compiled.pairs)
     first: dict[int, Chain] = {}
     current: list[list[ChainLink]] = [[] for _ in range(compiled.n_wires)]
     middle: list[Chain] = []
     pairs = []
-    for instruction in compiled.instructions:
-        channel = gate_channel(model, instruction.name, instruction.wires)
-        if len(instruction.wires) == 1:
-            links = current[instruction.wires[0]]
-            links += chain(instruction)
-            if channel is not None:
-                links.append(cleaned(channel))
+    for wires, actions in _actions(compiled, noise, trained):
+        if len(wires) == 1:
+            current[wires[0]] += actions
             continue
-        transfer = gate_transfer(instruction.name, _numbers(instruction))
-        if channel is not None:
-            transfer = cleaned(np.einsum("abcd,cdef->abef", by_wires(channel), transfer))
-        a, b = instruction.wires
+        (transfer,) = actions
+        assert isinstance(transfer, np.ndarray)
+        a, b = wires
         chains: list[int | None] = []
         for axis, wire in enumerate((a, b)):
             links = simplified(current[wire])
@@ -78,12 +74,12 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
             if wire not in first:
                 first[wire] = tuple(links)
                 chains.append(None)
-            elif any(isinstance(link, Angle) for link in links):
+            elif not all(isinstance(link, np.ndarray) for link in links):
                 chains.append(len(middle))
                 middle.append(tuple(links))
             else:
                 for constant in links:
-                    assert not isinstance(constant, Angle)
+                    assert isinstance(constant, np.ndarray)
                     transfer = np.moveaxis(np.tensordot(transfer, constant, axes=(2 + axis, 0)), -1, 2 + axis)
                 chains.append(None)
         pairs.append(Pair((a, b), cleaned(transfer), (chains[0], chains[1])))
@@ -94,9 +90,28 @@ def make_timeline(compiled: Compiled, noise: Noise) -> Timeline:
         else:
             first[wire] = tuple(simplified(links))
             last.append(())
-    read = [readout_line(readout_matrix(model, wire)) for wire in range(compiled.circuit.n_qubits)]
+    read = [readout_line(readout_matrix(noise.model(), wire)) for wire in range(compiled.circuit.n_qubits)]
     starts = tuple(first[wire] for wire in range(compiled.n_wires))
     return Timeline(starts, tuple(middle), tuple(last), tuple(pairs), np.array(read))
+
+
+def _actions(
+    compiled: Compiled, noise: Noise, trained: TrainedNoise | None
+) -> Iterator[tuple[tuple[int, ...], list[ChainLink]]]:
+    """Give the wires and what acts there in order: links of one wire, or the one channel [4, 4, 4, 4] of a pair."""
+    for step in compiled.instructions:
+        channel = channel_after(step, noise, compiled.pairs) if trained is None else None
+        links: list[ChainLink]
+        if len(step.wires) == 2:
+            gate = gate_transfer(step.name, _numbers(step))
+            noisy = None if channel is None else np.einsum("abcd,cdef->abef", by_wires(channel), gate)
+            links = [gate if noisy is None else cleaned(noisy)]
+        else:
+            links = [] if step.name == DELAY else chain(step)
+            links += [] if channel is None else [cleaned(channel)]
+        yield step.wires, links
+        for wires, action in () if trained is None else trained.after(step):
+            yield wires, [action]
 
 
 def chain(instruction: Instruction) -> list[ChainLink]:
@@ -141,20 +156,22 @@ def simplified(links: Sequence[ChainLink]) -> list[ChainLink]:
                 _append_constant(out, operator_transfer(RZGate(link.offset)))
                 continue
             place = len(out) - 1
-            if len(out) > 1 and not isinstance(out[-1], Angle) and _commutes_with_turns(out[-1]):
+            if len(out) > 1 and isinstance(out[-1], np.ndarray) and _commutes_with_turns(out[-1]):
                 place -= 1
             earlier = out[place] if out else None
             if isinstance(earlier, Angle):
                 out[place] = Angle((*earlier.terms, *link.terms), earlier.offset + link.offset)
             else:
                 out.append(link)
+        elif isinstance(link, Varied):
+            out.append(link)
         else:
             _append_constant(out, link)
     return out
 
 
 def _append_constant(out: list[ChainLink], matrix: Transfer) -> None:
-    if out and not isinstance(out[-1], Angle):
+    if out and isinstance(out[-1], np.ndarray):
         out[-1] = cleaned(matrix @ out[-1])
     elif not np.array_equal(matrix, np.eye(4)):
         out.append(cleaned(matrix))
@@ -170,7 +187,7 @@ def before_chain(links: Sequence[ChainLink], paulis: Paulis) -> Paulis:
     """Return the Paulis that an operator of these Paulis after the chain can consist of before it."""
     for link in reversed(links):
         if not isinstance(link, Angle):
-            (paulis,) = before(link, (paulis,))
+            (paulis,) = before(link.pattern if isinstance(link, Varied) else link, (paulis,))
         elif {1, 2} & set(paulis):
             paulis = tuple(sorted({1, 2, *paulis}))
     return paulis

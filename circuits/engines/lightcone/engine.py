@@ -38,7 +38,7 @@ from circuits.threads import when_small
 from noise_models import whole
 
 if TYPE_CHECKING:
-    from circuits.engines.heisenberg import HeisenbergPicture
+    from circuits.engines.heisenberg import HeisenbergPicture, TrainedNoise
     from noise_models import Noise
 
 Method = Literal["closed form", "Pauli paths", "windows", "register", "words", "noisy cone"]
@@ -102,7 +102,8 @@ class LightConeEngine(Engine):
     """Evaluate `engine(inputs, weights) -> <P>` exactly, with torch autograd, once or twice.
 
     The contract is `Engine`'s, on the CPU or a GPU. Under `noise` the values are those of the density matrix, readout
-    error included, and gradients pass through; the noise itself is fixed.
+    error included, and gradients pass through. The noise itself is fixed, or with `trained_noise` the strengths of its
+    kinds of one qubit are an argument `strengths` [k] of every call, in their order, with a gradient of their own.
 
     With `shots`, each expectation is replaced by the mean of that many draws of +1 and -1 from its exact probability;
     the gradient stays that of the exact value. Outcomes of different wires are drawn independently: correlations
@@ -127,6 +128,7 @@ class LightConeEngine(Engine):
         shots: int | None = None,
         generator: torch.Generator | None = None,
         memory_budget: int = MEMORY_BUDGET,
+        trained_noise: bool = False,
     ) -> None:
         super().__init__(circuit, noise=noise, shots=shots, observable=observable)
         self.memory_budget = whole("memory_budget", memory_budget)
@@ -134,9 +136,11 @@ class LightConeEngine(Engine):
         self._parts = find_parts(circuit, self.reads)
         self.method: Method = self._parts[0].method
         self._picture: HeisenbergPicture | None = None
+        if trained_noise and noise is None:
+            raise ValueError("trained_noise: got True without noise, expected noise whose strengths are trained")
         if noise is not None:
             from circuits.compile import compile_circuit
-            from circuits.engines.heisenberg import HeisenbergPicture
+            from circuits.engines.heisenberg import HeisenbergPicture, TrainedNoise
 
             every = tuple(range(len(self.reads)))
             self.method, self._parts = "noisy cone", [Part("noisy cone", self.observable, every, every)]
@@ -146,7 +150,8 @@ class LightConeEngine(Engine):
                     f"observable: got {self.observable}, expected Z or ZZ under {noise}, whose errors on measure turn "
                     "the axis that is read"
                 )
-            self._picture = HeisenbergPicture(compiled, noise, self.observable, self.reads)
+            trained = TrainedNoise(noise) if trained_noise else None
+            self._picture = HeisenbergPicture(compiled, noise, self.observable, self.reads, trained)
         for part in self._parts:
             if part.method in ("windows", "register", "words"):
                 amplitudes, _ = state_wires(circuit, part.method, part.observable)
@@ -157,23 +162,32 @@ class LightConeEngine(Engine):
                         "1 wires), fewer qubits, or engine='auto'"
                     )
 
+    @property
+    def trained(self) -> TrainedNoise | None:
+        return None if self._picture is None else self._picture.trained
+
     def __call__(
-        self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
+        self,
+        inputs: OwnInputs,
+        weights: OwnWeights,
+        generator: torch.Generator | None = None,
+        strengths: Tensor | None = None,
     ) -> Expectations:
-        exact = when_small(len(inputs) * self._numbers(), self._exact, inputs, weights)
+        tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
+        exact = when_small(len(inputs) * self._numbers(), self._exact, *tensors)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
-    def _exact(self, inputs: OwnInputs, weights: OwnWeights) -> Expectations:
+    def _exact(self, inputs: OwnInputs, weights: OwnWeights, strengths: Tensor | None = None) -> Expectations:
         if self._picture is None:
             inputs, weights = separated(self.circuit, inputs, weights)
-        values = [self._part(part, inputs, weights) for part in self._parts]
+        values = [self._part(part, inputs, weights, strengths) for part in self._parts]
         positions = [position for part in self._parts for position in part.positions]
         if len(values) == 1 and positions == list(range(values[0].shape[1])):
             return values[0]
         joined = torch.cat([value[:, list(p.columns)] for value, p in zip(values, self._parts, strict=True)], dim=1)
         return joined[:, sorted(range(len(positions)), key=positions.__getitem__)]
 
-    def _part(self, part: Part, inputs: Tensor, weights: Tensor) -> Tensor:
+    def _part(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None) -> Tensor:
         """Return the columns of a family, or all words, of inputs and weights [batch, n_inputs], [n_blocks, n, 3]."""
         circuit, observable = self.circuit, part.observable
         if part.method == "closed form":
@@ -186,10 +200,12 @@ class LightConeEngine(Engine):
             return bloch.expectations(circuit, inputs, weights, observable)
         if part.method == "Pauli paths":
             return pauli_paths.expectations(circuit, inputs, weights, observable)
-        evaluate = partial(self._tiled, part) if self._picture is None else self._picture
+        picture = self._picture
+        evaluate = partial(self._tiled, part) if picture is None else partial(picture, strengths=strengths)
         size = self._piece(part, inputs)
         # Under torch.func, which has no checkpoints, everything is kept.
-        if size >= inputs.shape[0] or transformed(inputs, weights):
+        tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
+        if size >= inputs.shape[0] or transformed(*tensors):
             return evaluate(inputs, weights)
         parts = [checkpoint(evaluate, piece, weights, use_reentrant=False) for piece in inputs.split(size)]
         return torch.cat(parts)

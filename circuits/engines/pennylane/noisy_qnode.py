@@ -15,6 +15,7 @@ from torch import Tensor
 
 from circuits.compile import Angle, Compiled, Instruction
 from circuits.observables import Word
+from circuits.schedule import DELAY, channel_after
 from circuits.transfer import make_gate
 from noise_models import Noise, gate_channel, readout_matrix, transfer_to_kraus
 
@@ -84,9 +85,18 @@ def build_noisy_qnode(
     flips = {wire: _readout(readout_matrix(noise.model(), wire)) for wire in range(circuit.n_qubits)}
     flips = {wire: kraus for wire, kraus in flips.items() if kraus}
 
+    waiting = {
+        step: transfer_to_kraus(transfer)
+        for step in compiled.instructions
+        if step.name == DELAY and (transfer := channel_after(step, noise, compiled.pairs)) is not None
+    }
+
     @qml.qnode(device, interface="torch", diff_method=diff_method, gradient_kwargs=gradient_options or {})
     def circuit_function(inputs, weights):  # type: ignore[no-untyped-def]
         for instruction in compiled.instructions:
+            if instruction.name == DELAY:
+                qml.QubitChannel(waiting[instruction], wires=instruction.wires)
+                continue
             angles = [_value(angle, compiled, inputs, weights) for angle in instruction.angles]
             _operation(instruction, angles)
         for wire, kraus in flips.items():
@@ -120,6 +130,9 @@ def _channels(compiled: Compiled, noise: Noise) -> tuple[Channels, int]:
     met: set[tuple[str, tuple[int, ...]]] = set()
     count = 0
     for instruction in compiled.instructions:
+        if instruction.name == DELAY:
+            count += 1
+            continue
         if instruction.name not in OPERATIONS and any(angle.terms for angle in instruction.angles):
             raise ValueError(
                 f"noise: the circuit is run with its angles in {instruction.name}, which the engine pennylane takes "

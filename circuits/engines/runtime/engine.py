@@ -201,6 +201,11 @@ def _placed(machine: Machine, noise: Noise | None, circuit: DataReupload) -> tup
     """Return the noise that predicts a machine, and the qubits of the wires there."""
     from qiskit_aer.backends.aerbackend import AerBackend
 
+    if noise is not None and noise.waits and machine.is_local:
+        raise ValueError(
+            f"noise: got {noise} on {machine.name}, which simulates no relaxation while wires wait, expected noise "
+            "without idle (the engines aer, lightcone and pennylane take it)"
+        )
     if isinstance(machine.backend, AerBackend):
         model = machine.backend.options.get("noise_model")
         if noise is None and model is not None:

@@ -6,20 +6,18 @@ import hashlib
 import time
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
 import noise_models
 from sqnn.core import Row, computing_in
+from sqnn.models import change_circuits
 from sqnn.studies.noise_sweep.columns import KEY
-from sqnn.studies.noise_sweep.networks import BATCH, PackedNetwork
-
-if TYPE_CHECKING:
-    from sqnn.models import SQDRCNN
+from sqnn.studies.noise_sweep.packed import BATCH, ENCODER_SEED, Inputs, Packed
 
 SEED_BITS = 32
 """What torch's generator on the CPU keeps of a seed."""
@@ -27,10 +25,10 @@ SEED_BITS = 32
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Everything that the cells of one network share: the network, its angles [images, 3 n] and the labels [images]."""
+    """Everything that the cells of one network share: the network, what it is evaluated on and the labels [images]."""
 
-    network: PackedNetwork
-    angles: NDArray[np.generic]
+    network: Packed
+    inputs: Inputs
     labels: NDArray[np.int64]
 
 
@@ -71,25 +69,29 @@ class Cell:
         return f"{self.label}, {self.noise} {self.strength:g}, {self.engine}{drawn}"
 
 
-def noisy_network(network: PackedNetwork, cell: Cell) -> SQDRCNN:
-    """Build the network with its circuit under the cell's noise, on the cell's engine.
+def noisy_network(network: Packed, cell: Cell) -> nn.Module:
+    """Build the network with its circuits under the cell's noise, on the cell's engine.
 
-    Raises ValueError where the engine cannot evaluate this circuit under this noise.
+    Raises ValueError where the engine cannot evaluate a circuit under this noise.
     """
     from circuits import RuntimeEngine
 
     noise = noise_models.Noise.from_json(cell.noise_json)
-    if cell.shots is None:
-        return network.unpack().with_noise(noise, cell.engine)
-    generator = torch.Generator().manual_seed(cell.seed)
-    options: dict[str, object] = {"jobs": cell.jobs, "yes": cell.yes} if cell.engine == RuntimeEngine.name else {}
-    return network.unpack().with_noise(noise, cell.engine, cell.shots, generator=generator, **options)
+    options: dict[str, object] = {}
+    if cell.shots is not None:
+        # One for all circuits, which are to draw other shots.
+        options["generator"] = torch.Generator().manual_seed(cell.seed)
+        if cell.engine == RuntimeEngine.name:
+            options |= {"jobs": cell.jobs, "yes": cell.yes}
+    return change_circuits(
+        network.unpack(), lambda circuit: circuit.with_noise(noise, cell.engine, cell.shots, **options)
+    )
 
 
 def measure(task: Task, cell: Cell) -> Row:
     """Return accuracy (a fraction), loss (mean cross-entropy, nats), seconds and versions of one cell.
 
-    Only the circuit and the head are evaluated, in one thread, in batches of a fixed size; sums are in float64.
+    Only what noise can reach is evaluated, in one thread, in batches of a fixed size; sums are in float64.
     """
     from circuits import NoiseWarning
     from sqnn.training import versions
@@ -98,10 +100,12 @@ def measure(task: Task, cell: Cell) -> Row:
     with computing_in(1), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore", NoiseWarning)  # it was given when the sweep was drawn up
         model = noisy_network(task.network, cell)
-        angles, labels = torch.from_numpy(task.angles.copy()), torch.from_numpy(task.labels.copy())
+        labels = torch.from_numpy(task.labels.copy())
         correct, loss = 0, 0.0
-        for part, truth in zip(angles.split(BATCH), labels.split(BATCH), strict=True):
-            logits = model.classify(part).double()
+        seed = ENCODER_SEED if cell.shots is None else cell.seed
+        batches = task.network.logits(model, task.inputs, seed)
+        for part, truth in zip(batches, labels.split(BATCH), strict=True):
+            logits = part.double()
             correct += int((logits.argmax(1) == truth).sum())
             loss += float(F.cross_entropy(logits, truth, reduction="sum"))
     return {

@@ -8,64 +8,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import safetensors.torch
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
+from circuits import QuantumLayer, ReuploadLayer
 from sqnn import training as loop
-from sqnn.core import ConfigError, Row, computing_in, require, require_one_of
+from sqnn.core import ConfigError, Row, brief, require, require_one_of
 from sqnn.data import SPLITS, ImageData, Split, can_load
-from sqnn.metrics import count
-from sqnn.models import ModelFileError, build, load_model, load_weights, model_class, model_name, require_circuit
+from sqnn.models import (
+    SEPARATOR,
+    ModelFileError,
+    circuits_of,
+    config_of,
+    known_name,
+    load_model,
+    read_header,
+    require_circuit,
+)
+from sqnn.studies.noise_sweep.packed import OwnNetwork, Packed, PackedNetwork
 
 if TYPE_CHECKING:
-    from sqnn.models import SQDRCNN, SQDRCNNConfig
-
-BATCH = 512
-"""Images at a time, in every cell and on every machine, so that rounding is the same everywhere."""
-ENCODER_SEED = 0
-"""Seed of random encoders, as in every evaluation: two sweeps see the same spikes."""
-EVALUATION = ("engine", "noise", "shots", "device", "diff_method")
-"""Fields of a configuration that say how the circuit is evaluated, not what the network is."""
-ADDED = ("synapse",)
-"""Fields that came later, which are left out where they are None, so that older tables know their networks again."""
-
-
-@dataclass(frozen=True)
-class PackedNetwork:
-    """A network as plain data, from which it is built again wherever this package is installed; it holds no code.
-
-    Who evaluates its circuit, and under which noise, is left out: a sweep says so itself.
-    """
-
-    name: str
-    config: str
-    weights: bytes
-
-    @classmethod
-    def pack(cls, model: SQDRCNN) -> PackedNetwork:
-        """Copy a network's name, configuration (JSON) and weights (safetensors)."""
-        plain = {
-            name: value
-            for name, value in model.config.to_dict().items()
-            if name not in EVALUATION and (name not in ADDED or value is not None)
-        }
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
-        return cls(model_name(model), json.dumps(plain), safetensors.torch.save(state))
-
-    def unpack(self) -> SQDRCNN:
-        """Build the network, in evaluation mode."""
-        config = model_class(self.name).config_class.from_dict(json.loads(self.config))
-        model = cast("SQDRCNN", build(self.name, config))
-        state = safetensors.torch.load(self.weights)
-        for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:
-            model.to(dtype)
-        load_weights(model, state, "the sweep's network")
-        return model.eval().requires_grad_(False)
+    from sqnn.models import Make
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +41,7 @@ class Subject:
     """
 
     label: str
-    network: PackedNetwork
+    network: Packed
     data: ImageData
     split: str
     images: Split
@@ -87,17 +51,18 @@ class Subject:
     named: str | None = None
 
     @cached_property
-    def config(self) -> SQDRCNNConfig:
-        """The network's configuration."""
-        return self.network.unpack().config
+    def registers(self) -> tuple[tuple[int, str], ...]:
+        """The wires and the entangler of each circuit, each sort once."""
+        layers = circuits_of(self.network.unpack())
+        circuits = (layer.circuit for layer in layers if isinstance(layer, ReuploadLayer))
+        return tuple(dict.fromkeys((circuit.n_qubits, circuit.entangler_name) for circuit in circuits))
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the network and of the images and labels it is measured on."""
         digest = hashlib.sha256()
-        for part in (self.network.name, self.network.config):
-            digest.update(part.encode() + b"\0")
-        digest.update(self.network.weights)
+        for part in self.network.content(self.images):
+            digest.update(part)
         digest.update(f"{tuple(self.images.images.shape)} of {self.images.max_level}".encode())
         digest.update(self.images.images.contiguous().numpy().tobytes())
         digest.update(self.images.labels.contiguous().numpy().tobytes())
@@ -106,7 +71,7 @@ class Subject:
     @cached_property
     def columns(self) -> Row:
         """What every row of this network holds."""
-        counts = count(self.network.unpack().requires_grad_())
+        counts = self.network.parameters()
         return {
             "model": self.label,
             "data": self.data.name,
@@ -121,27 +86,19 @@ class Subject:
             "parameters_effective": counts.effective,
         }
 
-    @torch.no_grad()
-    def angles(self) -> NDArray[np.generic]:
-        """Return the angles [images, 3 n_qubits] in radians that the circuit reads: noise does not change them."""
-        model = self.network.unpack()
-        dtype = next(model.parameters()).dtype
-        generator = torch.Generator().manual_seed(ENCODER_SEED)
-        with computing_in(1):
-            parts: list[Tensor] = [
-                model.angles(self.images.floats(slice(start, start + BATCH)).to(dtype), generator)
-                for start in range(0, len(self.images), BATCH)
-            ]
-        return torch.cat(parts).numpy()
-
 
 def open_subjects(
-    models: object, data: ImageData | None, split: str, images: int | None, data_dir: str | Path | None = None
+    models: object,
+    data: ImageData | None,
+    split: str,
+    images: int | None,
+    data_dir: str | Path | None = None,
+    own: Make | None = None,
 ) -> list[Subject]:
     """Return the networks to measure, each with the first `images` of the `split` (all where None).
 
     `models` is one or several of: a run's folder, a .safetensors file, a Run, a network. Without `data` a run is
-    measured on its own, read from `data_dir` where one is given.
+    measured on its own, read from `data_dir` where one is given. Networks of a user's own in files are made by `own`.
 
     Raises ValueError naming what cannot be opened, does not fit its images or is there twice.
     """
@@ -154,11 +111,13 @@ def open_subjects(
     subjects: list[Subject] = []
     source = _Source(data, data_dir, {})
     for number, each in enumerate(networks):
-        subject = _open(each, source, split, images, number if len(networks) > 1 else None)
+        subject = _open(each, source, split, images, number if len(networks) > 1 else None, own)
         for other in subjects:
             if other.fingerprint == subject.fingerprint:
                 raise ConfigError(f"models: {other.label} and {subject.label} are the same network; give it once")
         subjects.append(subject)
+    if own is not None and not any(isinstance(subject.network, OwnNetwork) for subject in subjects):
+        raise ConfigError(f"model: got {brief(own)}, expected none: the networks are all of the package")
     return subjects
 
 
@@ -189,24 +148,31 @@ class _Source:
         return self.loaded[key]
 
 
-def _open(model: object, source: _Source, split: str, images: int | None, number: int | None) -> Subject:
+def _open(
+    model: object, source: _Source, split: str, images: int | None, number: int | None, own: Make | None
+) -> Subject:
     folder: loop.RunFolder | None = None
     path: Path | None = None
-    if isinstance(model, loop.Run):
-        model = model.folder
-    if isinstance(model, nn.Module):
-        network, label = model, model_name(model) + ("" if number is None else f"-{number}")
-    elif isinstance(model, str | Path):
-        path = Path(model)
+    if isinstance(model, loop.Run) and known_name(model.model) is None:
+        folder, path, network, label = loop.RunFolder(model.folder), model.folder, model.model, str(model.folder)
+    elif isinstance(model, nn.Module):
+        network, label = model, known_name(model) or type(model).__name__
+        label += "" if number is None else f"-{number}"
+    elif isinstance(model, str | Path | loop.Run):
+        path = model.folder if isinstance(model, loop.Run) else Path(model)
         label = str(path).encode(errors="replace").decode()
         folder = _run_of(path)
         if path.is_dir() and folder is None:
             raise ModelFileError(f"path: no file {loop.RunFolder(path).model}")
-        network = load_model(loop.RunFolder(path).model if path.is_dir() else path)
+        network = _stored(loop.RunFolder(path).model if path.is_dir() else path, own)
     else:
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")
     require_circuit(network, "models", label)
-    network = cast("SQDRCNN", network)
+    if any(isinstance(circuit, QuantumLayer) for circuit in circuits_of(network)):
+        raise ConfigError(
+            f"models: got {label} with a QuantumLayer, whose noise is written in its circuit, expected circuits that "
+            "are a ReuploadLayer"
+        )
     settings = folder.read_settings() if folder is not None else {}
     data = source.of(label, folder)
     part = _first(data, split, images)
@@ -216,15 +182,36 @@ def _open(model: object, source: _Source, split: str, images: int | None, number
         raise ConfigError(str(error).replace("the network", label)) from error
     return Subject(
         label,
-        PackedNetwork.pack(network),
+        OwnNetwork.pack(network, part) if known_name(network) is None else PackedNetwork.pack(network),
         data,
         split,
         part,
         seed=settings.get("training", {}).get("seed"),
-        train_noise=" ".join(str(network.config.to_dict().get("noise", "")).split()),
+        train_noise=_train_noise(network),
         path=path,
         named=None if source.data is None else data.name,
     )
+
+
+def _stored(file: Path, own: Make | None) -> nn.Module:
+    """Return the network of a file, made by `own` where it is of a user's own."""
+    name = read_header(file)["model"]
+    if SEPARATOR not in name:
+        return load_model(file)
+    if own is None:
+        raise ConfigError(
+            f"models: {file} holds a network of your own, {brief(name)[1:-1]}, and no code; give what makes it: "
+            "model=function, on the command line --model module:function"
+        )
+    return load_model(file, own)
+
+
+def _train_noise(network: nn.Module) -> str:
+    """Return the noise of a network's circuits as it came, in one line."""
+    config = config_of(network)
+    if config is not None and known_name(network) is not None:
+        return " ".join(str(config.to_dict().get("noise", "")).split())
+    return "; ".join(dict.fromkeys(str(circuit.noise or "none") for circuit in circuits_of(network)))
 
 
 def _run_of(path: Path) -> loop.RunFolder | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -13,14 +12,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import noise_models
-from circuits import ENGINES, DataReupload, RuntimeEngine, chip_shape, resolve_noise
+from circuits import ENGINES, RuntimeEngine
 from noise_models import KINDS
 from sqnn.core import ConfigError, Row, brief, option, write_text
 from sqnn.data import SPLITS, ImageData
+from sqnn.models import circuits_of
 from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
 from sqnn.studies.noise_sweep.columns import KEY, OLDER, SCHEMA, ResultsTable
 from sqnn.studies.noise_sweep.grid import parse_strengths, split_names
 from sqnn.studies.noise_sweep.networks import Subject, open_subjects
+from sqnn.studies.noise_sweep.packed import PackedNetwork
+from sqnn.studies.noise_sweep.sources import Source, built_noise, named_noise, second_noise
 from sqnn.studies.noise_sweep.summary import summarise_sweep
 from sqnn.studies.runner.run import StudyError, measure_cells, run_study
 from sqnn.studies.runner.study import Panel, Study
@@ -28,6 +30,7 @@ from sqnn.studies.runner.study import Panel, Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sqnn.models import Make
     from sqnn.studies.noise_sweep.frame import SweepFrame
 
 DEFAULT_STRENGTH = "0:0.2:0.02"
@@ -39,8 +42,6 @@ MACHINE = "runtime"
 """The engine that runs on machines."""
 
 SweepError = StudyError
-Source = str | Callable[..., Any]
-"""What a noise is built from: a specification, or a function of the strength that returns noise, or a factor and it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,8 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     sqnn noise-sweep runs/mnist-0 --noise depolarizing:0.01,on=id --noise readout --shots 1024 --seeds 3
 
     sqnn noise-sweep runs/mnist-0 --noise torino --strength 1 --engine runtime --shots 4096 --images 50 --jobs jobs
+
+    sqnn noise-sweep runs/mine --model networks:make --noise amplitude-damping
 
     sqnn noise-sweep runs/mnist-0 --scheduler tcp://node1:8786 --table results.csv
     """
@@ -124,9 +127,13 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         return (None,) if self.shots is None else tuple(range(self.seeds))
 
     def prepare(
-        self, models: object, data: ImageData | None = None, data_dir: str | Path | None = None
+        self,
+        models: object,
+        data: ImageData | None = None,
+        data_dir: str | Path | None = None,
+        model: Make | None = None,
     ) -> list[Subject]:
-        return open_subjects(models, data, self.split, self.images, data_dir)
+        return open_subjects(models, data, self.split, self.images, data_dir, model)
 
     def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
         """List the measurements in their order: network, noise, strength, engine, draw.
@@ -134,9 +141,9 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         Every noise is built at every strength, and every engine at the largest. Raises ValueError where that is
         impossible: a strength beyond physics, an unknown name, a chip without enough qubits.
         """
-        named = [_named(noise) for noise in self.noise]
+        named = [named_noise(noise) for noise in self.noise]
         if self.second:
-            named = [_second(*each, strength) for each in named for strength in self.second]
+            named = [second_noise(*each, strength) for each in named for strength in self.second]
         for label, _ in named:
             if [other for other, _ in named].count(label) > 1:
                 raise ConfigError(
@@ -147,12 +154,18 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         built: dict[tuple[Source, float, int, str], str] = {}
         jobs = None if self.jobs is None else str(Path(self.jobs).absolute())
         for number, subject in enumerate(subjects):
-            register = (subject.config.n_qubits, subject.config.entangler)
             for (label, source), strength in product(named, self.strength):
-                sort = source, strength, *register
-                if sort not in built:  # the qubits of a chip take a while to choose
-                    built[sort] = self._kept(label, *sort).to_json()
-                meant = built[sort]
+                meant = ""
+                for register in subject.registers:
+                    sort = source, strength, *register
+                    if sort not in built:  # the qubits of a chip take a while to choose
+                        built[sort] = self._kept(label, *sort).to_json()
+                    if meant not in ("", built[sort]):
+                        raise ConfigError(
+                            f"noise: {label} is other noise for each of the {len(subject.registers)} sorts of circuits "
+                            f"in {subject.label}, expected kinds that are the same for all, such as depolarizing"
+                        )
+                    meant = built[sort]
                 digest = hashlib.sha256(f"{subject.fingerprint} {meant}".encode()).hexdigest()[:FINGERPRINT]
                 runs = [(engine, self.shots, draw) for engine, draw in product(self.engine, self.draws)]
                 if MACHINE in self.engine:  # the prediction beside the machine
@@ -169,12 +182,20 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         for cell in cells:
             if cell.strength == max(self.strength) or cell.engine == MACHINE:
                 strength = cell.strength if cell.engine == MACHINE else None
-                sort = subjects[cell.subject].network.config, cell.noise, cell.engine, cell.shots, strength
+                network = subjects[cell.subject].network
+                alike = network.config if isinstance(network, PackedNetwork) else cell.subject
+                sort = alike, cell.noise, cell.engine, cell.shots, strength
                 tried.setdefault(sort, []).append(cell)
         for same in tried.values():
-            engine = noisy_network(subjects[same[0].subject].network, same[0]).circuit.engine
-            if isinstance(engine, RuntimeEngine):
-                engine.ask(sum(len(subjects[cell.subject].images) for cell in same))
+            subject = subjects[same[0].subject]
+            if same[0].engine == MACHINE and not isinstance(subject.network, PackedNetwork):
+                raise ConfigError(
+                    f"engine: got {MACHINE} for {subject.label}, expected a network of the package, whose number of "
+                    "circuits per image is known before they are sent"
+                )
+            for circuit in circuits_of(noisy_network(subject.network, same[0])):
+                if isinstance(circuit.engine, RuntimeEngine):
+                    circuit.engine.ask(sum(len(subjects[cell.subject].images) for cell in same))
 
     def _kept(self, label: str, source: Source, strength: float, n_qubits: int, entangler: str) -> noise_models.Noise:
         """Return the noise of a source, that of an account's machine as it was when its first jobs were drawn up.
@@ -182,12 +203,12 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         A later calibration may choose other qubits, for which everything would be sent again.
         """
         if self.jobs is None or not isinstance(source, str) or f"{noise_models.ACCOUNT}:" not in source.lower():
-            return _built(label, source, strength, n_qubits, entangler)
+            return built_noise(label, source, strength, n_qubits, entangler)
         name = noise_models.digest([source, strength, n_qubits, entangler])[:FINGERPRINT]
         path = Path(self.jobs) / f"noise-{name}.json"
         if path.exists():
             return noise_models.parse_noise(str(path))
-        noise = _built(label, source, strength, n_qubits, entangler)
+        noise = built_noise(label, source, strength, n_qubits, entangler)
         write_text(path, noise.to_json())
         return noise
 
@@ -203,17 +224,14 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
 
     def share(self, subject: Sequence[Subject], cells: Sequence[Cell], folder: Path | None) -> list[tuple[Task, Cell]]:
         """Evaluate the front-ends of the networks that still have something to be measured."""
-        tasks = {
-            number: Task(subject[number].network, subject[number].angles(), subject[number].images.labels.numpy())
-            for number in dict.fromkeys(cell.subject for cell in cells)
-        }
+        tasks = {number: _task(subject[number]) for number in dict.fromkeys(cell.subject for cell in cells)}
         return [(tasks[cell.subject], cell) for cell in cells]
 
     def tell(self, cell: Cell, rows: Sequence[Row]) -> str:
         return ": ".join([str(cell), *(f"{row['accuracy']:.2%}" for row in rows)])
 
     def describe(self, subject: Sequence[Subject]) -> dict[str, object]:
-        words = [noise if isinstance(noise, str) else _named(noise)[0] for noise in self.noise]
+        words = [noise if isinstance(noise, str) else named_noise(noise)[0] for noise in self.noise]
         networks = [str(each.path.resolve()) if each.path else f"{each.label} {each.fingerprint}" for each in subject]
         left = {"jobs", "yes", *(() if self.second else ("second",))}
         sweep = {name: value for name, value in self.to_dict().items() if name not in left}
@@ -263,6 +281,7 @@ def noise_sweep(
     second: object = (),
     jobs: str | Path | None = None,
     yes: bool = False,
+    model: Make | None = None,
     table: str | Path | None = None,
     out: str | Path | None = None,
     scheduler: str | None = None,
@@ -272,16 +291,21 @@ def noise_sweep(
     """Measure trained networks under noise; return one row per measurement, with `.plot()`, `.summary()`, `.table()`.
 
     `models` is one or several of: a run's folder, a network's file, a Run, a network; `data` are the images, by
-    default those of the run. `noise` is one or several of: names with commas (`depolarizing`, `paper`, `torino`,
+    default those of the run. A network may be any nn.Module that holds a `ReuploadLayer`; one of your own runs as a
+    whole under each noise, and `model` makes those in files and folders, as in `load_model`.
+
+    `noise` is one or several of: names with commas (`depolarizing`, `paper`, `torino`,
     `depolarizing:0.01+readout:0.02`), JSON, a Noise, an Aer NoiseModel, a Qiskit backend, or a function from a strength
     to one of these; a mapping gives them names of your own. `strength` are numbers or a text such as `0:0.2:0.02`
     (start:stop:step): the parameter of bare kinds, the argument of a function, and the factor on all error rates and
-    gate times of everything else. `second` are strengths of the second of two bare kinds, or the second argument of a
-    function, each measured with every `strength`; `.plot()` is a heat map then. Without `shots` expectations
-    are exact and there is one draw, with them there are `seeds`, numbered from 0. Only the first `images` of `split`
-    are measured, all of them where None. The spiking front-end is evaluated once per network, since noise does not
-    reach it. The engine `runtime` runs on the machine of a chip's noise, with the exact prediction beside it; `jobs`
-    and `yes` are those of `circuits.RuntimeEngine`.
+    gate times of everything else, on the probability of each error of an Aer model.
+
+    `second` are strengths of the second of two bare kinds, or the second argument of a function, each measured with
+    every `strength`; `.plot()` is a heat map then. Without `shots` expectations are exact and there is one draw, with
+    them there are `seeds`, numbered from 0. Only the first `images` of `split` are measured, all of them where None.
+    The spiking front-end of the package's networks is evaluated once, since noise does not reach it. The engine
+    `runtime` runs on the machine of a chip's noise, with the exact prediction beside it; `jobs` and `yes` are those of
+    `circuits.RuntimeEngine`.
 
     The measurements run on a Dask cluster: on that of `scheduler` (its address, tcp://host:port), or else in `workers`
     processes of this machine (one per core by default; 0: in this process). Each one is appended to the CSV file
@@ -297,7 +321,9 @@ def noise_sweep(
     sweep = NoiseSweep.from_dict(
         {**options, "images": images, "split": split, "second": second, "jobs": where, "yes": yes}
     )
-    rows = run_study(sweep, models, data, out=out, table=table, scheduler=scheduler, workers=workers, progress=progress)
+    rows = run_study(
+        sweep, models, data, None, model, out=out, table=table, scheduler=scheduler, workers=workers, progress=progress
+    )
     return typing.cast("SweepFrame", rows)
 
 
@@ -315,80 +341,6 @@ def run_cells(
     return NoiseSweep.frame_class()(frame)
 
 
-def _named(noise: object) -> tuple[str, Source]:
-    """Return the name that the table gives a noise, and what it is built from."""
-    if isinstance(noise, tuple):  # of a mapping, which names it
-        name, given = noise
-        return _one_line(str(name)), _named(given)[1]
-    backend = _backend(noise)
-    if backend is not None:
-        return backend, lambda strength: (strength, noise)
-    noise = _read_aer(noise)
-    if isinstance(noise, noise_models.Noise):
-        return _one_line(repr(noise)), noise.to_json()
-    if callable(noise):
-        name = str(getattr(noise, "__name__", "noise"))
-        return name if name.isidentifier() else "noise", noise
-    if not isinstance(noise, str):
-        raise ConfigError(
-            f"noise: got {type(noise).__name__}, expected a specification or a Noise, an Aer NoiseModel, a backend, or "
-            "a function from a strength to one of these"
-        )
-    if noise.lstrip().startswith("{"):
-        return _one_line(repr(noise_models.parse_noise(noise))), noise
-    return _one_line(noise), noise
-
-
-def _second(label: str, source: Source, strength: float) -> tuple[str, Source]:
-    """Return the name and the source of a noise whose second strength is this one."""
-    if isinstance(source, str):
-        try:
-            text = noise_models.give_second(source, strength)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-        return (text if label == _one_line(source) else f"{label}, second {strength:g}"), text
-    return f"{label}, second {strength:g}", lambda first: source(first, strength)
-
-
-def _built(label: str, source: Source, strength: float, n_qubits: int, entangler: str) -> noise_models.Noise:
-    """Return the noise of a source at a strength, for the register of one network."""
-    if isinstance(source, str):
-        return _at_strength(label, source, strength, n_qubits, chip_shape(entangler))
-    made: object = None
-    try:
-        made = source(strength)
-        factor, noise = made if isinstance(made, tuple) else (1, made)
-        return factor * (resolve_noise(noise, DataReupload(n_qubits, 1, entangler)) or noise_models.Noise())
-    except ValueError as error:
-        if str(error).startswith(f"noise: got {type(made).__name__}, expected a noise_models.Noise"):
-            raise ConfigError(
-                f"noise: got {type(made).__name__} of {label}({strength:g}), expected a Noise, an Aer NoiseModel, a "
-                "backend or a specification"
-            ) from error
-        raise ConfigError(f"noise: {label} at strength {strength:g} cannot be: {error}") from error
-
-
-def _backend(noise: object) -> str | None:
-    """Return the name of a Qiskit backend; None for anything else."""
-    # Whoever holds a backend has loaded Qiskit.
-    providers = sys.modules.get("qiskit.providers")
-    return str(noise.name) if providers is not None and isinstance(noise, providers.BackendV2) else None
-
-
-def _read_aer(noise: object) -> object:
-    """Return the Noise of an Aer model, and anything else as it is."""
-    aer = sys.modules.get("qiskit_aer.noise")
-    return noise_models.from_aer(noise) if aer is not None and isinstance(noise, aer.NoiseModel) else noise
-
-
-def _at_strength(label: str, text: str, strength: float, n_qubits: int, shape: str) -> noise_models.Noise:
-    try:
-        return noise_models.at_strength(text, strength, n_qubits, shape)
-    except ValueError as error:
-        # What is wrong with the specification itself names it already, and is wrong at every strength.
-        where = "" if str(error).startswith("noise: ") else f"noise: {label} at strength {strength:g} cannot be: "
-        raise ConfigError(f"{where}{error}") from error
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _task(subject: Subject) -> Task:
+    network, images = subject.network, subject.images
+    return Task(network, network.inputs(images), images.labels.numpy())

@@ -19,7 +19,7 @@ SUBJECTS: Mapping[str, tuple[int, int, str, str]] = MappingProxyType(
         "nothing": (0, 0, "nothing", ""),
         "data": (1, 1, "images", ", data"),
         "network": (1, 2, "a network or a run's folder, and images where it is no run", ", network, data"),
-        "networks": (1, 3, "networks or runs' folders, and images where they are no runs", ", networks, data"),
+        "networks": (1, 4, "networks or runs' folders, and images where they are no runs", ", networks, data"),
     }
 )
 """Least and most arguments of each kind of subject, what they are in words, and how they are written."""

@@ -1,0 +1,203 @@
+"""What a sweep sends to a worker: a network, and what of it is evaluated under each noise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sqnn.core import ConfigError, computing_in
+from sqnn.data import Split
+from sqnn.metrics import ParameterCount, count, predict_logits
+from sqnn.models import (
+    build,
+    change_circuits,
+    circuits_of,
+    load_weights,
+    model_class,
+    model_name,
+    own_name,
+)
+
+if TYPE_CHECKING:
+    from circuits import QuantumLayer, ReuploadLayer
+    from sqnn.models import SQDRCNN
+
+BATCH = 512
+"""Images at a time, in every cell and on every machine, so that rounding is the same everywhere."""
+ENCODER_SEED = 0
+"""Seed of random encoders, as in every evaluation: two sweeps see the same spikes."""
+EVALUATION = ("engine", "noise", "shots", "device", "diff_method")
+"""Fields of a configuration that say how the circuit is evaluated, not what the network is."""
+ADDED: Mapping[str, object] = MappingProxyType(
+    {"synapse": None, "entangling_gate": "cz", "data_scaling": "none", "observable": "Z"}
+)
+"""Fields that came later, which are left out at these values, so that older tables know their networks again."""
+ANSWERED = 32
+"""Images whose classes tell networks of the same weights and other code apart."""
+
+Inputs = NDArray[np.generic] | Split
+"""What the part of a network that noise can reach is evaluated on: the circuit's angles [images, 3 n], or images."""
+
+
+class Packed(Protocol):
+    """A network that can be sent, and the measurements that are made of it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def unpack(self) -> nn.Module:
+        """Return the network, to be evaluated and left as it is."""
+
+    def content(self, images: Split) -> Iterator[bytes]:
+        """Give what distinguishes the network from others."""
+
+    def parameters(self) -> ParameterCount:
+        """Count the trainable parameters."""
+
+    def inputs(self, images: Split) -> Inputs:
+        """Return what `logits` takes in the place of the images."""
+
+    def logits(self, model: nn.Module, inputs: Inputs, seed: int) -> Iterator[Tensor]:
+        """Give the logits of `model`, this network under some noise, batch by batch."""
+
+
+@dataclass(frozen=True)
+class PackedNetwork:
+    """A network of the package as plain data, from which it is built again wherever this package is installed.
+
+    It holds no code. Who evaluates its circuit, and under which noise, is left out: a sweep says so itself.
+    """
+
+    name: str
+    config: str
+    weights: bytes
+
+    @classmethod
+    def pack(cls, model: nn.Module) -> PackedNetwork:
+        """Copy a network's name, configuration (JSON) and weights (safetensors)."""
+        values = cast("SQDRCNN", model).config.to_dict()
+        plain = {
+            name: value
+            for name, value in values.items()
+            if name not in EVALUATION and (name not in ADDED or value != ADDED[name])
+        }
+        return cls(model_name(model), json.dumps(plain), _weights(model))
+
+    def unpack(self) -> SQDRCNN:
+        """Build the network, in evaluation mode."""
+        config = model_class(self.name).config_class.from_dict(json.loads(self.config))
+        model = cast("SQDRCNN", build(self.name, config))
+        state = safetensors.torch.load(self.weights)
+        for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:
+            model.to(dtype)
+        load_weights(model, state, "the sweep's network")
+        return model.eval().requires_grad_(False)
+
+    def content(self, images: Split) -> Iterator[bytes]:
+        for part in (self.name, self.config):
+            yield part.encode() + b"\0"
+        yield self.weights
+
+    def parameters(self) -> ParameterCount:
+        return count(self.unpack().requires_grad_())
+
+    @torch.no_grad()
+    def inputs(self, images: Split) -> NDArray[np.generic]:
+        """Return the angles [images, 3 n_qubits] in radians that the circuit reads: noise does not change them."""
+        model = self.unpack()
+        dtype = next(model.parameters()).dtype
+        generator = torch.Generator().manual_seed(ENCODER_SEED)
+        with computing_in(1):
+            parts: list[Tensor] = [
+                model.angles(images.floats(slice(start, start + BATCH)).to(dtype), generator)
+                for start in range(0, len(images), BATCH)
+            ]
+        return torch.cat(parts).numpy()
+
+    def logits(self, model: nn.Module, inputs: Inputs, seed: int) -> Iterator[Tensor]:
+        """Evaluate only the circuit and the head."""
+        angles = torch.from_numpy(cast("NDArray[np.generic]", inputs).copy())
+        for part in angles.split(BATCH):
+            yield cast("SQDRCNN", model).classify(part)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnNetwork:
+    """A network of a user's own with circuits somewhere within, which runs as a whole under each noise.
+
+    A worker elsewhere must be able to import its class.
+    """
+
+    name: str
+    model: nn.Module
+
+    @classmethod
+    def pack(cls, model: nn.Module, images: Split) -> OwnNetwork:
+        """Take a network; ConfigError where noise on its circuits would not reach its outputs."""
+        packed = cls(own_name(model), model)
+        packed._check_reached(images)
+        return packed
+
+    def unpack(self) -> nn.Module:
+        return self.model
+
+    def content(self, images: Split) -> Iterator[bytes]:
+        """Give the weights, what the network prints, and its answers: code cannot be compared."""
+        plain = change_circuits(self.model, _ideal)
+        yield f"{self.name} {plain!r}".encode() + b"\0"
+        yield _weights(self.model)
+        yield predict_logits(plain, images.take(slice(ANSWERED)), threads=1).argmax(1).numpy().tobytes()
+
+    def parameters(self) -> ParameterCount:
+        return count(self.model)
+
+    def inputs(self, images: Split) -> Split:
+        return images
+
+    def logits(self, model: nn.Module, inputs: Inputs, seed: int) -> Iterator[Tensor]:
+        """Evaluate all of it; random encoders, and shots of a generator that forward passes on, follow from `seed`."""
+        generator = torch.Generator().manual_seed(seed)
+        yield from predict_logits(model, cast(Split, inputs), BATCH, generator, threads=1).split(BATCH)
+
+    def _check_reached(self, images: Split) -> None:
+        """Raise ConfigError where forward does not call the circuits that are put in place of the network's."""
+        met: list[nn.Module] = []
+        own, plain = circuits_of(self.model), change_circuits(self.model, _ideal)
+        # The circuits of both: a copy need not have the hooks of the module that it was made from.
+        hooks = [
+            circuit.register_forward_pre_hook(lambda module, _: met.append(module))
+            for circuit in (*own, *circuits_of(plain))
+        ]
+        try:
+            predict_logits(plain, images.take(slice(1)), threads=1)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if not met or any(circuit is module for circuit in own for module in met):
+            called = "calls no circuit" if not met else "reaches a circuit beside the modules that hold it"
+            raise ConfigError(
+                f"models: got {type(self.model).__name__}, whose forward {called}, expected self.circuit(...) of a "
+                "circuit that is a part of it: noise would not reach its outputs"
+            )
+
+
+def _ideal(circuit: ReuploadLayer | QuantumLayer) -> nn.Module:
+    """Return a circuit without noise and shots, which an engine evaluates that has neither cost nor draws."""
+    from circuits import RuntimeEngine
+
+    return circuit.with_noise(None, "lightcone" if isinstance(circuit.engine, RuntimeEngine) else None)
+
+
+def _weights(model: nn.Module) -> bytes:
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
+    # Copies where networks share one tensor between two names: files of safetensors may not.
+    return safetensors.torch.save({name: tensor.clone() for name, tensor in state.items()})
