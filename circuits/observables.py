@@ -56,7 +56,7 @@ def words_of(observable: Observable, circuit: Register) -> tuple[Word, ...]:
         elif circuit.edges:
             words += [tuple((wire, "Z") for wire in edge) for edge in circuit.edges]
         else:
-            raise ValueError(f"observable: ZZ needs joined wires, but {circuit} has none")
+            raise ValueError(f"observable: got ZZ for {circuit}, which joins no wires, expected words such as Z0 Z1")
     return tuple(words)
 
 

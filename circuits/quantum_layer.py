@@ -64,7 +64,8 @@ class QuantumLayer(nn.Module):
 
     The weights are drawn by the rule `initial` from `generator`, as in `ReuploadLayer`.
 
-    Raises ValueError where arguments and shapes do not fit, or the circuit does not run or returns anything else.
+    Raises ValueError where arguments and shapes do not fit or go unread, or the circuit does not run or returns
+    anything else.
     """
 
     def __init__(
@@ -86,8 +87,12 @@ class QuantumLayer(nn.Module):
         self.device_used: Any = None
         self._diff_method, self._shots = "best", None
         if isinstance(circuit, type) and issubclass(circuit, qml.operation.Operator):
+            _require_default("template", "has the shapes of its own weights", weight_shapes=(weight_shapes, None))
             circuit, weight_shapes, n_inputs = _template(circuit, n_qubits, n_blocks, n_inputs)
-        elif isinstance(circuit, qml.QNode):
+        else:
+            given = {"n_qubits": (n_qubits, None), "n_blocks": (n_blocks, 1)}
+            _require_default("function", "has the wires and layers that are written in it", **given)
+        if isinstance(circuit, qml.QNode):
             self.device_used, self._diff_method, self._shots = circuit.device, str(circuit.diff_method), circuit.shots
             circuit = circuit.func
         if not callable(circuit) or isinstance(circuit, nn.Module):
@@ -154,7 +159,7 @@ class QuantumLayer(nn.Module):
         chosen = None if ours else self.device_used
         chosen = qml.device(LIGHTCONE if ours else "default.qubit") if chosen is None else chosen
         self.evaluated_by = str(chosen.name)
-        self._place = device
+        self._device_name = device
         method = "best" if ours else self._diff_method
         self._qnode = qml.QNode(self._measured, chosen, interface="torch", diff_method=method)
         if self._shots and not ours:
@@ -196,6 +201,8 @@ class QuantumLayer(nn.Module):
                     "observable says what is measured; return the measurements"
                 )
             words_of(self.observable, _Register(self.n_qubits))
+        else:
+            _require_default("function", "returns its own measurements", observable=(self.observable, "Z"))
 
     def _shape_text(self) -> str:
         return ", ".join(f"{name} {list(weight.shape)}" for name, weight in self.weights.items()) or "none"
@@ -285,21 +292,21 @@ class QuantumLayer(nn.Module):
     def with_noise(
         self, noise: object, engine: str | None = None, shots: int | None = None, **options: object
     ) -> QuantumLayer:
-        """Return the layer where `noise` is None, on another of OWN_ENGINES where `engine` names one.
+        """Return the layer, evaluated by `engine`, where `noise` is None.
 
-        ValueError on noise and shots, which are written in the circuit and its QNode, and on options.
+        ValueError on noise and shots, which are written in the circuit and its QNode, and on any option.
         """
-        if noise is not None and noise != "none":
-            raise ValueError(
-                f"noise: got {brief(noise)}, expected None: a circuit of one's own has its channels written in it "
-                "(qml.DepolarizingChannel, qml.add_noise), or is a ReuploadLayer"
-            )
         if shots is not None:
             raise ValueError(
-                f"shots: got {brief(shots)}, expected None: a circuit of one's own has those of its QNode "
-                "(qml.set_shots), or is a ReuploadLayer"
+                f"shots: got {shots}, expected None: a circuit of one's own has those of its QNode (qml.set_shots)"
             )
-        return self.with_engine(self.engine if engine is None else engine, **options) if engine or options else self
+        if noise is None or noise == "none":
+            unchanged = engine is None and not options
+            return self if unchanged else self.with_engine(self.engine if engine is None else engine, **options)
+        raise ValueError(
+            f"noise: got {brief(noise)}, expected None: a circuit of one's own has its channels written in it "
+            "(qml.DepolarizingChannel, qml.add_noise), or is a ReuploadLayer"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without the QNode, which is made again."""
@@ -307,7 +314,7 @@ class QuantumLayer(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._build(self._place)
+        self._build(self._device_name)
 
     def extra_repr(self) -> str:
         name = getattr(self.function, "__name__", type(self.function).__name__)
@@ -317,6 +324,13 @@ class QuantumLayer(nn.Module):
             f"{name}, n_inputs={self.n_inputs}, n_outputs={self.n_outputs}, n_qubits={self.n_qubits}, "
             f"evaluated by {self.evaluated_by}{why}{batch}"
         )
+
+
+def _require_default(kind: str, why: str, **given: tuple[object, object]) -> None:
+    """Raise ValueError where an argument, as (value, default), is given that this kind of circuit does not read."""
+    for name, (value, default) in given.items():
+        if value != default:
+            raise ValueError(f"{name}: got {brief(value)}, expected none beside a {kind}, which {why}; leave it out")
 
 
 def _template(
@@ -355,7 +369,7 @@ def _shapes(function: Callable[..., Any], weight_shapes: Mapping[str, Any]) -> d
             f"weight_shapes: got {', '.join(weight_shapes) or 'none'} for f({', '.join(names)}), expected a function "
             "f(inputs, weights, ...) whose first argument is called inputs, and a shape for each of the others"
         )
-    shapes = {name: (size,) if isinstance(size, int) else tuple(size) for name, size in weight_shapes.items()}
+    shapes = {name: tuple(size) if isinstance(size, Sequence) else (size,) for name, size in weight_shapes.items()}
     return {name: tuple(whole(f"weight_shapes[{name!r}]", side) for side in shape) for name, shape in shapes.items()}
 
 

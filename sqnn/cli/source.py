@@ -113,9 +113,10 @@ def _own_data(
     settings = settings_of(path)
     source = settings.get("data", {})
     options = {key: source[key] for key in OPTIONS if "path" in source and key in source}
-    options |= {**recordings_in(source), **recordings}
+    options |= recordings_in(source)
     if holds_events(name):
-        options.pop("synthetic", None)
+        options.pop("synthetic", None)  # the run's own were made of pictures, and these are recordings already
+    options |= recordings
     shape: tuple[object, object] = (None, None)
     classes: list[str] = source.get("classes", [])
     if model_file(path).is_file():

@@ -145,8 +145,8 @@ def load_events(
     if isinstance(recordings, str | PathLike):
         if labels is not None:
             raise DataError("labels: got some beside a path, expected none: the folders of a path are the classes")
-        held: dict[str, Any] = {"size": size, "validation": validation, "test": test}
-        return load_own(recordings, (EVENTS,), progress=progress, **drawn, **held, **framing)
+        shape_and_parts: dict[str, Any] = {"size": size, "validation": validation, "test": test}
+        return load_own(recordings, (EVENTS,), progress=progress, **drawn, **shape_and_parts, **framing)
     frames, shape = framing_from(framing), image_size(size)
     pair, names = event_pair("recordings", recordings, labels, frames, shape, progress)
     parts: dict[str, Pair] = {"train": pair}

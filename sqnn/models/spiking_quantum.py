@@ -116,8 +116,10 @@ class SpikingQuantum(QuantumHead):
         modes = {part: part.training for part in self.frontend.modules()}
         like = next(self.frontend.parameters(), torch.zeros(()))
         blank = torch.zeros(2, data.in_channels, *data.image_size, dtype=like.dtype, device=like.device)
-        with torch_numbers(0):
-            features: Tensor = self.frontend.eval()(blank, torch.Generator().manual_seed(0))
-        for part, training in modes.items():
-            part.training = training
+        try:
+            with torch_numbers(0):
+                features: Tensor = self.frontend.eval()(blank, torch.Generator().manual_seed(0))
+        finally:
+            for part, training in modes.items():
+                part.training = training
         return features.shape[1]

@@ -121,7 +121,7 @@ def test_initial_weights_come_from_the_generator_alone(name: str) -> None:
         (lambda: ReuploadLayer(2, 1, engine="fast"), "engine: got 'fast', expected one of lightcone"),
         (lambda: ReuploadLayer(2, 1, device="default.qubit"), "lightcone takes observable, .*, got device"),
         (lambda: ReuploadLayer(2, 1, observable="W"), "observable: got 'W', expected one of Z, X"),
-        (lambda: ReuploadLayer(2, 1, "none", observable="ZZ"), "ZZ needs joined wires"),
+        (lambda: ReuploadLayer(2, 1, "none", observable="ZZ"), "observable: got ZZ for .*, which joins no wires"),
         (lambda: ReuploadLayer(2, 1, shots=0), "shots: got 0"),
         (lambda: ReuploadLayer(40, 20), "amplitudes per sample, expected at most"),
         (lambda: ReuploadLayer(2, 1)(torch.zeros(3, 6).half()), "inputs: got torch.float16"),

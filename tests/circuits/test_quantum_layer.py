@@ -41,6 +41,10 @@ def shot_noise(inputs, weights):
 SHAPES = {"weights": (2, WIRES, 3)}
 
 
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
 def torch_layer(function, shapes, weights):
     qnode = qml.QNode(function, qml.device("default.qubit"), interface="torch")
     layer = qml.qnn.TorchLayer(qnode, shapes)
@@ -53,12 +57,12 @@ def torch_layer(function, shapes, weights):
 def test_values_and_gradients_are_those_of_pennylanes_torch_layer(engine: str) -> None:
     layer = QuantumLayer(by_template, SHAPES, WIRES, engine=engine).double()
     theirs = torch_layer(by_template, SHAPES, layer.weights)
-    inputs = torch.randn(4, WIRES, dtype=torch.float64, requires_grad=True)
+    inputs = torch.randn(4, WIRES, generator=seeded(), dtype=torch.float64, requires_grad=True)
     ours, expected = layer(inputs), theirs(inputs)
     assert layer.broadcasts
     assert layer.evaluated_by == {"lightcone": "sqnn.lightcone", "pennylane": "default.qubit"}[engine]
     assert_close(ours, expected, atol=1e-10, rtol=0)
-    mix = torch.randn(4, WIRES, dtype=torch.float64)
+    mix = torch.randn(4, WIRES, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     for one, other in zip(
         torch.autograd.grad((ours * mix).sum(), (inputs, layer.weights["weights"])),
         torch.autograd.grad((expected * mix).sum(), (inputs, theirs.weights)),
@@ -117,7 +121,7 @@ def test_a_function_of_one_sample_is_called_with_one_sample() -> None:
     layer = QuantumLayer(one_by_one, shapes, WIRES, observable=["Z", "X0 Y2"]).double()
     assert not layer.broadcasts
     assert "one execution per sample" in repr(layer)
-    inputs = torch.randn(WIRES, WIRES, dtype=torch.float64)  # as many samples as wires: no shape tells them apart
+    inputs = torch.randn(WIRES, WIRES, generator=seeded(), dtype=torch.float64)  # as many samples as wires
     weights = dict(layer.weights)
 
     @qml.qnode(qml.device("default.qubit"), interface="torch")
@@ -132,7 +136,7 @@ def test_a_template_comes_after_the_embedding_of_angles() -> None:
     layer = QuantumLayer(qml.StronglyEntanglingLayers, n_qubits=WIRES, n_blocks=2).double()
     same = QuantumLayer(by_template, SHAPES, WIRES).double()
     same.load_state_dict(layer.state_dict())
-    inputs = torch.randn(2, 5, WIRES, dtype=torch.float64)
+    inputs = torch.randn(2, 5, WIRES, generator=seeded(), dtype=torch.float64)
     assert_close(layer(inputs), same(inputs), atol=1e-12, rtol=0)
     assert layer(inputs).shape == (2, 5, WIRES)
     assert QuantumLayer(qml.BasicEntanglerLayers, n_qubits=4, n_blocks=3).weights["weights"].shape == (3, 4)
@@ -167,7 +171,7 @@ def test_a_cone_too_wide_for_our_device_is_said() -> None:
 
 def test_layers_are_copied_and_share_weights_between_engines() -> None:
     layer = QuantumLayer(by_template, SHAPES, WIRES).double()
-    inputs = torch.randn(3, WIRES, dtype=torch.float64)
+    inputs = torch.randn(3, WIRES, generator=seeded(), dtype=torch.float64)
     for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
         assert torch.equal(other(inputs), layer(inputs))
         assert other.weights["weights"] is not layer.weights["weights"]
@@ -184,13 +188,13 @@ def test_layers_are_copied_and_share_weights_between_engines() -> None:
 def test_precision_and_batch_are_those_of_the_inputs() -> None:
     layer = QuantumLayer(by_template, SHAPES, WIRES)
     assert layer(torch.zeros(0, WIRES)).shape == (0, WIRES)
-    assert layer(torch.randn(2, WIRES)).dtype == torch.float32
-    assert layer.double()(torch.randn(WIRES, dtype=torch.float64)).shape == (WIRES,)
+    assert layer(torch.randn(2, WIRES, generator=seeded())).dtype == torch.float32
+    assert layer.double()(torch.randn(WIRES, generator=seeded(), dtype=torch.float64)).shape == (WIRES,)
 
 
 def test_states_are_what_the_measurements_read() -> None:
     layer = QuantumLayer(by_template, SHAPES, WIRES).double()
-    inputs = torch.randn(2, WIRES, dtype=torch.float64)
+    inputs = torch.randn(2, WIRES, generator=seeded(), dtype=torch.float64)
     weights = layer.states(inputs).abs().square().reshape(2, 2, 2, 2)
     z = [(weights.select(1 + wire, 0) - weights.select(1 + wire, 1)).sum((1, 2)) for wire in range(WIRES)]
     assert_close(torch.stack(z, dim=1), layer(inputs), atol=1e-10, rtol=0)
@@ -212,6 +216,8 @@ def test_channels_are_written_in_the_circuit() -> None:
     assert (layer.engine, other.engine, other.evaluated_by) == ("auto", "lightcone", "sqnn.lightcone")
     with pytest.raises(ValueError, match="shots: got 5, expected None: a circuit of one's own has those of its QNode"):
         layer.with_noise(None, shots=5)
+    pure = QuantumLayer(shot_noise, {"weights": 1}, 1)
+    assert (pure.evaluated_by, pure.with_noise(None, "pennylane").evaluated_by) == ("sqnn.lightcone", "default.qubit")
     with pytest.raises(ValueError, match=r"noise: got 'paper', expected None: a circuit of one's own has its channels"):
         layer.with_noise("paper")
     with pytest.raises(ValueError, match="circuit: has no state vector"):
@@ -233,6 +239,17 @@ def test_channels_are_written_in_the_circuit() -> None:
         (lambda: QuantumLayer(qml.RX, n_qubits=2), "circuit: got RX, expected a template with shape"),
         (lambda: QuantumLayer(qml.BasicEntanglerLayers), "n_qubits: got None, expected the wires"),
         (lambda: QuantumLayer(one_by_one, {"angles": (3, 3), "last": 1}, 3, observable="Z7"), "observable: got 'Z7'"),
+        (lambda: QuantumLayer(one_by_one, {"angles": 2.5, "last": 1}, 3), r"weight_shapes\['angles'\]: got 2.5"),
+        (lambda: QuantumLayer(by_template, SHAPES, 3, n_qubits=4), "n_qubits: got 4, expected none beside a function"),
+        (lambda: QuantumLayer(by_template, SHAPES, 3, n_blocks=2), "n_blocks: got 2, expected none beside a function"),
+        (lambda: QuantumLayer(by_template, SHAPES, 3, observable="X"), "observable: got 'X', expected none beside a"),
+        (
+            lambda: QuantumLayer(qml.BasicEntanglerLayers, SHAPES, n_qubits=3),
+            "weight_shapes: got .*, expected none beside a template",
+        ),
+        (lambda: QuantumLayer(by_template, SHAPES, 3).with_noise(None, shots=9), "shots: got 9, expected None"),
+        (lambda: QuantumLayer(by_template, SHAPES, 3).with_noise(None, "aer"), "engine: got 'aer', expected one of"),
+        (lambda: QuantumLayer(by_template, SHAPES, 3).with_noise(None, device="x"), "engine: got device, expected no"),
         (lambda: QuantumLayer(by_template, SHAPES, 3, engine="aer"), "engine: got 'aer', expected one of auto"),
         (lambda: QuantumLayer(by_template, {"weights": (2, 3, 3)}, 3, initial="he"), "initial: got 'he'"),
         (lambda: QuantumLayer(by_template, SHAPES, 3)(torch.zeros(2, 4)), r"inputs: got shape \[2, 4\]"),

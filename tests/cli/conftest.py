@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from commands import Told
 
 import sqnn
 from sqnn.cli import main
@@ -25,3 +26,18 @@ def place(tmp_path_factory) -> Path:
 def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(place)
     return place
+
+
+@pytest.fixture
+def told(own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Run a command in `own`, a folder of the test's file, and return what it printed on one line."""
+    monkeypatch.chdir(own)
+
+    def tell(line: str) -> str:
+        capsys.readouterr()
+        assert main(line.removeprefix("!").split()) == (2 if line[0] == "!" else 0)
+        printed = capsys.readouterr()
+        assert line[0] != "!" or len(printed.err.splitlines()) == 1
+        return " ".join((printed.out + printed.err).split())
+
+    return tell

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from commands import Told
 from recordings import write_set
 
 import sqnn
@@ -18,7 +18,6 @@ from sqnn.data import Framing, read_events
 from sqnn.data.events import frames_of
 
 NET = "--epochs 1 --channels 2 --n-qubits 2 --batch-size 8 --no-progress --accelerator cpu"
-Told = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
@@ -29,21 +28,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = f"train --data {place}/nm --timesteps 3 --frames-by count --max-count 4 --size 17 {NET} --out {place}/run"
     assert main(command.split()) == 0
     return place
-
-
-@pytest.fixture
-def told(own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
-    """Run a command in that folder, and return what it printed; with an exclamation mark before it, it fails."""
-    monkeypatch.chdir(own)
-
-    def tell(line: str) -> str:
-        capsys.readouterr()
-        assert main(line.removeprefix("!").split()) == (2 if line[0] == "!" else 0)
-        printed = capsys.readouterr()
-        assert line[0] != "!" or len(printed.err.splitlines()) == 1
-        return " ".join((printed.out + printed.err).split())
-
-    return tell
 
 
 def test_a_run_stores_how_recordings_became_frames(own: Path, told: Told) -> None:
@@ -118,6 +102,10 @@ def test_synthetic_recordings_are_called_so(own: Path, told: Told) -> None:
         ("evaluate run --data digits --no-progress", "but the network was built for"),
         ("evaluate run --frames-by time --no-progress", "frames_by: got 'time', expected none"),
         ("predict run nm/Test/0 --invert", "invert: got True, expected none: recordings of events have no ground"),
+        (
+            "evaluate run --data nm --synthetic saccades",
+            "synthetic: got 'saccades' for nm, whose samples",
+        ),
         ("predict run p.png", "p.png: not named as a recording"),
         ("predict alone.safetensors nm/Test/0", "how recordings become frames is unknown; give the folder of the run"),
         ("predict alone.safetensors flat.npy", "flat.npy: array of shape (4, 4), expected (3, 2, 17, 17)"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import Told
 from PIL import Image
 
 import sqnn
@@ -44,24 +44,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = f"train --data {place}/pets --size 16x16 {NET} --out {place}/run"
     assert main(command.split()) == 0
     return place
-
-
-Told = Callable[[str], str]
-
-
-@pytest.fixture
-def told(own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Told:
-    """Run a command in that folder, and return what it printed; with an exclamation mark before it, it fails."""
-    monkeypatch.chdir(own)
-
-    def tell(line: str) -> str:
-        capsys.readouterr()
-        assert main(line.removeprefix("!").split()) == (2 if line[0] == "!" else 0)
-        printed = capsys.readouterr()
-        assert line[0] != "!" or len(printed.err.splitlines()) == 1
-        return " ".join((printed.out + printed.err).split())
-
-    return tell
 
 
 def test_a_run_knows_where_its_pictures_are(own: Path, told: Told) -> None:

@@ -14,7 +14,7 @@ from recordings import FORMS, some_events, write_set
 import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import DataError, Framing, ImageDataModule, Recording, augment, load_source
-from sqnn.data.events import EVENT, frames_of
+from sqnn.data.events import EVENT, frames_of, recording_of
 
 SENSOR = (5, 7)
 EVENTS = st.lists(
@@ -66,6 +66,8 @@ def test_what_lies_outside_the_sensor_is_one_line() -> None:
         frames_of("a", recording([(0, 1, 1, 0)]), Framing(), (6, 7))
     with pytest.raises(DataError, match="sensor: got None for a, which does not say"):
         frames_of("a", Recording(np.zeros(1, EVENT)), Framing())
+    with pytest.raises(DataError, match=r"timesteps: got 1000 frames of 4000x4000 pixels, expected at most 268,435"):
+        frames_of("a", recording([(0, 1, 1, 0)], (4000, 4000)), Framing(timesteps=1000))
     assert frames_of("a", recording([(0, 9, 9, 1)]), Framing(sensor=(10, 10))).shape == (8, 2, 10, 10)
     for option in ({"timesteps": 0}, {"frames_by": "space"}, {"window": 0}, {"max_count": 256}, {"sensor": (0, 4)}):
         with pytest.raises(ConfigError, match=f"{next(iter(option))}: got"):
@@ -117,7 +119,13 @@ def test_data_sets_and_lists_of_arrays_are_taken() -> None:
     listed = sqnn.ImageData.from_events(events, labels, timesteps=3, sensor=(20, 34), test=(events, labels))
     assert listed.fingerprint == from_set.fingerprint
     assert from_set.source == {"name": "events", "kind": "events", "classes": ["left", "right"]}
+    unknown = [Recording(recording_of("a", array).events) for array in events]
+    stated = sqnn.ImageData.from_events(list(zip(unknown, labels, strict=True)), timesteps=3, sensor=(20, 34))
+    assert torch.equal(stated.train.images, sqnn.ImageData.from_events(Tonic(), timesteps=3).train.images)
+    backwards = Recording(np.array([(5, 1, 1, 0), (4, 1, 1, 0)], EVENT), (20, 34))
     for call, expected in (
+        (lambda: sqnn.ImageData.from_events([(Recording(np.empty(0, EVENT), (5, 5)), 0)]), "item 0: holds no events"),
+        (lambda: sqnn.ImageData.from_events([(backwards, 0)]), "item 0: time runs backwards, from 5 to 4 us"),
         (lambda: sqnn.ImageData.from_events(Tonic(None)), "sensor: got None for recordings, item 0"),
         (lambda: sqnn.ImageData.from_events(events), "item 0 is .*, expected a pair"),
         (lambda: sqnn.ImageData.from_events(3), "recordings: got 3, expected a folder, a data set"),

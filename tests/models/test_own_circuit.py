@@ -34,7 +34,7 @@ SHAPE = Shape()
 def test_a_network_reads_its_circuit_and_shares_its_weights() -> None:
     model = make()
     assert isinstance(model, OwnCircuitSQDRCNN)
-    images = torch.rand(4, 1, 8, 8)
+    images = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     angles = model.angles(images)
     assert angles.shape == (4, 2)
     assert torch.allclose(model(images), model.head(model.circuit(angles)))
@@ -48,7 +48,7 @@ def test_a_network_reads_its_circuit_and_shares_its_weights() -> None:
 def test_a_front_end_of_ones_own_takes_it_too() -> None:
     layer = make().circuit
     model = sqnn.models.SpikingQuantum(torch.nn.Flatten(), SHAPE, circuit=layer)
-    images = torch.rand(3, 1, 8, 8)
+    images = torch.rand(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     assert model.circuit is layer
     assert torch.allclose(model(images), model.head(layer(model.angles(images))))
     assert (model.angles(images).shape[1], model.head[0].in_features) == (2, 3)
@@ -60,7 +60,7 @@ def test_a_file_holds_its_weights_and_no_circuit(tmp_path: Path) -> None:
     model = make()
     path = sqnn.save_model(model, tmp_path / "own.safetensors")
     model.circuit.weights["weights"].data.zero_()
-    images = torch.rand(2, 1, 8, 8)
+    images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     other = sqnn.load_model(path, make)
     assert not torch.equal(other(images), model.eval()(images))
     assert torch.equal(other(images), make().eval()(images))
@@ -87,7 +87,7 @@ def test_entanglers_gates_factors_and_observables_are_stored(tmp_path: Path) -> 
     assert (model.config.entangler, model.config.observable) == ("0-1,2-1", "Z, X0 Y2")
     assert SQDRCNNConfig.from_yaml(model.config.to_yaml()) == model.config
     model.circuit.scales.data.add_(0.3)
-    images = torch.rand(2, 1, 8, 8)
+    images = torch.rand(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     other = sqnn.load_model(sqnn.save_model(model, tmp_path / "model.safetensors"))
     assert torch.equal(other(images), model.eval()(images))
     counts = sqnn.count(model)

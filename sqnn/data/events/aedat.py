@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,17 +26,37 @@ PACKET = np.dtype([("type", "<i2"), ("source", "<i2"), *((name, "<i4") for name 
 POLARITY_EVENTS = 1
 
 
+class Packing(NamedTuple):
+    """Where version 2.0 has row, column and polarity in the 32 bits of an address.
+
+    `others` are bits of which one is set where an entry is no event: brightness, movement, signals at the plug.
+    """
+
+    row_shift: int
+    row_mask: int
+    column_shift: int
+    column_mask: int
+    polarity_shift: int
+    others: int
+    brighter: int
+    """The polarity bit of an event that became brighter."""
+
+
+DVS = Packing(8, 0x7F, 1, 0x7F, 0, others=0xFFFF_8000, brighter=0)
+DAVIS = Packing(22, 0x1FF, 12, 0x3FF, 11, others=0x8000_0400, brighter=1)
+
+
 @dataclass(frozen=True)
 class Camera:
-    """Height and width of a sensor in pixels, and whether version 2.0 packs its addresses as the DAVIS does."""
+    """Height and width of a sensor in pixels, and how version 2.0 packs its addresses."""
 
     sensor: tuple[int, int]
-    davis: bool = True
+    packing: Packing = DAVIS
 
 
 CAMERAS: Mapping[bytes, Camera] = MappingProxyType(
     {
-        b"dvs128": Camera((128, 128), davis=False),
+        b"dvs128": Camera((128, 128), DVS),
         b"davis128": Camera((128, 128)),
         b"davis208": Camera((192, 208)),
         b"davis240": Camera((180, 240)),
@@ -83,15 +104,14 @@ def _read_2(path: Path, data: bytes) -> Recording:
     words = np.frombuffer(data, ">u4", offset=start).reshape(-1, 2)
     camera = camera or CAMERAS[b"dvs128"]
     address = words[:, 0].astype(np.uint32)
-    bits = (22, 0x1FF, 12, 0x3FF, 11) if camera.davis else (8, 0x7F, 1, 0x7F, 0)
-    marked = np.uint32(0x8000_0400 if camera.davis else 0xFFFF_8000)
-    events = (address & marked) == 0  # others are brightness, movement and signals at the camera's plug
+    packing = camera.packing
+    events = (address & np.uint32(packing.others)) == 0
     address, times = address[events], words[events, 1].astype(np.int32)
     height, width = camera.sensor
-    rows = height - 1 - (address >> bits[0] & bits[1]).astype(np.int64)
-    columns = width - 1 - (address >> bits[2] & bits[3]).astype(np.int64)
+    rows = height - 1 - (address >> packing.row_shift & packing.row_mask).astype(np.int64)
+    columns = width - 1 - (address >> packing.column_shift & packing.column_mask).astype(np.int64)
     _check_addresses(path, rows, columns)
-    brighter = (address >> bits[4] & 1 == 1) == camera.davis
+    brighter = address >> packing.polarity_shift & 1 == packing.brighter
     return make_recording(str(path), times, columns, rows, brighter, camera.sensor)
 
 

@@ -39,7 +39,7 @@ def read_aedat4(path: Path, data: bytes) -> Recording:
         size = _number("<I", data, len(MAGIC))
         header = data[start : start + size]
         if len(header) < size:
-            raise DamagedError("it ends within its header")
+            raise DamagedError("it ends within its header; fetch the file again")
         compression = _number("<i", header, _field(header, 0), 0)
         end = _number("<q", header, _field(header, 1), -1)
         events = _events(data, start + size, len(data) if end < 0 else min(end, len(data)), compression)
@@ -49,7 +49,7 @@ def read_aedat4(path: Path, data: bytes) -> Recording:
 
 
 def _events(data: bytes, at: int, end: int, compression: int) -> NDArray[Any]:
-    found: list[NDArray[Any]] = [np.empty(0, EVENT_4)]
+    parts: list[NDArray[Any]] = [np.empty(0, EVENT_4)]
     camera: int | None = None
     room = max(MOST_TIMES * len(data), SMALL)
     while at < end:
@@ -76,8 +76,8 @@ def _events(data: bytes, at: int, end: int, compression: int) -> NDArray[Any]:
         part = np.frombuffer(buffer, EVENT_4, count, place + 4)
         if count and min(int(part["x"].min()), int(part["y"].min())) < 0:
             raise DamagedError("an event is in a negative row or column; fetch the file again")
-        found.append(part)
-    return np.concatenate(found)
+        parts.append(part)
+    return np.concatenate(parts)
 
 
 def _unpacked(packet: bytes, compression: int, room: int) -> bytes:

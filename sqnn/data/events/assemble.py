@@ -15,7 +15,7 @@ from sqnn.data.dataset import class_names, items_of
 from sqnn.data.errors import DataError
 from sqnn.data.events.files import FORMATS, read_events
 from sqnn.data.events.framing import FRAMED, Framing, frames_of
-from sqnn.data.events.recording import recording_of
+from sqnn.data.events.recording import Recording, recording_of
 from sqnn.data.folder import MOST_BYTES, labelled_files
 
 Frames = NDArray[np.uint8]
@@ -34,17 +34,17 @@ class FrameStack:
         self.framing, self.size, self.number, self.alike = framing, size, number, alike
         self.frames: list[Frames] = []
 
-    def add(self, name: str, recording: object, sensor: Size = None) -> None:
-        """Add the frames of a recording; DataError where it is none, of another size, or all are too large."""
-        frames = frames_of(name, recording_of(name, recording, sensor), self.framing, self.size)
+    def add(self, name: str, recording: Recording) -> None:
+        """Add the frames of a recording; DataError where they are of another size, or all are too large."""
+        frames = frames_of(name, recording, self.framing, self.size)
         self.alike = self.alike or (frames.shape[-2], frames.shape[-1])
         if frames.shape[-2:] != self.alike:
-            held, first = ("{}x{}".format(*sides) for sides in (frames.shape[-2:], self.alike))
-            raise DataError(f"size: got None, and {name} has {held} pixels, others {first}; give a size for all")
+            own, first = ("{}x{}".format(*sides) for sides in (frames.shape[-2:], self.alike))
+            raise DataError(f"size: got None, and {name} has {own} pixels, others {first}; give a size for all")
         if frames.nbytes * max(self.number, len(self.frames) + 1) > MOST_BYTES:
             raise DataError(
-                f"size: the frames of all recordings take more than {MOST_BYTES / 2**30:.0f} GiB; give fewer timesteps "
-                "or a smaller size"
+                f"size: got {frames.shape[-2]}x{frames.shape[-1]}, expected frames of all recordings within "
+                f"{MOST_BYTES / 2**30:.0f} GiB; give fewer timesteps or a smaller size"
             )
         self.frames.append(frames)
 
@@ -83,17 +83,19 @@ def event_pair(
         raise DataError(f"{name}: got {brief(recordings)}, expected a folder, a data set of (events, label), or a list")
     sensor = _sensor_of(recordings)
     count = len(recordings) if isinstance(recordings, Sized) else 0
-    stack, found = FrameStack(framing, size, count), []
+    stack = FrameStack(framing, size, count)
+    stated: list[object] = []
     with sweep_progress(count, progress, noun="recording") as tick:
         for number, item in enumerate(items_of(recordings)):
             events, label = _pair(f"{name}: item {number}", item) if labels is None else (item, None)
-            stack.add(f"{name}, item {number}", events, sensor)
-            found.append(label.item() if isinstance(label, Tensor) and label.numel() == 1 else label)
+            place = f"{name}, item {number}"
+            stack.add(place, recording_of(place, events, sensor))
+            stated.append(label.item() if isinstance(label, Tensor) and label.numel() == 1 else label)
             tick(str(number))
     if not stack.frames:
         raise DataError(f"{name}: gave no recording, expected at least one")
     names = class_names(getattr(recordings, "classes", None))
-    return (np.stack(stack.frames), found if labels is None else labels), names
+    return (np.stack(stack.frames), stated if labels is None else labels), names
 
 
 def _pair(name: str, item: object) -> tuple[object, object]:

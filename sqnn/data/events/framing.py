@@ -19,6 +19,7 @@ FRAMES_BY = MappingProxyType({"time": "microseconds", "count": "events"})
 POLARITIES = 2
 """Channels of a frame: events that became darker, and those that became brighter."""
 MOST_SIDE = 4096
+"""Pixels along the longer side of the largest sensor."""
 MOST_CELLS = 2**28
 """Pixels of all frames of one recording."""
 
@@ -80,7 +81,10 @@ def frames_of(
     if height > sensor[0] or width > sensor[1]:
         raise DataError(f"size: got {height}x{width}, expected at most the sensor's {sensor[0]}x{sensor[1]} of {name}")
     if framing.timesteps * height * width > MOST_CELLS:
-        raise DataError(f"timesteps: {framing.timesteps} frames of {height}x{width} are too many; give a smaller size")
+        raise DataError(
+            f"timesteps: got {framing.timesteps} frames of {height}x{width} pixels, expected at most {MOST_CELLS:,} "
+            "pixels in all; give fewer frames or a smaller size"
+        )
     events = recording.events
     x, y = events["x"].astype(np.int64), events["y"].astype(np.int64)
     outside = np.flatnonzero((x >= sensor[1]) | (y >= sensor[0]))

@@ -50,13 +50,14 @@ def make_recording(
 
 
 def recording_of(name: str, value: object, sensor: tuple[int, int] | None = None) -> Recording:
-    """Return a recording, or a structured array of t, x, y, p, as a recording.
+    """Return a structured array of t, x, y, p, or the events of a recording, checked, as a recording.
 
     `t` are whole microseconds (`ts` and `timestamp` mean the same), `p` is 0 or 1, -1 or 1, or a truth value. Raises
-    DataError where it is none.
+    DataError where it is none, is empty, or time runs backwards. `sensor` is that of recordings that state none.
     """
     if isinstance(value, Recording):
-        return value
+        sensor = value.sensor or sensor
+        value = value.events
     names = value.dtype.names if isinstance(value, np.ndarray) else None
     if not isinstance(value, np.ndarray) or names is None or value.ndim != 1:
         got = f"an array {value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else brief(value)

@@ -31,6 +31,7 @@ MARGIN = 0.1
 ROUNDING = 1e-9
 """Share of a threshold by which log intensity may fall short of it."""
 AT_ONCE = 256
+"""Pictures that are simulated together."""
 SEED = 0
 """Seed of the thresholds of the pixels of data sets."""
 Floats = NDArray[np.float64]
@@ -116,7 +117,8 @@ def synthetic_set(data: ImageData, kind: str, progress: bool = False, **framing:
 
 def _path() -> Iterator[tuple[float, float]]:
     """Give where the camera looks at each view, as (column, row) in units of the margin."""
-    yield tuple(map(float, CORNERS[0]))  # type: ignore[misc]
+    column, row = CORNERS[0]
+    yield float(column), float(row)
     for (x, y), (to_x, to_y) in itertools.pairwise(CORNERS):
         for sample in range(1, SAMPLES + 1):
             share = sample / SAMPLES
@@ -144,7 +146,7 @@ def _recorded(grey: Floats, margin: int, thresholds: Floats) -> list[NDArray[Any
     before = next(views)
     level = before.copy()  # of each pixel at its last event
     step = SACCADE / SAMPLES
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]] = []
     for number, now in enumerate(views):
         change = now - level
         # Without the allowance a crossing that rounding misses would come later, while nothing changes.
@@ -156,10 +158,10 @@ def _recorded(grey: Floats, margin: int, thresholds: Floats) -> list[NDArray[Any
         crossed = level.ravel()[pixels] + np.where(rises, 1, -1) * which * height
         share = (crossed - before.ravel()[pixels]) / (now.ravel()[pixels] - before.ravel()[pixels])
         times = np.rint((number + np.clip(share, 0, 1)) * step).astype(np.int64)
-        found.append((times, pixels, rises))
+        parts.append((times, pixels, rises))
         level += np.sign(change) * crossings.reshape(change.shape) * thresholds
         before = now
-    times, pixels, rises = (np.concatenate(column) for column in zip(*found, strict=True))
+    times, pixels, rises = (np.concatenate(column) for column in zip(*parts, strict=True))
     images, places = np.divmod(pixels, thresholds.size)
     order = np.lexsort((places, times, images))
     events = np.empty(len(order), EVENT)

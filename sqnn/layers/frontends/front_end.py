@@ -112,5 +112,5 @@ def _mend(steps: Tensor, batch: int) -> str:
     if steps.ndim == 3 and len(steps) == batch:
         return "time comes first, the batch second: return output.transpose(0, 1)"
     if steps.ndim > 3:
-        return "flatten what is behind time and batch: nn.Flatten() within a step, output.flatten(2) of all steps"
+        return "flatten what comes after time and batch: nn.Flatten() within a step, output.flatten(2) of all steps"
     return f"keep the number of images, {batch} here, in every reshape"

@@ -47,7 +47,7 @@ class Norse(Convention):
 
 def _without_state(output: object) -> object:
     """Return an output, the first of (output, state)."""
-    return output[0] if isinstance(output, tuple) and not isinstance(output[-1], Tensor) else output
+    return output[0] if isinstance(output, tuple) and output and not isinstance(output[-1], Tensor) else output
 
 
 def _takes_state(network: nn.Module) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqnn.studies.runner.panels import BANDS, Labels, Panels
+from sqnn.studies.runner.panels import Labels, Panels, require_spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,9 +25,7 @@ def plot_circle(
 
     `bands`: the range over the seeds, one standard deviation (std), or none.
     """
-    BANDS.pick(bands)
-    if bands == "t":
-        raise ValueError("bands: got 't', expected range, std or none")
+    require_spread(bands)
     panels = Panels(ax, 1, (6.5, 4.2), labels=labels)
     (axes,) = panels.axes
     several = [name for name in ("data_scaling", "cost", "n_qubits") if frame[name].nunique() > 1] or ["data_scaling"]
@@ -45,7 +43,8 @@ def plot_circle(
     axes.set_xticks(sorted(frame.n_blocks.unique()))
     axes.grid(alpha=0.25)
     if title is None:
-        title = f"circle problem, {frame.seed.nunique()} seeds: mean, range and every seed"
+        band = {"range": ", range", "std": ", standard deviation", "none": ""}[bands]
+        title = f"circle problem, {frame.seed.nunique()} seeds: mean{band} and every seed"
     panels.title(title)
     axes.legend(frameon=False, loc="center right", fontsize=9)
     return panels.figure

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqnn.studies.runner.intervals import geometric_mean
-from sqnn.studies.runner.panels import Labels, Panels, spread, spread_of
+from sqnn.studies.runner.panels import Labels, Panels, require_spread, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def plot_gradients(
 
     `bands`: their range, one geometric standard deviation (std), or none.
     """
-    spread_of(bands)
+    require_spread(bands)
     panels = Panels(ax, 3, (14.5, 5), labels=labels)
     by_circuits, by_seconds, by_initial = panels.axes
     algorithm, initial = frame.algorithm.iloc[0], frame.initial.iloc[0]

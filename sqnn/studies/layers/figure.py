@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqnn.studies.layers.study import summarise_layers
-from sqnn.studies.runner.panels import Labels, Panels, spread, spread_of
+from sqnn.studies.runner.panels import Labels, Panels, require_spread, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def plot_layers(
     """
     from matplotlib.lines import Line2D
 
-    spread_of(bands)
+    require_spread(bands)
     summary = summarise_layers(frame)
     if bands == "std":
         by_line = frame.groupby(["variant", "surrogate", "rescaling", "branch", "stage"], sort=False).rms

@@ -102,11 +102,11 @@ class Panels:
         return handles
 
 
-def spread_of(bands: str) -> None:
+def require_spread(bands: str) -> None:
     """Raise ValueError where this study has no such bands."""
     BANDS.pick(bands)
     if bands == "t":
-        raise ValueError("bands: got 't', expected range, std or none: losses are no proportions")
+        raise ValueError("bands: got 't', expected range, std or none, which this study draws")
 
 
 def spread(values: pd.Series, bands: str) -> tuple[float, float]:
