@@ -33,6 +33,8 @@ OWN_ENGINES: Choices[str] = Choices(
 """Who evaluates a circuit of one's own."""
 REAL = ("ExpectationMP", "VarianceMP", "ProbabilityMP")
 """PennyLane's measurements that a layer can return."""
+UNSAID = "Z"
+"""What is measured of a function that returns nothing, where nobody says."""
 SAMPLES = 3
 """Samples on which a circuit is tried, as a batch and one by one."""
 SAME = 1e-9
@@ -54,7 +56,7 @@ class QuantumLayer(nn.Module):
     `qml.qnn.TorchLayer`: `weight_shapes` has the shape of every argument beside `inputs`. Or it is a template such as
     `qml.StronglyEntanglingLayers`: then `qml.AngleEmbedding` on `n_qubits` wires comes first, and `n_blocks` are its
     layers. Expectations, variances and probabilities are returned, one after the other; of a function that returns
-    nothing, `observable` is measured: families (Z) and words (X0 Z2) on wires called 0, 1, ...
+    nothing, and of that alone, `observable` is measured ("Z" where it is None): families (Z) and words (X0 Z2) on wires called 0, 1, ...
 
     `engine` "lightcone" is the device `sqnn.lightcone`, which evaluates each measurement on its causal cone,
     "pennylane" the QNode's own device or default.qubit; "auto" takes the first where it can. `evaluated_by` says which
@@ -76,7 +78,7 @@ class QuantumLayer(nn.Module):
         *,
         n_qubits: int | None = None,
         n_blocks: int = 1,
-        observable: Observable = "Z",
+        observable: Observable | None = None,
         engine: str = AUTO,
         initial: str = "uniform",
         generator: torch.Generator | None = None,
@@ -102,9 +104,9 @@ class QuantumLayer(nn.Module):
             )
         if n_inputs is None:
             raise ValueError("n_inputs: got None, expected how many numbers of a sample the circuit reads")
-        self.function, self.observable = circuit, observable_text(observable)
+        self.function, self.observable = circuit, None if observable is None else observable_text(observable)
         self.n_inputs = whole("n_inputs", n_inputs)
-        shapes = _shapes(circuit, weight_shapes or {})
+        shapes = _shapes(circuit, {} if weight_shapes is None else weight_shapes)
         drawing, precision = own_generator(generator), torch.get_default_dtype()
         self.weights = nn.ParameterDict(
             {name: nn.Parameter(_drawn(initial, shape, drawing).to(precision)) for name, shape in shapes.items()}
@@ -173,7 +175,11 @@ class QuantumLayer(nn.Module):
         result = self.function(inputs, **weights)
         if result is not None:
             return result
-        return [qml.expval(pennylane_word(word)) for word in words_of(self.observable, _Register(self.n_qubits))]
+        return [qml.expval(pennylane_word(word)) for word in self._words()]
+
+    def _words(self) -> Sequence[Any]:
+        """Return what is measured of a function that returns nothing."""
+        return words_of(UNSAID if self.observable is None else self.observable, _Register(self.n_qubits))
 
     def _check_measurements(self, sample: Tensor, weights: Mapping[str, Tensor]) -> None:
         """Raise unless the circuit returns real numbers, or nothing."""
@@ -192,7 +198,7 @@ class QuantumLayer(nn.Module):
         if wrong := sorted(set(kinds) - set(REAL)):
             raise ValueError(
                 f"circuit: returns {', '.join(wrong)}, expected qml.expval, qml.var or qml.probs, or nothing for the "
-                f"observable {self.observable}"
+                f"observable {UNSAID if self.observable is None else self.observable}"
             )
         if not kinds:
             if sorted(map(str, self.wires)) != sorted(map(str, range(self.n_qubits))):
@@ -200,9 +206,9 @@ class QuantumLayer(nn.Module):
                     f"circuit: returns nothing, and has the wires {brief(self.wires)}, expected 0, 1, ... where "
                     "observable says what is measured; return the measurements"
                 )
-            words_of(self.observable, _Register(self.n_qubits))
+            self._words()
         else:
-            _require_default("function", "returns its own measurements", observable=(self.observable, "Z"))
+            _require_default("function", "returns its own measurements", observable=(self.observable, None))
 
     def _shape_text(self) -> str:
         return ", ".join(f"{name} {list(weight.shape)}" for name, weight in self.weights.items()) or "none"
@@ -361,14 +367,21 @@ def _template(
 
 def _shapes(function: Callable[..., Any], weight_shapes: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the weights, which are the arguments of the function beside its first, `inputs`."""
+    if not isinstance(weight_shapes, Mapping):
+        raise ValueError(
+            f"weight_shapes: got a {type(weight_shapes).__name__}, expected a mapping such as {{'weights': (2, 3)}}"
+        )
     names = list(inspect.signature(function).parameters)
     missing = [name for name in names[1:] if name not in weight_shapes]
     unknown = [name for name in weight_shapes if name not in names[1:]]
     if not names or names[0] != "inputs" or missing or unknown:
         raise ValueError(
-            f"weight_shapes: got {', '.join(weight_shapes) or 'none'} for f({', '.join(names)}), expected a function "
-            "f(inputs, weights, ...) whose first argument is called inputs, and a shape for each of the others"
+            f"weight_shapes: got {', '.join(map(str, weight_shapes)) or 'none'} for f({', '.join(names)}), expected a "
+            "function f(inputs, weights, ...) whose first argument is called inputs, and a shape for each of the others"
         )
+    for name, size in weight_shapes.items():
+        if isinstance(size, str):
+            raise ValueError(f"weight_shapes[{name!r}]: got {size!r}, expected whole numbers such as (2, 3)")
     shapes = {name: tuple(size) if isinstance(size, Sequence) else (size,) for name, size in weight_shapes.items()}
     return {name: tuple(whole(f"weight_shapes[{name!r}]", side) for side in shape) for name, shape in shapes.items()}
 
