@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -90,13 +91,16 @@ class Encoder(nn.Module, ABC):
 def check_images(images: Tensor) -> None:
     """Raise `ValueError` unless `images` is a non-empty floating batch with every value in [0, 1]."""
     if not images.is_floating_point():
-        raise ValueError(f"images: got dtype {images.dtype}, expected floating point in [0, 1]")
+        raise ValueError(
+            f"images: got dtype {images.dtype}, expected floating point in [0, 1]; levels are images.float() / 255"
+        )
     if images.ndim < 1 or images.numel() == 0:
         raise ValueError(f"images: got shape {list(images.shape)}, expected a non-empty [batch, *features]")
     low, high = (bound.item() for bound in torch.aminmax(images.detach()))
     # A NaN anywhere makes both bounds NaN, and every comparison with it false.
     if not (low >= 0 and high <= 1):
-        raise ValueError(f"images: got values in [{low:g}, {high:g}], expected finite values in [0, 1]")
+        held = "NaN" if math.isnan(low) else f"values in [{low:g}, {high:g}]"
+        raise ValueError(f"images: got {held}, expected finite values in [0, 1]")
 
 
 def check_spikes(spikes: Tensor, timesteps: int) -> None:

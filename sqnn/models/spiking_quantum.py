@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError, torch_numbers, whole
-from sqnn.encoding import Encoder
+from sqnn.data import ImageData
+from sqnn.encoding import Encoder, Frames
 from sqnn.layers import FrontEnd, libraries_of
 from sqnn.models.create import DataShape, require_network
 from sqnn.models.initial import reset_parameters
@@ -31,10 +32,10 @@ class SpikingQuantum(QuantumHead):
 
     `frontend` is a module of snnTorch, SpikingJelly, Norse, sinabs, this package or torch; `timesteps`, `encoding`,
     `pool` and `convention` say how it is called and read, as `FrontEnd` has it. `data` gives the number of classes, and
-    one call on blank images of its size the number of `features`; without it, both `features` and `num_classes` are
-    needed. `options` are fields of `HeadConfig`: n_qubits, n_blocks, entangler, noise, shots, angle_scale, mlp, ... The
-    weights of the head are drawn from `seed`; those of the front-end stay as they are. `circuit`, a
-    `circuits.QuantumLayer` or `ReuploadLayer`, takes the place of the circuit, with the weights that it has.
+    one call on blank, white and random images of its size, or recordings, the number of `features`; without it, both
+    `features` and `num_classes` are needed. `options` are fields of `HeadConfig`: n_qubits, n_blocks,
+    entangler, noise, shots, angle_scale, mlp, ... The weights of the head are drawn from `seed`; those of the
+    front-end stay as they are. `circuit`, a `circuits.QuantumLayer` or `ReuploadLayer`, takes the place of the circuit, with the weights that it has.
 
     It is a network of one's own for `fit`, `evaluate`, `predict`, `count`, `save_model` and `load_model`, which takes
     what makes it again. Raises ConfigError naming what does not fit.
@@ -112,13 +113,19 @@ class SpikingQuantum(QuantumHead):
 
     @torch.no_grad()
     def _features(self, data: DataShape) -> int:
-        """Return the number of features that the front-end gives for images of the data's size."""
+        """Return the number of features that the front-end gives for images or recordings of the data's size."""
         modes = {part: part.training for part in self.frontend.modules()}
         like = next(self.frontend.parameters(), torch.zeros(()))
-        blank = torch.zeros(2, data.in_channels, *data.image_size, dtype=like.dtype, device=like.device)
+        timesteps = data.timesteps if isinstance(data, ImageData) else None
+        if timesteps is None and isinstance(self.frontend.encoder, Frames):
+            raise ConfigError("encoding: got frames for images, expected recordings of events; or leave it out")
+        shape = (*(() if timesteps is None else (timesteps,)), data.in_channels, *data.image_size)
+        drawing = torch.Generator().manual_seed(0)
+        # A network that gives spikes alone shows it where one comes.
+        tried = torch.stack([torch.zeros(shape), torch.ones(shape), torch.rand(shape, generator=drawing)])
         try:
             with torch_numbers(0):
-                features: Tensor = self.frontend.eval()(blank, torch.Generator().manual_seed(0))
+                features: Tensor = self.frontend.eval()(tried.to(like.device, like.dtype), drawing)
         finally:
             for part, training in modes.items():
                 part.training = training

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sqnn.core import AUTO, ConfigError, Threads, brief, require_one_of
 from sqnn.data import SPLITS, ImageData, require_image_data
+from sqnn.encoding import check_images
 from sqnn.metrics import TRIED, Evaluation, check_own, predict_logits, score_logits
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def predict(model: nn.Module, images: Tensor, *, threads: Threads = AUTO) -> Ten
     """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1].
 
     Random encoders draw from the same seed in every call; `threads` are those of `evaluate`. Raises ValueError where
-    the images do not fit the network.
+    the images are no numbers in [0, 1], or do not fit the network.
     """
     from sqnn.conversion import SpikingNetwork
     from sqnn.models import Network, require_network
@@ -120,6 +121,8 @@ def predict(model: nn.Module, images: Tensor, *, threads: Threads = AUTO) -> Ten
     require_network(model)
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
-    if len(images) and not isinstance(model, Network | SpikingNetwork):
-        check_own(model, images)
+    if images.ndim and len(images):
+        check_images(images)
+        if not isinstance(model, Network | SpikingNetwork):
+            check_own(model, images)
     return predict_logits(model, images, threads=threads).softmax(-1)

@@ -191,7 +191,7 @@ WRONG = [
     (torch.rand(3, 8, 8), r"images: got shape \[3, 8, 8\], expected \[batch, 3, 8, 8\]"),
     (torch.rand(0, 3, 8, 8), r"images: got 0, expected at least"),
     (torch.rand(2, 3, 8, 8).double(), r"images: got torch.float64, expected the network's torch.float32"),
-    (torch.full((2, 3, 8, 8), float("nan")), r"images: got values in \[nan, nan\], expected finite values in \[0, 1\]"),
+    (torch.full((2, 3, 8, 8), float("nan")), r"images: got NaN, expected finite values in \[0, 1\]"),
     (torch.full((2, 3, 8, 8), 2.0), r"images: got values in \[2, 2\], expected finite values in \[0, 1\]"),
 ]
 

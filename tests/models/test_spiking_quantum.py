@@ -152,6 +152,59 @@ def test_what_makes_no_network_is_told(digits: sqnn.ImageData, options: dict[str
         SpikingQuantum(**given)  # type: ignore[arg-type]
 
 
+class Shallow(nn.Module):
+    """A network that gives spikes alone, and none of a blank image."""
+
+    def forward(self, trains: Tensor) -> Tensor:
+        return (trains.flatten(2) > 0.5).float()
+
+
+def test_spikes_alone_cannot_be_read_by_membranes_from_the_beginning(digits: sqnn.ImageData) -> None:
+    network = nn.Sequential(Shallow()).train()
+    with pytest.raises(ConfigError, match="pool: got 'membrane' for a network that gives spikes alone, expected pool="):
+        SpikingQuantum(network, digits, timesteps=4, pool="membrane")
+    assert network.training
+    assert SpikingQuantum(network, digits, timesteps=4, n_qubits=2).linear.in_features == 64
+
+
+def recordings() -> sqnn.ImageData:
+    frames = torch.rand(20, 4, 2, 3, 3, generator=torch.Generator().manual_seed(0)).mul(2).to(torch.uint8)
+    split = sqnn.data.Split(frames, torch.arange(20) % 2, 1)
+    return sqnn.ImageData("events", split, split, split, ("a", "b"))
+
+
+def test_frame_t_of_a_recording_is_seen_at_step_t() -> None:
+    """A membrane with a leak is the weighted sum of what came at each step."""
+
+    class Leaks(nn.Module):
+        def forward(self, trains: Tensor) -> Tensor:
+            membranes = [torch.zeros(trains.shape[1], 18)]
+            for step in trains:
+                membranes.append(0.5 * membranes[-1] + step.flatten(1))
+            return torch.stack(membranes[1:])
+
+    data = recordings()
+    model = SpikingQuantum(Leaks(), data, timesteps=4, pool="membrane", n_qubits=2)
+    images = data.test.floats(slice(5))
+    expected = (images.flatten(2) * torch.tensor([0.125, 0.25, 0.5, 1.0])[:, None]).sum(1)
+    assert_close(model.frontend(images), expected)
+    assert_close(FrontEnd(Leaks(), timesteps=4, encoding="frames", pool="membrane")(images), expected)
+    assert sqnn.evaluate(model, data, progress=False).images == 20
+    once = SpikingQuantum(nn.Flatten(), data, n_qubits=2)
+    assert once.linear.in_features == 72  # all frames in one call
+    for options, message in (
+        ({"timesteps": 5}, "timesteps: got 5 for recordings of 4 frames, expected as many"),
+        ({"timesteps": 4, "encoding": "rate"}, "encoding: got Rate.* for recordings, expected frames"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            SpikingQuantum(Leaks(), data, **options)  # type: ignore[arg-type]
+
+
+def test_images_are_no_frames(digits: sqnn.ImageData) -> None:
+    with pytest.raises(ConfigError, match="encoding: got frames for images, expected recordings of events"):
+        SpikingQuantum(Shallow(), digits, timesteps=1, encoding="frames")
+
+
 def test_another_number_of_features_than_it_was_made_for(digits: sqnn.ImageData) -> None:
     model = made(features=7, num_classes=10)
     with pytest.raises(ConfigError, match="features: got 8 of the front-end, expected the 7 that the network"):

@@ -10,11 +10,13 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from scipy.stats import norm
+from torch import nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 from toys import register
 
 import sqnn
+from sqnn.conversion import QCFS, convert
 from sqnn.metrics import predict_logits
 
 
@@ -135,6 +137,31 @@ def test_logits_come_in_the_order_of_the_images_whatever_the_batch(digits, make_
     assert whole.dtype == torch.float64
     for size in (1, 7, 159, 160):
         assert_close(predict_logits(model, digits.train.floats(), size), whole)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda data: sqnn.create_model("sqdr-cnn", data, channels=(2,), n_qubits=2),
+        lambda data: nn.Sequential(nn.Flatten(), nn.Linear(64, 10)),
+        lambda data: sqnn.SpikingQuantum(nn.Flatten(), data, n_qubits=2),
+        lambda data: convert(nn.Sequential(nn.Flatten(), QCFS(2), nn.Linear(64, 10)), images=data.train.floats()),
+    ],
+    ids=["package", "own", "head", "converted"],
+)
+def test_every_network_is_asked_of_numbers_between_0_and_1_alone(digits, make) -> None:
+    model, images = make(digits), digits.test.floats(slice(3))
+    assert_close(sqnn.predict(model, images).sum(1), torch.ones(3))
+    bad = images.clone()
+    bad[2, 0, 3, 3] = torch.nan
+    for given, message in (
+        ((255 * images).to(torch.uint8), r"got dtype torch.uint8, expected .*; levels are images.float\(\) / 255"),
+        (255 * images, r"got values in \[0, 255\], expected finite values in \[0, 1\]"),
+        (images - 0.5, r"got values in \[-0.5, 0.5\]"),
+        (bad, "got NaN, expected finite values"),
+    ):
+        with pytest.raises(ValueError, match=f"^images: {message}"):
+            sqnn.predict(model, given)
 
 
 def test_what_cannot_be_measured_is_refused(digits, make_model) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError
-from sqnn.encoding import Encoder, make_encoder
+from sqnn.encoding import Direct, Encoder, Frames, make_encoder
 from sqnn.layers.frontends.base import PAIR, Recorded
 from sqnn.layers.frontends.registry import convention_of
 
@@ -22,6 +22,8 @@ POOLS: Choices[Callable[[Tensor], Tensor]] = Choices(
     },
 )
 """How time is pooled: the mean over the steps of the spikes, the last of the membranes, or their mean."""
+RECORDINGS = 5
+"""Dimensions of recordings [batch, time, channels, height, width]."""
 SPIKES = "rate"
 """The one that reads spikes."""
 
@@ -30,9 +32,10 @@ class FrontEnd(nn.Module):
     """Run a network of any spiking library on images, and pool its output over time: [batch, ...] -> [batch, features].
 
     With `timesteps`, `encoding` (a name or an `Encoder`) turns images into trains [time, batch, ...], which the network
-    sees one step at a time or at once, as its library has it; without, it is called on the images alone and makes its
-    own steps. Its output is [batch, features], [time, batch, features] or a pair (spikes, membranes) of those. `pool`
-    reads the first of a pair as `rate`, and the last as `membrane` and `mean-membrane`.
+    sees one step at a time or at once, as its library has it; of recordings [batch, time, channels, height, width] it
+    sees frame t at step t. Without, it is called on images or recordings once, and makes its own steps. Its output is
+    [batch, features], [time, batch, features] or a pair (spikes, membranes) of those. `pool` reads the
+    first of a pair as `rate`, and the last as `membrane` and `mean-membrane`.
 
     `convention` is a name of `CONVENTIONS`; by default the library of the neurons within decides. Neurons with hidden
     state are reset before each call and after it. Random encoders draw from the `generator` passed to `forward`.
@@ -61,8 +64,20 @@ class FrontEnd(nn.Module):
             if self.encoder is None:
                 output = self.convention.once(self.network, images)
             else:
-                output = self.convention.over_time(self.network, self.encoder.encode(images, generator))
+                output = self.convention.over_time(self.network, self._trains(self.encoder, images, generator))
         return self._pooled(output, len(images))
+
+    def _trains(self, encoder: Encoder, images: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Return the trains [time, batch, ...] of images, and of recordings their frames."""
+        if images.ndim == RECORDINGS and not isinstance(encoder, Frames):
+            if not isinstance(encoder, Direct):
+                raise ConfigError(f"encoding: got {encoder} for recordings, expected frames; leave it out")
+            if images.shape[1] != encoder.timesteps:
+                raise ConfigError(
+                    f"timesteps: got {encoder.timesteps} for recordings of {images.shape[1]} frames, expected as many"
+                )
+            encoder = Frames(encoder.timesteps)
+        return encoder.encode(images, generator)
 
     def extra_repr(self) -> str:
         return f"pool={self.pool!r}, convention={type(self.convention).__name__}"
