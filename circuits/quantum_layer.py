@@ -56,7 +56,8 @@ class QuantumLayer(nn.Module):
     `qml.qnn.TorchLayer`: `weight_shapes` has the shape of every argument beside `inputs`. Or it is a template such as
     `qml.StronglyEntanglingLayers`: then `qml.AngleEmbedding` on `n_qubits` wires comes first, and `n_blocks` are its
     layers. Expectations, variances and probabilities are returned, one after the other; of a function that returns
-    nothing, and of that alone, `observable` is measured ("Z" where it is None): families (Z) and words (X0 Z2) on wires called 0, 1, ...
+    nothing, and of that alone, `observable` is measured ("Z" where it is None): families (Z) and words (X0 Z2) on wires
+    called 0, 1, ...
 
     `engine` "lightcone" is the device `sqnn.lightcone`, which evaluates each measurement on its causal cone,
     "pennylane" the QNode's own device or default.qubit; "auto" takes the first where it can. `evaluated_by` says which

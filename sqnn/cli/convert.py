@@ -149,7 +149,7 @@ def convert(
     trained, classes = open_source(path, own)
     if chosen.precision == "double":
         trained = trained.double()
-    data = open_data(path, chosen.data, chosen.data_dir, size, channels, recordings)
+    data = open_data(path, chosen.data, chosen.data_dir, size, channels, recordings, chosen.split)
     check_fit(trained, data)
     part = chosen.part(data)
     number = threads_for(step_work(trained, min(COUNTED, len(part)), data.image_size), wanted)

@@ -90,7 +90,7 @@ def evaluate(
             require_circuit(network, name, value)
     clock.lap("start-up")
     size, channels = pictures.get("size"), pictures.get("in_channels")
-    images = open_data(path, data, data_dir, size, channels, recordings_in(pictures))
+    images = open_data(path, data, data_dir, size, channels, recordings_in(pictures), split)
     clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
         network = change_circuits(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noise_models import unknown
-from sqnn.cli.options import NOTHING, recordings_in
+from sqnn.cli.options import NOTHING, TIMESTEPS, recordings_in
 from sqnn.core import ConfigError, brief, require
 
 if TYPE_CHECKING:
@@ -75,21 +75,23 @@ def open_data(
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     recordings: Mapping[str, Any] = NOTHING,
+    split: str = "test",
 ) -> ImageData:
     """Load the named data, or those of the run in `path`, or the digits where neither says.
 
     Where the name is that of the run's own data, they are these: RunError where the images are others. Where it is a
-    path, the images there are read as the network in `path` takes them; that they are others than the run's is printed.
-    `recordings` are options of event recordings, before those of the run.
+    path, the images there are read as the network in `path` takes them; that they are others than the run's is printed,
+    and what that means for `split`, the part that is to be measured. `recordings` are options of event recordings,
+    before those of the run.
     """
     from sqnn.data import is_path
 
     if name is not None and is_path(name):
-        return _own_data(path, name, data_dir, size, channels, recordings)
+        return _own_data(path, name, data_dir, size, channels, recordings, split)
     if path.is_dir() and (name is None or data_of_run(path) == name):
         from sqnn.training import RunFolder
 
-        require_none(size=size, in_channels=channels, **recordings)
+        require_of_run(path, size, channels, recordings)
         return RunFolder(path).load_data(data_dir)
     return named_data(name or "digits", data_dir, size=size, channels=channels, recordings=recordings)
 
@@ -101,6 +103,7 @@ def _own_data(
     size: tuple[int, int] | None,
     channels: int | None,
     recordings: Mapping[str, Any],
+    split: str,
 ) -> ImageData:
     """Load images by their path, split as those of the run in `path` where it was trained on a path too."""
     from sqnn.cli.output import console
@@ -109,7 +112,7 @@ def _own_data(
     from sqnn.encoding import FRAMES
     from sqnn.models import FORMAT, read_header
 
-    require_none(data_dir=data_dir)
+    require_none("it goes with a published set, not with the path of other images", data_dir=data_dir)
     settings = settings_of(path)
     source = settings.get("data", {})
     options = {key: source[key] for key in OPTIONS if "path" in source and key in source}
@@ -117,15 +120,24 @@ def _own_data(
     if holds_events(name):
         options.pop("synthetic", None)  # the run's own were made of pictures, and these are recordings already
     options |= recordings
+    config: Mapping[str, Any] = {}
     shape: tuple[object, object] = (None, None)
     classes: list[str] = source.get("classes", [])
     if model_file(path).is_file():
         header = read_header(model_file(path), (FORMAT, SPIKING_FORMAT))
-        classes = header["classes"] or classes
+        classes, config = header["classes"] or classes, header["config"]
         if "synthetic" not in options:  # whose frames are larger than the pictures
-            shape = header["config"].get("image_size"), header["config"].get("in_channels")
-        if header["config"].get("encoding") == FRAMES:
-            options.setdefault("timesteps", header["config"]["timesteps"])
+            shape = config.get("image_size"), config.get("in_channels")
+        if config.get("encoding") == FRAMES:
+            options.setdefault("timesteps", config["timesteps"])
+    trained, held = _takes_recordings(config, source), holds_events(name)
+    if trained and not held and "synthetic" not in options:
+        raise ConfigError(
+            f"data: {name} holds pictures, but {path} was trained on recordings of events; give a folder of "
+            "recordings, or --synthetic saccades to make some of the pictures"
+        )
+    if trained is False and held:
+        raise ConfigError(f"data: {name} holds recordings of events, but {path} was trained on pictures; give pictures")
     given = {
         "size": size or options.get("size") or shape[0],
         "channels": channels or options.get("channels") or shape[1],
@@ -137,8 +149,23 @@ def _own_data(
             f"data: got the classes {brief(list(data.classes))}, expected {brief(classes)}, as {path} has"
         )
     if settings.get("data_sha256") not in (None, data.fingerprint):
-        console.print(f"note: other images than those that {path} began with: {data!r}")
+        anew = f"; {split} was drawn anew and may hold images that it was trained on; give folders train and {split}"
+        console.print(
+            f"note: other images than those that {path} began with: {data!r}{anew if split in data.drawn else ''}"
+        )
     return data
+
+
+def _takes_recordings(config: Mapping[str, Any], source: Mapping[str, Any]) -> bool | None:
+    """Say whether a network was trained on recordings, by its options or those of its data; None where neither says."""
+    from sqnn.data import DATASETS
+    from sqnn.encoding import FRAMES
+
+    if "encoding" in config:
+        return bool(config["encoding"] == FRAMES)
+    if "kind" not in source and source.get("name") not in DATASETS:
+        return None
+    return TIMESTEPS in source or source.get("kind") == "events"
 
 
 OPTIONS = ("size", "channels", "validation", "test", "seed")
@@ -154,10 +181,26 @@ def settings_of(path: Path) -> dict[str, Any]:
     return place.read_settings() if own else {}
 
 
-def require_none(**options: object) -> None:
-    """Raise ConfigError where an option is given that goes with other images."""
+def require_none(why: str, **options: object) -> None:
+    """Raise ConfigError with the reason where an option is given that goes with other images."""
     for name, value in options.items():
-        require(value is None, name, value, "none: --data-dir goes with a published set, the others with --data PATH")
+        require(value is None, name, value, f"none: {why}; leave it out")
+
+
+def require_of_run(
+    path: Path, size: tuple[int, int] | None, channels: int | None, recordings: Mapping[str, Any]
+) -> None:
+    """Raise ConfigError where an option would change the images that the run in `path` was trained on."""
+    from sqnn.conversion import SPIKING_FORMAT
+    from sqnn.models import FORMAT, read_header
+
+    held = ""
+    if size is not None and model_file(path).is_file():
+        sides = read_header(model_file(path), (FORMAT, SPIKING_FORMAT))["config"].get("image_size")
+        held = "" if sides is None else " ({} x {})".format(*sides)
+    require_none(f"the size is that of the network{held}", size=size)
+    require_none("the channels are those of the network", in_channels=channels)
+    require_none("recordings become frames as they did in the run", **recordings)
 
 
 def data_of_run(path: Path) -> str | None:
@@ -184,7 +227,7 @@ def named_data(
     from sqnn.data import DATASETS, holds_events, is_path, load_data
 
     if name in DATASETS:
-        require_none(size=size, in_channels=channels)
+        require_none(f"{name} is a published set, whose images are as they are", size=size, in_channels=channels)
     elif not is_path(name):
         raise ConfigError(f"{unknown('data', name, DATASETS)}; or the path of your own images, which nothing is at")
     framed = holds_events(name) or "synthetic" in recordings

@@ -28,7 +28,7 @@ from sqnn.cli.options import (
 from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source, require_none
+from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source, require_of_run
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError, WriteError, brief, require
 from sqnn.data import DATASETS
@@ -184,10 +184,11 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
         paths = _paths(settings.get("checkpoints", []))
         own = name is None or all(data_of_run(path) == name for path in paths)
         if own:
-            require_none(size=size, in_channels=channels, **_of_images(kind, recordings))
+            require_of_run(paths[0], size, channels, _of_images(kind, recordings))
         given = None
         if not own:
-            given = open_data(paths[0], str(name), folder, size, channels, _of_images(kind, recordings))
+            split = settings.get("split", "test")
+            given = open_data(paths[0], str(name), folder, size, channels, _of_images(kind, recordings), split)
         yield [paths, given, folder, given_own(settings.get("model"), settings.get("model_options"))]
 
 

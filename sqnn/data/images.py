@@ -81,7 +81,8 @@ class ImageData:
     """A named image set in its three parts: to learn from, to choose by, to report on.
 
     `source` says where these very images come from: the name and the options of `load_data`; or kind, path, options and
-    classes of images of your own; None of a subset, and of a copy in which a part was replaced.
+    classes of images of your own; None of a subset, and of a copy in which a part was replaced. `drawn` are the parts
+    that were drawn at random from all images that a path holds, and not found there as parts of their own.
 
     `from_arrays`, `from_folder`, `from_file` and `from_dataset` make one of images of your own, `from_events` one of
     event recordings.
@@ -96,6 +97,7 @@ class ImageData:
     classes: tuple[str, ...]
     # Not an argument, so that dataclasses.replace never carries it over to other images.
     source: Mapping[str, Any] | None = field(default=None, init=False)
+    drawn: tuple[str, ...] = field(default=(), init=False)
 
     def __post_init__(self) -> None:
         for part, split in self.splits.items():
@@ -369,9 +371,10 @@ def _first(part: str, split: Split, count: int | None) -> Split:
     return split.take(slice(whole_number(part, count, 1 if part == "train" else 0, len(split))))
 
 
-def with_source(data: ImageData, source: Mapping[str, Any]) -> ImageData:
-    """Mark images with where they come from, and return them."""
+def with_source(data: ImageData, source: Mapping[str, Any], drawn: tuple[str, ...] = ()) -> ImageData:
+    """Mark images with where they come from and with the parts that were drawn, and return them."""
     object.__setattr__(data, "source", dict(source))
+    object.__setattr__(data, "drawn", drawn)
     return data
 
 

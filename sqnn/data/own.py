@@ -14,7 +14,7 @@ from sqnn.data.arrays import CHANNELS_FIRST, RECORDINGS, Pair, assemble
 from sqnn.data.errors import DataError, MissingDataError, user_path, whole_number
 from sqnn.data.events import Framing, event_pair, event_parts, framing_from, holds_events
 from sqnn.data.folder import read_folder
-from sqnn.data.images import ImageData, with_source
+from sqnn.data.images import SPLITS, ImageData, with_source
 from sqnn.data.sources.cifar_python import HUNDRED, TEN, pickled, read_pickled
 from sqnn.data.sources.idx import read_idx_set
 from sqnn.data.sources.idx_names import idx_files, named
@@ -123,9 +123,8 @@ def load_own(
     if kind == EVENTS:
         options |= frames.to_dict()
     stored = {name: value for name, value in options.items() if value is not None}
-    return with_source(
-        data, {"name": data.name, "kind": kind, "path": str(where), **stored, "classes": list(data.classes)}
-    )
+    described = {"name": data.name, "kind": kind, "path": str(where), **stored, "classes": list(data.classes)}
+    return with_source(data, described, tuple(part for part in SPLITS if part not in contents.parts))
 
 
 def load_events(

@@ -108,13 +108,17 @@ def logits_of(model: nn.Module, images: Tensor, generator: torch.Generator | Non
     if output.ndim != 2 or shape[0] != batch or not output.is_floating_point():
         raise ConfigError(
             f"model: got an output {shape} of {output.dtype} for {batch} images, expected {LOGITS}; "
-            f"{_mend(shape, batch)}"
+            f"{_mend(output, batch)}"
         )
     return output
 
 
-def _mend(shape: list[int], batch: int) -> str:
-    """Say how an output of another shape becomes logits."""
+def _mend(output: Tensor, batch: int) -> str:
+    """Say how an output of another shape or type becomes logits."""
+    shape = list(output.shape)
+    if (len(shape) == 2 and shape[0] == batch) or (len(shape) == 3 and shape[1] == batch):
+        real = "output.real or output.abs()" if output.is_complex() else "output.float(), and leave out argmax"
+        return f"logits are floating point numbers: return {real}"
     if len(shape) == 3 and shape[0] == batch:
         return "where its second dimension is time, return output.sum(1)"
     if len(shape) > 2 and shape[0] == batch:

@@ -35,7 +35,8 @@ class SpikingQuantum(QuantumHead):
     one call on blank, white and random images of its size, or recordings, the number of `features`; without it, both
     `features` and `num_classes` are needed. `options` are fields of `HeadConfig`: n_qubits, n_blocks,
     entangler, noise, shots, angle_scale, mlp, ... The weights of the head are drawn from `seed`; those of the
-    front-end stay as they are. `circuit`, a `circuits.QuantumLayer` or `ReuploadLayer`, takes the place of the circuit, with the weights that it has.
+    front-end stay as they are. `circuit`, a `circuits.QuantumLayer` or `ReuploadLayer`, takes the place of the circuit,
+    with the weights that it has.
 
     It is a network of one's own for `fit`, `evaluate`, `predict`, `count`, `save_model` and `load_model`, which takes
     what makes it again. Raises ConfigError naming what does not fit.

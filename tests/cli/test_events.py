@@ -43,7 +43,9 @@ def test_a_run_stores_how_recordings_became_frames(own: Path, told: Told) -> Non
     assert "nm, test" in told("evaluate run --no-progress --json e.json")
     assert json.loads((own / "e.json").read_text())["accuracy"] == sqnn.evaluate(run.model, data).accuracy
     assert "note" not in told("evaluate run/model.safetensors --data nm --no-progress")
-    assert "note: other images" in told("evaluate run --data nm --frames-by time --no-progress")
+    line = told("evaluate run --data nm --frames-by time --no-progress")
+    assert "note: other images" in line
+    assert "drawn anew" not in line  # there are folders Train and Test
 
 
 def test_recordings_are_predicted_as_they_were_trained_on(own: Path, told: Told) -> None:
@@ -101,6 +103,7 @@ def test_synthetic_recordings_are_called_so(own: Path, told: Told) -> None:
         ("train --data digits --window 4", "window: got 4 for digits, expected it for a path"),
         ("evaluate run --data digits --no-progress", "but the network was built for"),
         ("evaluate run --frames-by time --no-progress", "frames_by: got 'time', expected none"),
+        ("evaluate run --data pics", "pics holds pictures, but run was trained on recordings of events; give a folder"),
         ("predict run nm/Test/0 --invert", "invert: got True, expected none: recordings of events have no ground"),
         (
             "evaluate run --data nm --synthetic saccades",
@@ -115,6 +118,9 @@ def test_a_mistake_is_one_line(own: Path, told: Told, line: str, expected: str) 
     (own / "alone.safetensors").write_bytes((own / "run" / "model.safetensors").read_bytes())
     (own / "p.png").write_bytes(b"")
     np.save(own / "flat.npy", np.zeros((4, 4)))
+    for name in ("0", "1"):
+        (own / "pics" / name).mkdir(parents=True, exist_ok=True)
+        (own / "pics" / name / "p.png").write_bytes(b"")
     assert expected in told(f"!{line}")
 
 

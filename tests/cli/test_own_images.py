@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from commands import Told
 from PIL import Image
+from recordings import write_set
 
 import sqnn
 from sqnn.cli import main
@@ -41,6 +42,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("own")
     folder(place / "pets")
     folder(place / "new", start=5000)
+    write_set(place / "recorded", {"cat": 1, "dog": 1})
     command = f"train --data {place}/pets --size 16x16 {NET} --out {place}/run"
     assert main(command.split()) == 0
     return place
@@ -83,6 +85,17 @@ def test_other_pictures_are_measured_and_said(own: Path, told: Told) -> None:
         "note: other images than those that run began with: ImageData('new': train 14, validation 2, test 4; 1x16x16"
         in line
     )
+    shutil.copytree(own / "pets", own / "fewer")
+    (own / "fewer" / "cat" / "3.png").unlink()
+    for split, said in (("test", True), ("validation", True), ("train", False)):
+        line = told(f"evaluate run --data fewer --split {split} --no-progress")
+        assert (f"{split} was drawn anew and may hold images that it was trained on" in line) is said
+        assert "note: other images" in line
+    for part in ("train", "test"):
+        shutil.copytree(own / "fewer", own / "parted" / part)
+    line = told("evaluate run --data parted --no-progress")
+    assert "note: other images" in line
+    assert "drawn anew" not in line
     shutil.copytree(own / "new" / "dog", own / "part" / "dog", dirs_exist_ok=True)
     assert "holds one class" not in (
         line := told("evaluate run/model.safetensors --data part --split train --no-progress")
@@ -126,7 +139,9 @@ def test_a_noise_sweep_on_pictures_of_ones_own(own: Path, told: Told) -> None:
         ("train --data pets --in-channels 2", "channels: got 2, expected 1 (grey) or 3"),
         ("train --data pets/cat", "holds no folder"),
         ("evaluate run --data-dir . --data pets", "data_dir: got"),
-        ("evaluate run --size 4", "size: got (4, 4), expected none"),
+        ("evaluate run --size 4", "expected none: the size is that of the network (16 x 16); leave it out"),
+        ("evaluate run --in-channels 3", "expected none: the channels are those of the network; leave it out"),
+        ("evaluate run --data recorded", "recorded holds recordings of events, but run was trained on pictures"),
     ],
 )
 def test_a_mistake_is_one_line(told: Told, line: str, expected: str) -> None:

@@ -210,6 +210,12 @@ REFUSED = {
         r"got an output \[4, 3, 10\].*return output\.sum\(1\)",
     ),
     "time second, as many": (lambda: Lambda(lambda logits: logits[:, None].repeat(1, 4, 1)), r"output \[3, 4, 10\]"),
+    "whole numbers": (
+        lambda: Lambda(lambda logits: logits.long()),
+        r"\[4, 10\] of torch.int64 .*logits are floating point numbers: return output\.float\(\)",
+    ),
+    "complex": (lambda: Lambda(lambda logits: logits + 0j), r"of torch.complex64 .*return output\.real or output\.abs"),
+    "complex in time": (lambda: Lambda(lambda logits: logits[None] + 0j), r"\[1, 4, 10\] of torch.complex64 .*\.real"),
     "mapping": (lambda: Lambda(lambda logits: {"logits": logits}), "an output of type dict"),
     "size": (lambda: nn.Linear(2, 2), r"its forward on \[4, 1, 8, 8\] in training mode fails \(RuntimeError"),
 }

@@ -112,7 +112,7 @@ def synthetic_set(data: ImageData, kind: str, progress: bool = False, **framing:
     made = ImageData(f"{data.name}-synthetic-{kind}", **splits, classes=data.classes)
     source = data.source or {"name": data.name, "kind": "arrays"}
     stored = {name: value for name, value in chosen.to_dict().items() if value is not None}
-    return with_source(made, {**source, "synthetic": kind, **stored})
+    return with_source(made, {**source, "synthetic": kind, **stored}, data.drawn)
 
 
 def _path() -> Iterator[tuple[float, float]]:
