@@ -122,7 +122,7 @@ def test_a_run_interrupted_in_its_second_epoch_ends_as_if_undisturbed(tmp_path, 
     assert_same_weights(tmp_path / "run", tmp_path / "undisturbed")
 
 
-NONE = "expected a network with a quantum circuit; has8-vgg has none"
+NONE = "expected a network with a quantum circuit (a ReuploadLayer or QuantumLayer among its parts); has8-vgg has none"
 MISTAKES = [
     ("evaluate run --noise torino", f"noise: got 'torino', {NONE}"),
     ("evaluate run --noise none", f"noise: got 'none', {NONE}"),
