@@ -75,7 +75,7 @@ def test_bad_arguments_are_refused(build: Callable[[], object], message: str) ->
 @pytest.mark.parametrize(
     ("images", "shown"),
     [
-        (torch.tensor([[0.5, float("nan")]]), "nan"),
+        (torch.tensor([[0.5, float("nan")]]), "NaN"),
         (torch.tensor([[-0.01]]), "-0.01"),
         (torch.tensor([[1.01]]), "1.01"),
         (torch.tensor([[1]]), "int64"),

@@ -10,7 +10,7 @@ import torch
 from sqnn.encoding import ENCODERS, Direct, Encoder, Latency, Rate, WeightedPhase, make_encoder
 
 BAD_IMAGES = [
-    (torch.tensor([[0.5, float("nan")]]), "nan"),
+    (torch.tensor([[0.5, float("nan")]]), "NaN"),
     (torch.tensor([[0.5, float("inf")]]), "inf"),
     (torch.tensor([[-0.01]]), "-0.01"),
     (torch.tensor([[1.01]]), "1.01"),
