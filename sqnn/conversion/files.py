@@ -178,11 +178,11 @@ def _list(header: Mapping[str, Any], name: str) -> list[Any]:
     """Return numbers of a header; ModelFileError where they are none."""
     try:
         values = read_json(header[name])
-        if isinstance(values, list) and all(type(value) in (int, float) for value in values):
-            return values
     except (KeyError, ValueError, TypeError):
-        pass
-    raise ModelFileError(f"path: the file has a damaged header ({name} is no list of numbers)")
+        values = None
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise ModelFileError(f"path: the file has a damaged header ({name} is no list of numbers)")
+    return values
 
 
 def _require_same(same: bool, factory: Make, header: Mapping[str, Any], path: Path) -> None:

@@ -92,9 +92,7 @@ class TrainedNoise:
         """Return the transfer matrix of each trained part."""
         values = self.mirrored(strengths).unbind()
         matrices = [part.entries(value) for value, part in zip(values, self.parts.values(), strict=True)]
-        return [
-            tuple(tuple(e if isinstance(e, Tensor) else float(e) for e in row) for row in rows) for rows in matrices
-        ]
+        return [tuple(tuple(map(_entry, row)) for row in rows) for rows in matrices]
 
     def after(self, step: Instruction) -> Iterator[tuple[tuple[int, ...], Transfer | Varied]]:
         """Give the wires and the channels that follow an instruction, in order."""
