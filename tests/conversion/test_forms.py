@@ -72,3 +72,35 @@ def test_a_copy_by_pickle_gives_the_same() -> None:
         copied = pickle.loads(pickle.dumps(spiking))
         assert torch.equal(copied(given), spiking(given))
         assert len(copied(given)) == 7
+
+
+class IntoNewMemory(nn.Module):
+    """A network that writes activations into memory of each kind that nobody has written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.relu, self.last = nn.Linear(12, 6), nn.ReLU(), nn.Linear(18, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        y = self.relu(self.first(images.flatten(1)))
+        like, new, plain = torch.empty_like(y), y.new_empty(y.shape), torch.empty(y.shape, dtype=y.dtype)
+        like.copy_(y)
+        new[:] = 2 * y
+        torch.mul(y, 3, out=plain)
+        return self.last(torch.cat([like, new, plain], 1))
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_memory_that_nobody_has_written_does_not_decide(filled: bool) -> None:
+    """PyTorch's deterministic mode fills it with NaN; without, it holds whatever was there."""
+    torch.manual_seed(0)
+    model, images = IntoNewMemory().double(), torch.rand(7, 3, 2, 2, dtype=torch.float64)
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(filled)
+    try:
+        source = prepare(model, 3, images=images)
+        report = verify(source, convert(source, images=images), images)
+    finally:
+        torch.use_deterministic_algorithms(before)
+    assert (report.mismatches, report.changed) == (0, 0)
+    assert report.bits == 7 * 6 * 3

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 import torch
@@ -36,6 +36,10 @@ _SHAPED = frozenset(
     | {"repeat", "broadcast_to"}
 )
 """Calls whose first size is often the number of images."""
+_UNWRITTEN: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
+    {"empty": torch.zeros, "empty_like": torch.zeros_like, "new_empty": Tensor.new_zeros}
+)
+"""Calls that give memory as it is, which differs from pass to pass until it is written, and what is recorded."""
 _LIKE = frozenset({"to", "type_as"})
 """Calls that give their first tensor, in the precision of another."""
 _DROPOUTS = frozenset({"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"})
@@ -113,6 +117,10 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = name_of(func)
+        if name in _UNWRITTEN:
+            kwargs = {key: value for key, value in kwargs.items() if key != "memory_format" or name != "empty"}
+            func = _UNWRITTEN[name]
+            name = name_of(func)
         if name in _SHAPED and set(FEW) <= set(self.asked):
             args = self._with_batch(name, args)
         if name in ("shape", "size", "__len__", "numel", "nelement"):
