@@ -119,11 +119,12 @@ def _messages(error: BaseException) -> tuple[str, ...]:
     import torch
 
     from sqnn.conversion import ConversionError
+    from sqnn.plasticity import RunawayError
     from sqnn.training import NotFiniteError
 
     if isinstance(error, ConversionError):
         return error.problems
-    if isinstance(error, ValueError | OSError | NotFiniteError):
+    if isinstance(error, ValueError | OSError | NotFiniteError | RunawayError):
         return (str(error),)
     # torch raises an error of its own where a GPU is full, and a plain RuntimeError where the main memory is.
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):

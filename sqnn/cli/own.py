@@ -61,16 +61,21 @@ def own_model(where: str | None, options: Sequence[str] | None = None) -> OwnMod
         if options:
             raise ConfigError(f"model_options: got {options[0]!r}, expected --model module:function, which takes them")
         return None
+    return OwnModel(where, plain_values("model_options", options, "width=8"))
+
+
+def plain_values(option: str, texts: Sequence[str] | None, example: str) -> dict[str, Any]:
+    """Return the values of an option that is given as name=value, again and again; ConfigError on anything else."""
     values: dict[str, Any] = {}
-    for each in options or ():
+    for each in texts or ():
         name, equals, text = each.partition("=")
         if not equals or not name.strip().isidentifier():
-            raise ConfigError(f"model_options: got {brief(each)}, expected name=value, such as width=8")
+            raise ConfigError(f"{option}: got {brief(each)}, expected name=value, such as {example}")
         try:
             values[name.strip()] = read_yaml(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"model_options: got {brief(each)}, expected a plain value ({reason(error)})") from error
-    return OwnModel(where, values)
+            raise ConfigError(f"{option}: got {brief(each)}, expected a plain value ({reason(error)})") from error
+    return values
 
 
 def given_own(where: str | None, options: Sequence[str] | None = None) -> OwnModel | None:

@@ -29,7 +29,7 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
-from sqnn.cli.own import MEANING, OPTIONS_MEANING, OwnModel, given_own, own_model
+from sqnn.cli.own import MEANING, OPTIONS_MEANING, OwnModel, given_own, own_model, plain_values
 from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError
@@ -46,6 +46,7 @@ from sqnn.models import (
     model_class,
     read_header,
 )
+from sqnn.plasticity import BACKPROP, RULES, LearningRule
 from sqnn.training import (
     CheckpointError,
     CollapseWarning,
@@ -61,6 +62,8 @@ SOURCE_OPTIONS = [
     recipe_option(PANEL),
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn), or {MEANING}", PANEL),
     option("model_options", list[str], OPTIONS_MEANING, PANEL),
+    option("rule", str, f"what changes the weights: {', '.join((BACKPROP, *RULES))} (default: backprop)", PANEL),
+    option("rule_options", list[str], "option of that rule, such as rho=0.1; may be given again", PANEL),
     option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
     option("data", str, f"{IMAGES.format(', '.join(DATASETS))} (default: digits)", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
@@ -106,6 +109,8 @@ def train(
 
     sqnn train --encoding direct --timesteps 4 --readout membrane --n-qubits 6
 
+    sqnn train --rule hybrid --rule-options rho=0.1 --rule-options coupling=through
+
     sqnn train --model has8-vgg --data mnist --data-dir DIR --epochs 3
 
     sqnn train --init runs/mnist-0 --data mnist --data-dir DIR --epochs 3 --learning-rate 0.005
@@ -147,6 +152,7 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
+    rule = _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = (TrainingConfig.from_dict(training) if own else TrainingConfig.for_model(model_class(name), training)).seed
@@ -165,7 +171,17 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
         _begin_with(model, model_file(begin_with))
     called = None if own is None else own.name
     parameter_table(called or name, count(model))
-    return fit(model, data, out=out, progress=progress, trainer=trainer, name=called, **training, **weights)
+    return fit(model, data, out=out, rule=rule, progress=progress, trainer=trainer, name=called, **training, **weights)
+
+
+def _rule(name: str, texts: list[str] | None) -> LearningRule | None:
+    """Return the learning rule of this name with the options given; None for the gradient alone."""
+    options = plain_values("rule_options", texts, "rho=0.1")
+    if name == BACKPROP:
+        if options:
+            raise ConfigError(f"rule_options: {next(iter(options))} is of a learning rule; name it with --rule")
+        return None
+    return RULES.pick(name, error=ConfigError).from_dict(options)
 
 
 def _resumed(folder: Path, json: Path | None, own: OwnModel | None, moved: str | None, **options: Any) -> Run:

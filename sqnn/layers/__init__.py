@@ -9,6 +9,7 @@ from sqnn.layers.frontends import (
     Convention,
     FrontEnd,
     convention_of,
+    is_of,
     libraries_of,
 )
 from sqnn.layers.fusion import FusionBlock
@@ -36,5 +37,6 @@ __all__ = [
     "SpikingResidual",
     "SpikingStack",
     "convention_of",
+    "is_of",
     "libraries_of",
 ]

@@ -16,6 +16,7 @@ from torch import nn
 from sqnn.core import ConfigError, path_of, require, threads_for
 from sqnn.data import ImageData
 from sqnn.models import SEPARATOR, ModelConfig, OwnConfig, config_of, known_name, own_config, own_name, step_work
+from sqnn.plasticity import LearningRule, learning_rule
 from sqnn.training.errors import FolderTakenError
 from sqnn.training.evaluate import check_fit
 from sqnn.training.folder import RunFolder
@@ -36,6 +37,7 @@ def fit(
     *,
     terms: LossTerm | Iterable[LossTerm] | None = (),
     callbacks: pl.Callback | Sequence[pl.Callback] | None = (),
+    rule: LearningRule | str | None = None,
     out: str | Path | None = None,
     progress: bool = True,
     trainer: Mapping[str, object] | None = None,
@@ -48,7 +50,8 @@ def fit(
     `training` are fields of TrainingConfig (epochs, batch_size, learning_rate, seed, ...); one that is left out is what
     the network's class states in `training_defaults`, or else TrainingConfig's default. `terms` are losses added to
     cross-entropy, such as BitPenalty(0.2). `callbacks` are Lightning's, such as EarlyStopping("validation_loss"), and
-    join the run's own. How many `threads` their `auto` stands for is stored with the run, and is PyTorch's number again
+    join the run's own. `rule` is what changes weights beside the gradient, such as AdaptiveSTDP() or its name, hybrid;
+    the run stores it. How many `threads` their `auto` stands for is stored with the run, and is PyTorch's number again
     afterwards. `trainer` goes to `lightning.Trainer` (accelerator, devices, strategy, logger, ...).
 
     `model` is a network of `create_model`, or any module from images [batch, channels, height, width] in [0, 1] to
@@ -83,6 +86,7 @@ def fit(
         data_sha256=data.fingerprint,
         terms=loss_terms([*loss_terms(terms), *weights]),
         callbacks=callback_names(callbacks, options),
+        rule=learning_rule(rule, model),
     )
     drawn = isinstance(described, ModelConfig) and _same_weights(model, settings.build())
     while True:

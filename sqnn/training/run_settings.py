@@ -10,6 +10,7 @@ import yaml
 from torch import nn
 
 from sqnn.core import ConfigError, brief, read_yaml, reason, write_yaml
+from sqnn.plasticity import RULES, LearningRule
 from sqnn.models import SEPARATOR, Make, ModelConfig, OwnConfig, build, make_own, model_class
 from sqnn.training.settings import TrainingConfig
 from sqnn.training.terms import TERMS, LossTerm, split_terms
@@ -21,7 +22,8 @@ class RunSettings:
 
     `model` is a name of MODELS, or that of a network of the user's own, such as "module:Class". `data` says where the
     images came from (`ImageData.source`), or is a name alone where nothing does, and `data_sha256` is their
-    fingerprint. `callbacks` are the class names of the user's Lightning callbacks. `initial` is the file of the weights
+    fingerprint. `callbacks` are the class names of the user's Lightning callbacks. `rule` is what changes weights beside
+    the gradient. `initial` is the file of the weights
     that the run began with, None where the seed drew them.
     """
 
@@ -32,6 +34,7 @@ class RunSettings:
     data_sha256: str | None = None
     terms: tuple[LossTerm, ...] = ()
     callbacks: tuple[str, ...] = ()
+    rule: LearningRule | None = None
     initial: str | None = None
 
     def build(self, make: Make | None = None) -> nn.Module:
@@ -58,6 +61,7 @@ class RunSettings:
             "config": self.config.to_dict(),
             "training": self.training.to_dict(),
             "terms": [{"name": term.name, **term.to_dict()} for term in self.terms],
+            "rule": self.rule and {"name": self.rule.name, **self.rule.to_dict()},
             "callbacks": list(self.callbacks),
             "data": dict(self.data),
             "data_sha256": self.data_sha256,
@@ -87,6 +91,7 @@ class RunSettings:
             data_sha256=values.get("data_sha256"),
             terms=(*weights, *(_stored_term(term, terms) for term in values.get("terms", []))),
             callbacks=tuple(values.get("callbacks", ())),
+            rule=_stored_rule(values.get("rule")),
             initial=values.get("initial"),
         )
 
@@ -97,6 +102,14 @@ class RunSettings:
             return cls.from_dict(read_yaml(text))
         except (yaml.YAMLError, TypeError, KeyError) as error:
             raise ConfigError(f"settings: describe no run ({reason(error)})") from error
+
+
+def _stored_rule(stored: Mapping[str, Any] | None) -> LearningRule | None:
+    """Return the learning rule that a run was begun with."""
+    if stored is None:
+        return None
+    options = {key: value for key, value in stored.items() if key != "name"}
+    return RULES.pick(stored["name"], "rule", ConfigError).from_dict(options)
 
 
 def _stored_term(stored: Mapping[str, Any], own: Sequence[LossTerm]) -> LossTerm:

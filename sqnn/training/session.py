@@ -44,7 +44,9 @@ def trainer_for(
     """Build Lightning's trainer around a run's folder; ConfigError on options and callbacks that do not fit."""
     config = settings.training
     own = user_callbacks(callbacks)
-    check_monitors([*own, *user_callbacks(options.get("callbacks"))], [*CURVES, *(t.curve for t in settings.terms)])
+    rule = settings.rule
+    logged = [*CURVES, *(term.curve for term in settings.terms), *(rule.curves if rule else ())]
+    check_monitors([*own, *user_callbacks(options.get("callbacks"))], logged)
     best = EpochCheckpoint(
         place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
     )
@@ -53,7 +55,7 @@ def trainer_for(
         return make_trainer(
             options,
             progress,
-            [Stopwatch(), best, last, *user_callbacks(own, [best])],
+            [Stopwatch(), *([rule.callback()] if rule else []), best, last, *user_callbacks(own, [best])],
             max_epochs=config.epochs,
             logger=[CurveLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
             plugins=[SafeCheckpointIO(place.settings)],

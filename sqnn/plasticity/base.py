@@ -1,0 +1,38 @@
+"""The contract of a learning rule: how a training does more than follow the gradient."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import nn
+
+from sqnn.core import Config
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRule(Config, abc.ABC):
+    """What changes weights beside the gradient of the loss, or in its place.
+
+    A subclass is a frozen dataclass whose fields are its options, plain values with which a run stores it under `name`.
+    `curves` are the columns of the run's history that it adds.
+    """
+
+    name: ClassVar[str]
+    curves: ClassVar[tuple[str, ...]] = ()
+
+    @abc.abstractmethod
+    def check(self, model: nn.Module) -> None:
+        """Raise ConfigError where the rule cannot act on the network."""
+
+    @abc.abstractmethod
+    def callback(self) -> pl.Callback:
+        """Return a new callback of the training loop that carries the rule out.
+
+        What it remembers from batch to batch goes through its `state_dict`, so that a resumed run ends as an
+        undisturbed one.
+        """

@@ -1,0 +1,28 @@
+"""The learning rules by name."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from sqnn.core import Choices, ConfigError, brief
+from sqnn.plasticity.adaptive import AdaptiveSTDP
+from sqnn.plasticity.base import LearningRule
+
+BACKPROP = "backprop"
+"""The name of a training that follows the gradient alone."""
+RULES: Choices[type[LearningRule]] = Choices("rule", {rule.name: rule for rule in (AdaptiveSTDP,)})
+"""Learning rules that a run rebuilds by name."""
+
+
+def learning_rule(value: object, model: nn.Module) -> LearningRule | None:
+    """Return a rule given as such or by its name, None for backprop; ConfigError where it cannot act on the network."""
+    if value is None or value == BACKPROP:
+        return None
+    if isinstance(value, str):
+        names: Choices[type[LearningRule] | None] = Choices("rule", {BACKPROP: None, **RULES})
+        kind = names.pick(value, error=ConfigError)
+        value = kind() if kind is not None else None
+    if not isinstance(value, LearningRule):
+        raise ConfigError(f"rule: got {brief(value)}, expected a learning rule, such as AdaptiveSTDP(), or its name")
+    value.check(model)
+    return value

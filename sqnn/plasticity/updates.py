@@ -1,0 +1,189 @@
+"""The callback of the training loop that carries out adaptive STDP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from sqnn.plasticity.adaptive import AdaptiveSTDP, striven_for
+from sqnn.plasticity.connections import connection_of
+from sqnn.plasticity.coupling import Coupled
+from sqnn.plasticity.sites import Site
+
+KEPT = 0.95
+"""Share of a neuron's coefficient that is kept per batch."""
+MEASURED_EVERY = 32
+"""Batches after which gradient and local update are products of their own once, to compare their norms."""
+CALM = 20
+"""Batches before the first look at the firing rate, whose mean over batches keeps RATE_KEPT of its value per batch."""
+RATE_KEPT = 0.9
+
+
+class RunawayError(RuntimeError):
+    """A layer whose neurons fire at more and more steps: where, how much, and what to change."""
+
+
+@dataclass
+class _Layer:
+    """A spiking layer in training: what passes through it, and what is remembered from batch to batch."""
+
+    site: Site
+    coefficients: Tensor | None = None
+    ratio: float | None = None
+    """|g| / |diag(c) L| when both were last measured, for `through`."""
+    rate: float = 0.0
+    before: Tensor | None = None
+    coupled: Coupled | None = None
+    batches: int = 0
+    _names: tuple[str, ...] = field(default=("coefficients", "ratio", "rate", "batches"), repr=False)
+
+    def state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name in self._names:
+            setattr(self, name, state[name])
+
+
+class AdaptiveUpdates(pl.Callback):
+    """Watch the spiking layers during every training batch, and change their weights as the rule says."""
+
+    def __init__(self, rule: AdaptiveSTDP) -> None:
+        self.rule = rule
+        self.layers: list[_Layer] = []
+        self._stored: dict[str, dict[str, Any]] = {}
+        self._decay = 1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {layer.site.path: layer.state() for layer in self.layers}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._stored = state_dict
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        model: Any = pl_module.model
+        self.layers = [_Layer(site) for site in self.rule.sites(model)]
+        for layer in self.layers:
+            if layer.site.path in self._stored:
+                layer.restore(self._stored[layer.site.path])
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._decay = self.rule.decay(trainer.current_epoch)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        for layer in self.layers:
+            layer.site.watch()
+            fused = layer.batches % MEASURED_EVERY and layer.ratio is not None
+            if self.rule.coupling == "through" and fused:
+                layer.coupled = Coupled(layer.site.connection, lambda layer=layer: self._factor(layer))
+                layer.coupled.attach()
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        for layer in self.layers:
+            weight = layer.site.connection.weight
+            if not layer.site.passed or weight.grad is None:
+                continue
+            if self.rule.coupling == "beside":
+                layer.before = weight.detach().clone()
+            elif self.rule.coupling == "through" and layer.coupled is None:
+                local = self._local(layer)
+                layer.ratio = _ratio(weight.grad, local)
+                weight.grad.sub_(local, alpha=self._decay * self.rule.rho * layer.ratio)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        rates = []
+        for layer in self.layers:
+            if not layer.site.passed:
+                continue
+            weight = layer.site.connection.weight
+            if self.rule.coupling != "through":
+                local, size = self._local(layer), self.rule.eta1
+                if layer.before is not None:
+                    size = self.rule.rho * _ratio(weight.detach() - layer.before, local)
+                self._move(weight, local, self._decay * size)
+            spikes = layer.site.spikes_out
+            self._modulate(layer)
+            rates.append(float(spikes.mean()))
+            layer.rate = RATE_KEPT * layer.rate + (1 - RATE_KEPT) * rates[-1] if layer.batches else rates[-1]
+            layer.batches += 1
+        self._release()
+        if rates:
+            pl_module.log("train_rate", sum(rates) / len(rates), on_step=False, on_epoch=True)
+        for layer in self.layers:
+            if layer.batches > CALM and layer.rate > self.rule.largest_rate:
+                raise RunawayError(
+                    f"runaway: the neurons after {layer.site.path} fire {layer.rate:.2f} spikes per step, above "
+                    f"largest_rate ({self.rule.largest_rate:g}), in epoch {trainer.current_epoch + 1}; lower rho (or "
+                    "eta1) or a_plus"
+                )
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        self._release()
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        """Take everything off the network."""
+        for layer in self.layers:
+            layer.site.release()
+            layer.before = None
+            if layer.coupled is not None:
+                layer.coupled.detach()
+                layer.coupled = None
+
+    def _local(self, layer: _Layer) -> Tensor:
+        """diag(c) L of the batch, shaped as the weights."""
+        site = layer.site
+        update = self.rule.window(
+            site.connection.weight.detach(), site.spikes_in, site.spikes_out, connection_of(site.connection)
+        )
+        return update if layer.coefficients is None else update * _along(layer.coefficients, update, 0)
+
+    def _factor(self, layer: _Layer) -> Tensor | None:
+        """What is taken from the gradient by the currents: kappa' diag(c) times the post factor, a mean over the batch."""
+        if layer.ratio is None or not layer.site.passed:
+            return None
+        factor = self.rule.post_factor(layer.site.spikes_out)
+        if layer.coefficients is not None:
+            factor = factor * _along(layer.coefficients, factor, 2)
+        return factor.mul_(self._decay * self.rule.rho * layer.ratio)
+
+    def _move(self, weight: Tensor, local: Tensor, size: float) -> None:
+        with torch.no_grad():
+            weight.copy_(self.rule.bounded(weight.add(local, alpha=size)))
+
+    def _modulate(self, layer: _Layer) -> None:
+        """Move the coefficients of the neurons towards what the gradient that reached them says."""
+        if self.rule.modulation == "constant":
+            return
+        error = layer.site.error.sum(0).flatten(2).sum(2) if layer.site.error.ndim > 3 else layer.site.error.sum(0)
+        reached = error.abs().mean(0)
+        mean = reached.mean()
+        share = reached / mean if float(mean) > 0 else torch.ones_like(reached)
+        kept = torch.ones_like(share) if layer.coefficients is None else layer.coefficients
+        layer.coefficients = KEPT * kept + (1 - KEPT) * striven_for(self.rule.modulation, share)
+
+
+def _ratio(one: Tensor, other: Tensor) -> float:
+    """|one| / |other|, 0 where the other vanishes."""
+    size = float(other.norm())
+    return float(one.norm()) / size if size > 0 else 0.0
+
+
+def _along(values: Tensor, like: Tensor, dimension: int) -> Tensor:
+    """Shape [neurons] so that it broadcasts along a dimension of another tensor."""
+    return values.view(-1, *(1 for _ in like.shape[dimension + 1 :]))
