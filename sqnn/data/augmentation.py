@@ -1,4 +1,4 @@
-"""Random shifts and mirror images of training images, a whole batch at a time."""
+"""Random shifts, mirror images and noise of training images, a whole batch at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from noise_models import unknown
-from sqnn.data.errors import DataError
+from sqnn.data.errors import DataError, whole_number
 
 AUGMENTATIONS: tuple[str, ...] = ("none", "shift", "shift-flip")
 MAX_SHIFT = 4
@@ -25,25 +25,37 @@ def batch_generator(seed: int, epoch: int, batch: int) -> torch.Generator:
     return torch.Generator().manual_seed(mixed)
 
 
-def augment(images: Tensor, kind: str, generator: torch.Generator) -> Tensor:
-    """Return every image of [batch, ..., channels, height, width] shifted, and for "shift-flip" perhaps mirrored.
+def augment(
+    images: Tensor, kind: str, generator: torch.Generator, shift: int | None = None, noise: float = 0.0
+) -> Tensor:
+    """Return every image of [batch, ..., channels, height, width] moved as `kind` says, and with noise.
 
     out[y, x] = padded[y + dy, x' + dx]: `padded` has s zeros on every side, dy and dx are uniform on 0 .. 2 s, and
-    x' is width - 1 - x with probability 1/2 for "shift-flip", else x. s is 4 pixels, or 1 where a side is below 16. All
-    channels and time steps of an image move together. "none" returns the images themselves.
+    x' is width - 1 - x with probability 1/2 for "shift-flip", else x. s is `shift` pixels, by default 4, or 1 where a
+    side is below 16. All channels and time steps of an image move together. "none" moves nothing.
 
-    Raises DataError where `kind` is unknown.
+    With `noise` above 0 each value gets normal noise and is cut to [0, 1]; its standard deviation is drawn for each
+    image, uniform on [0, noise]. Without either the images themselves are returned.
 
-    Source: He et al., CVPR 2016, section 4.2.
+    Raises DataError where `kind` is unknown or the shift as large as the image.
+
+    Source: He et al., CVPR 2016, section 4.2 (shifts and mirror images).
     """
-    if known_augmentation(kind) == "none":
-        return images
+    if known_augmentation(kind) != "none":
+        images = _moved(images, kind == "shift-flip", generator, shift)
+    if noise > 0:
+        deviations = noise * torch.rand(len(images), *(1,) * (images.ndim - 1), generator=generator)
+        images = torch.addcmul(images, deviations, torch.randn(images.shape, generator=generator)).clamp_(0, 1)
+    return images
+
+
+def _moved(images: Tensor, mirror: bool, generator: torch.Generator, shift: int | None) -> Tensor:
     frames = images.flatten(1, -3)
     batch, channels, height, width = frames.shape
-    shift = largest_shift(height, width)
+    shift = largest_shift(height, width, shift)
     down, right = torch.randint(2 * shift + 1, (2, batch, 1), generator=generator)
     rows, columns = down + torch.arange(height), torch.arange(width).expand(batch, width)
-    if kind == "shift-flip":
+    if mirror:
         mirrored = torch.randint(2, (batch, 1), generator=generator).bool()
         columns = torch.where(mirrored, columns.flip(1), columns)
     # Positions in a padded image laid out as one line.
@@ -59,6 +71,9 @@ def known_augmentation(kind: str) -> str:
     return kind
 
 
-def largest_shift(height: int, width: int) -> int:
-    """Return the largest shift of images of this size, in pixels."""
-    return SMALL_SHIFT if min(height, width) < SMALL_SIDE else MAX_SHIFT
+def largest_shift(height: int, width: int, shift: int | None = None) -> int:
+    """Return the largest shift of images of this size, in pixels: `shift`, a DataError where that leaves nothing."""
+    side = min(height, width)
+    if shift is not None:
+        return whole_number("shift", shift, 1, max(1, side - 1))
+    return SMALL_SHIFT if side < SMALL_SIDE else MAX_SHIFT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from sqnn.data.augmentation import augment, batch_generator
+from sqnn.data.augmentation import batch_generator
 from sqnn.data.images import Split
 
 Batch = tuple[Tensor, Tensor]
+Change = Callable[[Tensor, torch.Generator], Tensor]
+"""What becomes of the images of a batch, by the numbers of a generator."""
 MAX_BATCH = 1_000_000
 
 
@@ -77,13 +79,12 @@ class ResumableLoader(DataLoader[Batch]):
     Its state is the epoch and the number of batches already given out in it. A state is honoured only if the
     next epoch to run is the one it was taken in, so a checkpoint from an epoch's end skips nothing.
 
-    `augmentation` changes the images (see `augment`); what becomes of a batch depends on `seed`, the epoch and the
-    batch's place in it alone.
+    `change` changes the images; what becomes of a batch depends on `seed`, the epoch and the batch's place in it alone.
     """
 
-    def __init__(self, *args: Any, augmentation: str = "none", seed: int = 0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, change: Change | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.augmentation, self.seed = augmentation, seed
+        self.change, self.seed = change, seed
         self._progress = {"epoch": 0, "batches": 0}
         self._resume: dict[str, int] | None = None
 
@@ -95,7 +96,9 @@ class ResumableLoader(DataLoader[Batch]):
         for at, (images, labels) in enumerate(super().__iter__()):
             if at >= skip:
                 self._progress = {"epoch": epoch, "batches": at + 1}
-                yield augment(images, self.augmentation, batch_generator(self.seed, epoch, at)), labels
+                if self.change is not None:
+                    images = self.change(images, batch_generator(self.seed, epoch, at))
+                yield images, labels
 
     def state_dict(self) -> dict[str, int]:
         """Return the position that `load_state_dict` continues from."""
@@ -106,7 +109,9 @@ class ResumableLoader(DataLoader[Batch]):
         self._resume = dict(state)
 
 
-def batch_loader(split: Split, batch_size: int, seed: int | None, augmentation: str = "none") -> ResumableLoader:
+def batch_loader(
+    split: Split, batch_size: int, seed: int | None, change: Change | None = None
+) -> ResumableLoader:
     """Return the loader of `split`: shuffled by `(seed, epoch)`, or in order if `seed` is None.
 
     The sampler already yields whole batches, so the loader's own batching is off. It gets a generator of its
@@ -118,7 +123,7 @@ def batch_loader(split: Split, batch_size: int, seed: int | None, augmentation: 
         sampler=EpochBatches(len(split), batch_size, seed),
         collate_fn=_unchanged,
         generator=torch.Generator().manual_seed(seed or 0),
-        augmentation=augmentation,
+        change=change,
         seed=seed or 0,
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import lightning.pytorch as pl
+import torch
+from torch import Tensor
 
-from sqnn.data.augmentation import known_augmentation
+from sqnn.data.augmentation import augment, known_augmentation, largest_shift
 from sqnn.data.batches import MAX_BATCH, ResumableLoader, batch_loader
 from sqnn.data.errors import DataError, seed_number, whole_number
 from sqnn.data.images import ImageData, require_image_data
@@ -18,7 +20,7 @@ class ImageDataModule(pl.LightningDataModule):
     The order of training epoch `e` depends on `(seed, e)` alone: it uses no global generator, and a run
     resumed from a checkpoint, at an epoch's end or within it, sees what it would have seen uninterrupted.
     Every training image comes exactly once per epoch; a last batch of one image joins the one before it.
-    `augmentation` shifts and mirrors them (see `augment`), by `(seed, e, batch)` alone.
+    `augmentation`, `shift` and `noise` change them (see `augment`), by `(seed, e, batch)` alone.
     Validation, test and prediction (over the test part) go through their images in order, unchanged.
 
     Raises DataError where `data` is no `ImageData`, a number is out of range, or the augmentation is unknown.
@@ -31,17 +33,24 @@ class ImageDataModule(pl.LightningDataModule):
         seed: int = 0,
         eval_batch_size: int = 512,
         augmentation: str = "none",
+        shift: int | None = None,
+        noise: float = 0.0,
     ) -> None:
         super().__init__()
         self.data = require_image_data(data)
         self.batch_size = whole_number("batch_size", batch_size, 1, MAX_BATCH)
         self.eval_batch_size = whole_number("eval_batch_size", eval_batch_size, 1, MAX_BATCH)
         self.seed = seed_number("seed", seed)
-        self.augmentation = known_augmentation(augmentation)
+        self.augmentation, self.shift, self.noise = known_augmentation(augmentation), shift, noise
+        if augmentation != "none":
+            largest_shift(*data.image_size, shift)
+
+    def _changed(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        return augment(images, self.augmentation, generator, self.shift, self.noise)
 
     def train_dataloader(self) -> ResumableLoader:
         """Return the shuffled training batches, augmented."""
-        return batch_loader(self.data.train, self.batch_size, self.seed, self.augmentation)
+        return batch_loader(self.data.train, self.batch_size, self.seed, self._changed)
 
     def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
         """Return the validation batches in order; no loader at all if the part is empty."""

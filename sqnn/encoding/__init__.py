@@ -25,6 +25,7 @@ from sqnn.encoding.planes import MAX_PLANES, RESCALINGS, bits, level_bits, resca
 from sqnn.encoding.ranges import MIN_WIDTH, RANGES, FixedRange, LearnedRange, Range, RunningRange, make_range
 from sqnn.encoding.rate import Rate
 from sqnn.encoding.registry import ENCODERS, INPUTS, make_encoder
+from sqnn.encoding.sparse import SparseTrains
 
 __all__ = [
     "DECODERS",
@@ -54,6 +55,7 @@ __all__ = [
     "Rate",
     "RunningRange",
     "SigmoidSine",
+    "SparseTrains",
     "StraightThrough",
     "TanhSine",
     "WeightedPhase",

@@ -10,6 +10,7 @@ from torch import Tensor
 from sqnn.core import Trains, Values
 from sqnn.encoding.base import Encoder, check_images, emit_spikes
 from sqnn.encoding.plane_surrogates import PLAIN_SURROGATES, PlaneSurrogate, make_plain_surrogate
+from sqnn.encoding.sparse import SparseTrains
 
 
 class Rate(Encoder):
@@ -32,10 +33,7 @@ class Rate(Encoder):
         self.surrogate = make_plain_surrogate(surrogate)
 
     def emit(self, unit: Values, generator: torch.Generator | None = None) -> Trains:
-        if generator is None:
-            raise ValueError(
-                "generator: got None, expected a torch.Generator, such as torch.Generator().manual_seed(0)"
-            )
+        generator = _given(generator)
 
         def draw(unit: Tensor) -> Tensor:
             # A half-precision draw is so coarse that it would bias small probabilities.
@@ -45,6 +43,14 @@ class Rate(Encoder):
 
         return emit_spikes(unit, draw, _pull if self.surrogate.has_gradient else None)
 
+    def sparse(self, images: Tensor, generator: torch.Generator | None = None) -> SparseTrains:
+        """Return trains of the same law as those of `encode`, features in one line: numbers drawn for pixels above 0.
+
+        No gradient reaches the images. Raises as `encode` does.
+        """
+        check_images(images)
+        return SparseTrains(images.detach().flatten(1), self.timesteps, _given(generator))
+
     def standard_error(self, images: Tensor) -> Tensor:
         """Standard deviation of the decoded value, sqrt(x (1 - x) / T), per pixel `[batch, *features]`."""
         check_images(images)
@@ -52,6 +58,12 @@ class Rate(Encoder):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, surrogate={self.surrogate!r}"
+
+
+def _given(generator: torch.Generator | None) -> torch.Generator:
+    if generator is None:
+        raise ValueError("generator: got None, expected a torch.Generator, such as torch.Generator().manual_seed(0)")
+    return generator
 
 
 def _pull(grads: Tensor, unit: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from sqnn.layers.frontends import (
 )
 from sqnn.layers.fusion import FusionBlock
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
+from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
 from sqnn.layers.spiking_cnn import READOUTS, SpikingBlock, SpikingCNN
 from sqnn.neurons import MakeNeuron
 
@@ -30,10 +31,12 @@ __all__ = [
     "FrontEnd",
     "FusionBlock",
     "MakeNeuron",
+    "SparseLinear",
     "SpikingBlock",
     "SpikingCNN",
     "SpikingConv",
     "SpikingDense",
+    "SpikingLinear",
     "SpikingResidual",
     "SpikingStack",
     "convention_of",

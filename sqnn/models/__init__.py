@@ -59,6 +59,7 @@ from sqnn.models.saving import (
     stored_file,
     write_model_file,
 )
+from sqnn.models.snn_mlp import SNNMLP, STEP_READOUTS, SNNMLPConfig
 from sqnn.models.spiking_quantum import BOUNDS, SpikingQuantum
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 from sqnn.models.work import step_work
@@ -73,7 +74,9 @@ __all__ = [
     "OWN_DEFAULTS",
     "PARTS",
     "SEPARATOR",
+    "SNNMLP",
     "SQDRCNN",
+    "STEP_READOUTS",
     "VARIANTS",
     "VGG11",
     "VGG16",
@@ -97,6 +100,7 @@ __all__ = [
     "ResNetConfig",
     "RetinaNet",
     "RetinaNetConfig",
+    "SNNMLPConfig",
     "SQDRCNNConfig",
     "SourceConfig",
     "SourceNetwork",

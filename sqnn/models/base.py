@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sqnn.core import Config, ConfigError, option, require
 
@@ -88,6 +89,18 @@ class Network(nn.Module):
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the logits [batch, num_classes] of images [batch, channels, height, width] in [0, 1]."""
         raise NotImplementedError
+
+    def learn(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None, progress: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return the logits of training images, and the loss in nats that training minimises: their cross-entropy.
+
+        The loss may be another function of the same forward pass. One without a gradient is of a network that has
+        learned from the images within the call, by a rule of its own. `progress` is the share of the training that has
+        passed, in [0, 1).
+        """
+        logits = self(images, generator)
+        return logits, F.cross_entropy(logits, labels)
 
 
 def config_of(model: nn.Module) -> ModelConfig | None:

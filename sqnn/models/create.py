@@ -18,6 +18,7 @@ from sqnn.models.base import ModelConfig, Network
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
 from sqnn.models.quantum_head import own_circuit
+from sqnn.models.snn_mlp import SNNMLP
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 
 MODELS: Choices[type[Network]] = Choices(
@@ -33,6 +34,7 @@ MODELS: Choices[type[Network]] = Choices(
         "resnet34": ResNet34,
         "mobilenetv2": MobileNetV2,
         "vit": VisionTransformer,
+        "snn-mlp": SNNMLP,
     },
 )
 

@@ -27,10 +27,11 @@ WEIGHTS = "weights became infinite or NaN"
 
 
 class Classifier(pl.LightningModule):
-    """Train a network on cross-entropy and the given loss terms; measure accuracy on validation images.
+    """Train a network on its loss and the given loss terms; measure accuracy on validation images.
 
-    The loss is cross-entropy + the sum over the terms of weight * quantity, in nats; `train_loss` is the cross-entropy
-    alone, so that curves compare, and each term's quantity is a curve of its own.
+    The loss is the network's own (`Network.learn`; cross-entropy where it states no other) + the sum over the terms of
+    weight * quantity, in nats; `train_loss` is the network's alone, so that curves compare, and each term's quantity is
+    a curve of its own.
 
     Random encoders draw from generators owned here and seeded afresh at the start of every epoch, and so are torch's
     own, from which a module of a user's draws (`nn.Dropout`), so that a resumed run continues with the numbers that the
@@ -71,13 +72,13 @@ class Classifier(pl.LightningModule):
         try:
             with ExitStack() as attached:
                 quantities = [attached.enter_context(term.attach(self.model)) for term in self.terms]
-                logits = self(images)
+                logits, loss = self._learn(images, labels, batch_index)
         except ValueError as error:
             # A circuit refuses angles that are not finite before there is a loss to look at.
             if self._finite():
                 raise
             raise self._not_finite(WEIGHTS) from error
-        cross_entropy = loss = F.cross_entropy(logits, labels)
+        learned = loss
         for term, quantity in zip(self.terms, quantities, strict=True):
             value = quantity()
             loss = loss + term.weight * value
@@ -85,9 +86,18 @@ class Classifier(pl.LightningModule):
         if not torch.isfinite(loss):
             raise self._not_finite(f"loss became {loss.item()}")
         self.train_accuracy(logits.detach(), labels)
-        self.log("train_loss", cross_entropy, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
+        self.log("train_loss", learned, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
+
+    def _learn(self, images: Tensor, labels: Tensor, batch_index: int) -> tuple[Tensor, Tensor]:
+        """Return the logits of a batch and the loss that training minimises, without the loss terms."""
+        if isinstance(self.model, Network):
+            part = batch_index / self.trainer.num_training_batches
+            progress = (self.current_epoch + part) / self.training_config.epochs
+            return self.model.learn(images, labels, self.noise_source, progress)
+        logits = self(images)
+        return logits, F.cross_entropy(logits, labels)
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_index: int) -> None:
         # A membrane that is NaN reaches no threshold: after a silent neuron the loss stays finite for ever.

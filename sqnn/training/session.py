@@ -89,7 +89,14 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     settings = place.read_settings()
     with quiet(), torch_numbers():
         # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
-        batches = ImageDataModule(data, config.batch_size, config.seed, augmentation=config.augmentation)
+        batches = ImageDataModule(
+            data,
+            config.batch_size,
+            config.seed,
+            augmentation=config.augmentation,
+            shift=config.shift,
+            noise=config.noise,
+        )
         try:
             loop.fit(module.train(), batches, ckpt_path=checkpoint)
         except MisconfigurationException as error:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from noise_models import did_you_mean
-from sqnn.core import AUTO, Config, ConfigError, Threads, check_threads, option
+from sqnn.core import AUTO, Config, ConfigError, Threads, check_threads, option, require
 from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
 
@@ -43,6 +43,12 @@ class TrainingConfig(Config):
     schedule: str = option("one-cycle", "learning rate over the run", among=SCHEDULES)
     gradient_clip: float = option(1.0, "largest norm of the gradient; 0 switches clipping off", least=0)
     augmentation: str = option("none", "random change of training images", among=AUGMENTATIONS)
+    shift: int | None = option(
+        None, "largest shift in pixels along either axis (default: 4, or 1 where a side is below 16)", least=1
+    )
+    noise: float = option(
+        0.0, "largest standard deviation of normal noise on training images, drawn for each of them", least=0, most=10
+    )
     seed: int = option(
         0,
         "seed of initial weights, order and augmentation of the images, and random encoders",
@@ -57,6 +63,8 @@ class TrainingConfig(Config):
 
     def validate(self) -> None:
         object.__setattr__(self, "threads", check_threads(self.threads))
+        fits = self.shift is None or self.augmentation != "none"
+        require(fits, "shift", self.shift, "none, or one beside augmentation shift or shift-flip")
 
     @classmethod
     def for_model(cls, model: nn.Module | type[Network], values: Mapping[str, object]) -> Self:
