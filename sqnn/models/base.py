@@ -55,6 +55,7 @@ class Network(nn.Module):
     - `parts`: kind of each of its modules by name, one of PARTS; a parameter is of the kind of the first component of
       its dotted name that is there;
     - `training_defaults`: settings of a training that differ from `TrainingConfig`, if any;
+    - `plastic`: paths of the spiking layers that local learning rules act on, all of them where it is empty;
     - `forward(images, generator=None)`: random numbers come from the generator alone, and ValueError names what does
       not fit in the images (`check_batch`);
     - a constructor of a configuration and a generator, which draws all weights from that generator (of seed 0 where
@@ -66,6 +67,7 @@ class Network(nn.Module):
     config_class: ClassVar[type[ModelConfig]]
     parts: ClassVar[Mapping[str, str]]
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({})
+    plastic: ClassVar[tuple[str, ...]] = ()
     config: ModelConfig
 
     def __init_subclass__(cls, **options: object) -> None:

@@ -77,6 +77,7 @@ class SNNMLP(Network):
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType(
         {"learning_rate": 0.002, "schedule": "cosine"}
     )
+    plastic: ClassVar[tuple[str, ...]] = ("hidden",)
     config: SNNMLPConfig
 
     def __init__(self, config: SNNMLPConfig, generator: torch.Generator | None = None) -> None:

@@ -68,12 +68,16 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
 
     a_plus: float = option(0.0, "potentiation: weight of a post spike after a pre spike")
     a_minus: float = option(1.0, "depression: weight of a pre spike after a post spike")
-    decay_plus: float | None = option(0.9, "share of the presynaptic trace kept per step, for tau_plus", least=0, most=1)
+    decay_plus: float | None = option(
+        0.9, "share of the presynaptic trace kept per step, for tau_plus", least=0, most=1
+    )
     decay_minus: float | None = option(
         0.9, "share of the postsynaptic trace kept per step, for tau_minus", least=0, most=1
     )
     time: str = option("mean", "how the changes of the steps become one", among=TIMES)
-    layers: tuple[str, ...] = option((), "paths of the spiking layers, such as front_end.blocks.0 (default: the network's)")
+    layers: tuple[str, ...] = option(
+        (), "paths of the spiking layers, such as front_end.blocks.0 (default: the network's)"
+    )
     coupling: str = option("beside", "how the local update joins the gradient's", among=COUPLINGS)
     rho: float = option(0.3, "size of the local update as a share of the optimiser's step or of the gradient", least=0)
     eta1: float = option(0.01, "rate of the local update (literal only)", least=0)
@@ -94,6 +98,11 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
         super().validate()
         if self.coupling == "through":
             self.post_factor(torch.zeros(1, 1, 1))  # which only rules have that are one product
+
+    @property
+    def one_product(self) -> bool:
+        """Whether a window of the rule is one product with the spikes that come in (`post_factor`)."""
+        return self.dependence == "additive" and self.pairing == "all" and self.batch != "max-abs"
 
     def sites(self, model: nn.Module) -> list[Site]:
         """Return the spiking layers that the rule acts on."""

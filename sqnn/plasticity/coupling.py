@@ -7,47 +7,69 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
-from torch.nn import functional as F
+from torch.nn import grad
 
+from sqnn.encoding import SparseTrains
 from sqnn.plasticity.connections import Conv, connection_of
 
 Factor = Callable[[], Tensor | None]
-"""What is taken from the gradient by the output of the connection before the product with its input, if anything."""
+"""What is taken from the gradient by the currents [time, batch, ...] before the product with the input, if anything."""
 
 
 class Coupled:
     """Give a linear or convolutional layer a local term in the gradient of its weights, and in no other gradient.
 
-    With x the input, delta the gradient by the output and l what `factor` returns when the gradient arrives, shaped as
-    the output, the gradient by the weights is x^T (delta - l) instead of x^T delta, and the gradients by bias and input
-    stay x-free: those of delta. While it is attached, the layer's own `forward` is set aside; its class is unchanged.
+    With x the input, delta the gradient by the output and l what `factor` returns when the gradient arrives, of all
+    steps, the gradient by the weights is x^T (delta - l) instead of x^T delta; the gradients by bias and input are
+    those of delta. A layer that is called once per step gets the part of its step. While it is attached, the layer's
+    own `forward` is set aside; its class is unchanged.
     """
 
-    def __init__(self, connection: nn.Linear | nn.Conv1d | nn.Conv2d, factor: Factor) -> None:
-        self.connection = connection
+    def __init__(self, layer: nn.Linear | nn.Conv1d | nn.Conv2d, factor: Factor) -> None:
+        self.layer = layer
         self.factor = factor
+        self._calls = 0
 
     def attach(self) -> None:
         """Let the layer compute with the local term from now on."""
-        self.connection.forward = self._forward  # type: ignore[method-assign]
+        self.layer.forward = self._forward  # type: ignore[method-assign, assignment]
 
     def detach(self) -> None:
         """Give the layer its own forward pass back."""
-        vars(self.connection).pop("forward", None)
+        vars(self.layer).pop("forward", None)
 
-    def _forward(self, inputs: Tensor) -> Tensor:
-        layer = self.connection
+    def _forward(self, inputs: Tensor | SparseTrains) -> Tensor:
+        layer = self.layer
         if not (torch.is_grad_enabled() and layer.weight.requires_grad):
             return type(layer).forward(layer, inputs)  # type: ignore[arg-type]
-        output: Tensor = _Coupled.apply(inputs, layer.weight, layer.bias, layer, self.factor)
+        output: Tensor = _Coupled.apply(inputs, layer.weight, layer.bias, layer, self._factor_of(self._calls))
+        self._calls += 1
         return output
+
+    def _factor_of(self, call: int) -> Factor:
+        """What is taken in one call of the layer: of all steps where it is called once, else of one."""
+
+        def part() -> Tensor | None:
+            factor = self.factor()
+            return factor if factor is None or self._calls == 1 else factor[call]
+
+        return part
+
+
+def weight_product(layer: nn.Module, post: Tensor, pre: Tensor | SparseTrains) -> Tensor:
+    """Return the sum over steps, samples and positions of post times pre, shaped as the weights of a layer."""
+    if isinstance(pre, SparseTrains):
+        return pre.correlations(post.contiguous()).t()
+    shape: torch.Size = layer.weight.shape  # type: ignore[union-attr, assignment]
+    return connection_of(layer).product(post, pre, shape)
 
 
 class _Saved(FunctionCtx):
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
-    layer: nn.Linear | nn.Conv1d | nn.Conv2d
+    layer: nn.Module
     factor: Factor
+    sparse: SparseTrains | None
 
 
 class _Coupled(torch.autograd.Function):
@@ -55,37 +77,46 @@ class _Coupled(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: _Saved, inputs: Tensor, weight: Tensor, bias: Tensor | None, layer: nn.Module, factor: Factor
+        ctx: _Saved,
+        inputs: Tensor | SparseTrains,
+        weight: Tensor,
+        bias: Tensor | None,
+        layer: nn.Module,
+        factor: Factor,
     ) -> Tensor:
-        ctx.save_for_backward(inputs, weight)
-        ctx.layer, ctx.factor = layer, factor  # type: ignore[assignment]
-        if isinstance(layer, nn.Linear):
-            return F.linear(inputs, weight, bias)
-        return layer._conv_forward(inputs, weight, bias)  # type: ignore[operator, no-any-return]
+        ctx.layer, ctx.factor = layer, factor
+        ctx.sparse = inputs if isinstance(inputs, SparseTrains) else None
+        ctx.save_for_backward(*([weight] if isinstance(inputs, SparseTrains) else [weight, inputs]))
+        output: Tensor = type(layer).forward(layer, inputs)
+        return output
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: _Saved, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (delta,) = gradients
-        inputs, weight = ctx.saved_tensors
+        weight, *dense = ctx.saved_tensors
         local = ctx.factor()
         with_local = delta if local is None else delta - local.reshape(delta.shape)
-        of_input, of_bias = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
-        by_input = _by_input(ctx.layer, delta, inputs, weight) if of_input else None
-        by_weight = connection_of(ctx.layer).product(with_local[None], inputs[None], weight.shape)
-        by_bias = delta.sum([d for d in range(delta.ndim) if d != _axis(ctx.layer, delta)]) if of_bias else None
+        if ctx.sparse is not None:
+            by_weight = weight_product(ctx.layer, with_local, ctx.sparse)
+        else:  # the steps that a layer without memory sees are one large batch
+            by_weight = weight_product(ctx.layer, with_local[None], dense[0][None])
+        by_input = _by_input(ctx.layer, delta, dense[0], weight) if ctx.needs_input_grad[0] else None
+        by_bias = _by_bias(ctx.layer, delta) if ctx.needs_input_grad[2] else None
         return by_input, by_weight, by_bias, None, None
 
 
-def _axis(layer: nn.Module, output: Tensor) -> int:
-    """The dimension of the output that the neurons or channels are counted along."""
-    return output.ndim - 1 if isinstance(layer, nn.Linear) else output.ndim - len(layer.kernel_size) - 1  # type: ignore[arg-type]
-
-
 def _by_input(layer: nn.Module, delta: Tensor, inputs: Tensor, weight: Tensor) -> Tensor:
-    """The gradient of a layer by its input."""
+    """The gradient by the input of a layer."""
     place = connection_of(layer)
     if not isinstance(place, Conv):
         return delta @ weight
-    gradient = nn.grad.conv1d_input if place.axes == 1 else nn.grad.conv2d_input
+    gradient = grad.conv1d_input if place.axes == 1 else grad.conv2d_input
     return gradient(inputs.shape, weight, delta, place.stride, place.padding, place.dilation, place.groups)
+
+
+def _by_bias(layer: nn.Module, delta: Tensor) -> Tensor:
+    """The gradient by the bias of a layer."""
+    place = connection_of(layer)
+    along = delta.ndim - 1 - (place.axes if isinstance(place, Conv) else 0)
+    return delta.sum([axis for axis in range(delta.ndim) if axis != along])

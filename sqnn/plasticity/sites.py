@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 
 from noise_models import unknown
 from sqnn.core import ConfigError
+from sqnn.encoding import SparseTrains
 from sqnn.layers import LIBRARIES, is_of
 from sqnn.neurons import Neuron
 
@@ -30,7 +31,7 @@ class Site:
     path: str
     connection: nn.Linear | nn.Conv1d | nn.Conv2d
     neuron: nn.Module
-    _inputs: list[Tensor] = field(default_factory=list)
+    _inputs: list[Tensor | SparseTrains] = field(default_factory=list)
     _outputs: list[Tensor] = field(default_factory=list)
     _currents: list[Tensor] = field(default_factory=list)
     _hooks: list[RemovableHandle] = field(default_factory=list)
@@ -62,7 +63,7 @@ class Site:
         return self._over_time(self._outputs, self._outputs[0])
 
     @property
-    def spikes_in(self) -> Tensor:
+    def spikes_in(self) -> Tensor | SparseTrains:
         """What the connection received, [time, batch, ...]."""
         timesteps, batch = self.spikes_out.shape[:2]
         if len(self._inputs) != len(self._outputs):
@@ -71,8 +72,10 @@ class Site:
                 f"{len(self._outputs)} times per pass, expected as many of each, so that every step has its spikes"
             )
         first = self._inputs[0]
+        if isinstance(first, SparseTrains):
+            return first
         if len(self._inputs) > 1:
-            return torch.stack(self._inputs)
+            return torch.stack([step for step in self._inputs if isinstance(step, Tensor)])
         if tuple(first.shape[:2]) == (timesteps, batch) and first.ndim == self._rank:
             return first
         if len(first) != timesteps * batch:
@@ -98,7 +101,7 @@ class Site:
 
     def _connected(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         if torch.is_grad_enabled():
-            self._inputs.append(inputs[0].detach())
+            self._inputs.append(inputs[0].detach() if isinstance(inputs[0], Tensor) else inputs[0])
 
     def _fired(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor | tuple[Tensor, ...]) -> None:
         if not torch.is_grad_enabled():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from sqnn.encoding import SparseTrains
 from sqnn.plasticity.adaptive import AdaptiveSTDP, striven_for
 from sqnn.plasticity.connections import connection_of
-from sqnn.plasticity.coupling import Coupled
+from sqnn.plasticity.coupling import Coupled, weight_product
 from sqnn.plasticity.sites import Site
 
 KEPT = 0.95
@@ -38,6 +40,8 @@ class _Layer:
     """|g| / |diag(c) L| when both were last measured, for `through`."""
     rate: float = 0.0
     before: Tensor | None = None
+    factor: Tensor | None = None
+    """What is taken from the gradient of the batch by the currents, once it is known."""
     coupled: Coupled | None = None
     batches: int = 0
     _names: tuple[str, ...] = field(default=("coefficients", "ratio", "rate", "batches"), repr=False)
@@ -82,7 +86,7 @@ class AdaptiveUpdates(pl.Callback):
             layer.site.watch()
             fused = layer.batches % MEASURED_EVERY and layer.ratio is not None
             if self.rule.coupling == "through" and fused:
-                layer.coupled = Coupled(layer.site.connection, lambda layer=layer: self._factor(layer))
+                layer.coupled = Coupled(layer.site.connection, partial(self._factor, layer))
                 layer.coupled.attach()
 
     def on_before_optimizer_step(
@@ -128,9 +132,7 @@ class AdaptiveUpdates(pl.Callback):
                     "eta1) or a_plus"
                 )
 
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         self._release()
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -140,7 +142,7 @@ class AdaptiveUpdates(pl.Callback):
         """Take everything off the network."""
         for layer in self.layers:
             layer.site.release()
-            layer.before = None
+            layer.before = layer.factor = None
             if layer.coupled is not None:
                 layer.coupled.detach()
                 layer.coupled = None
@@ -148,19 +150,23 @@ class AdaptiveUpdates(pl.Callback):
     def _local(self, layer: _Layer) -> Tensor:
         """diag(c) L of the batch, shaped as the weights."""
         site = layer.site
-        update = self.rule.window(
-            site.connection.weight.detach(), site.spikes_in, site.spikes_out, connection_of(site.connection)
-        )
+        spikes, weight = site.spikes_in, site.connection.weight.detach()
+        if isinstance(spikes, SparseTrains) and self.rule.one_product:
+            update = weight_product(site.connection, self.rule.post_factor(site.spikes_out), spikes)
+        else:
+            pre = spikes.dense(weight.dtype) if isinstance(spikes, SparseTrains) else spikes
+            update = self.rule.window(weight, pre, site.spikes_out, connection_of(site.connection))
         return update if layer.coefficients is None else update * _along(layer.coefficients, update, 0)
 
     def _factor(self, layer: _Layer) -> Tensor | None:
         """What is taken from the gradient by the currents: kappa' diag(c) times the post factor, a mean over the batch."""
-        if layer.ratio is None or not layer.site.passed:
-            return None
+        if layer.factor is not None or layer.ratio is None:
+            return layer.factor
         factor = self.rule.post_factor(layer.site.spikes_out)
         if layer.coefficients is not None:
             factor = factor * _along(layer.coefficients, factor, 2)
-        return factor.mul_(self._decay * self.rule.rho * layer.ratio)
+        layer.factor = factor.mul_(self._decay * self.rule.rho * layer.ratio)
+        return layer.factor
 
     def _move(self, weight: Tensor, local: Tensor, size: float) -> None:
         with torch.no_grad():
