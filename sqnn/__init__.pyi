@@ -1,4 +1,4 @@
-from . import conversion, core, data, encoding, layers, metrics, models, neurons, studies, training
+from . import conversion, core, data, encoding, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
 from .metrics import ParameterCount, count
@@ -38,6 +38,7 @@ __all__ = [
     "neurons",
     "noise_sweep",
     "options",
+    "plasticity",
     "predict",
     "read_images",
     "resume",
