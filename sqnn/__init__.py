@@ -14,7 +14,8 @@ Training:     fit(model, data), resume(folder), evaluate(model, data), predict(m
               accuracy is published; TrainingConfig, Run, Evaluation
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
 
-`help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`, `sqnn.studies`, ...
+`help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
+`sqnn.plasticity`, `sqnn.studies`, ...
 """
 
 import lazy_loader

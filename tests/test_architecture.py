@@ -58,6 +58,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("sqnn/neurons/lif.py", "from sqnn.encoding import Rate", "sqnn.neurons.lif -> sqnn.encoding"),
         ("sqnn/models/create.py", "def f():\n    from sqnn import training", "sqnn.models.create -> sqnn.training"),
         ("sqnn/models/create.py", "from ..training import fit", "sqnn.models.create -> sqnn.training"),
+        ("sqnn/plasticity/rule.py", "from sqnn.metrics import count", "sqnn.plasticity.rule -> sqnn.metrics"),
         ("sqnn/metrics/parameters.py", "import sqnn.cli.app", "sqnn.metrics.parameters -> sqnn.cli.app"),
         ("sqnn/studies/__init__.py", "import sqnn.bench", "sqnn.studies -> sqnn.bench"),
         ("sqnn/elsewhere/__init__.py", "", "sqnn.elsewhere"),
