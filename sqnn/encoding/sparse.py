@@ -45,7 +45,9 @@ class SparseTrains:
     def _by_step(self) -> tuple[Tensor, Tensor]:
         """The features of all spikes, step by step and image by image, and where each of these begins."""
         steps, batch, _ = self.shape
-        begins = _begins(self.images, batch) + torch.arange(steps, device=self.images.device)[:, None] * len(self.images)
+        begins = _begins(self.images, batch) + torch.arange(steps, device=self.images.device)[:, None] * len(
+            self.images
+        )
         return self.features.expand(steps, -1).masked_select(self.fired), _before(self.fired)[begins.flatten()]
 
     @cached_property

@@ -1,30 +1,44 @@
+from .adaptive import COUPLINGS, MODULATIONS, AdaptiveSTDP
+from .base import LearningRule
 from .connections import LINEAR, Connection, Conv, Conv1d, Conv2d, Linear, Recurrent, connection_of
 from .curve import plot_window, stdp_window
 from .dependence import DEPENDENCES
 from .homeostasis import adapted_thresholds, firing_rates, heterosynaptic_decay, synaptic_scaling
 from .pair import PairSTDP
+from .registry import BACKPROP, RULES, learning_rule
 from .reward import reward_modulation
 from .rule import BATCHES, COINCIDENCES, PAIRINGS, STDP, TIMES
+from .sites import Site, sites
 from .traces import TRACES, adjoint_trace, decay_of, forward_trace
 from .triplet import TRIPLETS, TripletSTDP
+from .updates import AdaptiveUpdates, RunawayError
 
 __all__ = [
+    "BACKPROP",
     "BATCHES",
     "COINCIDENCES",
+    "COUPLINGS",
     "DEPENDENCES",
     "LINEAR",
+    "MODULATIONS",
     "PAIRINGS",
+    "RULES",
     "STDP",
     "TIMES",
     "TRACES",
     "TRIPLETS",
+    "AdaptiveSTDP",
+    "AdaptiveUpdates",
     "Connection",
     "Conv",
     "Conv1d",
     "Conv2d",
+    "LearningRule",
     "Linear",
     "PairSTDP",
     "Recurrent",
+    "RunawayError",
+    "Site",
     "TripletSTDP",
     "adapted_thresholds",
     "adjoint_trace",
@@ -33,8 +47,10 @@ __all__ = [
     "firing_rates",
     "forward_trace",
     "heterosynaptic_decay",
+    "learning_rule",
     "plot_window",
     "reward_modulation",
+    "sites",
     "stdp_window",
     "synaptic_scaling",
 ]

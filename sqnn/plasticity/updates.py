@@ -159,7 +159,7 @@ class AdaptiveUpdates(pl.Callback):
         return update if layer.coefficients is None else update * _along(layer.coefficients, update, 0)
 
     def _factor(self, layer: _Layer) -> Tensor | None:
-        """What is taken from the gradient by the currents: kappa' diag(c) times the post factor, a mean over the batch."""
+        """kappa' diag(c) times the post factor of the batch: what is taken from the gradient by the currents."""
         if layer.factor is not None or layer.ratio is None:
             return layer.factor
         factor = self.rule.post_factor(layer.site.spikes_out)

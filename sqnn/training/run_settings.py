@@ -10,8 +10,8 @@ import yaml
 from torch import nn
 
 from sqnn.core import ConfigError, brief, read_yaml, reason, write_yaml
-from sqnn.plasticity import RULES, LearningRule
 from sqnn.models import SEPARATOR, Make, ModelConfig, OwnConfig, build, make_own, model_class
+from sqnn.plasticity import RULES, LearningRule
 from sqnn.training.settings import TrainingConfig
 from sqnn.training.terms import TERMS, LossTerm, split_terms
 
@@ -22,9 +22,8 @@ class RunSettings:
 
     `model` is a name of MODELS, or that of a network of the user's own, such as "module:Class". `data` says where the
     images came from (`ImageData.source`), or is a name alone where nothing does, and `data_sha256` is their
-    fingerprint. `callbacks` are the class names of the user's Lightning callbacks. `rule` is what changes weights beside
-    the gradient. `initial` is the file of the weights
-    that the run began with, None where the seed drew them.
+    fingerprint. `callbacks` are the class names of the user's Lightning callbacks. `rule` is what changes weights
+    beside the gradient. `initial` is the file of the weights that the run began with, None where the seed drew them.
     """
 
     model: str
