@@ -21,13 +21,14 @@ class Coupled:
 
     With x the input, delta the gradient by the output and l what `factor` returns when the gradient arrives, of all
     steps, the gradient by the weights is x^T (delta - l) instead of x^T delta; the gradients by bias and input are
-    those of delta. A layer that is called once per step gets the part of its step. While it is attached, the layer's
-    own `forward` is set aside; its class is unchanged.
+    those of delta. A layer that is called once per step gets the part of its step, of which the first is step `begin`.
+    While it is attached, the layer's own `forward` is set aside; its class is unchanged.
     """
 
-    def __init__(self, layer: nn.Linear | nn.Conv1d | nn.Conv2d, factor: Factor) -> None:
+    def __init__(self, layer: nn.Linear | nn.Conv1d | nn.Conv2d, factor: Factor, begin: int = 0) -> None:
         self.layer = layer
         self.factor = factor
+        self.begin = begin
         self._calls = 0
 
     def attach(self) -> None:
@@ -51,7 +52,8 @@ class Coupled:
 
         def part() -> Tensor | None:
             factor = self.factor()
-            return factor if factor is None or self._calls == 1 else factor[call]
+            whole = factor is None or (self._calls == 1 and self.begin == 0)
+            return factor if factor is None or whole else factor[self.begin + call]
 
         return part
 

@@ -15,22 +15,27 @@ from sqnn.core import ConfigError
 from sqnn.encoding import SparseTrains
 from sqnn.layers import LIBRARIES, is_of
 from sqnn.neurons import Neuron
+from sqnn.plasticity.connections import Connection, Recurrent, connection_of
 
 CONNECTIONS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 """The layers whose weights are synapses."""
+RECURRENT = "recurrent"
+"""The name of a layer that feeds spikes back to the neurons that fired them."""
 
 
 @dataclass
 class Site:
-    """A connection and the neurons that it drives; within a training pass, what entered and left them.
+    """A layer with weights and the neurons that it drives; within a training pass, what entered and left them.
 
-    `spikes_in` are what the connection received, [time x batch, ...] or [time, batch, ...], `spikes_out` are
+    `spikes_in` are what the layer received, [time x batch, ...] or [time, batch, ...], `spikes_out` are
     [time, batch, ...], `error` is the gradient of the loss by the currents of the neurons, shaped as `spikes_out`.
     """
 
     path: str
-    connection: nn.Linear | nn.Conv1d | nn.Conv2d
+    layer: nn.Linear | nn.Conv1d | nn.Conv2d
     neuron: nn.Module
+    recurrent: bool = False
+    """Whether the layer feeds the spikes of the neurons back to them, one step later."""
     _inputs: list[Tensor | SparseTrains] = field(default_factory=list)
     _outputs: list[Tensor] = field(default_factory=list)
     _currents: list[Tensor] = field(default_factory=list)
@@ -40,7 +45,7 @@ class Site:
         """Record from now on what passes, and forget what passed before."""
         self.release()
         self._hooks = [
-            self.connection.register_forward_hook(self._connected),
+            self.layer.register_forward_hook(self._connected),
             self.neuron.register_forward_hook(self._fired),
         ]
 
@@ -63,12 +68,19 @@ class Site:
         return self._over_time(self._outputs, self._outputs[0])
 
     @property
+    def connection(self) -> Connection:
+        """How the weights lie between the spikes that come in and those that go out."""
+        return Recurrent() if self.recurrent else connection_of(self.layer)
+
+    @property
     def spikes_in(self) -> Tensor | SparseTrains:
-        """What the connection received, [time, batch, ...]."""
+        """What the layer received, [time, batch, ...]; of a recurrent one, what its neurons fired."""
+        if self.recurrent:
+            return self.spikes_out
         timesteps, batch = self.spikes_out.shape[:2]
         if len(self._inputs) != len(self._outputs):
             raise ConfigError(
-                f"layers: {self.path} calls its connection {len(self._inputs)} times and its neurons "
+                f"layers: {self.path} is called {len(self._inputs)} times and its neurons "
                 f"{len(self._outputs)} times per pass, expected as many of each, so that every step has its spikes"
             )
         first = self._inputs[0]
@@ -80,7 +92,7 @@ class Site:
             return first
         if len(first) != timesteps * batch:
             raise ConfigError(
-                f"layers: the connection of {self.path} received {list(first.shape)}, expected the inputs of "
+                f"layers: {self.path} received {list(first.shape)}, expected the inputs of "
                 f"{timesteps} steps of {batch} samples, [time x batch, ...]"
             )
         return first.unflatten(0, (timesteps, batch))
@@ -94,7 +106,7 @@ class Site:
     @property
     def _rank(self) -> int:
         """Dimensions of a window [time, batch, ...] of inputs."""
-        return {nn.Linear: 3, nn.Conv1d: 4, nn.Conv2d: 5}[_kind(self.connection)]
+        return {nn.Linear: 3, nn.Conv1d: 4, nn.Conv2d: 5}[_kind(self.layer)]
 
     def _over_time(self, parts: Sequence[Tensor], like: Tensor) -> Tensor:
         return torch.stack(list(parts)) if len(self._outputs) > 1 else parts[0].view(like.shape)
@@ -117,18 +129,19 @@ def sites(model: nn.Module, paths: Sequence[str] = ()) -> list[Site]:
     """Return the spiking layers of a network below these paths, in its own order; all of them where there are no paths.
 
     A spiking layer is a linear or convolutional layer and the neurons that come next among the modules of the network:
-    neurons of this package, or of a library of LIBRARIES. Raises ConfigError where a path leads to no module, or to no
+    neurons of this package, or of a library of LIBRARIES. A linear layer called `recurrent` feeds the spikes of these
+    neurons back to them. Raises ConfigError where a path leads to no module, or to no
     spiking layer.
     """
     modules = dict(model.named_modules())
     found: list[Site] = []
-    waiting: tuple[str, Any] | None = None
+    waiting: list[tuple[str, Any]] = []
     for path, module in modules.items():
         if isinstance(module, CONNECTIONS):
-            waiting = path, module
-        elif waiting is not None and is_neuron(module):
-            found.append(Site(waiting[0], waiting[1], module))
-            waiting = None
+            waiting = [*(waiting if _fed_back(path) else ()), (path, module)]
+        elif waiting and is_neuron(module):
+            found += [Site(name, layer, module, _fed_back(name)) for name, layer in waiting]
+            waiting = []
     names = [site.path for site in found]
     for path in paths:
         if path not in modules:
@@ -155,5 +168,9 @@ def _below(name: str, path: str) -> bool:
     return name == path or name.startswith(f"{path}.") or name.rpartition(".")[0] == path or path == ""
 
 
-def _kind(connection: nn.Module) -> type[nn.Module]:
-    return next(kind for kind in CONNECTIONS if isinstance(connection, kind))
+def _fed_back(path: str) -> bool:
+    return path.rpartition(".")[2] == RECURRENT
+
+
+def _kind(layer: nn.Module) -> type[nn.Module]:
+    return next(kind for kind in CONNECTIONS if isinstance(layer, kind))

@@ -13,7 +13,6 @@ from torch.optim import Optimizer
 
 from sqnn.encoding import SparseTrains
 from sqnn.plasticity.adaptive import AdaptiveSTDP, striven_for
-from sqnn.plasticity.connections import connection_of
 from sqnn.plasticity.coupling import Coupled, weight_product
 from sqnn.plasticity.sites import Site
 
@@ -86,14 +85,16 @@ class AdaptiveUpdates(pl.Callback):
             layer.site.watch()
             fused = layer.batches % MEASURED_EVERY and layer.ratio is not None
             if self.rule.coupling == "through" and fused:
-                layer.coupled = Coupled(layer.site.connection, partial(self._factor, layer))
+                layer.coupled = Coupled(
+                    layer.site.layer, partial(self._factor, layer), 1 if layer.site.recurrent else 0
+                )
                 layer.coupled.attach()
 
     def on_before_optimizer_step(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         for layer in self.layers:
-            weight = layer.site.connection.weight
+            weight = layer.site.layer.weight
             if not layer.site.passed or weight.grad is None:
                 continue
             if self.rule.coupling == "beside":
@@ -110,7 +111,7 @@ class AdaptiveUpdates(pl.Callback):
         for layer in self.layers:
             if not layer.site.passed:
                 continue
-            weight = layer.site.connection.weight
+            weight = layer.site.layer.weight
             if self.rule.coupling != "through":
                 local, size = self._local(layer), self.rule.eta1
                 if layer.before is not None:
@@ -150,12 +151,12 @@ class AdaptiveUpdates(pl.Callback):
     def _local(self, layer: _Layer) -> Tensor:
         """diag(c) L of the batch, shaped as the weights."""
         site = layer.site
-        spikes, weight = site.spikes_in, site.connection.weight.detach()
+        spikes, weight = site.spikes_in, site.layer.weight.detach()
         if isinstance(spikes, SparseTrains) and self.rule.one_product:
-            update = weight_product(site.connection, self.rule.post_factor(site.spikes_out), spikes)
+            update = weight_product(site.layer, self.rule.post_factor(site.spikes_out), spikes)
         else:
             pre = spikes.dense(weight.dtype) if isinstance(spikes, SparseTrains) else spikes
-            update = self.rule.window(weight, pre, site.spikes_out, connection_of(site.connection))
+            update = self.rule.window(weight, pre, site.spikes_out, site.connection)
         return update if layer.coefficients is None else update * _along(layer.coefficients, update, 0)
 
     def _factor(self, layer: _Layer) -> Tensor | None:

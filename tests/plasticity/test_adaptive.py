@@ -303,3 +303,51 @@ def test_layers_are_found_by_their_paths() -> None:
 def test_through_is_refused_where_the_rule_is_no_single_product() -> None:
     with pytest.raises(ConfigError, match="dependence: got 'soft', expected 'additive'"):
         AdaptiveSTDP(coupling="through", dependence="soft", weight_min=-1.0, weight_max=1.0)
+
+
+@pytest.mark.parametrize("coupling", ["beside", "through"])
+def test_spikes_that_are_fed_back_are_paired_one_step_later(coupling: str) -> None:
+    model = sqnn.create_model("snn-mlp", hidden=(6,), timesteps=TIMESTEPS, image_size=(3, 3), recurrent=True).double()
+    weight, generator = model.hidden[0].recurrent.weight, torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for each in model.hidden.parameters():
+            each.copy_(0.6 * torch.randn(each.shape, generator=generator))
+    rule = AdaptiveSTDP(layers=("hidden.0.recurrent",), coupling=coupling, a_plus=0.5, rho=0.4)
+    fired = []
+    handle = model.hidden[0].neuron.register_forward_hook(
+        lambda module, given, output: fired.append(output[0].detach())
+    )
+    moves, gradients = [], []
+    updates = AdaptiveUpdates(rule)
+    trainer, module = SimpleNamespace(current_epoch=0), SimpleNamespace(model=model, log=lambda *a, **b: None)
+    updates.on_fit_start(trainer, module)
+    optimizer = torch.optim.SGD(model.parameters(), RATE)
+    for batch in range(2):
+        before = weight.detach().clone()
+        images = torch.rand(8, 1, 3, 3, generator=torch.Generator().manual_seed(batch), dtype=torch.float64)
+        loss = model.learn(images, torch.arange(8), torch.Generator().manual_seed(batch))[1]
+        gradients.append(torch.autograd.grad(loss, weight)[0])
+        updates.on_train_batch_start(trainer, module, None, batch)
+        optimizer.zero_grad()
+        model.learn(images, torch.arange(8), torch.Generator().manual_seed(batch))[1].backward()
+        updates.on_before_optimizer_step(trainer, module, optimizer)
+        optimizer.step()
+        updates.on_train_batch_end(trainer, module, None, None, batch)
+        moves.append(weight.detach() - before)
+    handle.remove()
+    ratio = None
+    for batch, move in enumerate(moves):
+        post = fired[2 * batch]
+        pre = torch.cat([torch.zeros_like(post[:1]), post[:-1]])
+        change = torch.zeros_like(weight)
+        for later in range(TIMESTEPS):
+            for earlier in range(later + 1):
+                kept = 0.9 ** (later - earlier)
+                change += 0.5 * kept * post[later].T @ pre[earlier]
+                if earlier < later:
+                    change -= kept * post[earlier].T @ pre[later]
+        step = -RATE * gradients[batch]
+        if ratio is None or coupling == "beside":
+            ratio = step.norm() / change.norm()
+        assert change.norm() > 0
+        assert_close(move, (step + 0.4 * ratio * change).detach(), atol=1e-13, rtol=1e-9)
