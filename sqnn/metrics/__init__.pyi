@@ -8,6 +8,7 @@ from .accuracy import (
     score_logits,
     wilson_interval,
 )
+from .anytime import Anytime, Stopped, StoppingRule, anytime
 from .confusion import draw_confusion, figure_of
 from .dead_units import ANGLES, DeadUnits, dead_units
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
@@ -23,6 +24,7 @@ __all__ = [
     "LOUDER",
     "OPERATIONS",
     "TRIED",
+    "Anytime",
     "DeadUnits",
     "Evaluation",
     "OperationCount",
@@ -30,6 +32,9 @@ __all__ = [
     "ParameterCount",
     "Score",
     "SilenceWarning",
+    "Stopped",
+    "StoppingRule",
+    "anytime",
     "check_own",
     "count",
     "count_operations",

@@ -36,14 +36,16 @@ class Site:
     neuron: nn.Module
     recurrent: bool = False
     """Whether the layer feeds the spikes of the neurons back to them, one step later."""
+    _always: bool = False
     _inputs: list[Tensor | SparseTrains] = field(default_factory=list)
     _outputs: list[Tensor] = field(default_factory=list)
     _currents: list[Tensor] = field(default_factory=list)
     _hooks: list[RemovableHandle] = field(default_factory=list)
 
-    def watch(self) -> None:
-        """Record from now on what passes, and forget what passed before."""
+    def watch(self, always: bool = False) -> None:
+        """Record from now on what passes with gradients, or always, and forget what passed before."""
         self.release()
+        self._always = always
         self._hooks = [
             self.layer.register_forward_hook(self._connected),
             self.neuron.register_forward_hook(self._fired),
@@ -112,11 +114,11 @@ class Site:
         return torch.stack(list(parts)) if len(self._outputs) > 1 else parts[0].view(like.shape)
 
     def _connected(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        if torch.is_grad_enabled():
+        if self._always or torch.is_grad_enabled():
             self._inputs.append(inputs[0].detach() if isinstance(inputs[0], Tensor) else inputs[0])
 
     def _fired(self, module: nn.Module, inputs: tuple[Any, ...], output: Tensor | tuple[Tensor, ...]) -> None:
-        if not torch.is_grad_enabled():
+        if not (self._always or torch.is_grad_enabled()):
             return
         spikes = output if isinstance(output, Tensor) else output[0]
         self._outputs.append(spikes.detach())
