@@ -49,7 +49,8 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
         through: g <- g - kappa' diag(c) L           kappa' = d(e) rho |g| / |diag(c) L|, g the gradient by W
         literal: W <- W + dW + eta1 d(e) diag(c) L
 
-    with Frobenius norms, and c_j <- 0.95 c_j + 0.05 phi(z_j), where z_j = e_j / mean_k e_k, e_j is the mean over the
+    after which W_ji <- W_ji - `heterosynaptic` r_j W_ji, r_j being the mean spikes of neuron j per step (heterosynaptic
+    decay). Norms are Frobenius norms, and c_j <- 0.95 c_j + 0.05 phi(z_j), where z_j = e_j / mean_k e_k, e_j is the mean over the
     batch of |sum_t dL/dI_j(t)|, I the currents of the neurons, and phi is the `modulation`. Of a convolution, sums run
     over positions too. In `through`, gradient and local update are one product of the input spikes, and the two norms
     are measured at every 32nd batch. The forward pass and the classes of the network are unchanged.
@@ -81,6 +82,9 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
     coupling: str = option("beside", "how the local update joins the gradient's", among=COUPLINGS)
     rho: float = option(0.3, "size of the local update as a share of the optimiser's step or of the gradient", least=0)
     eta1: float = option(0.01, "rate of the local update (literal only)", least=0)
+    heterosynaptic: float = option(
+        0.0, "share of a weight that its neuron loses per batch at one spike per step", least=0, most=1
+    )
     modulation: str = option("constant", "coefficient of a neuron by the gradient that reaches it", among=MODULATIONS)
     largest_rate: float = option(0.5, "mean spikes per neuron and step at which the training stops", above=0, most=1)
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from sqnn.encoding import SparseTrains
 from sqnn.plasticity.adaptive import AdaptiveSTDP, striven_for
 from sqnn.plasticity.coupling import Coupled, weight_product
+from sqnn.plasticity.homeostasis import firing_rates, heterosynaptic_decay
 from sqnn.plasticity.sites import Site
 
 KEPT = 0.95
@@ -118,6 +119,10 @@ class AdaptiveUpdates(pl.Callback):
                     size = self.rule.rho * _ratio(weight.detach() - layer.before, local)
                 self._move(weight, local, self._decay * size)
             spikes = layer.site.spikes_out
+            if self.rule.heterosynaptic:
+                rates = firing_rates(spikes, per_channel=True)
+                with torch.no_grad():
+                    weight.add_(heterosynaptic_decay(weight, rates, self.rule.heterosynaptic))
             self._modulate(layer)
             rates.append(float(spikes.mean()))
             layer.rate = RATE_KEPT * layer.rate + (1 - RATE_KEPT) * rates[-1] if layer.batches else rates[-1]

@@ -12,6 +12,7 @@ from sqnn.studies.encoders.study import EncoderStudy
 from sqnn.studies.gradients.study import GradientStudy
 from sqnn.studies.layers.study import LayerStudy
 from sqnn.studies.noise_sweep.study import NoiseSweep
+from sqnn.studies.plasticity.study import PlasticityStudy
 from sqnn.studies.runner.frame import StudyFrame
 from sqnn.studies.runner.run import run_study
 from sqnn.studies.runner.study import AnyStudy
@@ -26,6 +27,7 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
         "gradients": GradientStudy,
         "circle": CircleStudy,
         "seeds": SeedStudy,
+        "plasticity": PlasticityStudy,
         "noise-sweep": NoiseSweep,
     },
 )
@@ -42,7 +44,7 @@ def study(
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
-    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds), a network
+    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), a network
     (conversion) or networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the fields
     of its class in STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped;
     `scheduler` is the address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study`

@@ -12,7 +12,7 @@ from .resume import resume
 from .run import Run
 from .run_settings import RunSettings
 from .settings import TrainingConfig
-from .terms import TERMS, BitPenalty, LossTerm, term_options
+from .terms import TERMS, BitPenalty, LossTerm, RatePenalty, term_options
 from .versions import versions
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "FolderTakenError",
     "LossTerm",
     "NotFiniteError",
+    "RatePenalty",
     "Recipe",
     "Run",
     "RunError",

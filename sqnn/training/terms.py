@@ -1,4 +1,4 @@
-"""Loss terms added to cross-entropy: their contract, and the penalty on spikes."""
+"""Loss terms added to cross-entropy: their contract, and the penalties on spikes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqnn.conversion import digits, levels_of
 from sqnn.core import Config, ConfigError, brief, option, require
 from sqnn.models import MODELS
 from sqnn.neurons import QCFS
+from sqnn.plasticity import sites
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,49 @@ class BitPenalty(LossTerm):
                 hook.remove()
 
 
-TERMS: Choices[type[LossTerm]] = Choices("terms", {term.name: term for term in (BitPenalty,)})
+@dataclass(frozen=True)
+class RatePenalty(LossTerm):
+    """A price on the firing of spiking layers: `weight` times the mean number of spikes per neuron and step.
+
+    The mean is over all neurons of the layers that local learning rules act on (`Network.plastic`; all spiking layers
+    of other networks), all steps and all samples; its gradient passes through the spikes' surrogate.
+    """
+
+    name: ClassVar[str] = "rate-penalty"
+    curve: ClassVar[str] = "train_penalised_rate"
+
+    weight: float = option(1.0, "weight of the penalty on firing, in nats per spike, neuron and step", least=0)
+
+    def check(self, model: nn.Module) -> None:
+        """Raise ConfigError where the network has no spiking layer."""
+        self._neurons(model)
+
+    def _neurons(self, model: nn.Module) -> list[nn.Module]:
+        return list({site.neuron: None for site in sites(model, getattr(model, "plastic", ()))})
+
+    @contextlib.contextmanager
+    def attach(self, model: nn.Module) -> Iterator[Callable[[], Tensor]]:
+        """Within the block, add up the spikes of every forward pass; ConfigError where there was none."""
+        fired: list[tuple[Tensor, int]] = []
+
+        def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | tuple[Tensor, ...]) -> None:
+            spikes = output if isinstance(output, Tensor) else output[0]
+            fired.append((spikes.sum(), spikes.numel()))
+
+        def rate() -> Tensor:
+            if not fired:
+                raise ConfigError("rate_penalty: got no spikes, expected a call of the network within attach()")
+            return torch.stack([total for total, _ in fired]).sum() / sum(number for _, number in fired)
+
+        hooks = [neuron.register_forward_hook(add) for neuron in self._neurons(model)]
+        try:
+            yield rate
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+TERMS: Choices[type[LossTerm]] = Choices("terms", {term.name: term for term in (BitPenalty, RatePenalty)})
 """Loss terms that a run rebuilds by name. The weight of each is also an option of `fit` and of `sqnn train`."""
 
 
