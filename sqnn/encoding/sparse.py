@@ -72,4 +72,4 @@ def _places(fired: Tensor, values: Tensor, begins: Tensor) -> tuple[Tensor, Tens
 
 def _row_sums(matrix: Tensor, rows: Tensor, begins: Tensor) -> Tensor:
     """Return the sums of the rows of a matrix over consecutive groups, which `begins` separates."""
-    return F.embedding_bag(rows, matrix, begins, mode="sum")
+    return F.embedding_bag(rows, matrix.contiguous(), begins, mode="sum")
