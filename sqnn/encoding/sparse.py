@@ -45,19 +45,16 @@ class SparseTrains:
     def _by_step(self) -> tuple[Tensor, Tensor]:
         """The features of all spikes, step by step and image by image, and where each of these begins."""
         steps, batch, _ = self.shape
-        begins = _begins(self.images, batch) + torch.arange(steps, device=self.images.device)[:, None] * len(
-            self.images
-        )
-        return self.features.expand(steps, -1).masked_select(self.fired), _before(self.fired)[begins.flatten()]
+        first = torch.arange(steps, device=self.images.device)[:, None] * len(self.images)
+        return _places(self.fired, self.features.repeat(steps), first + _begins(self.images, batch))
 
     @cached_property
     def _by_feature(self) -> tuple[Tensor, Tensor]:
         """The rows time * batch + image of all spikes, feature by feature, and where each of these begins."""
         steps, batch, features = self.shape
         order = self.features.argsort(stable=True)
-        fired = self.fired.t().contiguous()[order]
         rows = self.images[order, None] + batch * torch.arange(steps, device=order.device)
-        return rows.masked_select(fired), _before(fired)[_begins(self.features, features) * steps]
+        return _places(self.fired.t()[order], rows, _begins(self.features, features) * steps)
 
 
 def _begins(numbers: Tensor, count: int) -> Tensor:
@@ -66,11 +63,13 @@ def _begins(numbers: Tensor, count: int) -> Tensor:
     return sizes.cumsum(0) - sizes
 
 
-def _before(fired: Tensor) -> Tensor:
-    """Return how many spikes come before each place of a flattened mask, and before its end."""
-    return F.pad(fired.flatten().cumsum(0), (1, 0))
+def _places(fired: Tensor, values: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the values where a mask holds, and how many of them come before each place of the flattened mask."""
+    places = fired.flatten().nonzero()[:, 0]
+    found = values.flatten().to(torch.int32)[places]
+    return found, torch.searchsorted(places, begins.flatten(), out_int32=True)
 
 
 def _row_sums(matrix: Tensor, rows: Tensor, begins: Tensor) -> Tensor:
     """Return the sums of the rows of a matrix over consecutive groups, which `begins` separates."""
-    return F.embedding_bag(rows, matrix, begins, mode="sum")
+    return F.embedding_bag(rows, matrix.contiguous(), begins, mode="sum")

@@ -30,14 +30,14 @@ class _Columns(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weight: Tensor, bias: Tensor | None, trains: SparseTrains) -> Tensor:
         ctx.trains = trains
-        currents = trains.sums(weight.t().contiguous())
+        currents = trains.sums(weight.t())
         return currents if bias is None else currents.add_(bias)
 
     @staticmethod
     @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (grad,) = grads
-        weight = ctx.trains.correlations(grad.contiguous()).t() if ctx.needs_input_grad[0] else None
+        weight = ctx.trains.correlations(grad).t() if ctx.needs_input_grad[0] else None
         return weight, grad.sum((0, 1)) if ctx.needs_input_grad[1] else None, None
 
 

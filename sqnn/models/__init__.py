@@ -60,6 +60,7 @@ from sqnn.models.saving import (
     write_model_file,
 )
 from sqnn.models.snn_mlp import SNNMLP, STEP_READOUTS, SNNMLPConfig
+from sqnn.models.snn_wta import COMPETITIVE_RULES, SNNWTA, SNNWTAConfig
 from sqnn.models.spiking_quantum import BOUNDS, SpikingQuantum
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 from sqnn.models.work import step_work
@@ -67,6 +68,7 @@ from sqnn.models.work import step_work
 __all__ = [
     "ACTIVATIONS",
     "BOUNDS",
+    "COMPETITIVE_RULES",
     "FORMAT",
     "HAS8VGG",
     "LIBRARIES",
@@ -75,6 +77,7 @@ __all__ = [
     "PARTS",
     "SEPARATOR",
     "SNNMLP",
+    "SNNWTA",
     "SQDRCNN",
     "STEP_READOUTS",
     "VARIANTS",
@@ -101,6 +104,7 @@ __all__ = [
     "RetinaNet",
     "RetinaNetConfig",
     "SNNMLPConfig",
+    "SNNWTAConfig",
     "SQDRCNNConfig",
     "SourceConfig",
     "SourceNetwork",

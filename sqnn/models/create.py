@@ -19,6 +19,7 @@ from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20,
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
 from sqnn.models.quantum_head import own_circuit
 from sqnn.models.snn_mlp import SNNMLP
+from sqnn.models.snn_wta import SNNWTA
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 
 MODELS: Choices[type[Network]] = Choices(
@@ -35,6 +36,7 @@ MODELS: Choices[type[Network]] = Choices(
         "mobilenetv2": MobileNetV2,
         "vit": VisionTransformer,
         "snn-mlp": SNNMLP,
+        "snn-wta": SNNWTA,
     },
 )
 

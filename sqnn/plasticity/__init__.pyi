@@ -1,9 +1,11 @@
 from .adaptive import COUPLINGS, MODULATIONS, AdaptiveSTDP
 from .base import LearningRule
+from .competitive import balanced, moved, trace_sums, unit_rows, winners_of
 from .connections import LINEAR, Connection, Conv, Conv1d, Conv2d, Linear, Recurrent, connection_of
 from .curve import plot_window, stdp_window
 from .dependence import DEPENDENCES
 from .homeostasis import adapted_thresholds, firing_rates, heterosynaptic_decay, synaptic_scaling
+from .label_readout import LABEL_READOUTS, LabelReadout
 from .pair import PairSTDP
 from .registry import BACKPROP, RULES, learning_rule
 from .reward import reward_modulation
@@ -19,6 +21,7 @@ __all__ = [
     "COINCIDENCES",
     "COUPLINGS",
     "DEPENDENCES",
+    "LABEL_READOUTS",
     "LINEAR",
     "MODULATIONS",
     "PAIRINGS",
@@ -33,6 +36,7 @@ __all__ = [
     "Conv",
     "Conv1d",
     "Conv2d",
+    "LabelReadout",
     "LearningRule",
     "Linear",
     "PairSTDP",
@@ -42,15 +46,20 @@ __all__ = [
     "TripletSTDP",
     "adapted_thresholds",
     "adjoint_trace",
+    "balanced",
     "connection_of",
     "decay_of",
     "firing_rates",
     "forward_trace",
     "heterosynaptic_decay",
     "learning_rule",
+    "moved",
     "plot_window",
     "reward_modulation",
     "sites",
     "stdp_window",
     "synaptic_scaling",
+    "trace_sums",
+    "unit_rows",
+    "winners_of",
 ]

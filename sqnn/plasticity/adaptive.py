@@ -49,11 +49,11 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
         through: g <- g - kappa' diag(c) L           kappa' = d(e) rho |g| / |diag(c) L|, g the gradient by W
         literal: W <- W + dW + eta1 d(e) diag(c) L
 
-    after which W_ji <- W_ji - `heterosynaptic` r_j W_ji, r_j being the mean spikes of neuron j per step (heterosynaptic
-    decay). Norms are Frobenius norms, and c_j <- 0.95 c_j + 0.05 phi(z_j), where z_j = e_j / mean_k e_k, e_j is the mean over the
-    batch of |sum_t dL/dI_j(t)|, I the currents of the neurons, and phi is the `modulation`. Of a convolution, sums run
-    over positions too. In `through`, gradient and local update are one product of the input spikes, and the two norms
-    are measured at every 32nd batch. The forward pass and the classes of the network are unchanged.
+    with Frobenius norms, after which W_ji <- W_ji - `heterosynaptic` r_j W_ji, r_j being the mean spikes of neuron j
+    per step (heterosynaptic decay). c_j <- 0.95 c_j + 0.05 phi(z_j), where z_j = e_j / mean_k e_k, e_j is the mean over
+    the batch of |sum_t dL/dI_j(t)|, I the currents of the neurons, and phi is the `modulation`. Of a convolution, sums
+    run over positions too. In `through`, gradient and local update are one product of the input spikes, and the two
+    norms are measured at every 32nd batch. The forward pass and the classes of the network are unchanged.
 
     `layers` are paths of spiking layers (a linear or convolutional layer and the neurons after it) or of what they lie
     in; none stands for those that the network's class states as `plastic`, or else for all. The defaults, depression

@@ -120,9 +120,9 @@ class AdaptiveUpdates(pl.Callback):
                 self._move(weight, local, self._decay * size)
             spikes = layer.site.spikes_out
             if self.rule.heterosynaptic:
-                rates = firing_rates(spikes, per_channel=True)
+                fired = firing_rates(spikes, per_channel=True)
                 with torch.no_grad():
-                    weight.add_(heterosynaptic_decay(weight, rates, self.rule.heterosynaptic))
+                    weight.add_(heterosynaptic_decay(weight, fired, self.rule.heterosynaptic))
             self._modulate(layer)
             rates.append(float(spikes.mean()))
             layer.rate = RATE_KEPT * layer.rate + (1 - RATE_KEPT) * rates[-1] if layer.batches else rates[-1]

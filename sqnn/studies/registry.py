@@ -44,9 +44,9 @@ def study(
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
-    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), a network
-    (conversion) or networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the fields
-    of its class in STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped;
+    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), a
+    network (conversion) or networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the
+    fields of its class in STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped;
     `scheduler` is the address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study`
     does.
     """

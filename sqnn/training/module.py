@@ -99,6 +99,11 @@ class Classifier(pl.LightningModule):
         logits = self(images)
         return logits, F.cross_entropy(logits, labels)
 
+    def backward(self, loss: Tensor, *args: object, **kwargs: object) -> None:
+        # A loss without a gradient is of a network that has learned already: the optimiser then changes nothing.
+        if loss.requires_grad:
+            super().backward(loss, *args, **kwargs)
+
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_index: int) -> None:
         # A membrane that is NaN reaches no threshold: after a silent neuron the loss stays finite for ever.
         if self.trainer.is_last_batch and not self._finite():

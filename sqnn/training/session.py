@@ -95,7 +95,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
             config.seed,
             augmentation=config.augmentation,
             shift=config.shift,
-            noise=config.noise,
+            noise=config.pixel_noise,
         )
         try:
             loop.fit(module.train(), batches, ckpt_path=checkpoint)

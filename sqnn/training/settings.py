@@ -46,7 +46,7 @@ class TrainingConfig(Config):
     shift: int | None = option(
         None, "largest shift in pixels along either axis (default: 4, or 1 where a side is below 16)", least=1
     )
-    noise: float = option(
+    pixel_noise: float = option(
         0.0, "largest standard deviation of normal noise on training images, drawn for each of them", least=0, most=10
     )
     seed: int = option(

@@ -13,6 +13,7 @@ from sqnn.data import Split
 from sqnn.encoding import SparseTrains
 from sqnn.metrics import run_batches
 from sqnn.models import SNNMLP
+from sqnn.plasticity import sites
 
 CONVENTIONS: Choices[str] = Choices(
     "convention",
@@ -53,7 +54,7 @@ def _noise_on_spikes(model: SNNMLP, sigma: float, same: bool, generator: torch.G
         shape = (1, *dense.shape[1:]) if same else dense.shape
         return (dense + sigma * torch.randn(shape, generator=generator).to(dense),)
 
-    first = (model.hidden[0] if len(model.hidden) else model.output).linear
+    first = sites(model)[0].layer
     handle = first.register_forward_pre_hook(add)
     try:
         yield

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqnn.core import ConfigError, Row, commit, machine, option
 from sqnn.data import ImageData
 from sqnn.metrics import Anytime, StoppingRule, anytime, count
-from sqnn.models import create_model
+from sqnn.models import SNNMLP, create_model
 from sqnn.plasticity import RunawayError
 from sqnn.studies.plasticity.noise import CONVENTIONS, noisy_accuracy
 from sqnn.studies.plasticity.variants import VARIANTS
@@ -36,8 +37,8 @@ COLUMNS = kinds(
 
 A training has one row per step at which its answer is `read` ("1", "2", ..., "last"), one for each confidence of the
 stopping rule, and one per convention of noise on the test images, read last. `steps`, `accumulates` (a weight for a
-spike) and `hidden_spikes` are means per image. `train_rate` are the spikes per hidden neuron and step of the last epoch,
-where the rule measures them. `epoch_of_95` is the first epoch with 95 % of the validation images.
+spike) and `hidden_spikes` are means per image. `train_rate` are the spikes per hidden neuron and step of the last
+epoch, where the rule measures them. `epoch_of_95` is the first epoch with 95 % of the validation images.
 """
 
 
@@ -69,7 +70,7 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
 
     sqnn study plasticity --data digits --epochs 20 --variants backprop,hybrid
 
-    sqnn study plasticity --data mnist --data-dir DIR --epochs 5 --augmentation shift --shift 1 --noise 0.3
+    sqnn study plasticity --data mnist --data-dir DIR --epochs 5 --augmentation shift --shift 1 --pixel-noise 0.3
 
     sqnn study plasticity --data mnist --data-dir DIR --hidden 500 --timesteps 25 --seeds 3 --out runs/plasticity
     """
@@ -94,7 +95,7 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
     learning_rate: float = option(0.002, "peak learning rate", above=0)
     augmentation: str = option("none", "random change of training images: none, shift, shift-flip")
     shift: int | None = option(None, "largest shift in pixels", least=1)
-    noise: float = option(0.0, "largest standard deviation of noise on training images", least=0)
+    pixel_noise: float = option(0.0, "largest standard deviation of noise on training images", least=0)
     sigma: float = option(0.3, "standard deviation of the noise on test images; 0 tests none", least=0)
     confidence: tuple[float, ...] = option((0.9, 0.95, 0.99), "confidences of the stopping rule", above=0, below=1)
 
@@ -104,9 +105,12 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
 
     def training(self, seed: int) -> TrainingConfig:
         """Return the settings of the training loop for one seed."""
-        names = ("epochs", "batch_size", "learning_rate", "augmentation", "shift", "noise")
+        names = ("epochs", "batch_size", "learning_rate", "augmentation", "shift", "pixel_noise")
         settings = {name: getattr(self, name) for name in names}
         return TrainingConfig.from_dict({**settings, "schedule": "cosine", "seed": seed})
+
+    def prepare(self, data: ImageData) -> ImageData:
+        return data
 
     def cells(self, subject: ImageData) -> list[PlasticityCell]:
         """List the trainings, all those of one seed before those of the next."""
@@ -139,10 +143,11 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
             "train_rate": float(history.train_rate.iloc[-1]) if "train_rate" in history else None,
             "seconds": run.result["seconds"],
         }
-        tested = anytime(run.model, data.test)
-        rows = [{**shared, **row} for row in self._reads(tested, anytime(run.model, data.validation))]
+        network = cast(SNNMLP, run.model)
+        tested = anytime(network, data.test)
+        rows = [{**shared, **row} for row in self._reads(tested, anytime(network, data.validation))]
         for convention in CONVENTIONS if self.sigma else ():
-            accuracy = noisy_accuracy(run.model, data.test, self.sigma, convention)
+            accuracy = noisy_accuracy(network, data.test, self.sigma, convention)
             rows.append({**shared, "read": LAST, "noise": f"{convention}:{self.sigma:g}", "test_accuracy": accuracy})
         return rows
 
@@ -192,7 +197,7 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
 
         Columns: variant, read, noise, n, mean, least, largest (accuracies, fractions), steps, accumulates,
         hidden_spikes (means per image), share_of_spikes (hidden spikes as a share of those of backprop with the same
-        seeds, read alike), epoch_of_95 (latest of the seeds), failures.
+        seeds, read alike), epoch_of_95 (latest of the seeds; nan where one never gets there), failures.
         """
         import pandas as pd
 
@@ -212,7 +217,7 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
                     "largest": float(good.test_accuracy.max()),
                     **{name: float(good[name].mean()) for name in ("steps", "accumulates", "hidden_spikes")},
                     "share_of_spikes": float(twin.mean()),
-                    "epoch_of_95": float(good.epoch_of_95.max()),
+                    "epoch_of_95": float(good.epoch_of_95.max()) if good.epoch_of_95.notna().all() else math.nan,
                     "failures": len(part) - len(good),
                 }
             )
@@ -266,7 +271,7 @@ class PlasticityStudy(Study[ImageData, PlasticityCell]):
             yield f"{row['variant']}, seed {row['seed']}: {row['failure']}"
 
 
-def _accuracy(row: Mapping[str, Any]) -> tuple[str, str]:
+def _accuracy(row: Mapping[Any, Any]) -> tuple[str, str]:
     mean, least, largest = (100 * row[name] for name in ("mean", "least", "largest"))
     return f"{mean:.2f}", f"{least:.2f} to {largest:.2f}"
 

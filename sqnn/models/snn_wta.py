@@ -1,0 +1,157 @@
+"""A layer of competing neurons that learns by STDP alone, and is read by its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sqnn.core import Choices, option, require
+from sqnn.encoding import Rate, SparseTrains
+from sqnn.models.base import ModelConfig, Network, check_batch
+from sqnn.plasticity import LABEL_READOUTS, LabelReadout, balanced, moved, trace_sums, unit_rows, winners_of
+
+COMPETITIVE_RULES: Choices[str] = Choices(
+    "rule",
+    {
+        "stdp": "every spike draws its neuron to its inputs; labels are only counted",
+        "r-stdp": "neurons have classes: spikes of the right one attract, those of another repel",
+    },
+)
+SPARE_EXCESS = 10
+"""Neurons for which `homeostasis` is stated; with n neurons counts are n / 10 times as rare."""
+START_NOISE = 0.03
+"""Largest of the uniform numbers that are added to the images, of weight START_IMAGE, from which neurons start."""
+START_IMAGE = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class SNNWTAConfig(ModelConfig):
+    """Every choice of the competing neurons. Raises ConfigError, naming the field, on a value that builds none."""
+
+    rule: str = option("stdp", "what a spike changes", among=COMPETITIVE_RULES)
+    neurons: int = option(500, "competing neurons", least=2)
+    timesteps: int = option(25, "time steps of an image", least=1)
+    readout: str = option("log-likelihood", "how counts become logits", among=LABEL_READOUTS)
+    beta: float = option(0.9, "decay per step of membranes and of the traces of inputs", above=0, below=1)
+    gain: float = option(0.3, "current of a step that equals a neuron's weights, in thresholds", above=0)
+    input_norm: float = option(8.0, "Euclidean norm that all images are scaled to, before they are cut at 1", above=0)
+    eta: float = option(
+        0.3, "share of the way to its inputs that a neuron moves with a spike, at first", above=0, most=1
+    )
+    eta_end: float = option(0.02, "the same at the end; it falls geometrically", above=0, most=1)
+    homeostasis: float = option(0.003, "how fast thresholds follow the neurons' shares of the spikes", least=0)
+    forget: float = option(0.998, "factor per batch by which counted responses fade", above=0, most=1)
+    teacher: float = option(
+        0.3, "share of the training in which only the right class competes (r-stdp)", least=0, most=1
+    )
+    punish: float = option(1.0, "step away from the inputs of a wrong spike, in steps of a right one (r-stdp)", least=0)
+
+    def validate(self) -> None:
+        super().validate()
+        enough = self.rule == "stdp" or self.neurons >= self.num_classes
+        require(enough, "neurons", self.neurons, f"at least one for each of the {self.num_classes} classes")
+
+
+class SNNWTA(Network):
+    """Competing neurons: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
+
+    Images are scaled to one norm and become Bernoulli spikes s_t drawn from the generator; neuron j receives
+    gain w_j . s_t / input_norm with |w_j| = 1. One neuron fires at a time and resets all (`winners_of`), with
+    thresholds 1 + theta_j; counts of spikes become logits by the responses counted in training (`LabelReadout`).
+
+    It learns within `learn`, once for each batch and without gradients, so that the optimiser, its learning rate and
+    its schedule have no effect: w_j moves towards the mean trace of its inputs (`moved`) and is scaled to norm 1, and
+    theta_j by homeostasis (neurons / 10) times the excess of its count over the mean (`balanced`). Neurons start at
+    images of the first batch.
+
+    With rule `r-stdp` neuron j has the class j mod num_classes; in the first part of the training only neurons of the
+    image's class compete (a teacher), then all do, and spikes of a wrong class repel. Homeostasis acts within a class.
+
+    Source: batch-wise winner-take-all STDP after Ferre, Mamalet and Thorpe 2018; homeostasis and rewards as above.
+    """
+
+    config_class: ClassVar[type[ModelConfig]] = SNNWTAConfig
+    parts: ClassVar[Mapping[str, str]] = {"weight": "spiking", "theta": "spiking"}
+    training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"epochs": 6})
+    config: SNNWTAConfig
+
+    def __init__(self, config: SNNWTAConfig, generator: torch.Generator | None = None) -> None:
+        super().__init__(config)
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        height, width = config.image_size
+        self.encoder = Rate(config.timesteps)
+        drawn = torch.rand(config.neurons, config.in_channels * height * width, generator=generator)
+        self.weight = nn.Parameter(unit_rows(drawn))
+        self.theta = nn.Parameter(torch.zeros(config.neurons))
+        self.labels = LabelReadout(config.neurons, config.num_classes, config.readout, config.forget)
+
+    @property
+    def classes(self) -> Tensor:
+        """The class of each neuron under the rule r-stdp, [neurons]."""
+        return torch.arange(self.config.neurons, device=self.weight.device) % self.config.num_classes
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        with torch.no_grad():
+            _, winners, fired = self._compete(images, generator)
+            return self.labels(self._counts(winners, fired))
+
+    @torch.no_grad()
+    def learn(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None, progress: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        config, rewarded = self.config, self.config.rule == "r-stdp"
+        if not self.labels.images.any():
+            self._start(images, labels, rewarded)
+        taught = rewarded and progress < config.teacher
+        trains, winners, fired = self._compete(images, generator, labels if taught else None)
+        counts = self._counts(winners, fired)
+        logits = self.labels(counts)
+        right = fired & (self.classes[winners] == labels) if rewarded else fired
+        dense, rate = trains.dense(self.weight.dtype), config.eta * (config.eta_end / config.eta) ** progress
+        step = self._step(dense, winners, right, rate)
+        if rewarded and not taught:
+            step -= self._step(dense, winners, fired & ~right, rate * config.punish)
+        self.weight.copy_(unit_rows(self.weight + step))
+        excess = balanced(counts, self.classes if rewarded else None)
+        self.theta.add_(excess, alpha=config.homeostasis * config.neurons / SPARE_EXCESS)
+        self.labels.observe(counts, labels)
+        return logits, F.cross_entropy(logits, labels)
+
+    def _compete(
+        self, images: Tensor, generator: torch.Generator | None, labels: Tensor | None = None
+    ) -> tuple[SparseTrains, Tensor, Tensor]:
+        """Return the spikes of the inputs, and the winners; with labels only neurons of the images' classes compete."""
+        check_batch(images, self.config, self.weight.dtype)
+        config = self.config
+        trains = self.encoder.sparse((config.input_norm * unit_rows(images.flatten(1))).clamp(max=1), generator)
+        currents = trains.sums(self.weight.t() * (config.gain / config.input_norm))
+        allowed = None if labels is None else labels[:, None] == self.classes
+        return trains, *winners_of(currents, 1 + self.theta, config.beta, allowed)
+
+    def _counts(self, winners: Tensor, fired: Tensor) -> Tensor:
+        """Return how often each neuron fired for each image, [batch, neurons]."""
+        counts = self.weight.new_zeros(winners.shape[1], self.config.neurons)
+        return counts.scatter_add_(1, winners.t(), fired.t().to(counts.dtype))
+
+    def _step(self, trains: Tensor, winners: Tensor, fired: Tensor, rate: float) -> Tensor:
+        sums, counts = trace_sums(trains, winners, fired, self.config.beta, self.config.neurons)
+        return moved(self.weight, sums, counts, rate)
+
+    def _start(self, images: Tensor, labels: Tensor, by_class: bool) -> None:
+        """Let every neuron start near an image, of its own class where it has one and the batch holds any."""
+        neurons = torch.arange(self.config.neurons, device=labels.device)
+        chosen = neurons % len(images)
+        if by_class:
+            for label in range(self.config.num_classes):
+                of_class = (labels == label).nonzero()[:, 0]
+                mine = self.classes == label
+                if len(of_class):
+                    chosen[mine] = of_class[torch.arange(int(mine.sum())) % len(of_class)]
+        noise = START_NOISE * self.weight / self.weight.amax(1, keepdim=True)
+        self.weight.copy_(unit_rows(START_IMAGE * images.flatten(1)[chosen] + noise))
