@@ -73,6 +73,11 @@ class Recurrent(Linear):
     A spike arrives one step after it was fired.
     """
 
+    def check(self, weight: Tensor, pre: Tensor, post: Tensor) -> None:
+        square = weight.ndim == 2 and weight.shape[0] == weight.shape[1]
+        require(square, "weight", list(weight.shape), "shape [out, out]")
+        super().check(weight, pre, post)
+
     def arriving(self, pre: Tensor) -> Tensor:
         return torch.cat((torch.zeros_like(pre[:1]), pre[:-1]))
 
@@ -118,6 +123,7 @@ class Conv(Connection):
         options = (self._each(name) for name in ("stride", "padding", "dilation"))
         each = zip(pre.shape[3:], weight.shape[2:], *options, strict=True)
         size = [(n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for n, k, stride, padding, dilation in each]
+        require(min(size) >= 1, "weight", list(weight.shape), "a kernel no larger than the padded spikes")
         _check_shape("post", post, [*pre.shape[:2], weight.shape[0], *size])
 
 
@@ -168,9 +174,14 @@ def _padding_of(layer: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:
 
 def _check_axes(weight: Tensor, axes: int, form: str, pre: Tensor, post: Tensor, least: int) -> None:
     require(weight.ndim == axes, "weight", list(weight.shape), f"shape {form}; name the connection it belongs to")
-    for name, spikes in (("pre", pre), ("post", post)):
-        fits = spikes.ndim >= least and spikes.shape[0] >= 1 and spikes.shape[1] >= 1
-        require(fits, name, list(spikes.shape), f"shape [time >= 1, batch >= 1, ...] of at least {least} axes")
+    check_trains("pre", pre, least)
+    check_trains("post", post, least)
+
+
+def check_trains(name: str, spikes: Tensor, least: int = 3) -> None:
+    """Raise ConfigError unless spikes are `[time >= 1, batch >= 1, ...]`, of at least so many axes."""
+    fits = spikes.ndim >= least and 0 not in spikes.shape[:2]
+    require(fits, name, list(spikes.shape), f"shape [time >= 1, batch >= 1, ...] of at least {least} axes")
 
 
 def _check_shape(name: str, spikes: Tensor, expected: list[int]) -> None:
