@@ -19,11 +19,7 @@ class Connection(Config, ABC):
     """Base of all connections.
 
     `product` is what a rule needs: the sum over time, batch and shared positions of post times pre, per weight.
-    `groups` of output channels see groups of input channels.
     """
-
-    channel_axis: ClassVar[int] = -1
-    """Where the output channels of the weight lie in the spikes."""
 
     @abstractmethod
     def product(self, post: Tensor, pre: Tensor, shape: Sequence[int]) -> Tensor:
@@ -36,18 +32,6 @@ class Connection(Config, ABC):
     def arriving(self, pre: Tensor) -> Tensor:
         """Return the presynaptic spikes at the step at which they arrive."""
         return pre
-
-    def stacked(self, posts: Sequence[Tensor], pre: Tensor, shape: Sequence[int]) -> tuple[Tensor, ...]:
-        """Return the products of several postsynaptic signals with the same spikes, made as one."""
-        axis = self.channel_axis % posts[0].ndim
-        groups = self._groups
-        joined = torch.stack([post.unflatten(axis, (groups, -1)) for post in posts], axis + 1).flatten(axis, axis + 2)
-        found = self.product(joined, pre, (len(posts) * shape[0], *shape[1:]))
-        return tuple(part.flatten(0, 1) for part in found.unflatten(0, (groups, len(posts), -1)).unbind(1))
-
-    @property
-    def _groups(self) -> int:
-        return 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,10 +79,6 @@ class Conv(Connection):
     groups: int = option(1, "groups of channels that do not see each other", least=1)
     axes: ClassVar[int]
 
-    @property
-    def _groups(self) -> int:
-        return self.groups
-
     def validate(self) -> None:
         for name in ("stride", "padding", "dilation"):
             self._each(name)
@@ -132,7 +112,6 @@ class Conv1d(Conv):
     """As `torch.nn.Conv1d`: weight `[out, in / groups, width]`, spikes `[time, batch, channels, width]`."""
 
     axes: ClassVar[int] = 1
-    channel_axis: ClassVar[int] = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,7 +119,6 @@ class Conv2d(Conv):
     """As `torch.nn.Conv2d`: weight `[out, in / groups, rows, columns]`, spikes `[time, batch, channels, ...]`."""
 
     axes: ClassVar[int] = 2
-    channel_axis: ClassVar[int] = 2
 
 
 LINEAR = Linear()

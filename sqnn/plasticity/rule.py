@@ -215,13 +215,9 @@ class STDP(Config, ABC):
 
     def _change(self, weight: Tensor, plus: Half, minus: Half, connection: Connection) -> Tensor:
         factors, shape = DEPENDENCES[self.dependence], weight.shape
-        one = plus.raw and minus.raw
-        if factors is None and one:
+        if factors is None and plus.raw and minus.raw:
             return connection.product(plus.post - minus.post, plus.pre, shape)
-        if one:
-            up, down = connection.stacked((plus.post, minus.post), plus.pre, shape)
-        else:
-            up, down = (connection.product(half.post, half.pre, shape) for half in (plus, minus))
+        up, down = (connection.product(half.post, half.pre, shape) for half in (plus, minus))
         if factors is None or self.weight_min is None or self.weight_max is None:
             return up - down
         bounds = Bounds(self.weight_min, self.weight_max, self.mu_plus, self.mu_minus)
