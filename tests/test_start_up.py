@@ -31,6 +31,7 @@ OTHERS = ["evaluate", "predict", "count", "convert", "noise-sweep", "study layer
 
 STARTS = [
     ("import sqnn", HEAVY | TORCH),
+    ("import sqnn.plasticity", HEAVY | TORCH),
     ("import circuits", HEAVY),
     ("import noise_models", HEAVY),
     ("from sqnn.cli import main; main(['--help'])", HEAVY | TORCH),

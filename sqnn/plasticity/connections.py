@@ -19,11 +19,7 @@ class Connection(Config, ABC):
     """Base of all connections.
 
     `product` is what a rule needs: the sum over time, batch and shared positions of post times pre, per weight.
-    `groups` of output channels see groups of input channels.
     """
-
-    channel_axis: ClassVar[int] = -1
-    """Where the output channels of the weight lie in the spikes."""
 
     @abstractmethod
     def product(self, post: Tensor, pre: Tensor, shape: Sequence[int]) -> Tensor:
@@ -36,18 +32,6 @@ class Connection(Config, ABC):
     def arriving(self, pre: Tensor) -> Tensor:
         """Return the presynaptic spikes at the step at which they arrive."""
         return pre
-
-    def stacked(self, posts: Sequence[Tensor], pre: Tensor, shape: Sequence[int]) -> tuple[Tensor, ...]:
-        """Return the products of several postsynaptic signals with the same spikes, made as one."""
-        axis = self.channel_axis % posts[0].ndim
-        groups = self._groups
-        joined = torch.stack([post.unflatten(axis, (groups, -1)) for post in posts], axis + 1).flatten(axis, axis + 2)
-        found = self.product(joined, pre, (len(posts) * shape[0], *shape[1:]))
-        return tuple(part.flatten(0, 1) for part in found.unflatten(0, (groups, len(posts), -1)).unbind(1))
-
-    @property
-    def _groups(self) -> int:
-        return 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,6 +57,11 @@ class Recurrent(Linear):
     A spike arrives one step after it was fired.
     """
 
+    def check(self, weight: Tensor, pre: Tensor, post: Tensor) -> None:
+        square = weight.ndim == 2 and weight.shape[0] == weight.shape[1]
+        require(square, "weight", list(weight.shape), "shape [out, out]")
+        super().check(weight, pre, post)
+
     def arriving(self, pre: Tensor) -> Tensor:
         return torch.cat((torch.zeros_like(pre[:1]), pre[:-1]))
 
@@ -89,10 +78,6 @@ class Conv(Connection):
     dilation: int | tuple[int, ...] = option(1, "distance of the kernel's points, one number or one per axis", least=1)
     groups: int = option(1, "groups of channels that do not see each other", least=1)
     axes: ClassVar[int]
-
-    @property
-    def _groups(self) -> int:
-        return self.groups
 
     def validate(self) -> None:
         for name in ("stride", "padding", "dilation"):
@@ -118,6 +103,7 @@ class Conv(Connection):
         options = (self._each(name) for name in ("stride", "padding", "dilation"))
         each = zip(pre.shape[3:], weight.shape[2:], *options, strict=True)
         size = [(n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for n, k, stride, padding, dilation in each]
+        require(min(size) >= 1, "weight", list(weight.shape), "a kernel no larger than the padded spikes")
         _check_shape("post", post, [*pre.shape[:2], weight.shape[0], *size])
 
 
@@ -126,7 +112,6 @@ class Conv1d(Conv):
     """As `torch.nn.Conv1d`: weight `[out, in / groups, width]`, spikes `[time, batch, channels, width]`."""
 
     axes: ClassVar[int] = 1
-    channel_axis: ClassVar[int] = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,7 +119,6 @@ class Conv2d(Conv):
     """As `torch.nn.Conv2d`: weight `[out, in / groups, rows, columns]`, spikes `[time, batch, channels, ...]`."""
 
     axes: ClassVar[int] = 2
-    channel_axis: ClassVar[int] = 2
 
 
 LINEAR = Linear()
@@ -168,9 +152,14 @@ def _padding_of(layer: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:
 
 def _check_axes(weight: Tensor, axes: int, form: str, pre: Tensor, post: Tensor, least: int) -> None:
     require(weight.ndim == axes, "weight", list(weight.shape), f"shape {form}; name the connection it belongs to")
-    for name, spikes in (("pre", pre), ("post", post)):
-        fits = spikes.ndim >= least and spikes.shape[0] >= 1 and spikes.shape[1] >= 1
-        require(fits, name, list(spikes.shape), f"shape [time >= 1, batch >= 1, ...] of at least {least} axes")
+    check_trains("pre", pre, least)
+    check_trains("post", post, least)
+
+
+def check_trains(name: str, spikes: Tensor, least: int = 3) -> None:
+    """Raise ConfigError unless spikes are `[time >= 1, batch >= 1, ...]`, of at least so many axes."""
+    fits = spikes.ndim >= least and 0 not in spikes.shape[:2]
+    require(fits, name, list(spikes.shape), f"shape [time >= 1, batch >= 1, ...] of at least {least} axes")
 
 
 def _check_shape(name: str, spikes: Tensor, expected: list[int]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sqnn.core import require
+from sqnn.core import is_whole, require
 from sqnn.plasticity.rule import STDP
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def stdp_window(rule: STDP, lags: Sequence[int] = range(-50, 51), weight: float 
     A lag is the step of the postsynaptic spike less that of the presynaptic one. It is what `window` gives for such
     spikes at this weight, summed over the steps; bounds do not clip it.
     """
-    require(len(lags) > 0, "lags", lags, "at least one whole number of steps")
+    require(len(lags) > 0 and all(map(is_whole, lags)), "lags", lags, "at least one whole number of steps")
     reach = max(abs(lag) for lag in lags)
     pre = torch.zeros(2 * reach + 1, 1, 1, dtype=torch.float64)
     pre[reach] = 1

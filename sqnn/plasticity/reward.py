@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError, number_of, require
+from sqnn.core import ConfigError, is_whole, number_of, require
 from sqnn.plasticity.traces import adjoint_trace
 
 
@@ -24,6 +24,7 @@ def reward_modulation(reward: Tensor, timesteps: int, decay: float) -> Tensor:
 
     Source: Izhikevich, Cerebral Cortex 17 (2007); Florian, Neural Computation 19 (2007), without his 1 / tau.
     """
+    require(is_whole(timesteps) and timesteps >= 1, "timesteps", timesteps, "a whole number of at least 1")
     decay = number_of("decay", decay)
     require(0 <= decay <= 1, "decay", decay, "a number from 0 to 1")
     if reward.ndim not in (1, 2) or (reward.ndim == 2 and len(reward) != timesteps):

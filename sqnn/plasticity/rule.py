@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sqnn.core import Choices, Config, ConfigError, option, require
-from sqnn.plasticity.connections import LINEAR, Connection
+from sqnn.plasticity.connections import LINEAR, Connection, check_trains
 from sqnn.plasticity.dependence import DEPENDENCES, Bounds
 from sqnn.plasticity.traces import TRACES, adjoint_trace, decay_of, forward_trace
 
@@ -89,7 +89,7 @@ class STDP(Config, ABC):
             if tau is not None and decay is not None:
                 raise ConfigError(f"tau_{side}: got {tau} beside decay_{side}={decay}, expected one of them")
             if tau is not None:
-                decay_of(tau, self.trace)
+                decay_of(tau, self.trace, f"tau_{side}")
         if self.weight_min is not None and self.weight_max is not None:
             expected = f"below weight_max, which is {self.weight_max}"
             require(self.weight_min < self.weight_max, "weight_min", self.weight_min, expected)
@@ -164,6 +164,7 @@ class STDP(Config, ABC):
         additive = DEPENDENCES[self.dependence] is None
         require(additive, "dependence", self.dependence, "'additive' for a factor of the postsynaptic spikes alone")
         require(self.batch != "max-abs", "batch", self.batch, "'mean' or 'sum' for a factor of the postsynaptic spikes")
+        check_trains("post", post)
         triplet = self.amplitudes.triplet_minus
         require(triplet == 0, "a3_minus", triplet, "0 for a factor of the postsynaptic spikes alone")
         with torch.no_grad():
@@ -214,13 +215,9 @@ class STDP(Config, ABC):
 
     def _change(self, weight: Tensor, plus: Half, minus: Half, connection: Connection) -> Tensor:
         factors, shape = DEPENDENCES[self.dependence], weight.shape
-        one = plus.raw and minus.raw
-        if factors is None and one:
+        if factors is None and plus.raw and minus.raw:
             return connection.product(plus.post - minus.post, plus.pre, shape)
-        if one:
-            up, down = connection.stacked((plus.post, minus.post), plus.pre, shape)
-        else:
-            up, down = (connection.product(half.post, half.pre, shape) for half in (plus, minus))
+        up, down = (connection.product(half.post, half.pre, shape) for half in (plus, minus))
         if factors is None or self.weight_min is None or self.weight_max is None:
             return up - down
         bounds = Bounds(self.weight_min, self.weight_max, self.mu_plus, self.mu_minus)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -20,16 +19,16 @@ TRACES: Choices[str] = Choices(
 """How a time constant in steps becomes a decay per step."""
 
 
-def decay_of(tau: float, trace: str = "exponential") -> float:
+def decay_of(tau: float, trace: str = "exponential", name: str = "tau") -> float:
     """Return the share of a trace that stays after one step: exp(-1/tau), or 1 - 1/tau for `trace` "euler".
 
-    `tau` is in time steps. Raises ConfigError unless tau is above 0, at least 1 for "euler".
+    `tau` is in time steps; errors call it `name`. Raises ConfigError unless tau is above 0, at least 1 for "euler".
     """
-    tau = number_of("tau", tau)
+    tau = number_of(name, tau)
     if TRACES.pick(trace) == TRACES["exponential"]:
-        require(0 < tau < math.inf, "tau", tau, "a finite number of steps above 0")
+        require(0 < tau < math.inf, name, tau, "a finite number of steps above 0")
         return math.exp(-1 / tau)
-    require(1 <= tau < math.inf, "tau", tau, "at least 1 step where trace is 'euler'; 'exponential' takes any")
+    require(1 <= tau < math.inf, name, tau, "at least 1 step where trace is 'euler'; 'exponential' takes any")
     return 1 - 1 / tau
 
 
@@ -40,7 +39,7 @@ def forward_trace(spikes: Tensor, decay: float, *, included: bool = True, neares
     x(t) = decay x(t-1) + s(t); with `nearest` it is decay x(t-1) (1 - s(t)) + s(t), so that only the latest spike
     is remembered. Without `included` it is the trace before this step, decay x(t-1).
     """
-    return _traced(spikes, decay, range(len(spikes)), included, nearest)
+    return _traced(spikes, decay, included, nearest, False)
 
 
 @torch.no_grad()
@@ -50,14 +49,14 @@ def adjoint_trace(signal: Tensor, decay: float, *, included: bool = True) -> Ten
     y(t) = signal(t) + decay y(t+1), or without `included` only decay y(t+1), so that for any spikes
     sum_t signal(t) forward_trace(spikes)(t) = sum_t adjoint_trace(signal)(t) spikes(t). `[time, ...]` like `signal`.
     """
-    return _traced(signal, decay, range(len(signal) - 1, -1, -1), included, nearest=False)
+    return _traced(signal, decay, included, False, True)
 
 
-def _traced(spikes: Tensor, decay: float, steps: Iterable[int], included: bool, nearest: bool) -> Tensor:
+def _traced(spikes: Tensor, decay: float, included: bool, nearest: bool, backwards: bool) -> Tensor:
     out = torch.empty_like(spikes)
     state = torch.zeros_like(spikes[0])
-    for step in steps:
-        spike, here = spikes[step], out[step]
+    steps = list(zip(spikes.unbind(0), out.unbind(0), strict=True))
+    for spike, here in reversed(steps) if backwards else steps:
         if not included:
             torch.mul(state, decay, out=here)
         if nearest:

@@ -38,8 +38,8 @@ class TripletSTDP(STDP):
 
     def validate(self) -> None:
         super().validate()
-        decay_of(self.tau_x, self.trace)
-        decay_of(self.tau_y, self.trace)
+        decay_of(self.tau_x, self.trace, "tau_x")
+        decay_of(self.tau_y, self.trace, "tau_y")
 
     @property
     def amplitudes(self) -> Amplitudes:
