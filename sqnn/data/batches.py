@@ -109,9 +109,7 @@ class ResumableLoader(DataLoader[Batch]):
         self._resume = dict(state)
 
 
-def batch_loader(
-    split: Split, batch_size: int, seed: int | None, change: Change | None = None
-) -> ResumableLoader:
+def batch_loader(split: Split, batch_size: int, seed: int | None, change: Change | None = None) -> ResumableLoader:
     """Return the loader of `split`: shuffled by `(seed, epoch)`, or in order if `seed` is None.
 
     The sampler already yields whole batches, so the loader's own batching is off. It gets a generator of its

@@ -13,8 +13,8 @@ from sqnn.layers.frontends import (
 )
 from sqnn.layers.fusion import FusionBlock
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
-from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
 from sqnn.layers.spiking_cnn import READOUTS, SpikingBlock, SpikingCNN
+from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
 from sqnn.neurons import MakeNeuron
 
 __all__ = [

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from sqnn.core import Trains
 from sqnn.encoding import SparseTrains

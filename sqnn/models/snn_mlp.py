@@ -68,8 +68,8 @@ class SNNMLP(Network):
     - `membrane`: mean_t u_t.
 
     Training minimises the mean over t of the cross-entropy of s_1 + .. + s_t (`count`), of u_t or of s_t. Bernoulli
-    spikes (`rate`) draw from the `generator` passed to `forward`; the first layer adds up the weights of the pixels that
-    fire. With encoding `frames` the network takes recordings [batch, time, channels, height, width].
+    spikes (`rate`) draw from the `generator` passed to `forward`; the first layer adds up the weights of the pixels
+    that fire. With encoding `frames` the network takes recordings [batch, time, channels, height, width].
     """
 
     config_class: ClassVar[type[ModelConfig]] = SNNMLPConfig
