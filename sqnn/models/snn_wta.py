@@ -38,13 +38,14 @@ class SNNWTAConfig(ModelConfig):
     neurons: int = option(500, "competing neurons", least=2)
     timesteps: int = option(25, "time steps of an image", least=1)
     readout: str = option("log-likelihood", "how counts become logits", among=LABEL_READOUTS)
+    voters: int | None = option(None, "winners of a step where nothing is learned (default: 3; r-stdp: 1)", least=1)
     beta: float = option(0.9, "decay per step of membranes and of the traces of inputs", above=0, below=1)
     gain: float = option(0.3, "current of a step that equals a neuron's weights, in thresholds", above=0)
     input_norm: float = option(8.0, "Euclidean norm that all images are scaled to, before they are cut at 1", above=0)
     eta: float = option(
         0.3, "share of the way to its inputs that a neuron moves with a spike, at first", above=0, most=1
     )
-    eta_end: float = option(0.02, "the same at the end; it falls geometrically", above=0, most=1)
+    eta_end: float = option(0.003, "the same at the end; it falls geometrically", above=0, most=1)
     homeostasis: float = option(0.003, "how fast thresholds follow the neurons' shares of the spikes", least=0)
     forget: float = option(0.998, "factor per batch by which counted responses fade", above=0, most=1)
     teacher: float = option(
@@ -56,19 +57,22 @@ class SNNWTAConfig(ModelConfig):
         super().validate()
         enough = self.rule == "stdp" or self.neurons >= self.num_classes
         require(enough, "neurons", self.neurons, f"at least one for each of the {self.num_classes} classes")
+        fits = self.voters is None or self.voters <= self.neurons
+        require(fits, "voters", self.voters, f"at most the {self.neurons} neurons")
 
 
 class SNNWTA(Network):
     """Competing neurons: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
 
     Images are scaled to one norm and become Bernoulli spikes s_t drawn from the generator; neuron j receives
-    gain w_j . s_t / input_norm with |w_j| = 1. One neuron fires at a time and resets all (`winners_of`), with
-    thresholds 1 + theta_j; counts of spikes become logits by the responses counted in training (`LabelReadout`).
+    gain w_j . s_t / input_norm with |w_j| = 1. Neurons fire at 1 + theta_j, one at a time while they learn and at most
+    `voters` otherwise, and reset all (`winners_of`); counts of spikes become logits by the responses counted in
+    training (`LabelReadout`).
 
-    It learns within `learn`, once for each batch and without gradients, so that the optimiser, its learning rate and
-    its schedule have no effect: w_j moves towards the mean trace of its inputs (`moved`) and is scaled to norm 1, and
-    theta_j by homeostasis (neurons / 10) times the excess of its count over the mean (`balanced`). Neurons start at
-    images of the first batch.
+    It learns within `learn`, once for each batch and without gradients, so that optimiser, learning rate and schedule
+    have no effect: w_j moves towards the mean trace of its inputs (`moved`) and is scaled to norm 1, and theta_j by
+    homeostasis (neurons / 10) times the excess of its count over the mean (`balanced`). Neurons start at images of the
+    first batch.
 
     With rule `r-stdp` neuron j has the class j mod num_classes; in the first part of the training only neurons of the
     image's class compete (a teacher), then all do, and spikes of a wrong class repel. Homeostasis acts within a class.
@@ -98,7 +102,8 @@ class SNNWTA(Network):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         with torch.no_grad():
-            _, winners, fired = self._compete(images, generator)
+            most = self.config.voters or (3 if self.config.rule == "stdp" else 1)
+            _, winners, fired = self._compete(images, generator, most=most)
             return self.labels(self._counts(winners, fired))
 
     @torch.no_grad()
@@ -112,7 +117,7 @@ class SNNWTA(Network):
         trains, winners, fired = self._compete(images, generator, labels if taught else None)
         counts = self._counts(winners, fired)
         logits = self.labels(counts)
-        right = fired & (self.classes[winners] == labels) if rewarded else fired
+        right = fired & (self.classes[winners] == labels[:, None]) if rewarded else fired
         dense, rate = trains.dense(self.weight.dtype), config.eta * (config.eta_end / config.eta) ** progress
         step = self._step(dense, winners, right, rate)
         if rewarded and not taught:
@@ -124,7 +129,7 @@ class SNNWTA(Network):
         return logits, F.cross_entropy(logits, labels)
 
     def _compete(
-        self, images: Tensor, generator: torch.Generator | None, labels: Tensor | None = None
+        self, images: Tensor, generator: torch.Generator | None, labels: Tensor | None = None, most: int = 1
     ) -> tuple[SparseTrains, Tensor, Tensor]:
         """Return the spikes of the inputs, and the winners; with labels only neurons of the images' classes compete."""
         check_batch(images, self.config, self.weight.dtype)
@@ -132,12 +137,12 @@ class SNNWTA(Network):
         trains = self.encoder.sparse((config.input_norm * unit_rows(images.flatten(1))).clamp(max=1), generator)
         currents = trains.sums(self.weight.t() * (config.gain / config.input_norm))
         allowed = None if labels is None else labels[:, None] == self.classes
-        return trains, *winners_of(currents, 1 + self.theta, config.beta, allowed)
+        return trains, *winners_of(currents, 1 + self.theta, config.beta, allowed, min(most, config.neurons))
 
     def _counts(self, winners: Tensor, fired: Tensor) -> Tensor:
         """Return how often each neuron fired for each image, [batch, neurons]."""
         counts = self.weight.new_zeros(winners.shape[1], self.config.neurons)
-        return counts.scatter_add_(1, winners.t(), fired.t().to(counts.dtype))
+        return counts.scatter_add_(1, *(part.transpose(0, 1).flatten(1) for part in (winners, fired.to(counts.dtype))))
 
     def _step(self, trains: Tensor, winners: Tensor, fired: Tensor, rate: float) -> Tensor:
         sums, counts = trace_sums(trains, winners, fired, self.config.beta, self.config.neurons)

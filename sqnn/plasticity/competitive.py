@@ -13,13 +13,13 @@ from sqnn.core import Trains
 
 
 def winners_of(
-    currents: Trains, thresholds: Tensor, decay: float, allowed: Tensor | None = None
+    currents: Trains, thresholds: Tensor, decay: float, allowed: Tensor | None = None, most: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Return who is nearest to firing at each step, and whether it fires: [time, batch] of numbers and of truths.
+    """Return who is nearest to firing at each step, and whether it fires: [time, batch, most], numbers and truths.
 
-    v_j <- decay v_j + I_j(t) for `currents` [time, batch, neurons]; the neuron of the largest v_j - thresholds_j fires
-    where that is above 0, and then all v of its image fall to 0 (lateral inhibition). Only neurons that are `allowed`
-    [batch, neurons] take part, if that is given.
+    v_j <- decay v_j + I_j(t) for `currents` [time, batch, neurons]; of the `most` neurons with the largest
+    v_j - thresholds_j those fire where that is above 0, and then all v of their image fall to 0 (lateral inhibition).
+    Only neurons that are `allowed` [batch, neurons] take part, if that is given.
     """
     v = torch.zeros_like(currents[0])
     barred = None if allowed is None else ~allowed
@@ -29,9 +29,9 @@ def winners_of(
         excess = v - thresholds
         if barred is not None:
             excess.masked_fill_(barred, -torch.inf)
-        largest, winner = excess.max(-1)
+        largest, winner = excess.max(-1, keepdim=True) if most == 1 else excess.topk(most)
         fires = largest > 0
-        v.mul_(~fires[:, None])
+        v.mul_(~fires[:, :1])
         winners.append(winner)
         fired.append(fires)
     return torch.stack(winners), torch.stack(fired)
@@ -41,14 +41,15 @@ def trace_sums(trains: Trains, winners: Tensor, fired: Tensor, decay: float, neu
     """Return, for each neuron, the sum of the traces of its inputs at its spikes, and how many spikes there were.
 
     x_i(t) = decay x_i(t-1) + s_i(t) for `trains` s [time, batch, features]: dt = 0 counts. `winners` and `fired` are
-    [time, batch]; the sums are y^T x, the product of the neurons' spikes y and the traces, [neurons, features].
+    those of `winners_of`; the sums are y^T x, the product of the neurons' spikes y and the traces, [neurons, features].
     """
     traces = torch.empty_like(trains)
     trace = torch.zeros_like(trains[0])
     for t, spikes in enumerate(trains.unbind(0)):
         trace = torch.add(spikes, trace, alpha=decay, out=traces[t])
+    step, image, _ = fired.nonzero(as_tuple=True)
     chosen = winners[fired]
-    sums = trains.new_zeros(neurons, trains.shape[-1]).index_add_(0, chosen, traces[fired])
+    sums = trains.new_zeros(neurons, trains.shape[-1]).index_add_(0, chosen, traces[step, image])
     return sums, torch.bincount(chosen, minlength=neurons).to(trains.dtype)
 
 

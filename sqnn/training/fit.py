@@ -24,7 +24,7 @@ from sqnn.training.lightning_options import callback_names, lightning_options
 from sqnn.training.module import Classifier
 from sqnn.training.run import Run
 from sqnn.training.run_settings import RunSettings
-from sqnn.training.session import train, trainer_for
+from sqnn.training.session import batches_of, train, trainer_for
 from sqnn.training.settings import TrainingConfig
 from sqnn.training.terms import LossTerm, loss_terms, split_terms
 
@@ -75,6 +75,7 @@ def fit(
     config = TrainingConfig.for_model(model, training)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
         raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
+    batches_of(data, config)
     work = step_work(model, min(config.batch_size, len(data.train)), data.image_size)
     config = replace(config, threads=threads_for(work, config.threads))
     called, described = _described(model, data, name)

@@ -56,6 +56,13 @@ RECIPES: Choices[Recipe] = Choices(
             MappingProxyType({"readout": "spike"}),
             MappingProxyType({"epochs": 12, "batch_size": 128, "learning_rate": 0.05}),
         ),
+        "mnist-mlp": Recipe(
+            "a spiking perceptron 784-500-10, its images moved by up to one pixel",
+            "snn-mlp",
+            "mnist",
+            MappingProxyType({}),
+            MappingProxyType({"epochs": 12, "augmentation": "shift", "shift": 1}),
+        ),
     },
 )
 """Figures of these are published in docs/results/sqdr-cnn.md."""

@@ -30,6 +30,7 @@ from sqnn.training.module import Classifier
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
 from sqnn.training.run_settings import RunSettings
+from sqnn.training.settings import TrainingConfig
 from sqnn.training.stopwatch import Stopwatch
 from sqnn.training.versions import versions
 
@@ -65,6 +66,18 @@ def trainer_for(
         )
 
 
+def batches_of(data: ImageData, config: TrainingConfig) -> ImageDataModule:
+    """Return the batches of a run; DataError where its settings do not fit the images."""
+    return ImageDataModule(
+        data,
+        config.batch_size,
+        config.seed,
+        augmentation=config.augmentation,
+        shift=config.shift,
+        noise=config.pixel_noise,
+    )
+
+
 def weights_in(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
     """Return the network's weights out of a checkpoint of the training module."""
     prefix = "model."
@@ -89,14 +102,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     settings = place.read_settings()
     with quiet(), torch_numbers():
         # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
-        batches = ImageDataModule(
-            data,
-            config.batch_size,
-            config.seed,
-            augmentation=config.augmentation,
-            shift=config.shift,
-            noise=config.pixel_noise,
-        )
+        batches = batches_of(data, config)
         try:
             loop.fit(module.train(), batches, ckpt_path=checkpoint)
         except MisconfigurationException as error:

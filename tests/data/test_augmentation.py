@@ -77,6 +77,47 @@ def test_all_changes_are_equally_frequent(kind: str, side: int, shift: int) -> N
     assert ((counts - expected) ** 2 / expected).sum() < chi2.ppf(0.999, len(counts) - 1)
 
 
+@pytest.mark.parametrize("shift", [1, 2, 7])
+def test_a_shift_of_ones_own_is_the_largest(shift: int) -> None:
+    """A point in the middle goes to each of the places within reach, and to no other."""
+    images = torch.zeros(4000, 1, 16, 16)
+    images[:, :, 8, 8] = 1
+    found = augment(images, "shift", generator(), shift).sum((0, 1))
+    reached = torch.zeros(16, 16, dtype=torch.bool)
+    reached[8 - shift : 9 + shift, 8 - shift : 9 + shift] = True
+    assert torch.equal(found > 0, reached)
+
+
+def test_noise_is_normal_with_a_deviation_of_its_own_for_each_image_and_cut() -> None:
+    grey = torch.full((3000, 1, 10, 10), 0.5)
+    before = grey.clone()
+    found = augment(grey, "none", generator(2), noise=0.1)
+    assert torch.equal(grey, before)
+    deviations = found.std((1, 2, 3))
+    # Uniform on [0, 0.1], each estimated from 100 pixels to about 7 %.
+    assert deviations.min() < 0.001
+    assert 0.095 < deviations.max() < 0.13
+    assert deviations.mean().item() == pytest.approx(0.05, abs=5 * 0.1 / 12**0.5 / 3000**0.5)
+    scaled = ((found - 0.5) / deviations[:, None, None, None])[deviations > 0.01]
+    assert scaled.mean().item() == pytest.approx(0, abs=0.01)
+    assert (scaled.abs() < 1).float().mean().item() == pytest.approx(0.683, abs=0.01)
+    dark = augment(torch.zeros(50, 1, 10, 10), "none", generator(), noise=3.0)
+    assert (dark.min(), dark.max()) == (0, 1)
+
+
+def test_noise_comes_after_the_shift_and_leaves_its_numbers_alone() -> None:
+    images = torch.rand(20, 2, 9, 9, generator=generator())
+    moved_alone, noisy = (augment(images, "shift", generator(3), noise=noise) for noise in (0.0, 1e-6))
+    assert not torch.equal(moved_alone, noisy)
+    torch.testing.assert_close(moved_alone, noisy, atol=1e-5, rtol=0)
+
+
+def test_a_shift_as_large_as_the_images_is_refused() -> None:
+    with pytest.raises(DataError, match="shift: got 9, expected a whole number from 1 to 8"):
+        module(shift=9)
+    assert module(augmentation="none", shift=9)
+
+
 def test_none_is_the_identity_and_draws_nothing() -> None:
     images, source = torch.rand(4, 1, 8, 8), generator()
     assert augment(images, "none", source) is images

@@ -262,6 +262,8 @@ BAD_SETTINGS = [
     *(("learning_rate", value) for value in (0.0, -1.0, 1e7, float("nan"), float("inf"), "1", None, True)),
     *((name, value) for name in ("weight_decay", "gradient_clip") for value in (-0.1, float("nan"), "0", None)),
     *((name, value) for name in ("optimizer", "schedule", "augmentation") for value in ("bogus", None, 3)),
+    *(("shift", value) for value in (0, -1, 1.5, "1", True)),
+    *(("pixel_noise", value) for value in (-0.1, 11.0, float("nan"), "0", None)),
     *(("threads", value) for value in (0, -1, 1.5, True, None, "many")),
 ]
 
@@ -278,6 +280,15 @@ def test_no_setting_is_left_out_of_the_bad_values() -> None:
     assert {name for name, _ in BAD_SETTINGS} == {field.name for field in dataclasses.fields(TrainingConfig)}
 
 
+def test_a_shift_without_shifts_is_refused(digits, make_model, tmp_path) -> None:
+    with pytest.raises(ConfigError, match="shift: got 2, expected none, or one beside augmentation shift or shift-flip"):
+        TrainingConfig(shift=2)
+    assert TrainingConfig(shift=2, augmentation="shift").shift == 2
+    with pytest.raises(ValueError, match="shift: got 8, expected a whole number from 1 to 7"):
+        fit(make_model(), digits, out=tmp_path / "run", augmentation="shift", shift=8, **QUIET)
+    assert not (tmp_path / "run").exists()
+
+
 def test_settings_survive_a_round_trip() -> None:
     config = TrainingConfig(
         epochs=3,
@@ -286,5 +297,7 @@ def test_settings_survive_a_round_trip() -> None:
         schedule="cosine",
         seed=2**32 - 1,
         augmentation="shift",
+        shift=1,
+        pixel_noise=0.3,
     )
     assert TrainingConfig.from_dict(config.to_dict()) == config

@@ -20,7 +20,7 @@ def test_every_setting_of_a_recipe_is_one_of_its_network_or_of_the_training(name
     assert recipe.data in sqnn.DATASETS
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.model == "sqdr-cnn"])
 def test_no_recipe_has_more_parameters_than_the_published_network(name: str) -> None:
     recipe = RECIPES[name]
     image = {"digits": (8, 8)}.get(recipe.data, (28, 28))
@@ -32,7 +32,7 @@ def test_no_recipe_has_more_parameters_than_the_published_network(name: str) -> 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--recipe digit", "recipe: got 'digit', expected one of digits, mnist, paper; did you mean 'digits'?"),
+        ("--recipe digit", "recipe: got 'digit', expected one of digits, mnist, paper, mnist-mlp; did you mean 'digits'?"),
         ("--recipe digits --model vit", "recipe: digits is one of sqdr-cnn, got model 'vit' beside it; leave one out"),
     ],
 )
