@@ -281,7 +281,9 @@ def test_no_setting_is_left_out_of_the_bad_values() -> None:
 
 
 def test_a_shift_without_shifts_is_refused(digits, make_model, tmp_path) -> None:
-    with pytest.raises(ConfigError, match="shift: got 2, expected none, or one beside augmentation shift or shift-flip"):
+    with pytest.raises(
+        ConfigError, match="shift: got 2, expected none, or one beside augmentation shift or shift-flip"
+    ):
         TrainingConfig(shift=2)
     assert TrainingConfig(shift=2, augmentation="shift").shift == 2
     with pytest.raises(ValueError, match="shift: got 8, expected a whole number from 1 to 7"):

@@ -32,7 +32,10 @@ def test_no_recipe_has_more_parameters_than_the_published_network(name: str) -> 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--recipe digit", "recipe: got 'digit', expected one of digits, mnist, paper, mnist-mlp; did you mean 'digits'?"),
+        (
+            "--recipe digit",
+            "recipe: got 'digit', expected one of digits, mnist, paper, mnist-mlp; did you mean 'digits'?",
+        ),
         ("--recipe digits --model vit", "recipe: digits is one of sqdr-cnn, got model 'vit' beside it; leave one out"),
     ],
 )
