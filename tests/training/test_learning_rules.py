@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -48,7 +46,7 @@ seen: list[float] = []
 
 
 @pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch)
     from sqnn.core import Choices
     from sqnn.models import MODELS
@@ -56,7 +54,6 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     table = Choices("model", {**MODELS, "toy": Toy, "squared": Squared, "counting": Counting})
     monkeypatch.setattr("sqnn.models.create.MODELS", table)
     seen.clear()
-    yield
 
 
 def test_training_minimises_the_loss_that_the_network_states(known: None, digits: sqnn.ImageData) -> None:
@@ -93,7 +90,7 @@ def test_a_rule_without_gradients_is_a_run_as_any_other(known: None, digits: sqn
 def test_training_by_stdp_goes_on_after_an_interruption(digits: sqnn.ImageData, tmp_path) -> None:
     """Weights, thresholds and counted responses of a resumed run are those of an undisturbed one."""
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     options = {**SETTINGS, "seed": 3}
@@ -107,11 +104,11 @@ def test_training_by_stdp_goes_on_after_an_interruption(digits: sqnn.ImageData, 
 
     def stopping(*arguments: object) -> tuple[Tensor, Tensor]:
         if next(steps) == 3:
-            raise Stop
+            raise StopError
         return learn(*arguments)
 
     model.learn = stopping
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         sqnn.fit(model, digits, out=tmp_path / "killed", **options)
     again = sqnn.resume(tmp_path / "killed", digits, progress=False)
     assert again.history["validation_loss"].tolist() == whole.history["validation_loss"].tolist()
