@@ -36,6 +36,7 @@ from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import (
+    COMPETITIVE_RULES,
     MODELS,
     SEPARATOR,
     ModelFileError,
@@ -46,7 +47,7 @@ from sqnn.models import (
     model_class,
     read_header,
 )
-from sqnn.plasticity import BACKPROP, RULES, LearningRule
+from sqnn.plasticity import BACKPROP, RULES, LearningRule, rule_class
 from sqnn.training import (
     CheckpointError,
     CollapseWarning,
@@ -62,8 +63,14 @@ SOURCE_OPTIONS = [
     recipe_option(PANEL),
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn), or {MEANING}", PANEL),
     option("model_options", list[str], OPTIONS_MEANING, PANEL),
-    option("rule", str, f"what changes the weights: {', '.join((BACKPROP, *RULES))} (default: backprop)", PANEL),
-    option("rule_options", list[str], "option of that rule, such as rho=0.1; may be given again", PANEL),
+    option(
+        "rule",
+        str,
+        f"what changes the weights: {', '.join((BACKPROP, *RULES))}; of snn-wta {', '.join(COMPETITIVE_RULES)} "
+        "(default: backprop; snn-wta: stdp)",
+        PANEL,
+    ),
+    option("rule_options", list[str], "option of hybrid, such as rho=0.1; may be given again", PANEL),
     option("init", Path, "begin with the weights of the network in this run's folder or .safetensors file", PANEL),
     option("data", str, f"{IMAGES.format(', '.join(DATASETS))} (default: digits)", PANEL),
     option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)", PANEL),
@@ -73,9 +80,12 @@ SOURCE_OPTIONS = [
     option("accelerator", str, "Lightning accelerator: auto, cpu, gpu, ... (default: auto)", PANEL),
     option("devices", int, "how many of them (default: 1)", PANEL),
 ]
+COMPETING = "snn-wta"
+"""The network that learns by a rule of its own."""
 TERM_OPTIONS = term_weights()
 TRAINING_OPTIONS = training_options()
-OPTIONS = [*SOURCE_OPTIONS, *TRAINING_OPTIONS, *TERM_OPTIONS, *model_options()]
+NETWORK_OPTIONS = [each for each in model_options() if each.name != "rule"]
+OPTIONS = [*SOURCE_OPTIONS, *TRAINING_OPTIONS, *TERM_OPTIONS, *NETWORK_OPTIONS]
 
 
 @with_options(OPTIONS)
@@ -152,7 +162,12 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
-    rule = _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
+    if settings.get("rule") in COMPETITIVE_RULES:
+        if name != COMPETING:
+            raise ConfigError(f"rule: {settings['rule']} trains competing neurons; add --model {COMPETING}")
+        rule = None
+    else:
+        rule = _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = (TrainingConfig.from_dict(training) if own else TrainingConfig.for_model(model_class(name), training)).seed
@@ -177,11 +192,10 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
 def _rule(name: str, texts: list[str] | None) -> LearningRule | None:
     """Return the learning rule of this name with the options given; None for the gradient alone."""
     options = plain_values("rule_options", texts, "rho=0.1")
-    if name == BACKPROP:
-        if options:
-            raise ConfigError(f"rule_options: {next(iter(options))} is of a learning rule; name it with --rule")
-        return None
-    return RULES.pick(name, error=ConfigError).from_dict(options)
+    kind = rule_class(name)
+    if kind is None and options:
+        raise ConfigError(f"rule_options: {next(iter(options))} is an option of a learning rule; add --rule hybrid")
+    return None if kind is None else kind.from_dict(options)
 
 
 def _resumed(folder: Path, json: Path | None, own: OwnModel | None, moved: str | None, **options: Any) -> Run:

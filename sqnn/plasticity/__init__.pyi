@@ -7,7 +7,7 @@ from .dependence import DEPENDENCES
 from .homeostasis import adapted_thresholds, firing_rates, heterosynaptic_decay, synaptic_scaling
 from .label_readout import LABEL_READOUTS, LabelReadout
 from .pair import PairSTDP
-from .registry import BACKPROP, RULES, learning_rule
+from .registry import BACKPROP, RULES, learning_rule, rule_class
 from .reward import reward_modulation
 from .rule import BATCHES, COINCIDENCES, PAIRINGS, STDP, TIMES
 from .sites import Site, sites
@@ -56,6 +56,7 @@ __all__ = [
     "moved",
     "plot_window",
     "reward_modulation",
+    "rule_class",
     "sites",
     "stdp_window",
     "synaptic_scaling",

@@ -14,13 +14,22 @@ RULES: Choices[type[LearningRule]] = Choices("rule", {rule.name: rule for rule i
 """Learning rules that a run rebuilds by name."""
 
 
+def rule_class(name: str) -> type[LearningRule] | None:
+    """Return the learning rule of this name, None for backprop; ConfigError lists the names."""
+    names: Choices[type[LearningRule] | None] = Choices("rule", {BACKPROP: None, **RULES})
+    if name in ("stdp", "r-stdp"):
+        raise ConfigError(
+            f"rule: got {name!r}, which is of the network snn-wta: create_model('snn-wta', rule={name!r})"
+        )
+    return names.pick(name, error=ConfigError)
+
+
 def learning_rule(value: object, model: nn.Module) -> LearningRule | None:
     """Return a rule given as such or by its name, None for backprop; ConfigError where it cannot act on the network."""
     if value is None or value == BACKPROP:
         return None
     if isinstance(value, str):
-        names: Choices[type[LearningRule] | None] = Choices("rule", {BACKPROP: None, **RULES})
-        kind = names.pick(value, error=ConfigError)
+        kind = rule_class(value)
         value = kind() if kind is not None else None
     if not isinstance(value, LearningRule):
         raise ConfigError(f"rule: got {brief(value)}, expected a learning rule, such as AdaptiveSTDP(), or its name")
