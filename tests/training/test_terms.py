@@ -8,10 +8,11 @@ from convertible import draw_images, plain, randomise
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+import sqnn
 from sqnn.conversion import convert, verify
 from sqnn.core import ConfigError
 from sqnn.neurons import QCFS
-from sqnn.training import BitPenalty
+from sqnn.training import BitPenalty, RatePenalty
 
 
 def hooks(model: nn.Module) -> int:
@@ -153,3 +154,28 @@ def test_steps_against_it_make_spikes_rare() -> None:
 def test_a_network_without_levels_has_no_bits() -> None:
     with pytest.raises(ConfigError, match="bit_penalty: got a network without qcfs activations, expected some"):
         BitPenalty().check(nn.Sequential(nn.Linear(3, 4), nn.ReLU()))
+
+
+def test_the_price_on_firing_is_the_mean_rate_of_the_hidden_neurons() -> None:
+    model = sqnn.create_model("snn-mlp", hidden=(7, 5), timesteps=4, image_size=(3, 3), seed=1)
+    images, fired = draw_images(6, 1, 3, 3).abs().clamp(max=1).float(), []
+    handles = [
+        layer.neuron.register_forward_hook(lambda module, given, output: fired.append(output[0].detach()))
+        for layer in model.hidden
+    ]
+    with RatePenalty().attach(model) as rate:
+        model(images, torch.Generator().manual_seed(0))
+    for handle in handles:
+        handle.remove()
+    spikes = sum(float(layer.sum()) for layer in fired)
+    assert rate().item() == pytest.approx(spikes / (4 * 6 * 12))
+    assert 0 < rate().item() < 1
+    rate().backward()
+    assert all(float(layer.linear.weight.grad.abs().sum()) > 0 for layer in model.hidden)
+    assert model.output.linear.weight.grad is None
+    assert hooks(model) == 0
+
+
+def test_a_price_on_firing_needs_neurons() -> None:
+    with pytest.raises(ConfigError, match="layers: VGG11 has no linear or convolutional layer with neurons after it"):
+        RatePenalty().check(sqnn.create_model("vgg11", width_multiplier=0.0625))
