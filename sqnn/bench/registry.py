@@ -6,12 +6,20 @@ from sqnn.bench.conversion import ConversionBenchmark
 from sqnn.bench.exactness import ExactnessBenchmark
 from sqnn.bench.layerwise import HybridBenchmark
 from sqnn.bench.noise import NoiseBenchmark
+from sqnn.bench.plasticity import PlasticityBenchmark
 from sqnn.bench.quantum import QuantumBenchmark
 
 BENCHMARKS: Choices[type[Benchmark]] = Choices(
     "benchmark",
     {
         benchmark.name: benchmark
-        for benchmark in (QuantumBenchmark, NoiseBenchmark, HybridBenchmark, ConversionBenchmark, ExactnessBenchmark)
+        for benchmark in (
+            QuantumBenchmark,
+            NoiseBenchmark,
+            HybridBenchmark,
+            ConversionBenchmark,
+            PlasticityBenchmark,
+            ExactnessBenchmark,
+        )
     },
 )
