@@ -94,8 +94,7 @@ def whole_file(path: Path) -> Iterator[Path]:
             os.fsync(file)
             partial.replace(path)
         except BaseException:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
+            _remove(partial)
             raise
         finally:
             if file is not None:
@@ -113,6 +112,16 @@ def _open_locked(partial: Path) -> int:
         if os.fstat(file).st_nlink:
             return file
         os.close(file)  # removed as a dead one, between the two lines above
+
+
+def _remove(partial: Path) -> None:
+    """Remove a file if it is there, also where a signal comes at that moment."""
+    try:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _remove_dead(partial: Path) -> None:

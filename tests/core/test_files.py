@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sqnn.core import write_text
+from sqnn.core import whole_file, write_text
 
 
 @pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="a system with device files")
@@ -26,3 +26,23 @@ def test_a_folder_is_never_replaced_and_a_file_is(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b.txt", "two")
     assert (tmp_path / "a" / "b.txt").read_text() == "two"
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
+
+
+def test_nothing_is_left_where_ctrl_c_comes_as_a_failed_file_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = Path.unlink, []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    failed = whole_file(tmp_path / "a.txt")
+    failed.__enter__().write_text("half")
+    with pytest.raises(KeyboardInterrupt):
+        failed.__exit__(OSError, OSError("no more"), None)
+    assert list(tmp_path.iterdir()) == []
+    assert len(calls) == 2
