@@ -17,7 +17,7 @@ from sqnn.core.files import (
     write_text,
 )
 from sqnn.core.locks import LOCK, InUseError, folder_lock
-from sqnn.core.machine import commit, cores, machine
+from sqnn.core.machine import commit, cores, machine, version_of
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
 from sqnn.core.records import (
@@ -90,6 +90,7 @@ __all__ = [
     "sweep_progress",
     "threads_for",
     "torch_numbers",
+    "version_of",
     "when_small",
     "whole",
     "whole_file",

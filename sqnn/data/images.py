@@ -180,10 +180,10 @@ class ImageData:
         `images` are [N, H, W], [N, C, H, W] or [N, H, W, C] (`layout` says NCHW or NHWC where both can be meant).
         `value_range` are the values of black and white; left out, they are 0 and 255 of unsigned bytes, 0 and 1 of
         floats and truth values. Values become 256 levels, whole numbers up to 255 stay exact. `labels` are class
-        numbers or names, [N]; `classes` names them, and left out all labels are sorted. `validation` and `test` are
-        images and labels of their own, or how many are drawn by `seed` and in the classes' proportions, or their share:
-        by default a fifth of all to test, a tenth of the rest to validate. Raises DataError where one of them does not
-        fit.
+        numbers or names, [N]; `classes` names them, and left out all labels are sorted. `test` and `validation` are
+        images and labels of their own, or how many are drawn by `seed` and in the classes' proportions, or their share
+        of all and of the rest: by default a fifth of all to test, a tenth of the rest to validate. Raises DataError
+        where one of them does not fit.
         """
         from sqnn.data.arrays import assemble
 

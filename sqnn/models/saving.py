@@ -162,7 +162,7 @@ def _metadata(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            most = min(os.fstat(file.fileno()).st_size - 8, MOST_HEADER)
+            most = min(max(os.fstat(file.fileno()).st_size - 8, 0), MOST_HEADER)
         if length > most:
             raise ValueError(f"its header announces {length:,} bytes, expected at most {most:,}")
         with safetensors.safe_open(path, framework="pt") as opened:
