@@ -4,7 +4,7 @@ from circuits import computing_in, when_small
 from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, number_of, option, require, require_one_of
 from sqnn.core.content import content_digest
-from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
+from sqnn.core.describe import Option, OptionTable, counted, describe, limits_of, meaning, shown
 from sqnn.core.files import (
     PARTIALS,
     WriteError,
@@ -67,6 +67,7 @@ __all__ = [
     "computing_in",
     "content_digest",
     "cores",
+    "counted",
     "describe",
     "digest",
     "folder_lock",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sqnn.core import brief, is_whole
+from sqnn.core import brief, counted, is_whole
 from sqnn.data.errors import DataError, reason, seed_number
 from sqnn.data.images import SPLITS, ImageData, Split
 from sqnn.data.splitting import stratified_draw
@@ -87,7 +87,8 @@ def _draw(part: str, learn: Split, asked: object, generator: torch.Generator) ->
     """Return the rest of a split and what was drawn from it, stratified by class."""
     size = len(learn)
     if size < 2:
-        raise DataError(f"{part}: cannot be drawn from {size} images, expected more; add images, or a part of its own")
+        given = counted(size, "image")
+        raise DataError(f"{part}: cannot be drawn from {given}, expected more; add images, or a part of its own")
     share = SHARES[part] if asked is None else asked
     if isinstance(share, float | np.floating) and 0 < share < 1:
         count = min(max(round(float(share) * size), 1), size - 1)
@@ -95,7 +96,8 @@ def _draw(part: str, learn: Split, asked: object, generator: torch.Generator) ->
         count = int(share)
     else:
         expected = f"a share above 0 and below 1, or a whole number from 0 to {size - 1:,}"
-        raise DataError(f"{part}: got {brief(asked)}, expected {expected}: of the {size:,} images, some are to train")
+        left = f"of the {counted(size, 'image')}, some are to train"
+        raise DataError(f"{part}: got {brief(asked)}, expected {expected}: {left}")
     drawn, rest = stratified_draw(learn.labels, count, generator)
     return learn.take(rest), learn.take(drawn)
 
@@ -216,7 +218,7 @@ def _label_values(name: str, value: object, count: int) -> Array:
     if labels.ndim == 2:
         raise DataError(f"{name}: got shape {labels.shape}, expected [N]; {name}.argmax(1) makes it so of one-hot rows")
     if labels.ndim != 1 or len(labels) != count:
-        raise DataError(f"{name}: got shape {labels.shape} for {count:,} images, expected one label for each")
+        raise DataError(f"{name}: got shape {labels.shape} for {counted(count, 'image')}, expected one label for each")
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels):
         labels = labels.astype(str)
     if labels.dtype.kind == "O" and all(is_whole(label) for label in labels):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sqnn.core import brief
+from sqnn.core import brief, counted
 from sqnn.data.display import class_grid, summary_html
 from sqnn.data.errors import DataError, whole_number
 
@@ -50,7 +50,8 @@ class Split:
                 "images.permute(0, 3, 1, 2) makes it so"
             )
         if len(self.images) != len(self.labels):
-            raise DataError(f"labels: got {len(self.labels):,} for {len(self.images):,} images, expected as many")
+            images = counted(len(self.images), "image")
+            raise DataError(f"labels: got {len(self.labels):,} for {images}, expected as many")
         if 0 in self.images.shape[1:]:
             raise DataError(f"images: got shape {tuple(self.images.shape)}, expected at least one channel and pixel")
         if len(self) and int(self.images.max()) > self.max_level:
@@ -64,7 +65,7 @@ class Split:
         return len(self.images)
 
     def __repr__(self) -> str:
-        return f"Split({len(self):,} images of {_size(self)}, levels 0..{self.max_level})"
+        return f"Split({counted(len(self), 'image')} of {_size(self)}, levels 0..{self.max_level})"
 
     def floats(self, index: Positions | None = None) -> Tensor:
         """Return images (all by default) as `level / max_level`, float32 [batch, (time,) channels, height, width]."""
