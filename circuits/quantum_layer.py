@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from circuits.engines import AUTO, own_generator
 from circuits.initial import initial_weights
+from circuits.measured import check_returned, check_touched
 from circuits.observables import Observable, observable_text, words_of
 from circuits.threads import when_small
 from noise_models import Choices, brief, reason, whole
@@ -188,9 +189,7 @@ class QuantumLayer(nn.Module):
 
         returned: list[object] = []
         try:
-            tape = qml.tape.make_qscript(lambda *data, **own: returned.append(self.function(*data, **own)))(
-                sample, **weights
-            )
+            tape = qml.tape.make_qscript(lambda: returned.append(self.function(sample, **weights)))()
         except Exception as error:
             raise ValueError(
                 f"circuit: fails on one sample of {self.n_inputs} numbers and weights of {self._shape_text()} "
@@ -200,13 +199,12 @@ class QuantumLayer(nn.Module):
         self.n_qubits = len(self.wires)
         kinds = [type(measurement).__name__ for measurement in tape.measurements]
         if wrong := sorted(set(kinds) - set(REAL)):
-            names = ", ".join(f"qml.{name.removesuffix('MP').lower()}" for name in wrong)
             raise ValueError(
-                f"circuit: returns {names}, expected qml.expval, qml.var or qml.probs, or nothing for the "
-                f"observable {UNSAID if self.observable is None else self.observable}"
+                f"circuit: returns qml.{wrong[0].removesuffix('MP').lower()}, expected qml.expval, qml.var or "
+                f"qml.probs, or nothing for the observable {UNSAID if self.observable is None else self.observable}"
             )
-        _check_returned(returned[0], len(kinds))
-        _check_touched(tape)
+        check_returned(returned[0], len(kinds))
+        check_touched(tape)
         if not kinds:
             if sorted(map(str, self.wires)) != sorted(map(str, range(self.n_qubits))):
                 raise ValueError(
@@ -336,30 +334,6 @@ class QuantumLayer(nn.Module):
         return (
             f"{name}, n_inputs={self.n_inputs}, n_outputs={self.n_outputs}, n_qubits={self.n_qubits}, "
             f"evaluated by {self.evaluated_by}{why}{batch}"
-        )
-
-
-def _check_returned(returned: object, measured: int) -> None:
-    """Raise ValueError unless a function returned its measurements, or nothing and has none."""
-    import pennylane as qml
-
-    parts = list(returned) if isinstance(returned, list | tuple) else [] if returned is None else [returned]
-    wrong = next((part for part in parts if not isinstance(part, qml.measurements.MeasurementProcess)), None)
-    if wrong is not None:
-        mend = "qml.expval of it" if isinstance(wrong, qml.operation.Operator) else "qml.expval, qml.var or qml.probs"
-        raise ValueError(f"circuit: returns {brief(wrong)}, expected measurements, alone or in one list; return {mend}")
-    if measured > len(parts):
-        raise ValueError(f"circuit: makes {measured} measurements and returns {len(parts)}, expected all; return them")
-
-
-def _check_touched(tape: Any) -> None:
-    """Raise ValueError where a wire is measured that no gate acts on: it gives one number for all data and weights."""
-    touched = {wire for operation in tape.operations for wire in operation.wires}
-    alone = [wire for measurement in tape.measurements for wire in measurement.wires if wire not in touched]
-    if alone:
-        raise ValueError(
-            f"circuit: measures the wire {brief(alone[0])}, on which no gate acts, expected one of "
-            f"{brief(sorted(touched, key=str))}"
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sqnn.core import brief, counted, is_whole
 from sqnn.data.errors import DataError, reason, seed_number
-from sqnn.data.images import SPLITS, ImageData, Split
+from sqnn.data.split import SPLITS, Split
 from sqnn.data.splitting import stratified_draw
 
 Array = NDArray[Any]
@@ -35,7 +35,6 @@ AT_ONCE = 1024
 
 
 def assemble(
-    name: str,
     parts: Mapping[str, Pair],
     *,
     classes: Sequence[str] | None = None,
@@ -44,8 +43,8 @@ def assemble(
     validation: object = None,
     test: object = None,
     seed: int = 0,
-) -> ImageData:
-    """Return the image set of `parts`, "train" and perhaps "validation" and "test"; what lacks is drawn from "train".
+) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Return the three parts and the classes of `parts`, "train" and perhaps others; what lacks is drawn from "train".
 
     `test` and `validation` are how many images are drawn, or their share below 1, of all and of the rest. Raises
     DataError as `ImageData.from_arrays` does.
@@ -67,15 +66,14 @@ def assemble(
     for part, asked in (("test", test), ("validation", validation)):
         if part not in splits:
             splits["train"], splits[part] = _draw(part, splits["train"], asked, generator)
-    data = ImageData(name, splits["train"], splits["validation"], splits["test"], known)
-    trained = set(data.train.labels.tolist())
+    trained = set(splits["train"].labels.tolist())
     for part in ("validation", "test"):
         alone = sorted(set(splits[part].labels.tolist()) - trained)
         if alone:
             raise DataError(
                 f"labels: class {known[alone[0]]!r} is in {part} alone, expected it in train too; add images of it"
             )
-    return data
+    return splits, known
 
 
 def _split(name: str, images: Array, span: tuple[float, float], labels: NDArray[np.int64]) -> Split:
