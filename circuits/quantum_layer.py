@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from circuits.engines import AUTO, own_generator
 from circuits.initial import initial_weights
+from circuits.measured import check_returned, check_touched
 from circuits.observables import Observable, observable_text, words_of
 from circuits.threads import when_small
 from noise_models import Choices, brief, reason, whole
@@ -186,8 +187,9 @@ class QuantumLayer(nn.Module):
         """Raise unless the circuit returns real numbers, or nothing."""
         import pennylane as qml
 
+        returned: list[object] = []
         try:
-            tape = qml.tape.make_qscript(self.function)(sample, **weights)
+            tape = qml.tape.make_qscript(lambda: returned.append(self.function(sample, **weights)))()
         except Exception as error:
             raise ValueError(
                 f"circuit: fails on one sample of {self.n_inputs} numbers and weights of {self._shape_text()} "
@@ -198,9 +200,11 @@ class QuantumLayer(nn.Module):
         kinds = [type(measurement).__name__ for measurement in tape.measurements]
         if wrong := sorted(set(kinds) - set(REAL)):
             raise ValueError(
-                f"circuit: returns {', '.join(wrong)}, expected qml.expval, qml.var or qml.probs, or nothing for the "
-                f"observable {UNSAID if self.observable is None else self.observable}"
+                f"circuit: returns qml.{wrong[0].removesuffix('MP').lower()}, expected qml.expval, qml.var or "
+                f"qml.probs, or nothing for the observable {UNSAID if self.observable is None else self.observable}"
             )
+        check_returned(returned[0], len(kinds))
+        check_touched(tape)
         if not kinds:
             if sorted(map(str, self.wires)) != sorted(map(str, range(self.n_qubits))):
                 raise ValueError(

@@ -119,7 +119,17 @@ def parse_noise(text: str, n_qubits: int | None = None, shape: str = "ring") -> 
     stored = _stored(text)
     if stored is not None:
         return stored
-    return _total(term.build(n_qubits, shape) for term in _terms(text))
+    return _total(_built(term, n_qubits, shape) for term in _terms(text))
+
+
+def _built(term: Term, n_qubits: int | None, shape: str) -> Noise:
+    """Return the noise of a term; the error on a probability that is none names the term that holds it."""
+    try:
+        return term.build(n_qubits, shape)
+    except ValueError as error:
+        if " in [0, " not in str(error):
+            raise
+        raise ValueError(f"noise: {term.body.strip()}: {error}; percent have their sign, as in 5%") from error
 
 
 def at_strength(text: str, strength: float, n_qubits: int | None = None, shape: str = "ring") -> Noise:

@@ -149,6 +149,78 @@ def test_a_door_is_no_side_door(file: str, line: str) -> None:
     assert side_doors(ROOT / file, ast.parse(line)) == []
 
 
+CIRCLES = (
+    # A study makes the object of its rows, which knows the study, when it is asked for it.
+    {"sqnn.studies.runner.folder", "sqnn.studies.runner.frame", "sqnn.studies.runner.study"},
+    {"sqnn.studies.noise_sweep.frame", "sqnn.studies.noise_sweep.study"},
+    {"sqnn.studies.seeds.frame", "sqnn.studies.seeds.study"},
+    # A benchmark measures its memory in a process that makes it again.
+    {"sqnn.bench.benchmark", "sqnn.bench.memory"},
+)
+"""Circles of files that import each other, within functions, which are left."""
+
+
+def dotted(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(root: Path) -> dict[str, set[str]]:
+    """The files that each file imports, wherever in it, but for what types alone need."""
+    files = {dotted(path, root): path for name in DISTRIBUTIONS for path in sorted((root / name).rglob("*.py"))}
+    graph: dict[str, set[str]] = {}
+    for name, path in files.items():
+        package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+        tree = ast.parse(path.read_text())
+        blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+        for_types = {id(inner) for block in blocks for inner in ast.walk(block)}
+        found: set[str] = set()
+        for node in ast.walk(tree):
+            if id(node) in for_types:
+                continue
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                above = package[: len(package) - node.level + 1] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                found |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in files else base for alias in node.names}
+        graph[name] = {other for other in found if other in files and other != name}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The largest sets of files each of which reaches all others (strongly connected components)."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        left = [start]
+        while left:
+            new = graph[left.pop()] - seen
+            seen |= new
+            left += new
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    rings = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph if name in reach[name]}
+    return sorted(map(set, rings), key=sorted)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles(imports(ROOT)) == sorted(CIRCLES, key=sorted)
+
+
+def test_a_circle_of_files_is_found(copied: Path) -> None:
+    path = copied / "sqnn/data/split.py"
+    before = path.read_text()
+    try:
+        path.write_text(f"{before}\n\ndef f():\n    from .images import ImageData\n")
+        assert any({"sqnn.data.images", "sqnn.data.split"} <= circle for circle in circles(imports(copied)))
+        path.write_text(f"{before}\n\nif TYPE_CHECKING:\n    from .images import ImageData\n")
+        assert circles(imports(copied)) == sorted(CIRCLES, key=sorted)
+    finally:
+        path.write_text(before)
+
+
 @pytest.mark.parametrize("path", sources(*DISTRIBUTIONS, "tests"), ids=relative)
 def test_no_file_is_long(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MAX_LINES

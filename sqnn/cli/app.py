@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated
 
@@ -96,7 +97,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result = app(args=arguments, standalone_mode=False)
     except UsageError as error:
-        return _complain(error.format_message())  # type: ignore[attr-defined]
+        return _complain(_in_our_words(error.format_message(), words))  # type: ignore[attr-defined]
     except typer.Abort as error:
         raise Interrupted from error
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
@@ -111,6 +112,18 @@ def run(arguments: list[str] | None = None) -> int:
 
         console.print(result.line(started + result.began - began))
     return result if isinstance(result, int) else 0
+
+
+def _in_our_words(message: str, words: Sequence[str]) -> str:
+    """Return Typer's message on an option, one on a number as this package says it: with the text that came."""
+    number = re.match(r"Invalid value for '(--[a-z-]+)'.*: Input should be a valid (integer|number)", message)
+    if number is None:
+        return message
+    flag, expected = number[1], {"integer": "a whole number", "number": "a number"}[number[2]]
+    pairs = [(word, words[place + 1 : place + 2]) for place, word in enumerate(words)]
+    given = [word.partition("=")[2] for word in words if word.startswith(f"{flag}=")]
+    given += [after[0] for word, after in pairs if word == flag and after]
+    return f"{flag[2:].replace('-', '_')}: got {given[-1]!r}, expected {expected}" if given else message
 
 
 def _messages(error: BaseException) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from sqnn.conversion import (
     save_spiking,
     verify,
 )
-from sqnn.core import AUTO, Config, check_threads, computing_in, option, require, threads_for
+from sqnn.core import AUTO, Config, check_threads, computing_in, counted, option, require, threads_for
 from sqnn.data import DATASETS, SPLITS, ImageData, Split
 from sqnn.metrics import ENERGY_MODELS, OPERATIONS, OperationCount, Score, count_operations, score
 from sqnn.models import step_work
@@ -224,7 +224,7 @@ def _operation_table(source: OperationCount, spiking: OperationCount, images: in
         ours, theirs = spiking.energy(name) / PICOJOULES, source.energy(name) / PICOJOULES
         rows.append((f"energy, {name} (nJ)", f"{theirs:,.1f}", f"{ours:,.1f}", f"{theirs / ours:.2f}"))
     columns = ("per image", "source", "spiking", "source / spiking")
-    table(f"operations and energy, means over {images:,} images", columns, rows)
+    table(f"operations and energy, means over {counted(images, 'image')}", columns, rows)
 
 
 def _verification_table(verification: Verification) -> None:
@@ -234,7 +234,7 @@ def _verification_table(verification: Verification) -> None:
         for layer in verification.layers
     ]
     columns = ("layer", "neurons", "bits", "differ", "spikes per neuron")
-    table(f"spikes beside bits, {verification.images:,} images", columns, rows)
+    table(f"spikes beside bits, {counted(verification.images, 'image')}", columns, rows)
     console.print(str(verification))
     if not verification.exact and verification.precision != "float64":
         console.print(

@@ -234,7 +234,7 @@ def read_config(path: Path | None) -> dict[str, Any]:
     try:
         values = read_yaml(read_text(path))
     except FileNotFoundError as error:
-        raise ConfigError(f"config: no file {path}") from error
+        raise ConfigError(f"config: no file {path}; check the spelling and the current folder") from error
     except (yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigError(f"config: {path} is not readable YAML ({reason(error)})") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

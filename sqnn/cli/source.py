@@ -106,7 +106,6 @@ def _own_data(
     split: str,
 ) -> ImageData:
     """Load images by their path, split as those of the run in `path` where it was trained on a path too."""
-    from sqnn.cli.output import console
     from sqnn.conversion import SPIKING_FORMAT
     from sqnn.data import holds_events, load_source
     from sqnn.encoding import FRAMES
@@ -144,16 +143,34 @@ def _own_data(
     }
     options |= {key: value for key, value in given.items() if value is not None}
     data = load_source({"kind": "any", **options, "classes": classes or None}, path=name)
+    compare_with_run(path, data, split)
+    return data
+
+
+def compare_with_run(path: Path, data: ImageData, split: str) -> None:
+    """Print where images are others than those that the network in `path` was trained on, and what that means.
+
+    ConfigError where their classes are others than the network's.
+    """
+    from sqnn.cli.output import console
+    from sqnn.conversion import SPIKING_FORMAT
+    from sqnn.models import FORMAT, read_header
+
+    settings, file = settings_of(path), model_file(path)
+    classes: list[str] = settings.get("data", {}).get("classes", [])
+    if file.is_file():
+        classes = read_header(file, (FORMAT, SPIKING_FORMAT))["classes"] or classes
     if classes and list(data.classes) != classes:
         raise ConfigError(
             f"data: got the classes {brief(list(data.classes))}, expected {brief(classes)}, as {path} has"
         )
-    if settings.get("data_sha256") not in (None, data.fingerprint):
-        anew = f"; {split} was drawn anew and may hold images that it was trained on; give folders train and {split}"
-        console.print(
-            f"note: other images than those that {path} began with: {data!r}{anew if split in data.drawn else ''}"
-        )
-    return data
+    known, drawn = settings.get("data_sha256"), split in data.drawn
+    mend = f"may hold images that it was trained on; give folders train and {split}"
+    if known not in (None, data.fingerprint):
+        anew = f"; {split} was drawn anew and {mend}" if drawn else ""
+        console.print(f"note: other images than those that {path} began with: {data!r}{anew}")
+    elif known is None and drawn:
+        console.print(f"note: {path} does not say what it was trained on; {split} was drawn anew and {mend}")
 
 
 def _takes_recordings(config: Mapping[str, Any], source: Mapping[str, Any]) -> bool | None:

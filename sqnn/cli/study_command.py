@@ -28,10 +28,18 @@ from sqnn.cli.options import (
 from sqnn.cli.output import check_files, console, table, write_json
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own
 from sqnn.cli.retraining import suggest_retraining
-from sqnn.cli.source import data_flags, data_of_run, named_data, open_data, open_source, require_of_run
+from sqnn.cli.source import (
+    compare_with_run,
+    data_flags,
+    data_of_run,
+    named_data,
+    open_data,
+    open_source,
+    require_of_run,
+)
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError, WriteError, brief, require
-from sqnn.data import DATASETS
+from sqnn.data import DATASETS, is_path
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
 
@@ -182,13 +190,15 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
             yield [model, images]
     else:
         paths = _paths(settings.get("checkpoints", []))
-        own = name is None or all(data_of_run(path) == name for path in paths)
+        own = name is None or (not is_path(name) and all(data_of_run(path) == name for path in paths))
         if own:
             require_of_run(paths[0], size, channels, _of_images(kind, recordings))
         given = None
         if not own:
             split = settings.get("split", "test")
             given = open_data(paths[0], str(name), folder, size, channels, _of_images(kind, recordings), split)
+            for path in paths[1:] if is_path(name) else ():
+                compare_with_run(path, given, split)
         yield [paths, given, folder, given_own(settings.get("model"), settings.get("model_options"))]
 
 

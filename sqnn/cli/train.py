@@ -159,7 +159,10 @@ def train(
 def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, object], clock: Clock) -> Run:
     from sqnn.training import fit
 
+    unsaid = " and ".join(f"--{option}" for option in ("model", "data") if option not in settings)
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
+    if unsaid:
+        console.print(f"training {name} on {data_name}, the default without {unsaid}; sqnn train --help lists others")
     own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
     if settings.get("rule") in COMPETITIVE_RULES:

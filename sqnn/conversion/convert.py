@@ -21,7 +21,7 @@ from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron
 from sqnn.conversion.pools import make_pool
 from sqnn.core import require
-from sqnn.models import config_of, known_name
+from sqnn.models import HasNetwork, config_of, known_name, network_of
 from sqnn.neurons import QCFS
 
 BIAS = 2
@@ -30,7 +30,7 @@ BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
 
 
 def convert(
-    model: nn.Module,
+    model: nn.Module | HasNetwork,
     *,
     images: Tensor | None = None,
     planes: int | None = None,
@@ -40,6 +40,8 @@ def convert(
     postponed: bool = True,
 ) -> SpikingNetwork:
     """Convert a network of QCFS activations into a spiking one with the same activations, without any error.
+
+    `model` is the network, or the run that trained it.
 
     An activation of T bits becomes neurons that send its binary digits as spikes in T time steps, most significant
     first: a^l = (lambda / Q) sum_t 2^(T-t) s_t. Linear layers act on every step, their biases spread over the steps;
@@ -69,6 +71,7 @@ def convert(
     for name, value in switches.items():
         require(isinstance(value, bool), name, value, "True or False")
     require(not isinstance(planes, bool), "planes", planes, "a whole number, or none for all")
+    model = network_of(model)
     graph = trace(model, images)
     layout = plan(graph, integrate=postponed, rates=not plane_weights)
     timesteps = common_timesteps(graph, layout)

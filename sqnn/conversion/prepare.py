@@ -24,7 +24,7 @@ from sqnn.conversion.graph.roles import Role, argument, role_of, upper_bound
 from sqnn.conversion.graph.trace import EXAMPLE, example_of, other_reading, trace, unwrapped
 from sqnn.conversion.pools import make_pool
 from sqnn.core import Choices, ConfigError, is_whole, require
-from sqnn.models import config_of
+from sqnn.models import HasNetwork, config_of, network_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
 DROPPED = 0.5
@@ -63,7 +63,7 @@ _DROPOUTS: Mapping[str, Callable[[float], nn.Module]] = MappingProxyType(
 
 
 def prepare(
-    model: nn.Module,
+    model: nn.Module | HasNetwork,
     timesteps: int = 4,
     *,
     thresholds: str = "layer",
@@ -93,6 +93,7 @@ def prepare(
 
     Source: Datta et al., "When SNN meets ANN", sections A.1 and A.10.
     """
+    model = network_of(model)
     plane_code(timesteps)
     fits = channel_axis is None or (is_whole(channel_axis) and channel_axis != 0)
     require(fits, "channel_axis", channel_axis, "a dimension after 0, that of the batch, or none")

@@ -14,7 +14,7 @@ from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.graph.trace import trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.core import Choices, ConfigError, require
-from sqnn.models import config_of
+from sqnn.models import HasNetwork, config_of, network_of
 
 RATE_THRESHOLDS: Choices[str] = Choices(
     "thresholds", {"learned": "QCFS activations", "max": "largest activations", "percentile": "their percentiles"}
@@ -30,7 +30,7 @@ CALIBRATION_IMAGES = 500
 
 
 def convert_rate(
-    model: nn.Module,
+    model: nn.Module | HasNetwork,
     timesteps: int,
     *,
     thresholds: str = "learned",
@@ -51,6 +51,7 @@ def convert_rate(
     `initial` sets the membrane at the beginning, in thresholds. Orders `layer` and `step`. Raises ConversionError with
     one line for every layer that cannot be converted, and ConfigError on other arguments.
     """
+    model = network_of(model)
     RATE_THRESHOLDS.pick(thresholds, error=ConfigError)
     learned = thresholds == "learned"
     require(initial is None or 0 <= initial < 1, "initial", initial, "a share of the threshold, at least 0 and below 1")
@@ -80,7 +81,7 @@ def convert_rate(
 
 def convert_by(
     method: str,
-    model: nn.Module,
+    model: nn.Module | HasNetwork,
     *,
     timesteps: int | None = None,
     planes: int | None = None,

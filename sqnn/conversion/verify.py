@@ -21,6 +21,7 @@ from sqnn.conversion.observe import Observer, Probe, evaluating
 from sqnn.conversion.outputs import Outputs
 from sqnn.core import ConfigError, require
 from sqnn.data import Split
+from sqnn.models import HasNetwork, network_of
 from sqnn.neurons import QCFS, qcfs, to_levels
 
 if TYPE_CHECKING:
@@ -129,21 +130,27 @@ class Verification:
 
 @torch.no_grad()
 def verify(
-    model: nn.Module, spiking: SpikingNetwork, data: Tensor | Split, *, batch_size: int = BATCH, progress: bool = False
+    model: nn.Module | HasNetwork,
+    spiking: SpikingNetwork,
+    data: Tensor | Split,
+    *,
+    batch_size: int = BATCH,
+    progress: bool = False,
 ) -> Verification:
     """Compare, image by image and layer by layer, the spikes of `spiking` with the bits of `model`'s activations.
 
-    `model` is the source network and runs as it is, in evaluation, by its own forward pass: nothing of it is traced.
-    Its QCFS activations are watched by hooks. Where it has other activations, it is a network that was prepared: each
-    of them then gives the nearest level of the spiking neurons that stand for it, in the order of execution, and max
-    pools take means where those of the spiking network do; the report says so. `data` are images [batch, ...] or a part
-    of a data set. Everything is computed in the networks' own precision: for a proof convert `model.double()`, for
-    single precision the count says how many activations lay so close to the edge of a level that the order of a sum
-    decided.
+    `model` is the source network, or the run that trained it, and runs as it is, in evaluation, by its own forward
+    pass: nothing of it is traced. Its QCFS activations are watched by hooks. Where it has other activations, it is a
+    network that was prepared: each of them then gives the nearest level of the spiking neurons that stand for it, in
+    the order of execution, and max pools take means where those of the spiking network do; the report says so. `data`
+    are images [batch, ...] or a part of a data set. Everything is computed in the networks' own precision: for a proof
+    convert `model.double()`, for single precision the count says how many activations lay so close to the edge of a
+    level that the order of a sum decided.
 
     Raises ConfigError where the two networks do not go together, where two passes of the model over the same images
     differ, or there are no images.
     """
+    model = network_of(model)
     require(isinstance(model, nn.Module), "model", type(model).__name__, "the source network")
     require(isinstance(spiking, SpikingNetwork), "spiking", type(spiking).__name__, "what convert made of the model")
     from rich.progress import track

@@ -4,7 +4,7 @@ from circuits import computing_in, when_small
 from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, number_of, option, require, require_one_of
 from sqnn.core.content import content_digest
-from sqnn.core.describe import Option, OptionTable, describe, limits_of, meaning, shown
+from sqnn.core.describe import Option, OptionTable, counted, describe, limits_of, meaning, shown
 from sqnn.core.files import (
     PARTIALS,
     WriteError,
@@ -17,7 +17,7 @@ from sqnn.core.files import (
     write_text,
 )
 from sqnn.core.locks import LOCK, InUseError, folder_lock
-from sqnn.core.machine import commit, cores, machine
+from sqnn.core.machine import commit, cores, machine, version_of
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
 from sqnn.core.progress import sweep_progress
 from sqnn.core.records import (
@@ -67,6 +67,7 @@ __all__ = [
     "computing_in",
     "content_digest",
     "cores",
+    "counted",
     "describe",
     "digest",
     "folder_lock",
@@ -90,6 +91,7 @@ __all__ = [
     "sweep_progress",
     "threads_for",
     "torch_numbers",
+    "version_of",
     "when_small",
     "whole",
     "whole_file",

@@ -17,6 +17,9 @@ import yaml
 from noise_models import BRIEF, brief, did_you_mean, reason, unknown
 from sqnn.core.yaml import read_yaml, write_yaml
 
+SIDES = (int, int)
+"""The type of a height and a width."""
+
 
 class ConfigError(ValueError):
     """A setting that does not fit: one line with its name, its value and what was expected."""
@@ -192,10 +195,12 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
         require(fits, name, value, "names with values")
         return {key: _fit(f"{name}.{key}", item, args[1]) for key, item in value.items()}
     if origin is tuple:
-        require(isinstance(value, list | tuple), name, value, "a list of values")
-        if len(args) == 2 and args[1] is Ellipsis:
+        several = len(args) == 2 and args[1] is Ellipsis
+        example = "two whole numbers, such as (28, 28)" if args == SIDES else f"{len(args)} values"
+        require(isinstance(value, list | tuple), name, value, "a list of values" if several else example)
+        if several:
             return tuple(_fit(name, item, args[0]) for item in value)
-        require(len(value) == len(args), name, value, f"{len(args)} values")
+        require(len(value) == len(args), name, value, example)
         return tuple(_fit(name, item, arg) for item, arg in zip(value, args, strict=True))
     if hint is Any:
         return value

@@ -38,6 +38,11 @@ def shown(field: Field, value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: "1 image", "2,000 images"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 class Option(NamedTuple):
     """One field of a configuration, in words."""
 

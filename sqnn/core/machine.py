@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
@@ -14,16 +15,25 @@ from pathlib import Path
 def commit() -> str:
     """Return what `git describe` says of the checkout that this package lies in, else the version of the package."""
     root = Path(__file__).resolve().parents[2]
-    if (root / ".git").exists():
+    git = shutil.which("git")
+    if git is not None and (root / ".git").exists():
         described = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--tags"],
+            [git, "-C", str(root), "describe", "--always", "--dirty", "--tags"],
             capture_output=True,
             text=True,
             check=False,
         )
         if described.returncode == 0:
             return described.stdout.strip()
-    return version("sqnn")
+    return version_of("sqnn")
+
+
+def version_of(package: str) -> str:
+    """Return the version of an installed package; "not installed" of one that is none, as in a checkout on the path."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 @cache

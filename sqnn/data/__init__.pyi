@@ -16,10 +16,11 @@ from .events import (
 )
 from .files import read_frames, read_images
 from .folder import picture_files
-from .images import SPLITS, ImageData, Split, border, require_image_data
+from .images import ImageData, border, require_image_data
 from .load import can_load, is_path, load_data, load_source
 from .module import ImageDataModule
 from .sources import DATASETS, Source
+from .split import SPLITS, Split
 
 __all__ = [
     "AUGMENTATIONS",

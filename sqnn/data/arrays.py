@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sqnn.core import brief, is_whole
-from sqnn.data.errors import DataError, reason, seed_number, whole_number
-from sqnn.data.images import SPLITS, ImageData, Split
+from sqnn.core import brief, counted, is_whole
+from sqnn.data.errors import DataError, reason, seed_number
+from sqnn.data.split import SPLITS, Split
 from sqnn.data.splitting import stratified_draw
 
 Array = NDArray[Any]
@@ -27,13 +27,14 @@ SHARES: Mapping[str, float] = MappingProxyType({"test": 0.2, "validation": 0.1})
 CHANNELS_FIRST, CHANNELS_LAST = "NCHW", "NHWC"
 RECORDINGS = "NTCHW"
 """The layout of frames of recordings, which readers give and no array is taken for."""
+NO_LABEL = -1
+"""What others write where an image has no label."""
 FEW_CHANNELS = (1, 2, 3, 4)
 AT_ONCE = 1024
 """Images that are brought to levels at once."""
 
 
 def assemble(
-    name: str,
     parts: Mapping[str, Pair],
     *,
     classes: Sequence[str] | None = None,
@@ -42,33 +43,37 @@ def assemble(
     validation: object = None,
     test: object = None,
     seed: int = 0,
-) -> ImageData:
-    """Return the image set of `parts`, "train" and perhaps "validation" and "test"; what lacks is drawn from "train".
+) -> tuple[dict[str, Split], tuple[str, ...]]:
+    """Return the three parts and the classes of `parts`, "train" and perhaps others; what lacks is drawn from "train".
 
-    `validation` and `test` are how many images are drawn, or their share below 1. Raises DataError as
-    `ImageData.from_arrays` does.
+    `test` and `validation` are how many images are drawn, or their share below 1, of all and of the rest. Raises
+    DataError as `ImageData.from_arrays` does.
     """
     order = [part for part in SPLITS if part in parts]
     told = {part: "images" if part == "train" else f"{part} images" for part in order}
     arrays = {part: laid_out(told[part], _numbers(told[part], parts[part][0]), layout) for part in order}
+    if layout != RECORDINGS:
+        _require_pictures(arrays["train"])
     span = _range(arrays["train"], value_range)
     names = {part: "labels" if part == "train" else f"{part} labels" for part in order}
     values = {part: _label_values(names[part], parts[part][1], len(arrays[part])) for part in order}
     numbers, known = _numbered(values, classes)
     splits = {part: _split(told[part], arrays[part], span, numbers[part]) for part in order}
     generator = torch.Generator().manual_seed(seed_number("seed", seed))
+    shares = [asked for part, asked in (("test", test), ("validation", validation)) if part not in splits]
+    if len(shares) == 2 and all(isinstance(asked, float | np.floating) and 0 < asked < 1 for asked in shares):
+        _require_rest(*shares)
     for part, asked in (("test", test), ("validation", validation)):
         if part not in splits:
             splits["train"], splits[part] = _draw(part, splits["train"], asked, generator)
-    data = ImageData(name, splits["train"], splits["validation"], splits["test"], known)
-    trained = set(data.train.labels.tolist())
+    trained = set(splits["train"].labels.tolist())
     for part in ("validation", "test"):
         alone = sorted(set(splits[part].labels.tolist()) - trained)
         if alone:
             raise DataError(
                 f"labels: class {known[alone[0]]!r} is in {part} alone, expected it in train too; add images of it"
             )
-    return data
+    return splits, known
 
 
 def _split(name: str, images: Array, span: tuple[float, float], labels: NDArray[np.int64]) -> Split:
@@ -80,15 +85,37 @@ def _draw(part: str, learn: Split, asked: object, generator: torch.Generator) ->
     """Return the rest of a split and what was drawn from it, stratified by class."""
     size = len(learn)
     if size < 2:
-        raise DataError(f"{part}: cannot be drawn from {size} images, expected more; add images, or a part of its own")
-    if asked is None:
-        count = min(max(round(SHARES[part] * size), 1), size - 1)
-    elif isinstance(asked, float | np.floating) and 0 < asked < 1:
-        count = min(round(float(asked) * size), size - 1)
+        given = counted(size, "image")
+        raise DataError(f"{part}: cannot be drawn from {given}, expected more; add images, or a part of its own")
+    share = SHARES[part] if asked is None else asked
+    if isinstance(share, float | np.floating) and 0 < share < 1:
+        count = min(max(round(float(share) * size), 1), size - 1)
+    elif is_whole(share) and 0 <= share < size:
+        count = int(share)
     else:
-        count = whole_number(part, asked, 0, size - 1)
+        expected = f"a share above 0 and below 1, or a whole number from 0 to {size - 1:,}"
+        left = f"of the {counted(size, 'image')}, some are to train"
+        raise DataError(f"{part}: got {brief(asked)}, expected {expected}: {left}")
     drawn, rest = stratified_draw(learn.labels, count, generator)
     return learn.take(rest), learn.take(drawn)
+
+
+def _require_rest(test: Any, validation: Any) -> None:
+    """Raise DataError where shares of which the second is one of the rest were meant as shares of all."""
+    if test + validation >= 1:
+        raise DataError(
+            f"validation: got {validation:g} beside test {test:g}, expected shares that leave some images to train; "
+            "test is a share of all images, validation of the rest"
+        )
+
+
+def _require_pictures(images: Array) -> None:
+    """Raise DataError where all images are of one level, as those that were read wrongly are."""
+    low, high = _ends("images", images)
+    if low == high:
+        raise DataError(
+            f"images: are {low:g} everywhere, expected pictures with something on them; check how they were read"
+        )
 
 
 def as_array(name: str, value: object) -> Array:
@@ -155,7 +182,7 @@ def _range(images: Array, value_range: object) -> tuple[float, float]:
     if high <= DIM * usual:
         raise DataError(
             f"value_range: got None for images no brighter than {high:g} of {usual:g}, expected the values of black "
-            f"and white: value_range=(0, {high or 1:g}), or (0, {usual:g}) where they are that dark"
+            f"and white: value_range=(0, {high:g}), or (0, {usual:g}) where they are that dark"
         )
     return 0.0, usual
 
@@ -189,7 +216,7 @@ def _label_values(name: str, value: object, count: int) -> Array:
     if labels.ndim == 2:
         raise DataError(f"{name}: got shape {labels.shape}, expected [N]; {name}.argmax(1) makes it so of one-hot rows")
     if labels.ndim != 1 or len(labels) != count:
-        raise DataError(f"{name}: got shape {labels.shape} for {count:,} images, expected one label for each")
+        raise DataError(f"{name}: got shape {labels.shape} for {counted(count, 'image')}, expected one label for each")
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels):
         labels = labels.astype(str)
     if labels.dtype.kind == "O" and all(is_whole(label) for label in labels):
@@ -227,10 +254,16 @@ def _numbered(
             raise DataError(f"labels: got {brief(stranger)}, expected one of {brief(list(names))} (classes)")
         return {k: np.array([place[str(v)] for v in labels], np.int64) for k, labels in values.items()}, names
     if classes is None:
+        if known[0] == NO_LABEL and known.tolist() != [-1, 1]:
+            raise DataError(
+                "labels: got -1, which often says that there is none, expected class numbers from 0 (or -1 and 1); "
+                "leave such images out: images[labels >= 0], or add 1 to all labels where -1 is a class"
+            )
         return {part: np.searchsorted(known, labels).astype(np.int64) for part, labels in values.items()}, names
     if every.min() < 0 or every.max() >= len(names):
         wrong = every.min() if every.min() < 0 else every.max()
-        raise DataError(f"labels: got {wrong}, expected 0 to {len(names) - 1} (see classes)")
+        mend = "; leave images without a label out: images[labels >= 0]" if wrong == NO_LABEL else ""
+        raise DataError(f"labels: got {wrong}, expected 0 to {len(names) - 1} (see classes){mend}")
     return dict(values), names
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from sqnn.data.augmentation import batch_generator
-from sqnn.data.images import Split
+from sqnn.data.split import Split
 
 Batch = tuple[Tensor, Tensor]
 Change = Callable[[Tensor, torch.Generator], Tensor]

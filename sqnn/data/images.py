@@ -1,4 +1,4 @@
-"""Labelled images in memory, and the three parts that an experiment uses."""
+"""Image sets: the three parts that an experiment uses, and how they are made."""
 
 from __future__ import annotations
 
@@ -14,66 +14,13 @@ from torch import Tensor
 from sqnn.core import brief
 from sqnn.data.display import class_grid, summary_html
 from sqnn.data.errors import DataError, whole_number
+from sqnn.data.split import SPLITS, SetParts, Split, size_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SPLITS: tuple[str, ...] = ("train", "validation", "test")
-CHANNELS = (1, 3, 4)
-"""Of a grey image, of one in red, green and blue, and of one with transparency as well."""
 FIRST = 1000
 """Images that tell the background of all."""
-Positions = Tensor | list[int] | slice
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images as stored, with their labels.
-
-    `images` are levels, uint8 [N, C, H, W], or of recordings frames, uint8 [N, T, C, H, W]; `labels` class numbers,
-    int64 [N]; `max_level` is the level of full intensity: 255, or 16 for scikit-learn's digits. Raises DataError where
-    a tensor has another type or shape, the two differ in length, or a level is too high.
-    """
-
-    images: Tensor
-    labels: Tensor
-    max_level: int = 255
-
-    def __post_init__(self) -> None:
-        whole_number("max_level", self.max_level, 1, 255)
-        _require("images", self.images, torch.uint8, (4, 5), "[N, C, H, W] or [N, T, C, H, W]")
-        _require("labels", self.labels, torch.int64, (1,), "[N]")
-        first, second, last = self.images.shape[-3:]
-        if last in CHANNELS and min(first, second) > max(CHANNELS):
-            raise DataError(
-                f"images: got shape {tuple(self.images.shape)}, which has the channels last, expected [N, C, H, W]; "
-                "images.permute(0, 3, 1, 2) makes it so"
-            )
-        if len(self.images) != len(self.labels):
-            raise DataError(f"labels: got {len(self.labels):,} for {len(self.images):,} images, expected as many")
-        if 0 in self.images.shape[1:]:
-            raise DataError(f"images: got shape {tuple(self.images.shape)}, expected at least one channel and pixel")
-        if len(self) and int(self.images.max()) > self.max_level:
-            raise DataError(
-                f"images: got level {int(self.images.max())}, expected at most {self.max_level} (max_level)"
-            )
-        if len(self) and int(self.labels.min()) < 0:
-            raise DataError(f"labels: got {int(self.labels.min())}, expected class numbers from 0")
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __repr__(self) -> str:
-        return f"Split({len(self):,} images of {_size(self)}, levels 0..{self.max_level})"
-
-    def floats(self, index: Positions | None = None) -> Tensor:
-        """Return images (all by default) as `level / max_level`, float32 [batch, (time,) channels, height, width]."""
-        chosen = self.images if index is None else self.images[index]
-        return chosen.to(torch.float32).div_(self.max_level)
-
-    def take(self, index: Positions) -> Split:
-        """Return the images and labels at `index` as a split of their own."""
-        return replace(self, images=self.images[index], labels=self.labels[index])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -180,10 +127,10 @@ class ImageData:
         `images` are [N, H, W], [N, C, H, W] or [N, H, W, C] (`layout` says NCHW or NHWC where both can be meant).
         `value_range` are the values of black and white; left out, they are 0 and 255 of unsigned bytes, 0 and 1 of
         floats and truth values. Values become 256 levels, whole numbers up to 255 stay exact. `labels` are class
-        numbers or names, [N]; `classes` names them, and left out all labels are sorted. `validation` and `test` are
-        images and labels of their own, or how many are drawn by `seed` and in the classes' proportions, or their share:
-        by default a fifth of all to test, a tenth of the rest to validate. Raises DataError where one of them does not
-        fit.
+        numbers or names, [N]; `classes` names them, and left out all labels are sorted. `test` and `validation` are
+        images and labels of their own, or how many are drawn by `seed` and in the classes' proportions, or their share
+        of all and of the rest: by default a fifth of all to test, a tenth of the rest to validate. Raises DataError
+        where one of them does not fit.
         """
         from sqnn.data.arrays import assemble
 
@@ -195,16 +142,8 @@ class ImageData:
                     raise DataError(f"{part}: got {len(given)} values, expected images and labels, or a number")
                 parts[part] = (given[0], given[1])
         held: dict[str, Any] = {part: given for part, given in asked.items() if part not in parts}
-        data = assemble(
-            name,
-            parts,
-            classes=classes,
-            value_range=value_range,
-            layout=layout,
-            seed=seed,
-            **held,
-        )
-        return with_source(data, {"name": name, "kind": "arrays", "classes": list(data.classes)})
+        splits, names = assemble(parts, classes=classes, value_range=value_range, layout=layout, seed=seed, **held)
+        return image_set(SetParts(name, splits, names, {"name": name, "kind": "arrays", "classes": list(names)}))
 
     @classmethod
     def from_dataset(
@@ -264,7 +203,7 @@ class ImageData:
         """
         from sqnn.data.own import FOLDER, load_own
 
-        return load_own(
+        parts = load_own(
             path,
             (FOLDER,),
             size=size,
@@ -274,6 +213,7 @@ class ImageData:
             seed=seed,
             progress=progress,
         )
+        return image_set(parts)
 
     @classmethod
     def from_file(
@@ -292,7 +232,7 @@ class ImageData:
         """
         from sqnn.data.own import READERS, load_own
 
-        return load_own(path, tuple(READERS), validation=validation, test=test, seed=seed)
+        return image_set(load_own(path, tuple(READERS), validation=validation, test=test, seed=seed))
 
     @classmethod
     def from_events(
@@ -320,7 +260,9 @@ class ImageData:
         """
         from sqnn.data.own import load_events
 
-        return load_events(recordings, labels, size, classes, validation, test, seed, name, progress, framing)
+        return image_set(
+            load_events(recordings, labels, size, classes, validation, test, seed, name, progress, framing)
+        )
 
     def subset(self, train: int | None = None, validation: int | None = None, test: int | None = None) -> ImageData:
         """Return the first so many images of each part (all where None), without `source`: a set to explore with."""
@@ -338,10 +280,10 @@ class ImageData:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{part} {len(split):,}" for part, split in self.splits.items())
-        return f"ImageData({self.name!r}: {counts}; {_size(self.train)} pixels, {self.num_classes} classes)"
+        return f"ImageData({self.name!r}: {counts}; {size_of(self.train)} pixels, {self.num_classes} classes)"
 
     def _repr_html_(self) -> str:
-        title = f"{self.name}: {_size(self.train)} pixels, levels 0..{self.train.max_level}"
+        title = f"{self.name}: {size_of(self.train)} pixels, levels 0..{self.train.max_level}"
         counts = {part: split.labels.bincount(minlength=self.num_classes) for part, split in self.splits.items()}
         return summary_html(title, self.classes, {part: count.tolist() for part, count in counts.items()})
 
@@ -352,23 +294,16 @@ def border(images: Tensor) -> float:
     return float(torch.cat([edge.flatten() for edge in edges]).median())
 
 
-def _require(name: str, value: Tensor, dtype: torch.dtype, ndims: tuple[int, ...], shape: str) -> None:
-    if not isinstance(value, Tensor):
-        hint = f"torch.as_tensor({name}, dtype={dtype}) makes one"
-        raise DataError(f"{name}: got {type(value).__name__}, expected a {dtype} tensor {shape}; {hint}")
-    if value.dtype != dtype or value.ndim not in ndims:
-        raise DataError(f"{name}: got {value.dtype} of shape {tuple(value.shape)}, expected {dtype} {shape}")
-
-
-def _size(split: Split) -> str:
-    steps = f"{split.images.shape[1]} frames of " if split.images.ndim == 5 else ""
-    return steps + "x".join(str(side) for side in split.images.shape[-3:])
-
-
 def _first(part: str, split: Split, count: int | None) -> Split:
     if count is None:
         return split
     return split.take(slice(whole_number(part, count, 1 if part == "train" else 0, len(split))))
+
+
+def image_set(parts: SetParts) -> ImageData:
+    """Return the image set of these parts; DataError where they do not go together."""
+    made = ImageData(parts.name, parts.splits["train"], parts.splits["validation"], parts.splits["test"], parts.classes)
+    return with_source(made, parts.source, parts.drawn)
 
 
 def with_source(data: ImageData, source: Mapping[str, Any], drawn: tuple[str, ...] = ()) -> ImageData:

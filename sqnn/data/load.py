@@ -11,12 +11,13 @@ import torch
 
 from sqnn.core import brief
 from sqnn.data.errors import DataError, MissingDataError, seed_number, user_path, whole_number
-from sqnn.data.events import framing_from, framing_of, synthetic_set
-from sqnn.data.images import ImageData, with_source
+from sqnn.data.events import framing_from, framing_of
+from sqnn.data.images import ImageData, image_set, with_source
 from sqnn.data.own import KINDS, load_own
 from sqnn.data.sources import DATASETS, Source
 from sqnn.data.sources.locate import data_root, search_folders
 from sqnn.data.splitting import stratified_draw
+from sqnn.data.synthetic import synthetic_set
 
 TEST_SHARE = 0.2
 """Part of the images that become the test set where there is no official one."""
@@ -61,7 +62,7 @@ def load_data(
     if is_path(name):
         if data_dir is not None:
             raise DataError(f"data_dir: got {brief(data_dir)} beside the path {str(name)!r}, expected the path alone")
-        data = load_own(
+        parts = load_own(
             name,
             size=size,
             channels=channels,
@@ -71,6 +72,7 @@ def load_data(
             progress=progress,
             **made,
         )
+        data = image_set(parts)
     else:
         source = DATASETS.pick(name, "name", DataError)
         for option, value in (("size", size), ("channels", channels), ("test", test), *made.items()):
@@ -143,7 +145,7 @@ def load_source(
     framing = {} if synthetic is None else {name: options.pop(name) for name in framing_of(source)}
     kinds = (source["kind"],) if path is None and source["kind"] in KINDS else KINDS
     try:
-        data = load_own(source["path"] if path is None else path, kinds, **options)
+        data = image_set(load_own(source["path"] if path is None else path, kinds, **options))
         return data if synthetic is None else synthetic_set(data, synthetic, **framing)
     except MissingDataError as error:
         raise DataError(f"{error}; where the images have moved, give their new path (--data PATH)") from error

@@ -14,11 +14,11 @@ from sqnn.data.arrays import CHANNELS_FIRST, RECORDINGS, Pair, assemble
 from sqnn.data.errors import DataError, MissingDataError, user_path, whole_number
 from sqnn.data.events import Framing, event_pair, event_parts, framing_from, holds_events
 from sqnn.data.folder import read_folder
-from sqnn.data.images import SPLITS, ImageData, with_source
 from sqnn.data.sources.cifar_python import HUNDRED, TEN, pickled, read_pickled
 from sqnn.data.sources.idx import read_idx_set
 from sqnn.data.sources.idx_names import idx_files, named
 from sqnn.data.sources.npz import read_npz
+from sqnn.data.split import SPLITS, SetParts, Split
 
 MOST_SIDE = 4096
 """Pixels of the longest side that pictures are resized to."""
@@ -82,7 +82,7 @@ def load_own(
     seed: int = 0,
     progress: bool = False,
     **framing: Any,
-) -> ImageData:
+) -> SetParts:
     """Return the images at `path` in their three parts, with where they came from.
 
     The first of `kinds` that knows the path reads it. `classes` are the names that folders of
@@ -104,11 +104,12 @@ def load_own(
     else:
         raise DataError(f"path: got {str(place)!r}, expected {', '.join(WANTED[kind] for kind in kinds)}")
     if framing and kind != EVENTS:
-        name, value = next(iter(framing.items()))
-        raise DataError(f"{name}: got {brief(value)} for {str(place)!r}, which holds no event recordings; leave it out")
+        option, value = next(iter(framing.items()))
+        raise DataError(
+            f"{option}: got {brief(value)} for {str(place)!r}, which holds no event recordings; leave it out"
+        )
     where = place.absolute()
-    data = assemble(
-        where.resolve().name or "images",
+    splits, names = assemble(
         contents.parts,
         classes=contents.classes,
         value_range=contents.value_range,
@@ -117,14 +118,15 @@ def load_own(
         test=test,
         seed=seed,
     )
-    _check_fit(place, data, shape, channels)
+    _check_fit(place, splits["train"], shape, channels)
     given = {"validation": validation, "test": test, "seed": seed or None, "channels": channels}
     options = {"size": None if shape is None else list(shape), **given}
     if kind == EVENTS:
         options |= frames.to_dict()
     stored = {name: value for name, value in options.items() if value is not None}
-    described = {"name": data.name, "kind": kind, "path": str(where), **stored, "classes": list(data.classes)}
-    return with_source(data, described, tuple(part for part in SPLITS if part not in contents.parts))
+    name = where.resolve().name or "images"
+    described = {"name": name, "kind": kind, "path": str(where), **stored, "classes": list(names)}
+    return SetParts(name, splits, names, described, tuple(part for part in SPLITS if part not in contents.parts))
 
 
 def load_events(
@@ -138,7 +140,7 @@ def load_events(
     name: str,
     progress: bool,
     framing: Mapping[str, Any],
-) -> ImageData:
+) -> SetParts:
     """Return recordings at a path or in memory as an image set, as `ImageData.from_events` says."""
     drawn: dict[str, Any] = {"classes": classes, "seed": seed}
     if isinstance(recordings, str | PathLike):
@@ -154,8 +156,7 @@ def load_events(
         if given is not None and not isinstance(given, int | float):
             of, beside = given if isinstance(given, tuple) and labels is not None and len(given) == 2 else (given, None)
             parts[part] = event_pair(part, of, beside, frames, pair[0].shape[-2:], progress)[0]
-    data = assemble(
-        name,
+    splits, known = assemble(
         parts,
         classes=names if classes is None else classes,
         value_range=(0, frames.max_count),
@@ -163,7 +164,7 @@ def load_events(
         seed=seed,
         **{part: given for part, given in asked.items() if part not in parts},
     )
-    return with_source(data, {"name": name, "kind": EVENTS, "classes": list(data.classes)})
+    return SetParts(name, splits, known, {"name": name, "kind": EVENTS, "classes": list(known)})
 
 
 def image_size(size: object) -> tuple[int, int] | None:
@@ -194,10 +195,11 @@ def _recordings(
     return Contents(parts, names, (0, framing.max_count), RECORDINGS)
 
 
-def _check_fit(path: Path, data: ImageData, size: tuple[int, int] | None, channels: int | None) -> None:
+def _check_fit(path: Path, split: Split, size: tuple[int, int] | None, channels: int | None) -> None:
     """Raise DataError where images have another size or other channels than asked for."""
-    if size not in (None, data.image_size):
-        held = "{}x{}".format(*data.image_size)
+    sides = tuple(split.images.shape[-2:])
+    if size not in (None, sides):
+        held = "{}x{}".format(*sides)
         raise DataError(f"size: got {brief(size)}, but the images of {path} are {held}; only pictures are resized")
-    if channels not in (None, data.in_channels):
-        raise DataError(f"channels: got {channels}, but the images of {path} have {data.in_channels}")
+    if channels not in (None, split.images.shape[-3]):
+        raise DataError(f"channels: got {channels}, but the images of {path} have {split.images.shape[-3]}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.core import AUTO, Threads, computing_in, threads_for, torch_numbers
+from sqnn.core import AUTO, Threads, computing_in, counted, threads_for, torch_numbers
 from sqnn.data import Split, cut
 from sqnn.models import logits_of, place_of, step_work
 
@@ -54,7 +54,7 @@ class Evaluation:
         from sqnn.metrics.confusion import draw_confusion, figure_of
 
         axes = Picture(figsize=(5.2, 4.4), layout="constrained").subplots() if ax is None else ax
-        draw_confusion(axes, self.confusion, self._names, f"{self.images:,} {self.split} images")
+        draw_confusion(axes, self.confusion, self._names, counted(self.images, f"{self.split} image"))
         return figure_of(axes)
 
     @property
@@ -64,7 +64,7 @@ class Evaluation:
     def __repr__(self) -> str:
         low, high = self.interval
         return (
-            f"Evaluation({self.split}, {self.images:,} images: accuracy {self.accuracy:.2%} "
+            f"Evaluation({self.split}, {counted(self.images, 'image')}: accuracy {self.accuracy:.2%} "
             f"(95 % interval {low:.2%} to {high:.2%}), cross-entropy {self.loss:.4f} nats)"
         )
 

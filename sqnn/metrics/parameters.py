@@ -9,7 +9,7 @@ from torch import nn
 
 from circuits import QuantumLayer, ReuploadLayer
 from sqnn.conversion import SpikingNetwork
-from sqnn.models import libraries_of, require_network
+from sqnn.models import HasNetwork, libraries_of, network_of, require_network
 from sqnn.neurons import Neuron
 
 
@@ -49,8 +49,8 @@ class ParameterCount:
         return f"<table><tr><th>part</th><th>parameters</th></tr>{rows}</table>"
 
 
-def count(model: nn.Module) -> ParameterCount:
-    """Count the trainable parameters of a network by the parts that its class declares.
+def count(model: nn.Module | HasNetwork) -> ParameterCount:
+    """Count the trainable parameters of a network, or of that of a run, by the parts that its class declares.
 
     `parts` of the class maps names of modules to spiking, quantum or classical. A parameter is of the kind of the first
     component of its dotted name that is there: with {"ann": "classical", "snn": "spiking"} the weight
@@ -63,7 +63,7 @@ def count(model: nn.Module) -> ParameterCount:
 
     Raises ValueError when a trainable parameter belongs to no declared part.
     """
-    require_network(model)
+    model = require_network(network_of(model))
     numbers = {"spiking": 0, "quantum": 0, "classical": 0}
     parts: Mapping[str, str] | None = getattr(model, "parts", None)
     guessed = _kinds(model) if parts is None else {}

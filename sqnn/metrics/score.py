@@ -13,7 +13,7 @@ from sqnn.core import AUTO, Threads, is_whole, require
 from sqnn.data import Split
 from sqnn.metrics.accuracy import run_batches
 from sqnn.metrics.own_network import TRIED, check_own
-from sqnn.models import Network, logits_of, require_network
+from sqnn.models import HasNetwork, Network, logits_of, network_of, require_network
 
 ROWS = 512
 """Images times time steps per batch."""
@@ -34,14 +34,14 @@ class Score:
 
 @torch.no_grad()
 def score(
-    network: nn.Module, split: Split, *, rows: int = ROWS, progress: bool = False, threads: Threads = AUTO
+    network: nn.Module | HasNetwork, split: Split, *, rows: int = ROWS, progress: bool = False, threads: Threads = AUTO
 ) -> Score:
     """Classify the images of a split with a source network, in evaluation mode, or with a spiking one.
 
     `rows` bounds images times time steps of a batch; `threads` are those of the CPU, by default chosen by its size.
     Raises ConfigError where there are no images.
     """
-    require_network(network, "network")
+    network = require_network(network_of(network), "network")
     require(isinstance(split, Split), "split", type(split).__name__, "a part of a data set, such as data.test")
     require(len(split) > 0, "split", repr(split), "at least one image")
     require(is_whole(rows) and rows >= 1, "rows", rows, "a whole number of at least 1")

@@ -23,11 +23,13 @@ from sqnn.models.classical import (
 )
 from sqnn.models.create import (
     MODELS,
+    HasNetwork,
     build,
     create_model,
     known_name,
     model_class,
     model_name,
+    network_of,
     require_network,
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
@@ -87,6 +89,7 @@ __all__ = [
     "HAS8ResNet",
     "HAS8ResNetConfig",
     "HAS8VGGConfig",
+    "HasNetwork",
     "HeadConfig",
     "Make",
     "MobileNetV2",
@@ -132,6 +135,7 @@ __all__ = [
     "make_own",
     "model_class",
     "model_name",
+    "network_of",
     "own_config",
     "own_name",
     "place_of",

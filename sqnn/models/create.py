@@ -62,7 +62,13 @@ def model_class(name: str) -> type[Network]:
 class HasNetwork(Protocol):
     """What holds a network as its `model`, as a training run does."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module: ...
+
+
+def network_of(model: nn.Module | HasNetwork) -> nn.Module:
+    """Return the network that a training run holds, and anything else as it is."""
+    return model.model if not isinstance(model, nn.Module) and isinstance(model, HasNetwork) else model
 
 
 def require_network(model: object, argument: str = "model") -> nn.Module:

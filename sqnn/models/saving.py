@@ -52,6 +52,8 @@ SPARE = 4
 """How many times the numbers in its file a network may have: folding batch norms drops some."""
 MODEL_FILE = "model.safetensors"
 """The network of a run, in the run's folder."""
+SETTINGS_FILE = "settings.yaml"
+"""What tells a run's folder from others."""
 
 
 def save_model(
@@ -155,14 +157,23 @@ def check_stored(path: Path, state: Mapping[str, Tensor]) -> None:
         raise ModelFileError(f"path: {path} is damaged ({error}); restore it from a copy, or make it again") from error
 
 
+def _how_to_find(path: Path) -> str:
+    """Say what to do about the file of a network that is missing."""
+    if path.name != MODEL_FILE or not path.parent.is_dir():
+        return "check the spelling and the current folder"
+    if (path.parent / SETTINGS_FILE).is_file():
+        return "the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
+    return "give a run's folder, or a network's file"
+
+
 def _metadata(path: Path) -> dict[str, str]:
     """Return the texts in a file's header; ModelFileError where it is not a whole safetensors file."""
     if not path.is_file():
-        raise ModelFileError(f"path: no file {path}")
+        raise ModelFileError(f"path: no file {path}; {_how_to_find(path)}")
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            most = min(os.fstat(file.fileno()).st_size - 8, MOST_HEADER)
+            most = min(max(os.fstat(file.fileno()).st_size - 8, 0), MOST_HEADER)
         if length > most:
             raise ValueError(f"its header announces {length:,} bytes, expected at most {most:,}")
         with safetensors.safe_open(path, framework="pt") as opened:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from sqnn.core import Threads
+from sqnn.core import Threads, counted
 from sqnn.data import ImageData
 from sqnn.metrics import ANGLES, LOUDER, DeadUnits, dead_units, predict_logits, same_for_all
 from sqnn.models import config_of
@@ -27,6 +27,8 @@ LEAST_RISE = 0.1
 """Smallest rise in nats that counts: a loss near zero doubles without harm."""
 CHANCE = 3.0
 """Standard deviations above the chance level under which a network has learned nothing."""
+FEW_STEPS = 100
+"""Fewer steps of the optimiser than these hardly move a network."""
 
 
 class CollapseWarning(UserWarning):
@@ -34,24 +36,35 @@ class CollapseWarning(UserWarning):
 
 
 def collapse_signs(
-    model: nn.Module, data: ImageData, history: pd.DataFrame, learning_rate: float, threads: Threads
+    model: nn.Module,
+    data: ImageData,
+    history: pd.DataFrame,
+    learning_rate: float,
+    threads: Threads,
+    batch_size: int | None = None,
 ) -> list[str]:
     """Return one sentence for each sign of a collapse in a finished training; none where it went well.
 
     - The best validation accuracy is no more than CHANCE standard deviations sqrt(p (1 - p) / n) above the share p of
-      the most frequent class among the n validation images.
+      the most frequent class among the n validation images; or no more than p where no accuracy of so few could be.
     - The training loss of the last epoch is more than RISE times the smallest of all epochs, and LEAST_RISE
       above it.
     - More than DEAD_ANGLES of a circuit's angles are the same for all images, or more than DEAD_CHANNELS of a layer's
       channels never fire, with the network as it is now, on the first LOOKED_AT validation images.
+
+    What to do is to train for longer where batches of `batch_size` made fewer than FEW_STEPS steps.
     """
     labels, validation = data.validation.labels, data.validation
+    steps = FEW_STEPS if batch_size is None else len(history) * math.ceil(len(data.train) / batch_size)
     remedy = f"lower learning_rate ({learning_rate:g})"
+    if steps < FEW_STEPS:
+        remedy = f"train for longer, {counted(steps, 'step')} being few (more epochs, smaller batch_size, more images)"
     images = validation.take(slice(LOOKED_AT))
     signs = []
     share = int(labels.bincount().max()) / len(labels)
     best = float(history["validation_accuracy"].max())
-    if best <= share + CHANCE * math.sqrt(share * (1 - share) / len(labels)):
+    level = share + CHANCE * math.sqrt(share * (1 - share) / len(labels))
+    if best <= (level if level < 1 else share):
         silent = same_for_all(predict_logits(model, images, threads=threads))
         mend = f"the logits are the same for all images: {LOUDER}, or {remedy}" if silent else remedy
         signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {mend}")

@@ -17,20 +17,25 @@ from sqnn.metrics import TRIED, Evaluation, check_own, predict_logits, score_log
 if TYPE_CHECKING:
     import lightning.pytorch as pl
 
+    from sqnn.models import HasNetwork
+    from sqnn.training.run import Run
+
 PLACE: tuple[str, ...] = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 """Options of Lightning's trainer that say where and how precisely a network is evaluated."""
 
 
 def evaluate(
-    model: nn.Module,
-    data: ImageData,
+    model: nn.Module | Run,
+    data: ImageData | None = None,
     split: str = "test",
     *,
     progress: bool = True,
     trainer: Mapping[str, object] | None = None,
     threads: Threads = AUTO,
 ) -> Evaluation:
-    """Measure `model`, any module from images to logits, on one split of `data`, without changing it.
+    """Measure `model`, any module from images to logits or a Run, on one split of `data`, without changing it.
+
+    Without `data` a Run is measured on the images that it was trained with.
 
     `trainer` says where, in the words of `lightning.Trainer` (accelerator, devices, precision); by default on the
     accelerator, if there is one. `progress` shows a bar in a terminal. `threads` are those of the CPU: a number, or
@@ -38,11 +43,24 @@ def evaluate(
 
     Raises ValueError when the split is unknown or empty, or when the data do not fit the network's input.
     """
-    check_fit(model, data)
+    from sqnn.models import network_of
+
+    images, network = _images_of(model) if data is None else data, network_of(model)
+    check_fit(network, images)
     require_one_of("split", split, SPLITS)
-    if not len(data.splits[split]):
-        raise ValueError(f"split: {split} of {data.name} holds no images")
-    return measure(model, data, split, _place_of(trainer) if trainer is not None else None, progress, threads)
+    if not len(images.splits[split]):
+        raise ValueError(f"split: {split} of {images.name} holds no images")
+    return measure(network, images, split, _place_of(trainer) if trainer is not None else None, progress, threads)
+
+
+def _images_of(model: object) -> ImageData:
+    """Return the images that a run was trained with; ConfigError where `model` is no run."""
+    from sqnn.training.folder import RunFolder
+    from sqnn.training.run import Run
+
+    if not isinstance(model, Run):
+        raise ConfigError("data: got None, expected images, such as load_data returns: only a Run knows its own")
+    return RunFolder(model.folder).load_data()
 
 
 def _place_of(options: Mapping[str, object]) -> pl.Trainer:
@@ -109,16 +127,16 @@ def check_fit(model: nn.Module, data: ImageData, *, learns: bool = False) -> Non
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Tensor, *, threads: Threads = AUTO) -> Tensor:
+def predict(model: nn.Module | HasNetwork, images: Tensor, *, threads: Threads = AUTO) -> Tensor:
     """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1].
 
-    Random encoders draw from the same seed in every call; `threads` are those of `evaluate`. Raises ValueError where
-    the images are no numbers in [0, 1], or do not fit the network.
+    `model` is a network or a Run. Random encoders draw from the same seed in every call; `threads` are those of
+    `evaluate`. Raises ValueError where the images are no numbers in [0, 1], or do not fit the network.
     """
     from sqnn.conversion import SpikingNetwork
-    from sqnn.models import Network, require_network
+    from sqnn.models import Network, network_of, require_network
 
-    require_network(model)
+    model = require_network(network_of(model))
     if not isinstance(images, Tensor):
         raise ValueError(f"images: got {type(images).__name__}, expected a torch tensor (torch.as_tensor makes one)")
     if images.ndim and len(images):

@@ -261,7 +261,7 @@ class RunFolder:
 
     def _check_there(self) -> None:
         if not self.path.exists():
-            raise RunError(f"run: no folder {self.path}")
+            raise RunError(f"run: no folder {self.path}; check the spelling and the current folder")
         if not self.path.is_dir():
             raise RunError(f"run: {self.path} is a file, expected the folder of a run")
 

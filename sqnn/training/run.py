@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from sqnn.core import path_of, write_figure
+from sqnn.core import counted, path_of, write_figure
 from sqnn.metrics import ParameterCount, figure_of
 from sqnn.training.figure import plot_curves, plot_run
 from sqnn.training.folder import RunFolder
@@ -103,7 +103,7 @@ class Run:
     def __repr__(self) -> str:
         r = self.result
         return (
-            f"Run({r['model']} on {r['data']}, {len(self.history)} epochs: "
+            f"Run({r['model']} on {r['data']}, {counted(len(self.history), 'epoch')}: "
             f"validation {self.validation_accuracy:.2%}, test {self.test_accuracy:.2%}, "
             f"{r['parameters']['total']:,} parameters, {self.folder}{', collapsed' if self.warnings else ''})"
         )

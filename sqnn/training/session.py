@@ -119,7 +119,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     model.eval()
     save_model(model, place.model, data.classes, data=data, name=settings["model"])
     history = place.read_history()
-    signs = collapse_signs(model, data, history, config.learning_rate, threads)
+    signs = collapse_signs(model, data, history, config.learning_rate, threads, config.batch_size)
     for sign in signs:
         warnings.warn(f"training collapsed: {sign}", CollapseWarning, stacklevel=2)
     saved = time.perf_counter()

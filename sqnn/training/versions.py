@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+
+from sqnn.core import version_of
 
 PACKAGES = ("sqnn", "torch", "lightning", "pennylane", "snntorch", "qiskit-aer", "numpy")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a result can depend on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    """Return the versions of Python and of the packages that a result can depend on, and which is not installed."""
+    return {"python": platform.python_version(), **{name: version_of(name) for name in PACKAGES}}

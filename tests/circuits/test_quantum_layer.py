@@ -24,6 +24,16 @@ def by_template(inputs, weights):
     return [qml.expval(qml.Z(wire)) for wire in range(WIRES)]
 
 
+def one_gate(measure):
+    """A circuit of one gate on one wire that returns what `measure` gives."""
+
+    def circuit(inputs):
+        qml.RX(inputs[..., 0], 0)
+        return measure()
+
+    return circuit
+
+
 def one_by_one(inputs, angles, last):
     """A function that takes one sample: inputs[i] of a batch would be another sample."""
     for wire in range(WIRES):
@@ -238,7 +248,13 @@ def test_channels_are_written_in_the_circuit() -> None:
         (lambda: QuantumLayer(by_template, {"weights": 2.5}, 3), r"weight_shapes\['weights'\]: got 2.5, expected"),
         (lambda: QuantumLayer(by_template, SHAPES, 3, observable="Z"), "observable: got 'Z', .* leave it out"),
         (lambda: QuantumLayer(by_template, SHAPES, 5), "circuit: fails on one sample of 5 numbers .* check n_inputs"),
-        (lambda: QuantumLayer(lambda inputs: qml.state(), {}, 1), "circuit: returns StateMP, expected qml.expval"),
+        (lambda: QuantumLayer(lambda inputs: qml.state(), {}, 1), "circuit: returns qml.state, expected qml.expval"),
+        (lambda: QuantumLayer(one_gate(lambda: (1, 2)), {}, 1), "circuit: returns 1, expected measurements"),
+        (lambda: QuantumLayer(one_gate(lambda: [[qml.expval(qml.Z(0))]]), {}, 1), "circuit: returns .*, alone or in"),
+        (lambda: QuantumLayer(one_gate(lambda: qml.Z(0)), {}, 1), "circuit: returns Z.*; return qml.expval of it"),
+        (lambda: QuantumLayer(one_gate(lambda: qml.expval(qml.Z(0)) and None), {}, 1), "circuit: makes 1 .* returns 0"),
+        (lambda: QuantumLayer(one_gate(lambda: qml.expval(qml.Z(7))), {}, 1), r"circuit: measures the wire 7,.*\[0\]"),
+        (lambda: QuantumLayer(one_gate(lambda: qml.probs(wires=[0, 1])), {}, 1), "circuit: measures the wire 1"),
         (lambda: QuantumLayer(torch.nn.Linear(2, 2), {}, 1), r"circuit: got Linear.*, expected a quantum function"),
         (lambda: QuantumLayer(qml.RX, n_qubits=2), "circuit: got RX, expected a template with shape"),
         (lambda: QuantumLayer(qml.BasicEntanglerLayers), "n_qubits: got None, expected the wires"),

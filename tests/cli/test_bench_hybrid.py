@@ -19,7 +19,7 @@ MISTAKES = [
     ("--data-shape 1x4x28", "image_size: got (4, 28), expected at least 8 x 8"),
     ("--classes 1", "num_classes: got 1, expected a whole number of at least 2"),
     ("--batch 1", "batch: got 1, expected a whole number of at least 2"),
-    ("--batch many", "Invalid value for '--batch'"),
+    ("--batch many", "batch: got 'many', expected a whole number"),
     ("--width 0", "width: got 0, expected a whole number of at least 1"),
     ("--budget 0", "budget: got 0.0, expected a number above 0"),
     ("--budget nan", "budget: got nan, expected a finite number"),

@@ -50,7 +50,7 @@ def test_shots_alone_keep_the_noise_of_the_network(here: Path, tmp_path) -> None
     [
         ("--noise bogus", "noise: got 'bogus', expected a kind"),
         ("--noise depolarizing", "depolarizing: got no p, expected its strength, such as depolarizing:0.05"),
-        ("--noise depolarizing:1.5", "p: got 1.5, expected a number in [0, 4/3]"),
+        ("--noise depolarizing:1.5", "noise: depolarizing:1.5: p: got 1.5, expected a number in [0, 4/3]"),
         ("--noise readout:0.9,0.3*2", "p01: got 1.8"),
         ("--noise missing.json", "noise: got 'missing.json', expected a JSON file"),
         ("--shots 0", "shots: got 0, expected a whole number of at least 1"),

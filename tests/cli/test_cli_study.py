@@ -87,7 +87,7 @@ def test_a_config_file_and_flags_over_it(sqnn) -> None:
         (["--entangler", "star"], ["entangler: got 'star'", "ring", "brick"]),
         (["--qubits", "0"], ["n_qubits: got 0", "at least 1"]),
         (["--steps", "-3"], ["steps: got -3"]),
-        (["--seeds", "many"], ["--seeds", "integer"]),
+        (["--seeds", "many"], ["seeds: got 'many', expected a whole number"]),
         (["--algorithms", " , "], ["algorithms: got (), expected some of", "spsa"]),
         (["--out", "full"], ["out: full holds something else than this study"]),
         (["--config", "wrong.yaml"], ["depth: no such option", "n_blocks"]),

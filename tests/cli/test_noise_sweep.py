@@ -164,7 +164,7 @@ MISTAKES = [
     (f"{S} --engine bogus", "engine: got 'bogus', expected one of lightcone"),
     (f"{S} --engine ,", "engine: got (), expected at least one name"),
     (f"{S} --shots 0", "shots: got 0"),
-    (f"{S} --shots x", "Invalid value for '--shots'"),
+    (f"{S} --shots x", "shots: got 'x', expected a whole number"),
     (f"{S} --seeds 0", "seeds: got 0"),
     (f"{S} --images 100000", "images: got 100000, expected a whole number from 1 to 359 (test of digits)"),
     (f"{S} --split bogus", "split: got 'bogus', expected one of train, validation, test"),

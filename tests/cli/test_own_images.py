@@ -101,9 +101,15 @@ def test_other_pictures_are_measured_and_said(own: Path, told: Told) -> None:
         line := told("evaluate run/model.safetensors --data part --split train --no-progress")
     )
     assert "dog 0 0" not in line
+    shutil.copy(own / "run" / "model.safetensors", own / "lone.safetensors")
+    unknown = "note: lone.safetensors does not say what it was trained on; test was drawn anew and may hold images"
+    assert unknown in told("evaluate lone.safetensors --data pets --no-progress")
+    assert "note" not in told("evaluate lone.safetensors --data parted --no-progress")
     folder(own / "birds", ("crow", "owl"))
     assert "got the class 'crow', expected one of ['cat', 'dog']" in told("!evaluate run --data birds --no-progress")
-    np.savez(own / "mine.npz", images=np.ones((20, 16, 16), np.uint8) * 255, labels=np.arange(20) % 2)
+    np.savez(
+        own / "mine.npz", images=np.eye(20, 256, dtype=np.uint8).reshape(20, 16, 16) * 255, labels=np.arange(20) % 2
+    )
     assert "got the classes ['0', '1'], expected ['cat', 'dog'], as run has" in told("!evaluate run --data mine.npz")
 
 
@@ -199,3 +205,14 @@ def test_arrays_in_memory_live_in_python_only(own: Path, told: Told) -> None:
     assert "note: other images" in told("evaluate memory --data pets --no-progress")
     np.savez(own / "mine.npz", images=images, labels=np.arange(30) % 2, classes=np.array(CLASSES))
     assert "note" not in told("evaluate memory --data mine.npz --no-progress")
+
+
+def test_a_sweep_compares_its_images_with_those_of_every_run(own: Path, told: Told) -> None:
+    small = "--size 16x16 --channels 2,2 --n-qubits 2 --epochs 1 --no-progress"
+    assert "training sqdr-cnn on pets, the default without --model;" in told(f"train --data pets {small} --out q1")
+    told(f"train --data new {small} --seed 1 --out q2")
+    line = told("!noise-sweep q2 q1 --data new --images 1000 --no-progress --out s")
+    assert "note: other images than those that q1 began with" in line
+    assert "than those that q2 began with" not in line
+    shutil.copytree(own / "new", own / "there" / "pets")
+    assert "note: other images" in told("!noise-sweep q1 --data there/pets --images 1000 --no-progress --out s")

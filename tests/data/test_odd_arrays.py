@@ -74,7 +74,7 @@ ARRAYS: dict[str, tuple[tuple[Any, Any], dict[str, Any], str]] = {
     "labels as bytes": ((IMAGES, np.array([b"a", b"b"] * 20)), {}, "2 classes"),
     "labels from 1": ((IMAGES, LABELS + 1), {}, "4 classes"),
     "nested lists": ((IMAGES.tolist(), LABELS.tolist()), {"value_range": (0, 255)}, "1x6x5 pixels"),
-    "many channels": ((np.ones((40, 13, 6, 7)), LABELS), {"layout": "NCHW"}, "13x6x7 pixels"),
+    "many channels": ((np.eye(40, 546).reshape(40, 13, 6, 7), LABELS), {"layout": "NCHW"}, "13x6x7 pixels"),
     "gradients and half precision": (
         (torch.rand(40, 1, 6, 6, dtype=torch.bfloat16, requires_grad=True), torch.from_numpy(LABELS)),
         {},
@@ -115,8 +115,26 @@ ARRAYS: dict[str, tuple[tuple[Any, Any], dict[str, Any], str]] = {
         r"labels: got 'b', expected one of \['a', 'c'\]",
     ),
     "a class for test alone": ((IMAGES, LABELS), {"test": (IMAGES[:2], [7, 0])}, "class '7' is in test alone"),
-    "more than there are": ((IMAGES, LABELS), {"validation": 40}, "validation: got 40, expected a whole number"),
-    "a share above one": ((IMAGES, LABELS), {"test": 1.5}, "test: got 1.5, expected a whole number"),
+    "more than there are": (
+        (IMAGES, LABELS),
+        {"validation": 40},
+        "validation: got 40, expected .* from 0 to 31: of the 32 images",
+    ),
+    "a share above one": ((IMAGES, LABELS), {"test": 1.5}, "test: got 1.5, expected a share above 0 and below 1, or"),
+    "all of them": ((IMAGES, LABELS), {"test": 1.0}, "test: got 1.0, expected a share above 0 and below 1, or"),
+    "shares of all": (
+        (IMAGES, LABELS),
+        {"test": 0.7, "validation": 0.3},
+        "validation: got 0.3 beside test 0.7, .* a share of all images, validation of the rest",
+    ),
+    "black": ((IMAGES * 0, LABELS), {}, "images: are 0 everywhere, expected pictures with something on them"),
+    "white floats": ((np.ones((40, 8, 8)), LABELS), {"value_range": (0, 1)}, "images: are 1 everywhere, expected"),
+    "no label": ((IMAGES, LABELS - 1), {}, "labels: got -1, which .* leave such images out: images.labels >= 0.,"),
+    "no label beside classes": (
+        (IMAGES, LABELS - 1),
+        {"classes": ("a", "b", "c")},
+        r"labels: got -1, expected 0 to 2 \(see classes\); leave images without a label out",
+    ),
     "other sizes in test": (
         (IMAGES, LABELS),
         {"test": (IMAGES[:4, :4], LABELS[:4])},
@@ -147,6 +165,9 @@ def test_labels_are_numbered_as_the_classes_say() -> None:
     assert names == ("a", "b")
     data = ImageData.from_arrays(IMAGES, ["b", "a"] * 20, classes=["b", "a"], validation=0, test=0)
     assert data.train.labels[:3].tolist() == [0, 1, 0]
+    data = ImageData.from_arrays(IMAGES, LABELS % 2 * 2 - 1, validation=0.001, test=0.5)
+    assert data.classes == ("-1", "1")
+    assert [len(part) for part in data.splits.values()] == [19, 1, 20]
     data = ImageData.from_arrays(IMAGES, LABELS * 5 - 2, validation=0, test=0)
     assert data.classes == ("-2", "3", "8", "13")
     assert data.train.labels[:5].tolist() == [0, 1, 2, 3, 0]

@@ -12,6 +12,7 @@ import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import DataError, Saccades, Split, load_source, simulate_saccades
 from sqnn.data.events.saccades import CORNERS, DARK, SACCADE, SAMPLES, view
+from sqnn.data.synthetic import synthetic_set
 
 EVEN = Saccades(threshold=0.25, spread=0)
 MOVE = SACCADE / SAMPLES
@@ -116,7 +117,7 @@ def test_the_thresholds_are_drawn_from_the_generator_alone() -> None:
 
 def test_synthetic_sets_say_so_and_are_made_anew(tmp_path) -> None:
     digits = sqnn.load_data("digits").subset(20, 0, 10)
-    made = sqnn.data.events.synthetic_set(digits, "saccades", timesteps=3, max_count=2)
+    made = synthetic_set(digits, "saccades", timesteps=3, max_count=2)
     assert (made.name, made.timesteps, made.image_size) == ("digits-synthetic-saccades", 3, (10, 10))
     assert torch.equal(made.train.labels, digits.train.labels)
     assert made.source == {
@@ -145,7 +146,7 @@ def test_synthetic_sets_say_so_and_are_made_anew(tmp_path) -> None:
     one = Split(torch.zeros(1, 1, 4, 4).byte(), torch.zeros(1).long())
     dark = sqnn.ImageData("dark", one, one, one, ("a", "b"))
     with pytest.raises(DataError, match="dark: train image 0 gives no events, as it is of one level"):
-        sqnn.data.events.synthetic_set(dark, "saccades")
+        synthetic_set(dark, "saccades")
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,7 @@ def test_names_do_not_clash() -> None:
     assert set(LIBRARY) <= set(KINDS)
 
 
+PERCENT = "; percent have their sign, as in 5%"
 UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
 
 
@@ -259,7 +260,7 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
         ("readout", "readout: got no p01, expected its strength, such as readout:0.05"),
         ("depolarizing:", "p: got '', expected a number"),
         ("depolarizing:x", "p: got 'x', expected a number"),
-        ("depolarizing:1.5", "p: got 1.5, expected a number in [0, 4/3]"),
+        ("depolarizing:1.5", f"noise: depolarizing:1.5: p: got 1.5, expected a number in [0, 4/3]{PERCENT}"),
         ("depolarizing:0.1,0.2", "depolarizing: got '0.2', expected parameters among p=..., on=..., wires=..."),
         ("depolarizing:q=1", "depolarizing: got the parameter 'q', expected one of p, on, wires"),
         ("depolarizing:0.1,p=0.2", "depolarizing: got p twice, expected it once"),
@@ -293,7 +294,10 @@ UNKNOWN = f"expected a kind ({', '.join(KINDS)}) or a chip (noise_models.CHIPS)"
             "readout: got 2 in p01, 3 in p10, expected as many everywhere: one per wire",
         ),
         ("two-qubit-depolarizing:0.1,on=u", "on: got u, expected two-qubit instructions alone: cz, cx, ecr"),
-        ("two-qubit-depolarizing:1.1", "p: got 1.1, expected a number in [0, 16/15]"),
+        (
+            "two-qubit-depolarizing:1.1",
+            f"noise: two-qubit-depolarizing:1.1: p: got 1.1, expected a number in [0, 16/15]{PERCENT}",
+        ),
         (3, "noise: got int, expected a specification such as depolarizing:0.05"),
     ],
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 
 import pandas as pd
 import pytest
+import torch
 from torch import Tensor, nn
 
 import sqnn
@@ -37,6 +39,19 @@ def test_chance_level_is_the_share_of_the_most_frequent_class(digits, make_model
     assert "lower learning_rate (0.05)" in sign
     above = share + 3.1 * (share * (1 - share) / int(counts.sum())) ** 0.5
     assert signs(model, digits, [2.3, 2.2], [share, above]) == []
+
+
+def test_few_validation_images_tell_less_and_few_steps_are_to_be_more(digits, make_model) -> None:
+    """Of 3 images no accuracy lies three standard deviations above 2/3: what is above the share is no sign."""
+    few = digits.subset(32, 3)
+    labels = torch.tensor([0, 0, 1])
+    few = dataclasses.replace(few, validation=dataclasses.replace(few.validation, labels=labels))
+    model = make_model(readout="membrane")
+    assert signs(model, few, [2.3, 2.2], [2 / 3, 1.0]) == []
+    found = collapse_signs(model, few, history([2.3, 2.2], [2 / 3, 1 / 3]), 0.05, 1, batch_size=16)
+    assert found[0].endswith("train for longer, 4 steps being few (more epochs, smaller batch_size, more images)")
+    many = collapse_signs(model, few, history([2.3] * 50, [1 / 3] * 50), 0.05, 1, batch_size=16)
+    assert many[0].endswith("lower learning_rate (0.05)")
 
 
 def test_a_loss_that_rose_again_is_named_with_both_values(digits, make_model) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -16,8 +18,8 @@ from torch.testing import assert_close
 from toys import register
 
 import sqnn
-from sqnn.conversion import QCFS, convert
-from sqnn.metrics import predict_logits
+from sqnn.conversion import QCFS, convert, convert_by, prepare, verify
+from sqnn.metrics import predict_logits, score
 
 
 def by_hand(model, split, classes: int) -> tuple[float, float, list[list[int]]]:
@@ -174,3 +176,33 @@ def test_what_cannot_be_measured_is_refused(digits, make_model) -> None:
     fewer = dataclasses.replace(digits, classes=(*digits.classes, "eleven"))
     with pytest.raises(ValueError, match="data: digits has num_classes 11, but the network was built for 10"):
         sqnn.evaluate(make_model(), fewer)
+
+
+def test_a_run_stands_for_its_network_and_its_images(tmp_path, make_model) -> None:
+    data = sqnn.load_data("digits")
+    run = sqnn.fit(
+        make_model(), data, epochs=1, out=tmp_path / "run", progress=False, trainer={"limit_train_batches": 1}
+    )
+    assert sqnn.evaluate(run, progress=False).accuracy == run.test_accuracy
+    assert sqnn.evaluate(run, data, "validation", progress=False) == sqnn.evaluate(
+        run.model, data, "validation", progress=False
+    )
+    assert torch.equal(sqnn.predict(run, data.test.floats([0, 1])), sqnn.predict(run.model, data.test.floats([0, 1])))
+    assert sqnn.count(run) == sqnn.count(run.model)
+    with pytest.raises(ValueError, match=r"^data: got None, expected images, .* only a Run knows its own$"):
+        sqnn.evaluate(run.model)
+    with pytest.raises(ValueError, match=r"^model: got Run, expected a network; such as run.model$"):
+        sqnn.fit(run, data)
+
+
+def test_the_network_of_a_run_is_converted_and_compared(digits) -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), QCFS(2), nn.Linear(5, 10))
+    run = sqnn.Run(Path("nowhere"), model, {}, pd.DataFrame())
+    images = digits.test.take(slice(3))
+    spiking = convert(run)
+    assert torch.equal(spiking(images.floats()), convert(model)(images.floats()))
+    assert verify(run, spiking, images).bits == verify(model, spiking, images).bits > 0
+    by_rate = convert_by("qcfs-rate", run, timesteps=4)
+    assert torch.equal(by_rate(images.floats()), convert_by("qcfs-rate", model, timesteps=4)(images.floats()))
+    assert score(run, images, progress=False) == score(model, images, progress=False)
+    assert prepare(run, 3).state_dict().keys() == prepare(model, 3).state_dict().keys()

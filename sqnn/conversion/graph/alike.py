@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,13 +69,23 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
 
 @contextmanager
 def _kept(model: nn.Module) -> Iterator[None]:
-    """Let a network have the attributes again that it had before, with what was in its dictionaries: layers, hooks."""
+    """Let a network have the attributes again that it had before, with what was in them: layers, hooks, lists, tensors.
+
+    Its parameters and buffers are not looked at.
+    """
     attributes = [vars(module) for module in model.modules()]
-    dictionaries = [item for own in attributes for item in (own, *own.values()) if isinstance(item, dict)]
-    before = [dict(item) for item in dictionaries]
+    held = [item for own in attributes for item in (own, *own.values())]
+    before = [(item, copy.copy(item)) for item in held if isinstance(item, dict | list | set)]
+    numbers = [(item, item.detach().clone()) for item in held if isinstance(item, Tensor)]
     try:
         yield
     finally:
-        for item, content in zip(dictionaries, before, strict=True):
+        for item, content in before:
             item.clear()
-            item.update(content)
+            if isinstance(item, list):
+                item.extend(content)
+            else:
+                item.update(content)
+        for tensor, values in numbers:
+            if not torch.equal(tensor, values):
+                tensor.detach().copy_(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import random
 import zlib
@@ -17,6 +16,7 @@ from torch import Tensor, fx, nn
 from sqnn.conversion.foreign import taken_over
 from sqnn.conversion.graph.alike import require_alike, require_same_numbers, same_calls
 from sqnn.conversion.graph.check import require_repeated
+from sqnn.conversion.graph.copying import copy_of
 from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder, reads
@@ -71,7 +71,7 @@ def trace(model: nn.Module, images: Tensor | None = None) -> fx.GraphModule:
     """
     model = _checked(unwrapped(model))
     _require_finite(model)
-    copied = _copy(model)
+    copied = copy_of(model)
     require_same_numbers(model, copied)
     with evaluating(model), evaluating(copied):  # code of the copy may call layers of the model itself
         graph, example = _traced(copied, model, images)
@@ -361,17 +361,6 @@ def _require_finite(model: nn.Module) -> None:
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ConversionError([f"{name}: has NaN or infinite values, expected finite ones"])
-
-
-def _copy(model: nn.Module) -> nn.Module:
-    """Return a copy of a network, so that a pass through it changes nothing; the network itself where it has none.
-
-    Computed weights, open files and locks cannot be copied. The graph has layers of its own in either case.
-    """
-    try:
-        return copy.deepcopy(model)
-    except Exception:  # whatever an attribute raises that has no copy
-        return model
 
 
 def _placed(text: str, error: Exception, model: nn.Module) -> str:

@@ -4,7 +4,7 @@ from sqnn.data.events.assemble import event_pair, event_parts, framing_of
 from sqnn.data.events.files import FORMATS, holds_events, is_recording, read_events
 from sqnn.data.events.framing import FRAMED, Framing, frames_of, framing_from
 from sqnn.data.events.recording import EVENT, Recording, recording_of
-from sqnn.data.events.saccades import SYNTHETIC, Saccades, simulate_saccades, synthetic_set
+from sqnn.data.events.saccades import SYNTHETIC, Saccades, simulate_saccades
 
 __all__ = [
     "EVENT",
@@ -24,5 +24,4 @@ __all__ = [
     "read_events",
     "recording_of",
     "simulate_saccades",
-    "synthetic_set",
 ]

@@ -12,11 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sqnn.core import Choices, Config, ConfigError, option, require, sweep_progress
+from sqnn.core import Choices, Config, option, require
 from sqnn.data.errors import DataError
-from sqnn.data.events.framing import frames_of, framing_from
 from sqnn.data.events.recording import EVENT, Recording
-from sqnn.data.images import ImageData, Split, with_source
 
 SACCADE = 100_000
 """Microseconds of one saccade, as in N-MNIST."""
@@ -32,8 +30,6 @@ ROUNDING = 1e-9
 """Share of a threshold by which log intensity may fall short of it."""
 AT_ONCE = 256
 """Pictures that are simulated together."""
-SEED = 0
-"""Seed of the thresholds of the pixels of data sets."""
 Floats = NDArray[np.float64]
 
 
@@ -79,40 +75,6 @@ def simulate_saccades(images: Tensor, generator: torch.Generator, camera: Saccad
         for start in range(0, len(grey), AT_ONCE)
         for events in _recorded(grey[start : start + AT_ONCE], margin, thresholds)
     ]
-
-
-def synthetic_set(data: ImageData, kind: str, progress: bool = False, **framing: Any) -> ImageData:
-    """Return the frames of synthetic recordings of all pictures; its name and its source say that they are synthetic.
-
-    `framing` are fields of `Framing`. Raises DataError where `data` are recordings already or a picture gives no event.
-    """
-    SYNTHETIC.pick(kind, error=ConfigError)
-    if data.timesteps is not None:
-        raise DataError(f"synthetic: got {kind!r} for {data.name}, whose samples are recordings already; leave it out")
-    chosen = framing_from(framing)
-    if chosen.sensor is not None:
-        raise DataError(
-            f"sensor: got {chosen.sensor}, expected None: that of synthetic recordings follows the pictures"
-        )
-    splits: dict[str, Split] = {}
-    with sweep_progress(sum(map(len, data.splits.values())), progress, noun="picture") as tick:
-        for part, split in data.splits.items():
-            frames = []
-            for start in range(0, len(split), AT_ONCE):
-                # The same seed every time: one camera sees all pictures.
-                camera = torch.Generator().manual_seed(SEED)
-                some = simulate_saccades(split.floats(slice(start, start + AT_ONCE)), camera)
-                for number, recording in enumerate(some, start):
-                    if not len(recording):
-                        raise DataError(f"{data.name}: {part} image {number} gives no events, as it is of one level")
-                    frames.append(torch.from_numpy(frames_of(f"{part} image {number}", recording, chosen)))
-                    tick(str(number))
-            stack = torch.stack(frames) if frames else splits["train"].images[:0]
-            splits[part] = Split(stack, split.labels, chosen.max_count)
-    made = ImageData(f"{data.name}-synthetic-{kind}", **splits, classes=data.classes)
-    source = data.source or {"name": data.name, "kind": "arrays"}
-    stored = {name: value for name, value in chosen.to_dict().items() if value is not None}
-    return with_source(made, {**source, "synthetic": kind, **stored}, data.drawn)
 
 
 def _path() -> Iterator[tuple[float, float]]:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from sqnn.data.errors import DataError
-from sqnn.data.images import Split
 from sqnn.data.sources.download import fetch
+from sqnn.data.split import Split
 
 MOST_UNPACKED, SMALL = 100, 2**24
 """How many times its packed size a file may have unpacked; smaller ones than SMALL bytes may have it anyway."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sqnn.data.images import Split
 from sqnn.data.sources.base import Source
+from sqnn.data.split import Split
 
 MAX_LEVEL = 16
 """The images count the ink in 4x4 blocks, 0 to 16."""

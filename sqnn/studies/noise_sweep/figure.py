@@ -8,6 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from noise_models import strength_label
+from sqnn.core import counted
 from sqnn.studies.noise_sweep.summary import LINE, line_key, summarise_sweep
 from sqnn.studies.runner.panels import Labels, Panels
 
@@ -205,5 +206,5 @@ def _short(name: str) -> str:
 
 
 def _images(frame: pd.DataFrame) -> str:
-    kinds = frame[["data", "split", "images"]].drop_duplicates().itertuples(index=False)
-    return ", ".join(f"{row.images:,} {row.split} images of {row.data}" for row in kinds)
+    kinds = frame[["data", "split", "images"]].drop_duplicates().to_numpy().tolist()
+    return ", ".join(f"{counted(images, f'{split} image')} of {data}" for data, split, images in kinds)

@@ -18,7 +18,6 @@ from sqnn.core import ConfigError, Row, brief, require, require_one_of
 from sqnn.data import SPLITS, ImageData, Split, can_load
 from sqnn.models import (
     SEPARATOR,
-    ModelFileError,
     circuits_of,
     config_of,
     known_name,
@@ -163,7 +162,7 @@ def _open(
         label = str(path).encode(errors="replace").decode()
         folder = _run_of(path)
         if path.is_dir() and folder is None:
-            raise ModelFileError(f"path: no file {loop.RunFolder(path).model}")
+            read_header(loop.RunFolder(path).model)  # says what the folder lacks
         network = _stored(loop.RunFolder(path).model if path.is_dir() else path, own)
     else:
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")

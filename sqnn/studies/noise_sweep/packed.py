@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from torch import Tensor, nn
 
 from sqnn.core import ConfigError, computing_in
 from sqnn.data import Split
-from sqnn.metrics import ParameterCount, count, predict_logits
+from sqnn.metrics import ParameterCount, count, predict_logits, run_batches
 from sqnn.models import (
+    QuantumHead,
+    SpikingQuantum,
     build,
     change_circuits,
     circuits_of,
@@ -125,25 +128,25 @@ class PackedNetwork:
 
     def logits(self, model: nn.Module, inputs: Inputs, seed: int) -> Iterator[Tensor]:
         """Evaluate only the circuit and the head."""
-        angles = torch.from_numpy(cast("NDArray[np.generic]", inputs).copy())
-        for part in angles.split(BATCH):
-            yield cast("SQDRCNN", model).classify(part)
+        yield from _classified(cast("SQDRCNN", model), inputs)
 
 
 @dataclass(frozen=True, eq=False)
 class OwnNetwork:
     """A network of a user's own with circuits somewhere within, which runs as a whole under each noise.
 
-    A worker elsewhere must be able to import its class.
+    Of a `SpikingQuantum` whose encoder draws nothing the circuit and the head run alone, and alone are sent (`once`):
+    noise does not reach the front-end. A worker elsewhere must be able to import its class.
     """
 
     name: str
     model: nn.Module
+    once: bool = False
 
     @classmethod
     def pack(cls, model: nn.Module, images: Split) -> OwnNetwork:
         """Take a network; ConfigError where noise on its circuits would not reach its outputs."""
-        packed = cls(own_name(model), model)
+        packed = cls(own_name(model), model, _runs_once(model, images))
         packed._check_reached(images)
         return packed
 
@@ -160,12 +163,26 @@ class OwnNetwork:
     def parameters(self) -> ParameterCount:
         return count(self.model)
 
-    def inputs(self, images: Split) -> Split:
-        return images
+    def inputs(self, images: Split) -> Inputs:
+        if not self.once:
+            return images
+        model = cast(SpikingQuantum, self.model)
+        return run_batches(model, images, model.angles, BATCH, threads=1).numpy()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what is sent: a front-end may hold what cannot be, such as the surrogates of snnTorch."""
+        model = self.model
+        if self.once:
+            model = copy.copy(model)
+            model._modules = {**model._modules, "frontend": nn.Identity()}
+        return {"name": self.name, "model": model, "once": self.once}
 
     def logits(self, model: nn.Module, inputs: Inputs, seed: int) -> Iterator[Tensor]:
         """Evaluate all of it; random encoders, and shots of a generator that forward passes on, follow from `seed`."""
         generator = torch.Generator().manual_seed(seed)
+        if self.once:
+            yield from _classified(cast(SpikingQuantum, model), inputs, generator)
+            return
         yield from predict_logits(model, cast(Split, inputs), BATCH, generator, threads=1).split(BATCH)
 
     def _check_reached(self, images: Split) -> None:
@@ -188,6 +205,23 @@ class OwnNetwork:
                 f"models: got {type(self.model).__name__}, whose forward {called}, expected self.circuit(...) of a "
                 "circuit that is a part of it: noise would not reach its outputs"
             )
+
+
+@torch.no_grad()
+def _classified(model: QuantumHead, angles: Inputs, generator: torch.Generator | None = None) -> Iterator[Tensor]:
+    """Give the logits of a head for the angles that its circuit reads."""
+    for part in torch.from_numpy(cast("NDArray[np.generic]", angles).copy()).split(BATCH):
+        yield model.classify(part, generator)
+
+
+def _runs_once(model: nn.Module, images: Split) -> bool:
+    """Say whether the angles of a network are the same whatever the seed and the noise: its front-end draws nothing."""
+    if type(model) is not SpikingQuantum or model._forward_hooks or model._forward_pre_hooks:
+        return False
+    generator = torch.Generator().manual_seed(ENCODER_SEED)
+    before = generator.get_state()
+    run_batches(model, images.take(slice(1)), lambda part: model.angles(part, generator), threads=1)
+    return torch.equal(generator.get_state(), before)
 
 
 def _ideal(circuit: ReuploadLayer | QuantumLayer) -> nn.Module:

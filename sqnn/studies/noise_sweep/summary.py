@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
+from sqnn.core import counted
 from sqnn.metrics import wilson_interval
 from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.panels import BANDS
@@ -78,7 +79,7 @@ def line_names(summary: pd.DataFrame) -> pd.Series:
             noisy = row.train_noise not in ("", "none")
             words.append(f"trained with {row.train_noise}" if noisy else "trained without noise")
         if several & {"data", "split", "images"}:
-            words.append(f"{row.images:,} {row.split} images of {row.data}")
+            words.append(f"{counted(row.images, f'{row.split} image')} of {row.data}")
         if several & {"parameters_total", "parameters_quantum"}:
             words.append(f"{int(row.parameters_total):,} parameters ({int(row.parameters_quantum):,} quantum)")
         return ", ".join(words) or str(row.model)

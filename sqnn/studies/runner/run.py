@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import Row, reason, require, sweep_progress
+from sqnn.core import Row, counted, reason, require, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
@@ -74,7 +74,7 @@ def run_study(
             stack.enter_context(run_errors())
             shared = folder.table
         if announce is not None and shared is not None:
-            announce(f"{len(cells):,} cells; rows: {shared.path}")
+            announce(f"{counted(len(cells), 'cell')}; rows: {shared.path}")
         place = None if folder is None else folder.path
         frame = measure_cells(study, cells, prepared, shared, place, scheduler, workers, progress)
     return study.frame_class()(frame, type(study), None if shared is None else shared.path, folder, settings)

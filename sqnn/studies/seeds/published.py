@@ -44,7 +44,8 @@ def published_range(settings: RunSettings, table: str | Path) -> Published | str
     """
     path = Path(table)
     if not path.is_file():
-        raise ConfigError(f"expect: no file {path}, expected the rows.csv of a seed study")
+        mend = "check the spelling and the current folder"
+        raise ConfigError(f"expect: no file {path}, expected the rows.csv of a seed study; {mend}")
     rows = [row for row in SeedStudy.table(path).rows() if row["test_accuracy"] is not None]
     asked = {"data": str(settings.data.get("name")), **from_text(as_text(settings))}
     differences = [_difference({"data": str(row["data"]), **from_text(str(row["settings"]))}, asked) for row in rows]
