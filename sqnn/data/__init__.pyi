@@ -6,13 +6,16 @@ from .events import (
     FRAMED,
     SYNTHETIC,
     Framing,
+    MeasuredCamera,
     Recording,
     Saccades,
+    frames_of,
     framing_of,
     holds_events,
     is_recording,
     read_events,
     simulate_saccades,
+    synthetic_set,
 )
 from .files import read_frames, read_images
 from .folder import picture_files
@@ -35,6 +38,7 @@ __all__ = [
     "Framing",
     "ImageData",
     "ImageDataModule",
+    "MeasuredCamera",
     "MissingDataError",
     "Recording",
     "Saccades",
@@ -44,6 +48,7 @@ __all__ = [
     "border",
     "can_load",
     "cut",
+    "frames_of",
     "framing_of",
     "holds_events",
     "is_path",
@@ -56,4 +61,5 @@ __all__ = [
     "read_images",
     "require_image_data",
     "simulate_saccades",
+    "synthetic_set",
 ]
