@@ -52,11 +52,11 @@ def _counts(recording: Recording) -> NDArray[np.float64]:
 
 
 def _correlation(ours: NDArray[Any], theirs: NDArray[Any]) -> float:
-    """Return the mean of the correlations of the rows of two arrays."""
+    """Return the mean of the correlations of the rows of two arrays; that of a row of equal numbers is 0."""
     one, other = (part.reshape(len(part), -1) for part in (ours, theirs))
     one, other = (part - part.mean(1, keepdims=True) for part in (one, other))
     norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return float(((one * other).sum(1) / norms).mean())
+    return float(np.divide((one * other).sum(1), norms, out=np.zeros(len(one)), where=norms > 0).mean())
 
 
 def _profile(recordings: Sequence[Recording]) -> NDArray[Any]:

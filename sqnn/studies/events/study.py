@@ -110,7 +110,7 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
     )
     compared: int = option(500, "recordings that are compared", least=2)
     apart: int = option(1000, "training pictures that are left out of the training", least=0)
-    pictures: int = option(20_000, "synthetic recordings to train on", least=100)
+    pictures: int = option(20_000, "synthetic recordings to train on", least=2)
     validation: int = option(1000, "further synthetic recordings that the epoch is chosen by", least=1)
     timesteps: int = option(9, "frames of a recording, of equal duration", least=1, most=100)
     epochs: int = option(10, "passes over the synthetic recordings", least=1)
@@ -205,7 +205,11 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
         short = cls.summary(rows)
         for part, title in ((RECORDINGS, "likeness to the real recordings"), (NETWORK, "trained on synthetic alone")):
-            table = short[short.part == part].pivot(index="measure", columns="camera", values="mean")
-            if len(table):
-                body = [(name, *(f"{value:.4g}" for value in line)) for name, line in table.iterrows()]
-                yield Panel(title, ("measure", *table.columns), body)
+            lines = short[short.part == part]
+            cameras = list(dict.fromkeys(lines.camera))
+            body = [
+                (measure, *(f"{value:.4g}" for value in group.set_index("camera")["mean"].reindex(cameras)))
+                for measure, group in lines.groupby("measure", sort=False)
+            ]
+            if body:
+                yield Panel(title, ("measure", *cameras), body)
