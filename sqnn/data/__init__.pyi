@@ -6,8 +6,10 @@ from .events import (
     FRAMED,
     SYNTHETIC,
     Framing,
+    MeasuredCamera,
     Recording,
     Saccades,
+    frames_of,
     framing_of,
     holds_events,
     is_recording,
@@ -21,6 +23,7 @@ from .load import can_load, is_path, load_data, load_source
 from .module import ImageDataModule
 from .sources import DATASETS, Source
 from .split import SPLITS, Split
+from .synthetic import synthetic_set
 
 __all__ = [
     "AUGMENTATIONS",
@@ -36,6 +39,7 @@ __all__ = [
     "Framing",
     "ImageData",
     "ImageDataModule",
+    "MeasuredCamera",
     "MissingDataError",
     "Recording",
     "Saccades",
@@ -45,6 +49,7 @@ __all__ = [
     "border",
     "can_load",
     "cut",
+    "frames_of",
     "framing_of",
     "holds_events",
     "is_path",
@@ -57,4 +62,5 @@ __all__ = [
     "read_images",
     "require_image_data",
     "simulate_saccades",
+    "synthetic_set",
 ]

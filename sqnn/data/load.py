@@ -48,8 +48,8 @@ def load_data(
 
     A path is that of a folder of pictures by class (see `ImageData.from_folder`), of event recordings
     (`ImageData.from_events`, whose `timesteps`, `frames_by`, ... are `framing`) or of files (`ImageData.from_file`);
-    `test`, `size`, `channels` and `progress` are for these alone. `synthetic="saccades"` makes synthetic recordings out
-    of the pictures, and frames of these (see `sqnn.data.simulate_saccades`).
+    `test`, `size`, `channels` and `progress` are for these alone. `synthetic="saccades"` or `"nmnist"` makes
+    synthetic recordings out of the pictures, and frames of these (see `sqnn.data.simulate_saccades`).
 
     `validation` training images are held out, stratified by class: 5,000 by default (a tenth where there are no more),
     180 of the digits. `split_seed` decides which, and for the digits also which fifth of all is the test set; official

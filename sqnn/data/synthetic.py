@@ -8,22 +8,23 @@ import torch
 
 from sqnn.core import ConfigError, sweep_progress
 from sqnn.data.errors import DataError
-from sqnn.data.events import SYNTHETIC, frames_of, framing_from, simulate_saccades
+from sqnn.data.events import SYNTHETIC, Recording, frames_of, framing_from, grey_of, sensor_of
 from sqnn.data.images import ImageData, with_source
 from sqnn.data.split import Split
 
 AT_ONCE = 256
 """Pictures that are simulated together."""
 SEED = 0
-"""Seed of the thresholds of the pixels of data sets."""
+"""Seed of the pixels and the noise of data sets."""
 
 
 def synthetic_set(data: ImageData, kind: str, progress: bool = False, **framing: Any) -> ImageData:
     """Return the frames of synthetic recordings of all pictures; its name and its source say that they are synthetic.
 
-    `framing` are fields of `Framing`. Raises DataError where `data` are recordings already or a picture gives no event.
+    One camera sees all pictures. `framing` are fields of `Framing`. Raises DataError where `data` are recordings
+    already or a picture gives no event.
     """
-    SYNTHETIC.pick(kind, error=ConfigError)
+    camera = SYNTHETIC.pick(kind, error=ConfigError)()
     if data.timesteps is not None:
         raise DataError(f"synthetic: got {kind!r} for {data.name}, whose samples are recordings already; leave it out")
     chosen = framing_from(framing)
@@ -31,17 +32,19 @@ def synthetic_set(data: ImageData, kind: str, progress: bool = False, **framing:
         raise DataError(
             f"sensor: got {chosen.sensor}, expected None: that of synthetic recordings follows the pictures"
         )
+    generator = torch.Generator().manual_seed(SEED)
+    sensor = sensor_of(camera, data.train.images)
+    pixels = camera.pixels(sensor, generator)
     splits: dict[str, Split] = {}
     with sweep_progress(sum(map(len, data.splits.values())), progress, noun="picture") as tick:
         for part, split in data.splits.items():
             frames = []
             for start in range(0, len(split), AT_ONCE):
-                # The same seed every time: one camera sees all pictures.
-                camera = torch.Generator().manual_seed(SEED)
-                some = simulate_saccades(split.floats(slice(start, start + AT_ONCE)), camera)
-                for number, recording in enumerate(some, start):
-                    if not len(recording):
+                grey = grey_of(split.floats(slice(start, start + AT_ONCE)))
+                for number, events in enumerate(camera.record(grey, pixels, generator), start):
+                    if not len(events):
                         raise DataError(f"{data.name}: {part} image {number} gives no events, as it is of one level")
+                    recording = Recording(events, sensor)
                     frames.append(torch.from_numpy(frames_of(f"{part} image {number}", recording, chosen)))
                     tick(str(number))
             stack = torch.stack(frames) if frames else splits["train"].images[:0]

@@ -33,6 +33,7 @@ from sqnn.models.create import (
     require_network,
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.initial import reset_parameters
 from sqnn.models.own import (
     OWN_DEFAULTS,
     SEPARATOR,
@@ -142,6 +143,7 @@ __all__ = [
     "read_header",
     "require_circuit",
     "require_network",
+    "reset_parameters",
     "save_model",
     "step_work",
     "stored_file",

@@ -12,6 +12,9 @@ from .encoders.study import (
     encoder_study,
     summarise_encoders,
 )
+from .events.figure import plot_events
+from .events.likeness import likeness
+from .events.study import EventsStudy
 from .gradients.figure import plot_gradients
 from .gradients.study import GradientStudy, Training, gradient_study, make_task, summarise, train_student
 from .layers.figure import plot_layers
@@ -53,6 +56,7 @@ __all__ = [
     "ConversionStudy",
     "EncoderCell",
     "EncoderStudy",
+    "EventsStudy",
     "GradientStudy",
     "LayerStudy",
     "NoiseSweep",
@@ -81,6 +85,7 @@ __all__ = [
     "encoder_study",
     "gradient_study",
     "layer_study",
+    "likeness",
     "line_names",
     "make_task",
     "measure",
@@ -91,6 +96,7 @@ __all__ = [
     "plot_circle",
     "plot_conversion",
     "plot_encoders",
+    "plot_events",
     "plot_gradients",
     "plot_layers",
     "plot_seeds",

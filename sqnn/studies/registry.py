@@ -9,6 +9,7 @@ from sqnn.core import ConfigError
 from sqnn.studies.circle.study import CircleStudy
 from sqnn.studies.conversion.study import ConversionStudy
 from sqnn.studies.encoders.study import EncoderStudy
+from sqnn.studies.events.study import EventsStudy
 from sqnn.studies.gradients.study import GradientStudy
 from sqnn.studies.layers.study import LayerStudy
 from sqnn.studies.noise_sweep.study import NoiseSweep
@@ -26,6 +27,7 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
         "conversion": ConversionStudy,
         "gradients": GradientStudy,
         "circle": CircleStudy,
+        "events": EventsStudy,
         "seeds": SeedStudy,
         "plasticity": PlasticityStudy,
         "noise-sweep": NoiseSweep,

@@ -1,4 +1,4 @@
-"""Synthetic recordings: what an ideal event camera would see of pictures while it makes three micro-saccades."""
+"""The ideal camera of synthetic recordings: events wherever log intensity crosses a threshold during three saccades."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from sqnn.core import Choices, Config, option, require
-from sqnn.data.errors import DataError
-from sqnn.data.events.recording import EVENT, Recording
+from sqnn.core import option
+from sqnn.data.events.camera import Camera, Floats, events_of
 
 SACCADE = 100_000
 """Microseconds of one saccade, as in N-MNIST."""
@@ -28,53 +26,35 @@ MARGIN = 0.1
 """Share of a picture's shorter side that its margins have, and that the saccades move it by: 3 pixels of 28."""
 ROUNDING = 1e-9
 """Share of a threshold by which log intensity may fall short of it."""
-AT_ONCE = 256
-"""Pictures that are simulated together."""
-Floats = NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Saccades(Config):
-    """The camera of the simulation."""
+class Saccades(Camera):
+    """An ideal camera, `synthetic="saccades"`: no noise, no refractory period, unlimited bandwidth.
+
+    With L = ln(I + 0.1), seen through a window that moves by straight lines (three saccades of 100 ms) over the picture
+    and its margins, a pixel sends an event of polarity 1 (0) whenever L has risen (fallen) by its threshold since its
+    last event. L is linear in time between 32 views per saccade; events have the microsecond of the crossing. The
+    thresholds of the pixels are normal, and the only random numbers. The margin is a tenth of a picture's shorter side,
+    at least a pixel.
+
+    Source: ESIM (Rebecq et al., CoRL 2018) for the crossings; Orchard et al., Front. Neurosci. 9, 437 (2015) for the
+    motion.
+    """
 
     threshold: float = option(0.5, "change of the logarithm of intensity that makes an event", above=0.01)
     spread: float = option(0.05, "standard deviation of the thresholds of pixels, as a share of it", least=0, most=0.3)
 
+    def margin(self, height: int, width: int) -> int:
+        return max(1, round(MARGIN * min(height, width)))
 
-SYNTHETIC: Choices[type[Saccades]] = Choices("synthetic", {"saccades": Saccades})
-"""Simulations that make recordings out of pictures."""
+    def pixels(self, sensor: tuple[int, int], generator: torch.Generator) -> Floats:
+        noise = torch.randn(sensor, generator=generator, dtype=torch.float64)
+        thresholds: Floats = (self.threshold * (1 + self.spread * noise).clamp(min=0.1)).numpy()
+        return thresholds
 
-
-def simulate_saccades(images: Tensor, generator: torch.Generator, camera: Saccades | None = None) -> list[Recording]:
-    """Return the synthetic recording of each picture of [batch, channels, height, width] in [0, 1].
-
-    With L = ln(I + 0.1) of the mean I over channels, seen through a window that moves by straight lines (three saccades
-    of 100 ms) over the picture and its margins, a pixel sends an event of polarity 1 (0) whenever L has risen (fallen)
-    by its threshold since its last event. L is linear in time between 32 views per saccade; events have the microsecond
-    of the crossing. The thresholds of the pixels, the only random numbers, are normal and drawn from `generator`. The
-    sensor is larger than the picture by a margin of a tenth of its shorter side, at least a pixel, all around; beyond
-    its edge a picture goes on as it ends there.
-
-    Raises DataError where `images` are none of this shape or range, ConfigError where there is no generator. Source:
-    ESIM (Rebecq et al., CoRL 2018) for the crossings; Orchard et al., Front. Neurosci. 9, 437 (2015) for the motion.
-    """
-    camera = Saccades() if camera is None else camera
-    require(isinstance(generator, torch.Generator), "generator", generator, "a torch.Generator")
-    if not isinstance(images, Tensor) or images.ndim != 4 or not images.is_floating_point() or not images.numel():
-        got = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise DataError(f"images: got {got}, expected floats [batch, channels, height, width] in [0, 1]")
-    if not (float(images.min()) >= 0 and float(images.max()) <= 1):
-        raise DataError("images: got values outside [0, 1], or NaN, expected finite ones in it")
-    margin = max(1, round(MARGIN * min(images.shape[-2:])))
-    sensor = (images.shape[-2] + 2 * margin, images.shape[-1] + 2 * margin)
-    noise = torch.randn(sensor, generator=generator, dtype=torch.float64)
-    thresholds = (camera.threshold * (1 + camera.spread * noise).clamp(min=0.1)).numpy()
-    grey = images.to(torch.float64).mean(1).numpy()
-    return [
-        Recording(events, sensor)
-        for start in range(0, len(grey), AT_ONCE)
-        for events in _recorded(grey[start : start + AT_ONCE], margin, thresholds)
-    ]
+    def record(self, grey: Floats, pixels: Floats, generator: torch.Generator) -> list[NDArray[Any]]:
+        return _recorded(grey, self.margin(*grey.shape[1:]), pixels)
 
 
 def _path() -> Iterator[tuple[float, float]]:
@@ -103,7 +83,7 @@ def view(grey: Floats, margin: int, column: float, row: float) -> Floats:
 
 
 def _recorded(grey: Floats, margin: int, thresholds: Floats) -> list[NDArray[Any]]:
-    """Return the events of each picture, in the order of time and then of pixels."""
+    """Return the events of each picture."""
     views = (view(grey, margin, *place) for place in _path())
     before = next(views)
     level = before.copy()  # of each pixel at its last event
@@ -124,9 +104,4 @@ def _recorded(grey: Floats, margin: int, thresholds: Floats) -> list[NDArray[Any
         level += np.sign(change) * crossings.reshape(change.shape) * thresholds
         before = now
     times, pixels, rises = (np.concatenate(column) for column in zip(*parts, strict=True))
-    images, places = np.divmod(pixels, thresholds.size)
-    order = np.lexsort((places, times, images))
-    events = np.empty(len(order), EVENT)
-    events["t"], events["p"] = times[order], rises[order]
-    events["y"], events["x"] = np.divmod(places[order], thresholds.shape[1])
-    return np.split(events, np.searchsorted(images[order], np.arange(1, len(grey))))
+    return events_of(times, pixels, rises, len(grey), thresholds.shape)

@@ -1,0 +1,1 @@
+"""Study of synthetic recordings beside those of a real camera."""
