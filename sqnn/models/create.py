@@ -28,6 +28,8 @@ MODELS: Choices[type[Network]] = Choices(
         "sqdr-cnn": SQDRCNN,
         "has8-vgg": HAS8VGG,
         "has8-resnet": HAS8ResNet,
+        "snn-mlp": SNNMLP,
+        "snn-wta": SNNWTA,
         "vgg11": VGG11,
         "vgg16": VGG16,
         "resnet18": ResNet18,
@@ -35,8 +37,6 @@ MODELS: Choices[type[Network]] = Choices(
         "resnet34": ResNet34,
         "mobilenetv2": MobileNetV2,
         "vit": VisionTransformer,
-        "snn-mlp": SNNMLP,
-        "snn-wta": SNNWTA,
     },
 )
 
