@@ -23,8 +23,6 @@ COMPETITIVE_RULES: Choices[str] = Choices(
         "r-stdp": "neurons have classes: spikes of the right one attract, those of another repel",
     },
 )
-SPARE_EXCESS = 10
-"""Neurons for which `homeostasis` is stated; with n neurons counts are n / 10 times as rare."""
 START_NOISE = 0.03
 """Largest of the uniform numbers that are added to the images, of weight START_IMAGE, from which neurons start."""
 START_IMAGE = 0.3
@@ -46,7 +44,7 @@ class SNNWTAConfig(ModelConfig):
         0.3, "share of the way to its inputs that a neuron moves with a spike, at first", above=0, most=1
     )
     eta_end: float = option(0.003, "the same at the end; it falls geometrically", above=0, most=1)
-    homeostasis: float = option(0.003, "how fast thresholds follow the neurons' shares of the spikes", least=0)
+    homeostasis: float = option(0.0003, "how fast thresholds follow the neurons' shares of the spikes", least=0)
     forget: float = option(0.998, "factor per batch by which counted responses fade", above=0, most=1)
     teacher: float = option(
         0.3, "share of the training in which only the right class competes (r-stdp)", least=0, most=1
@@ -71,7 +69,7 @@ class SNNWTA(Network):
 
     It learns within `learn`, once for each batch and without gradients, so that optimiser, learning rate and schedule
     have no effect: w_j moves towards the mean trace of its inputs (`moved`) and is scaled to norm 1, and theta_j by
-    homeostasis (neurons / 10) times the excess of its count over the mean (`balanced`). Neurons start at images of the
+    homeostasis neurons times the excess of its count over the mean (`balanced`). Neurons start at images of the
     first batch.
 
     With rule `r-stdp` neuron j has the class j mod num_classes; in the first part of the training only neurons of the
@@ -124,7 +122,7 @@ class SNNWTA(Network):
             step -= self._step(dense, winners, fired & ~right, rate * config.punish)
         self.weight.copy_(unit_rows(self.weight + step))
         excess = balanced(counts, self.classes if rewarded else None)
-        self.theta.add_(excess, alpha=config.homeostasis * config.neurons / SPARE_EXCESS)
+        self.theta.add_(excess, alpha=config.homeostasis * config.neurons)
         self.labels.observe(counts, labels)
         return logits, F.cross_entropy(logits, labels)
 

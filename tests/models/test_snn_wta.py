@@ -52,7 +52,7 @@ def test_a_step_keeps_unit_norms_and_the_sum_of_thresholds(rule: str) -> None:
 @pytest.mark.parametrize("readout", ["assignment", "proportion", "log-likelihood"])
 @pytest.mark.parametrize("rule", ["stdp", "r-stdp"])
 def test_what_is_easy_is_learned_and_read_in_every_way(rule: str, readout: str) -> None:
-    model = trained(network(rule=rule, readout=readout, homeostasis=0.03))
+    model = trained(network(rule=rule, readout=readout, homeostasis=0.003))
     images, labels = quarters()
     assert (model(images, torch.Generator().manual_seed(5)).argmax(1) == labels).float().mean() > 0.9
 
