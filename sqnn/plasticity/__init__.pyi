@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 from .adaptive import COUPLINGS, MODULATIONS, AdaptiveSTDP
 from .base import LearningRule
 from .competitive import balanced, moved, trace_sums, unit_rows, winners_of
@@ -65,9 +64,3 @@ __all__ = [
     "unit_rows",
     "winners_of",
 ]
-=======
-from .competitive import balanced, moved, trace_sums, unit_rows, winners_of
-from .label_readout import LABEL_READOUTS, LabelReadout
-
-__all__ = ["LABEL_READOUTS", "LabelReadout", "balanced", "moved", "trace_sums", "unit_rows", "winners_of"]
->>>>>>> 79ec283 (Document the spiking perceptron and the competing neurons)
