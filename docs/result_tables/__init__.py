@@ -4,7 +4,7 @@
 under the name that a page gives.
 """
 
-from result_tables import circle, circuits, conversion, events, networks, seeds
+from result_tables import circle, circuits, conversion, events, networks, plasticity, seeds
 from result_tables.base import ROOT, numbers, tables
 
-__all__ = ["ROOT", "circle", "circuits", "conversion", "events", "networks", "numbers", "seeds", "tables"]
+__all__ = ["ROOT", "circle", "circuits", "conversion", "events", "networks", "numbers", "plasticity", "seeds", "tables"]

@@ -28,6 +28,8 @@ from .noise_sweep.grid import parse_strengths, split_names
 from .noise_sweep.networks import Subject, open_subjects
 from .noise_sweep.study import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
 from .noise_sweep.summary import line_names, summarise_sweep, wilson_interval
+from .plasticity.figure import plot_plasticity
+from .plasticity.study import PlasticityStudy
 from .registry import STUDIES, study
 from .runner.cluster import ClusterError, check_cluster, run_tasks
 from .runner.folder import RowsFolder
@@ -61,6 +63,7 @@ __all__ = [
     "LayerStudy",
     "NoiseSweep",
     "Panel",
+    "PlasticityStudy",
     "Published",
     "ResultsTable",
     "RowsFolder",
@@ -99,6 +102,7 @@ __all__ = [
     "plot_events",
     "plot_gradients",
     "plot_layers",
+    "plot_plasticity",
     "plot_seeds",
     "plot_sweep",
     "published_range",

@@ -1,0 +1,96 @@
+"""Learning rules of the spiking perceptron, from the rows of `sqnn study plasticity` and `sqnn bench plasticity`."""
+
+from __future__ import annotations
+
+import pandas as pd
+from result_tables.base import bold, markdown, percent, rows, table
+from sqnn.studies import PlasticityStudy
+
+STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 --variants {} --seeds 3"
+ACCUMULATE, MULTIPLY = 0.9, 4.6
+"""pJ per operation in 45 nm: Horowitz, ISSCC 2014."""
+SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "confidence 0.99")
+
+
+def summary() -> pd.DataFrame:
+    """Return what the study says in short, read last without noise, or otherwise."""
+    frame = rows("plasticity-mnist")
+    return PlasticityStudy.summary(frame.assign(failure=frame.failure.fillna(""), noise=frame.noise.fillna("none")))
+
+
+def command() -> str:
+    """Return the command that makes the rows."""
+    return STUDY.format(",".join(dict.fromkeys(rows("plasticity-mnist").variant)))
+
+
+def spread(line: dict[str, float]) -> str:
+    """Return the mean and the range over the seeds."""
+    return f"{bold(percent(line['mean']))}, {percent(line['least'])} to {percent(line['largest'])}"
+
+
+@table("plasticity-rules", "plasticity-mnist", command)
+def rules() -> str:
+    """Accuracy and hidden spikes of each rule after the last step."""
+    frame = summary()
+    last = frame[(frame["read"] == "last") & (frame["noise"] == "none")]
+    return markdown(
+        ["rule", "trainings", "test accuracy", "hidden spikes per image", "of backprop's", "95 % by epoch"],
+        [
+            [
+                line["variant"],
+                str(line["n"]),
+                spread(line),
+                f"{line['hidden_spikes']:,.0f}",
+                percent(line["share_of_spikes"], 0),
+                f"{line['epoch_of_95']:.0f}",
+            ]
+            for line in last.to_dict("records")
+        ],
+    )
+
+
+@table("plasticity-early", "plasticity-mnist", command)
+def early() -> str:
+    """Accuracy, steps and energy where the answer is read early."""
+    frame = summary()
+    chosen = frame[frame["read"].isin(SHOWN) & (frame["noise"] == "none")]
+    return markdown(
+        ["rule", "read after", "steps", "test accuracy", "accumulates per image", "energy (nJ)"],
+        [
+            [
+                line["variant"],
+                f"step {line['read']}" if line["read"].isdigit() else line["read"].replace("last", "the last step"),
+                f"{line['steps']:.1f}",
+                spread(line),
+                f"{line['accumulates']:,.0f}",
+                f"{line['accumulates'] * ACCUMULATE / 1000:,.0f}",
+            ]
+            for line in chosen.to_dict("records")
+        ],
+    )
+
+
+@table("plasticity-noise", "plasticity-mnist", command)
+def noise() -> str:
+    """Accuracy under noise on the test images."""
+    frame = summary()
+    noisy = frame[frame["noise"] != "none"]
+    return markdown(
+        ["rule", "noise", "test accuracy"],
+        [
+            [line["variant"], line["noise"].replace(":", ", sigma "), spread(line)]
+            for line in noisy.to_dict("records")
+        ],
+    )
+
+
+@table("plasticity-cost", "plasticity-cpu", "sqnn bench plasticity --threads 1")
+def cost() -> str:
+    """Time of a training step with each coupling, and of window updates."""
+    return markdown(
+        ["", "", "ms", "ratio"],
+        [
+            [line["task"], line["name"], f"{line['milliseconds']:,.1f}", f"{line['ratio']:.2f}"]
+            for line in rows("plasticity-cpu").to_dict("records")
+        ],
+    )
