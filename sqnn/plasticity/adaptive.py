@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sqnn.core import Choices, ConfigError, option
 from sqnn.plasticity.base import LearningRule
@@ -128,9 +128,3 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
 
         return AdaptiveUpdates(self)
 
-
-def striven_for(modulation: str, share: Tensor) -> Tensor:
-    """Return phi(z) of each neuron: 1, z or 2 / (1 + z)."""
-    if modulation == "follow":
-        return share
-    return 2 / (1 + share) if modulation == "protect" else share.new_ones(share.shape)

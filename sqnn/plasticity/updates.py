@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as pl
 import torch
@@ -12,10 +12,12 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sqnn.encoding import SparseTrains
-from sqnn.plasticity.adaptive import AdaptiveSTDP, striven_for
 from sqnn.plasticity.coupling import Coupled, weight_product
 from sqnn.plasticity.homeostasis import firing_rates, heterosynaptic_decay
 from sqnn.plasticity.sites import Site
+
+if TYPE_CHECKING:
+    from sqnn.plasticity.adaptive import AdaptiveSTDP
 
 KEPT = 0.95
 """Share of a neuron's coefficient that is kept per batch."""
@@ -199,3 +201,9 @@ def _ratio(one: Tensor, other: Tensor) -> float:
 def _along(values: Tensor, like: Tensor, dimension: int) -> Tensor:
     """Shape [neurons] so that it broadcasts along a dimension of another tensor."""
     return values.view(-1, *(1 for _ in like.shape[dimension + 1 :]))
+
+def striven_for(modulation: str, share: Tensor) -> Tensor:
+    """Return phi(z) of each neuron: 1, z or 2 / (1 + z)."""
+    if modulation == "follow":
+        return share
+    return 2 / (1 + share) if modulation == "protect" else share.new_ones(share.shape)
