@@ -25,7 +25,8 @@ def decay_of(tau: float, trace: str = "exponential", name: str = "tau") -> float
     `tau` is in time steps; errors call it `name`. Raises ConfigError unless tau is above 0, at least 1 for "euler".
     """
     tau = number_of(name, tau)
-    if TRACES.pick(trace) == TRACES["exponential"]:
+    TRACES.pick(trace)
+    if trace == "exponential":
         require(0 < tau < math.inf, name, tau, "a finite number of steps above 0")
         return math.exp(-1 / tau)
     require(1 <= tau < math.inf, name, tau, "at least 1 step where trace is 'euler'; 'exponential' takes any")
@@ -37,7 +38,8 @@ def forward_trace(spikes: Tensor, decay: float, *, included: bool = True, neares
     """Trace of the spikes up to each step, `[time, ...]` like `spikes`.
 
     x(t) = decay x(t-1) + s(t); with `nearest` it is decay x(t-1) (1 - s(t)) + s(t), so that only the latest spike
-    is remembered. Without `included` it is the trace before this step, decay x(t-1).
+    is remembered. Without `included` it is the trace before this step, decay x(t-1). Spikes of any type give a trace in
+    float32, or in float64.
     """
     return _traced(spikes, decay, included, nearest, False)
 
@@ -53,6 +55,7 @@ def adjoint_trace(signal: Tensor, decay: float, *, included: bool = True) -> Ten
 
 
 def _traced(spikes: Tensor, decay: float, included: bool, nearest: bool, backwards: bool) -> Tensor:
+    spikes = spikes.to(torch.promote_types(spikes.dtype, torch.float32))
     out = torch.empty_like(spikes)
     state = torch.zeros_like(spikes[0])
     steps = list(zip(spikes.unbind(0), out.unbind(0), strict=True))

@@ -27,6 +27,8 @@ TRAIN = torch.tensor([1, 0, 1, 1, 0], dtype=torch.float64)
 def test_traces_computed_by_hand(included: bool, nearest: bool, expected: list[float]) -> None:
     assert forward_trace(TRAIN, 0.5, included=included, nearest=nearest).tolist() == expected
     assert TRAIN.tolist() == [1, 0, 1, 1, 0]
+    coarse = forward_trace(TRAIN.bool(), 0.5, included=included, nearest=nearest)
+    assert (coarse.tolist(), coarse.dtype) == (expected, torch.float32)
 
 
 @settings(max_examples=30)
