@@ -42,6 +42,12 @@ def test_random_trains(number: int) -> None:
     assert_close(found, expected, **TOLERANCE)
 
 
+def test_the_named_minimal_rule_is_the_one_that_was_run() -> None:
+    named, run = TRIPLETS["visual-cortex-minimal"], rule_of(stored("trains")[4]["rule"])
+    assert (named.amplitudes, named.pre_decay, named.post_decay) == (run.amplitudes, run.pre_decay, run.post_decay)
+    assert named.amplitudes.pair_plus == named.amplitudes.triplet_minus == 0
+
+
 def test_the_window_of_pairs() -> None:
     case = stored("window")
     expected = torch.tensor(case["changes"], dtype=torch.float64)
