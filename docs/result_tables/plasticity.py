@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from result_tables.base import bold, markdown, percent, rows, table
 from sqnn.studies import PlasticityStudy
 
@@ -77,10 +78,7 @@ def noise() -> str:
     noisy = frame[frame["noise"] != "none"]
     return markdown(
         ["rule", "noise", "test accuracy"],
-        [
-            [line["variant"], line["noise"].replace(":", ", sigma "), spread(line)]
-            for line in noisy.to_dict("records")
-        ],
+        [[line["variant"], line["noise"].replace(":", ", sigma "), spread(line)] for line in noisy.to_dict("records")],
     )
 
 

@@ -127,4 +127,3 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
         from sqnn.plasticity.updates import AdaptiveUpdates
 
         return AdaptiveUpdates(self)
-

@@ -202,6 +202,7 @@ def _along(values: Tensor, like: Tensor, dimension: int) -> Tensor:
     """Shape [neurons] so that it broadcasts along a dimension of another tensor."""
     return values.view(-1, *(1 for _ in like.shape[dimension + 1 :]))
 
+
 def striven_for(modulation: str, share: Tensor) -> Tensor:
     """Return phi(z) of each neuron: 1, z or 2 / (1 + z)."""
     if modulation == "follow":
