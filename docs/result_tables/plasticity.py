@@ -8,8 +8,8 @@ from result_tables.base import bold, markdown, percent, rows, table
 from sqnn.studies import PlasticityStudy
 
 STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 --variants {} --seeds 3"
-ACCUMULATE, MULTIPLY = 0.9, 4.6
-"""pJ per operation in 45 nm: Horowitz, ISSCC 2014."""
+ACCUMULATE = 0.9
+"""pJ of adding a weight, in 45 nm: Horowitz, ISSCC 2014."""
 SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "confidence 0.99")
 
 
