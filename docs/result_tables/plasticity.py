@@ -7,7 +7,7 @@ import pandas as pd
 from result_tables.base import bold, markdown, percent, rows, table
 from sqnn.studies import PlasticityStudy
 
-STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 --variants {} --seeds 3"
+STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 {} --seeds 3"
 ACCUMULATE = 0.9
 """pJ of adding a weight, in 45 nm: Horowitz, ISSCC 2014."""
 SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "confidence 0.99")
@@ -21,7 +21,7 @@ def summary() -> pd.DataFrame:
 
 def command() -> str:
     """Return the command that makes the rows."""
-    return STUDY.format(",".join(dict.fromkeys(rows("plasticity-mnist").variant)))
+    return STUDY.format(f"--variants {','.join(dict.fromkeys(rows('plasticity-mnist').variant))}")
 
 
 def spread(line: dict[str, float]) -> str:
