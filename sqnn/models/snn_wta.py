@@ -20,7 +20,7 @@ COMPETITIVE_RULES: Choices[str] = Choices(
     "rule",
     {
         "stdp": "every spike draws its neuron to its inputs; labels are only counted",
-        "r-stdp": "neurons have classes: spikes of the right one attract, those of another repel",
+        "r-stdp": "neurons have classes, and learn from a teacher, then from wrong decisions",
     },
 )
 START_NOISE = 0.03
@@ -49,7 +49,7 @@ class SNNWTAConfig(ModelConfig):
     teacher: float = option(
         0.3, "share of the training in which only the right class competes (r-stdp)", least=0, most=1
     )
-    punish: float = option(1.0, "step away from the inputs of a wrong spike, in steps of a right one (r-stdp)", least=0)
+    punish: float = option(1.0, "step away from a wrong spike, in steps towards its correction (r-stdp)", least=0)
 
     def validate(self) -> None:
         super().validate()
@@ -72,8 +72,10 @@ class SNNWTA(Network):
     homeostasis neurons times the excess of its count over the mean (`balanced`). Neurons start at images of the
     first batch.
 
-    With rule `r-stdp` neuron j has the class j mod num_classes; in the first part of the training only neurons of the
-    image's class compete (a teacher), then all do, and spikes of a wrong class repel. Homeostasis acts within a class.
+    With rule `r-stdp` neuron j has the class j mod num_classes. In the first part of the training only neurons of the
+    image's class compete (a teacher), and homeostasis acts within a class. Then all compete, and what is learned is the
+    reward less the one expected: a decision that most spikes made right changes nothing; of another the wrong spikes
+    repel their neurons, and the right class, competing alone, is drawn to the image. Thresholds stay.
 
     Source: batch-wise winner-take-all STDP after Ferre, Mamalet and Thorpe 2018; homeostasis and rewards as above.
     """
@@ -101,8 +103,8 @@ class SNNWTA(Network):
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         with torch.no_grad():
             most = self.config.voters or (3 if self.config.rule == "stdp" else 1)
-            _, winners, fired = self._compete(images, generator, most=most)
-            return self.labels(self._counts(winners, fired))
+            _, currents = self._receive(images, generator)
+            return self.labels(self._counts(*self._compete(currents, most=most)))
 
     @torch.no_grad()
     def learn(
@@ -112,30 +114,44 @@ class SNNWTA(Network):
         if not self.labels.images.any():
             self._start(images, labels, rewarded)
         taught = rewarded and progress < config.teacher
-        trains, winners, fired = self._compete(images, generator, labels if taught else None)
+        trains, currents = self._receive(images, generator)
+        winners, fired = self._compete(currents, labels if taught else None)
         counts = self._counts(winners, fired)
         logits = self.labels(counts)
-        right = fired & (self.classes[winners] == labels[:, None]) if rewarded else fired
         dense, rate = trains.dense(self.weight.dtype), config.eta * (config.eta_end / config.eta) ** progress
-        step = self._step(dense, winners, right, rate)
         if rewarded and not taught:
-            step -= self._step(dense, winners, fired & ~right, rate * config.punish)
+            step = self._corrections(dense, currents, winners, fired, labels, rate)
+        else:
+            step = self._step(dense, winners, fired, rate)
+            excess = balanced(counts, self.classes if rewarded else None)
+            self.theta.add_(excess, alpha=config.homeostasis * config.neurons)
         self.weight.copy_(unit_rows(self.weight + step))
-        excess = balanced(counts, self.classes if rewarded else None)
-        self.theta.add_(excess, alpha=config.homeostasis * config.neurons)
         self.labels.observe(counts, labels)
         return logits, F.cross_entropy(logits, labels)
 
-    def _compete(
-        self, images: Tensor, generator: torch.Generator | None, labels: Tensor | None = None, most: int = 1
-    ) -> tuple[SparseTrains, Tensor, Tensor]:
-        """Return the spikes of the inputs, and the winners; with labels only neurons of the images' classes compete."""
+    def _corrections(
+        self, trains: Tensor, currents: Tensor, winners: Tensor, fired: Tensor, labels: Tensor, rate: float
+    ) -> Tensor:
+        """Return the step that the images teach which most spikes took for another class."""
+        classes = self.classes[winners]
+        votes = F.one_hot(classes, self.config.num_classes).mul_(fired[..., None]).sum((0, 2))
+        missed = votes.argmax(1) != labels
+        trains, currents, winners, labels = trains[:, missed], currents[:, missed], winners[:, missed], labels[missed]
+        wrong = fired[:, missed] & (classes[:, missed] != labels[:, None])
+        towards = self._step(trains, *self._compete(currents, labels), rate)
+        return towards - self._step(trains, winners, wrong, rate * self.config.punish)
+
+    def _receive(self, images: Tensor, generator: torch.Generator | None) -> tuple[SparseTrains, Tensor]:
+        """Return the spikes of the inputs and the currents [time, batch, neurons] that they bring."""
         check_batch(images, self.config, self.weight.dtype)
-        config = self.config
-        trains = self.encoder.sparse((config.input_norm * unit_rows(images.flatten(1))).clamp(max=1), generator)
-        currents = trains.sums(self.weight.t() * (config.gain / config.input_norm))
+        norm = self.config.input_norm
+        trains = self.encoder.sparse((norm * unit_rows(images.flatten(1))).clamp(max=1), generator)
+        return trains, trains.sums(self.weight.t() * (self.config.gain / norm))
+
+    def _compete(self, currents: Tensor, labels: Tensor | None = None, most: int = 1) -> tuple[Tensor, Tensor]:
+        """Return the winners; with labels only neurons of the images' classes compete."""
         allowed = None if labels is None else labels[:, None] == self.classes
-        return trains, *winners_of(currents, 1 + self.theta, config.beta, allowed, min(most, config.neurons))
+        return winners_of(currents, 1 + self.theta, self.config.beta, allowed, min(most, self.config.neurons))
 
     def _counts(self, winners: Tensor, fired: Tensor) -> Tensor:
         """Return how often each neuron fired for each image, [batch, neurons]."""

@@ -74,6 +74,26 @@ def test_under_the_teacher_only_the_right_class_fires() -> None:
     assert model.labels.responses.sum() > 0
 
 
+def test_after_the_teacher_only_wrong_decisions_change_weights() -> None:
+    """A neuron that answers for another class moves off the image, one of the right class moves to it, others stay."""
+    model = trained(network(rule="r-stdp", teacher=0.0), steps=0)
+    other = trained(network(rule="r-stdp", teacher=1.0))
+    model.load_state_dict(other.state_dict())
+    images, labels = quarters(4)
+    before, theta = model.weight.detach().clone(), model.theta.detach().clone()
+    model.learn(images, labels, torch.Generator().manual_seed(0), 0.5)
+    torch.testing.assert_close(model.weight.detach(), before)
+    model.learn(images[:1], torch.tensor([3]), torch.Generator().manual_seed(0), 0.5)
+    image = images[0].flatten() / images[0].norm()
+    change = (model.weight.detach() - before) @ image
+    assert change[model.classes == 0].max() < 1e-6
+    assert change[model.classes == 0].min() < -1e-4
+    assert change[model.classes == 3].min() > -1e-6
+    assert change[model.classes == 3].max() > 1e-3
+    assert change[(model.classes == 1) | (model.classes == 2)].abs().max() < 1e-6
+    assert torch.equal(model.theta, theta)
+
+
 def test_labels_change_no_weight_without_rewards() -> None:
     images, labels = quarters()
     one, other = network(), network()
@@ -95,7 +115,8 @@ def test_evaluation_changes_nothing_and_takes_as_many_voters_as_asked() -> None:
     for voters in (1, 3):
         other = network(voters=voters)
         other.load_state_dict(before)
-        _, winners, fired = other._compete(images, torch.Generator().manual_seed(0), most=voters)
+        _, currents = other._receive(images, torch.Generator().manual_seed(0))
+        winners, fired = other._compete(currents, most=voters)
         counts = other._counts(winners, fired)
         assert counts.sum() == fired.sum()
         spikes.append(counts.sum())
