@@ -76,8 +76,8 @@ def test_under_the_teacher_only_the_right_class_fires() -> None:
 
 def test_after_the_teacher_only_wrong_decisions_change_weights() -> None:
     """A neuron that answers for another class moves off the image, one of the right class moves to it, others stay."""
-    model = trained(network(rule="r-stdp", teacher=0.0), steps=0)
-    other = trained(network(rule="r-stdp", teacher=1.0))
+    model = trained(network(rule="r-stdp", teacher=0.0, gain=2.0), steps=0)
+    other = trained(network(rule="r-stdp", teacher=1.0, gain=2.0))
     model.load_state_dict(other.state_dict())
     images, labels = quarters(4)
     before, theta = model.weight.detach().clone(), model.theta.detach().clone()

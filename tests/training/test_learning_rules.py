@@ -42,6 +42,10 @@ class Counting(Toy):
         return self(images), torch.tensor(0.25)
 
 
+class KilledError(Exception):
+    pass
+
+
 seen: list[float] = []
 
 
@@ -90,9 +94,6 @@ def test_a_rule_without_gradients_is_a_run_as_any_other(known: None, digits: sqn
 def test_training_by_stdp_goes_on_after_an_interruption(digits: sqnn.ImageData, tmp_path) -> None:
     """Weights, thresholds and counted responses of a resumed run are those of an undisturbed one."""
 
-    class StopError(Exception):
-        pass
-
     options = {**SETTINGS, "seed": 3}
     network = {"neurons": 30, "rule": "r-stdp", "seed": 3}
     whole = sqnn.fit(sqnn.create_model("snn-wta", digits, **network), digits, out=tmp_path / "whole", **options)
@@ -104,11 +105,11 @@ def test_training_by_stdp_goes_on_after_an_interruption(digits: sqnn.ImageData, 
 
     def stopping(*arguments: object) -> tuple[Tensor, Tensor]:
         if next(steps) == 3:
-            raise StopError
+            raise KilledError
         return learn(*arguments)
 
     model.learn = stopping
-    with pytest.raises(StopError):
+    with pytest.raises(KilledError):
         sqnn.fit(model, digits, out=tmp_path / "killed", **options)
     again = sqnn.resume(tmp_path / "killed", digits, progress=False)
     assert again.history["validation_loss"].tolist() == whole.history["validation_loss"].tolist()
