@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from sqnn.core import AUTO, ConfigError, Threads, number_of, require
 from sqnn.data import Split
 from sqnn.encoding import SparseTrains
-from sqnn.metrics.accuracy import EVALUATION_SEED, run_batches, wilson_interval
+from sqnn.metrics.accuracy import CONFIDENCE, EVALUATION_SEED, run_batches
 from sqnn.metrics.operations import ENERGY_MODELS
 from sqnn.models import SNNMLP
 from sqnn.plasticity import Site, sites
@@ -140,15 +141,22 @@ class StoppingRule:
 
 def _margin(margins: Tensor, right: Tensor, confidence: float) -> float:
     order = margins.argsort(descending=True)
-    ordered, hits = margins[order], right[order].long().cumsum(0)
+    ordered, hits = margins[order], right[order].double().cumsum(0)
+    number = torch.arange(1, len(ordered) + 1, dtype=torch.float64)
     # Images of the same margin are stopped together: a threshold stands at the last of them.
-    last = torch.cat([ordered[1:] != ordered[:-1], torch.tensor([True])]).nonzero()[:, 0]
-    chosen = float("inf")
-    for place in last.tolist():
-        number = place + 1
-        if number >= FEWEST and wilson_interval(float(hits[place]) / number, number)[0] >= confidence:
-            chosen = float(ordered[place])
-    return chosen
+    last = torch.cat([ordered[1:] != ordered[:-1], torch.tensor([True])])
+    fits = last & (number >= FEWEST) & (wilson_low(hits, number) >= confidence)
+    return float(ordered[fits].min()) if fits.any() else math.inf
+
+
+def wilson_low(hits: Tensor, number: Tensor) -> Tensor:
+    """Return the lower end of the 95 % Wilson interval of a share hits / number, of any shape."""
+    from scipy.stats import norm  # type: ignore[import-untyped]
+
+    z = float(norm.ppf((1 + CONFIDENCE) / 2))
+    share, spread = hits / number, z**2 / number
+    middle, half = share + spread / 2, z * (share * (1 - share) / number + spread / (4 * number)).sqrt()
+    return (middle - half) / (1 + spread)
 
 
 @torch.no_grad()

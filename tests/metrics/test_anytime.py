@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 import sqnn
 from sqnn.core import ConfigError
-from sqnn.metrics import EVALUATION_SEED, Anytime, StoppingRule, anytime, predict_logits
+from sqnn.metrics import EVALUATION_SEED, Anytime, StoppingRule, anytime, predict_logits, wilson_interval
+from sqnn.metrics.anytime import wilson_low
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,9 @@ def test_the_margin_is_the_smallest_that_is_right_often_enough() -> None:
 def test_a_network_without_steps_is_refused(digits) -> None:
     with pytest.raises(ConfigError, match="model: got SQDRCNN, expected snn-mlp"):
         anytime(sqnn.create_model("sqdr-cnn", digits), digits.test)
+
+
+@pytest.mark.parametrize(("hits", "number"), [(0, 5), (50, 50), (199, 200), (8_123, 10_000)])
+def test_the_lower_end_is_that_of_the_interval(hits: int, number: int) -> None:
+    low = wilson_low(torch.tensor([hits], dtype=torch.float64), torch.tensor([number], dtype=torch.float64))
+    assert low.item() == pytest.approx(wilson_interval(hits / number, number)[0], abs=1e-12)
