@@ -7,7 +7,9 @@ import pandas as pd
 from result_tables.base import bold, markdown, number, percent, rows, table
 from sqnn.studies import EventsStudy
 
-COMMAND = "sqnn study events --recordings N-MNIST --data-dir DIR"
+COMMAND = (
+    "sqnn study events --recordings N-MNIST --data-dir DIR --cameras nmnist`, and the likeness of `--cameras saccades"
+)
 NAMES = {"nmnist": "measured camera (`nmnist`)", "saccades": "ideal camera (`saccades`)"}
 
 
