@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,6 +61,16 @@ class EventsSubject(NamedTuple):
     train_files: Mapping[int, Path]
     test_files: Mapping[int, Path]
     classes: tuple[str, ...]
+    sha256: str
+
+
+def _digest(files: Sequence[Path]) -> str:
+    """Return what tells these recordings from others."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 class EventCNN(nn.Module):
@@ -131,11 +142,12 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
         require(asked <= there, "pictures", self.pictures, f"at most {there - self.apart - self.validation:,}")
         chosen = [number for number in numbers[False] if number >= self.first - 1]
         require(len(chosen) > 1, "first", self.first, "a number that two or more recordings are from")
-        return EventsSubject(data.train, data.test, numbers[False], numbers[True], data.classes)
+        return EventsSubject(data.train, data.test, numbers[False], numbers[True], data.classes, _digest(files))
 
     def describe(self, subject: EventsSubject) -> dict[str, object]:
         stated = super().describe(subject)
-        return {name: value for name, value in stated.items() if name not in ("recordings", "data_dir")}
+        own = {name: value for name, value in stated.items() if name not in ("recordings", "data_dir")}
+        return {**own, "recordings": {"sha256": subject.sha256}}
 
     def cells(self, subject: EventsSubject) -> list[EventsCell]:
         return [EventsCell(part, camera) for part in (RECORDINGS, NETWORK) for camera in self.cameras]
