@@ -8,14 +8,18 @@ from result_tables.base import bold, markdown, percent, rows, table
 from sqnn.studies import PlasticityStudy
 
 STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 {} --seeds 3"
+NOISY = (
+    "sqnn study plasticity --data mnist --data-dir DIR --epochs 5 --augmentation shift --shift 1 --pixel-noise 0.3 "
+    "--variants backprop --seeds 3"
+)
 ACCUMULATE = 0.9
 """pJ of adding a weight, in 45 nm: Horowitz, ISSCC 2014."""
 SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "confidence 0.99")
 
 
-def summary() -> pd.DataFrame:
-    """Return what the study says in short, read last without noise, or otherwise."""
-    frame = rows("plasticity-mnist")
+def summary(name: str = "plasticity-mnist") -> pd.DataFrame:
+    """Return what the rows of a study say in short."""
+    frame = rows(name)
     return PlasticityStudy.summary(frame.assign(failure=frame.failure.fillna(""), noise=frame.noise.fillna("none")))
 
 
@@ -71,11 +75,9 @@ def early() -> str:
     )
 
 
-@table("plasticity-noise", "plasticity-mnist", command)
-def noise() -> str:
-    """Accuracy under noise on the test images."""
-    frame = summary()
-    noisy = frame[frame["noise"] != "none"]
+def under_noise(frame: pd.DataFrame, clean: bool) -> str:
+    """Return the accuracies after the last step by convention of noise, perhaps with those without any."""
+    noisy = frame[(frame["read"] == "last") & ((frame["noise"] != "none") | clean)]
     return markdown(
         ["rule", "noise", "test accuracy"],
         [[line["variant"], line["noise"].replace(":", ", sigma "), spread(line)] for line in noisy.to_dict("records")],

@@ -216,8 +216,10 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     names |= {name.replace("-", "_") for name in TERMS}
     missing = [name for name in ("accelerator", *names) if f"--{name.replace('_', '-')} " not in f"{printed} "]
     assert missing == []
-    assert f"default: {TrainingConfig().epochs})" in printed
-    assert re.search(r"sqdr-cnn: how pixels become spikes[^()]*frames \(default: phase\)", printed)
+    assert re.search(rf"default: {TrainingConfig().epochs}[;)]", printed)
+    assert re.search(
+        r"sqdr-cnn, snn-mlp: how pixels become spikes[^()]*frames \(default: phase; snn-mlp: rate\)", printed
+    )
     assert re.search(r"has8-vgg, has8-resnet: how pixels become spikes[^()]*bitplane \(default: bitplane\)", printed)
 
 

@@ -47,7 +47,7 @@ MISTAKES = [
         "bit_penalty: got a network without qcfs activations, expected some whose bits can be penalised: "
         'create_model(name, data, activation="qcfs") of vgg11, vgg16, resnet18, resnet20, resnet34, mobilenetv2, vit',
     ),
-    (lambda net, data: fit(net, data, bit_penality=1), "seed, threads, bit_penalty; did you mean 'bit_penalty'?"),
+    (lambda net, data: fit(net, data, bit_penality=1), "bit_penalty, rate_penalty; did you mean 'bit_penalty'?"),
     (lambda net, data: fit(net, data, bit_penalty=-1), "bit_penalty: got -1.0, expected a number of at least 0"),
     (lambda net, data: fit(net, data, bit_penalty="0"), "bit_penalty: got '0', expected a number"),
     (lambda net, data: fit(net, data, callbacks=["stop"]), "callbacks: got 'stop', expected callbacks of Lightning"),
