@@ -19,13 +19,14 @@ SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "conf
 
 def summary(name: str = "plasticity-mnist") -> pd.DataFrame:
     """Return what the rows of a study say in short."""
-    frame = rows(name)
-    return PlasticityStudy.summary(frame.assign(failure=frame.failure.fillna(""), noise=frame.noise.fillna("none")))
+    frame = rows(name).sort_values("variant", kind="stable")
+    return PlasticityStudy.summary(frame.assign(failure="", noise=frame.noise.fillna("none")))
 
 
 def command() -> str:
     """Return the command that makes the rows."""
-    return STUDY.format(f"--variants {','.join(dict.fromkeys(rows('plasticity-mnist').variant))}")
+    variants = sorted(set(rows("plasticity-mnist").variant))
+    return STUDY.format(f"--variants {','.join(variants)}")
 
 
 def spread(line: dict[str, float]) -> str:

@@ -33,7 +33,7 @@ def plot_plasticity(
     early.set_ylabel("test accuracy (%)")
     cost.set_xlabel("hidden spikes per image")
     cost.set_ylabel("test accuracy after the last step (%)")
-    cost.set_xscale("log")
+    cost.set_xlim(left=0)
     for axes in (early, cost):
         axes.grid(alpha=0.25)
     early.legend(frameon=False, fontsize=9)
