@@ -85,6 +85,18 @@ def under_noise(frame: pd.DataFrame, clean: bool) -> str:
     )
 
 
+@table("plasticity-noise", "plasticity-mnist", command)
+def noise() -> str:
+    """Accuracy under noise of networks that have seen none."""
+    return under_noise(summary(), clean=False)
+
+
+@table("plasticity-noisy", "plasticity-noisy", NOISY)
+def noisy() -> str:
+    """Accuracy under noise of networks that were trained with it."""
+    return under_noise(summary("plasticity-noisy"), clean=True)
+
+
 @table("plasticity-cost", "plasticity-cpu", "sqnn bench plasticity --threads 1")
 def cost() -> str:
     """Time of a training step with each coupling, and of window updates."""
