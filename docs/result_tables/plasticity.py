@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pandas as pd
+
 from result_tables.base import bold, markdown, percent, rows, table
+from sqnn.metrics import ENERGY_MODELS
 from sqnn.studies import PlasticityStudy
 
-STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 --variants {} --seeds 3"
-ACCUMULATE, MULTIPLY = 0.9, 4.6
-"""pJ per operation in 45 nm: Horowitz, ISSCC 2014."""
+STUDY = (
+    "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 "
+    "--variants {} --seeds 3"
+)
+ACCUMULATE = ENERGY_MODELS["mac-ac"].accumulates
 SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "confidence 0.99")
 
 
@@ -77,10 +81,7 @@ def noise() -> str:
     noisy = frame[frame["noise"] != "none"]
     return markdown(
         ["rule", "noise", "test accuracy"],
-        [
-            [line["variant"], line["noise"].replace(":", ", sigma "), spread(line)]
-            for line in noisy.to_dict("records")
-        ],
+        [[line["variant"], line["noise"].replace(":", ", sigma "), spread(line)] for line in noisy.to_dict("records")],
     )
 
 
