@@ -5,15 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from result_tables.base import bold, markdown, percent, rows, table
+from sqnn.metrics import ENERGY_MODELS
 from sqnn.studies import PlasticityStudy
 
-STUDY = "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 {} --seeds 3"
+STUDY = (
+    "sqnn study plasticity --data mnist --data-dir DIR --epochs 12 --augmentation shift --shift 1 "
+    "--variants {} --seeds 3"
+)
 NOISY = (
     "sqnn study plasticity --data mnist --data-dir DIR --epochs 5 --augmentation shift --shift 1 --pixel-noise 0.3 "
     "--variants backprop --seeds 3"
 )
-ACCUMULATE = 0.9
-"""pJ of adding a weight, in 45 nm: Horowitz, ISSCC 2014."""
+ACCUMULATE = ENERGY_MODELS["mac-ac"].accumulates
 SHOWN = ("3", "5", "8", "15", "last", "confidence 0.9", "confidence 0.95", "confidence 0.99")
 
 
@@ -26,7 +29,7 @@ def summary(name: str = "plasticity-mnist") -> pd.DataFrame:
 def command() -> str:
     """Return the command that makes the rows."""
     variants = sorted(set(rows("plasticity-mnist").variant))
-    return STUDY.format(f"--variants {','.join(variants)}")
+    return STUDY.format(",".join(variants))
 
 
 def spread(line: dict[str, float]) -> str:

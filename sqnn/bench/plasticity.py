@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STEP, WINDOW = "training step", "window update"
 INK = 0.193
-"""Share of MNIST's pixels that are not black."""
+"""Share of MNIST's pixels that are not black, measured on the training images."""
 PIXELS = 784
 PRE_RATE, POST_RATE = 0.1325, 0.05
 """Spikes per neuron and step of the windows: MNIST's pixels, and a hidden layer."""
@@ -100,20 +100,21 @@ def _training_step(benchmark: PlasticityBenchmark, rule: AdaptiveSTDP | None) ->
     labels = torch.randint(10, shape[:1], generator=generator).to(benchmark.device)
     images, updates = images.to(benchmark.device), None if rule is None else rule.callback()
     # The hooks of the training loop, without the loop.
-    loop, module = SimpleNamespace(current_epoch=0), SimpleNamespace(model=model, log=_nothing)  # type: ignore[assignment]
+    loop: Any = SimpleNamespace(current_epoch=0)
+    module: Any = SimpleNamespace(model=model, log=_nothing)
     if updates is not None:
-        updates.on_fit_start(loop, module)  # type: ignore[arg-type]
+        updates.on_fit_start(loop, module)
 
     def step() -> None:
         if updates is not None:
-            updates.on_train_batch_start(loop, module, None, 0)  # type: ignore[arg-type]
+            updates.on_train_batch_start(loop, module, None, 0)
         optimizer.zero_grad()
         model.learn(images, labels, generator)[1].backward()
         if updates is not None:
-            updates.on_before_optimizer_step(loop, module, optimizer)  # type: ignore[arg-type]
+            updates.on_before_optimizer_step(loop, module, optimizer)
         optimizer.step()
         if updates is not None:
-            updates.on_train_batch_end(loop, module, None, None, 0)  # type: ignore[arg-type]
+            updates.on_train_batch_end(loop, module, None, None, 0)
 
     return step
 

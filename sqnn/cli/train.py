@@ -36,7 +36,6 @@ from sqnn.core import ConfigError
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import (
-    COMPETITIVE_RULES,
     MODELS,
     SEPARATOR,
     ModelFileError,
@@ -47,7 +46,7 @@ from sqnn.models import (
     model_class,
     read_header,
 )
-from sqnn.plasticity import BACKPROP, RULES, LearningRule, rule_class
+from sqnn.plasticity import BACKPROP, COMPETITIVE_RULES, RULES, LearningRule, rule_class
 from sqnn.training import (
     CheckpointError,
     CollapseWarning,
@@ -81,7 +80,7 @@ SOURCE_OPTIONS = [
     option("devices", int, "how many of them (default: 1)", PANEL),
 ]
 COMPETING = "snn-wta"
-"""The network that learns by a rule of its own."""
+"""The network that learns by rules of its own."""
 TERM_OPTIONS = term_weights()
 TRAINING_OPTIONS = training_options()
 NETWORK_OPTIONS = [each for each in model_options() if each.name != "rule"]
@@ -165,12 +164,9 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
         console.print(f"training {name} on {data_name}, the default without {unsaid}; sqnn train --help lists others")
     own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
-    if settings.get("rule") in COMPETITIVE_RULES:
-        if name != COMPETING:
-            raise ConfigError(f"rule: {settings['rule']} trains competing neurons; add --model {COMPETING}")
-        rule = None
-    else:
-        rule = _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
+    rule = None if name == COMPETING else _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
+    if name == COMPETING:
+        _check_competing(settings)
     weights = {term.name: settings.pop(term.name) for term in TERM_OPTIONS if term.name in settings}
     training = {field.name: settings.pop(field.name) for field in TRAINING_OPTIONS if field.name in settings}
     seed = (TrainingConfig.from_dict(training) if own else TrainingConfig.for_model(model_class(name), training)).seed
@@ -192,12 +188,24 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     return fit(model, data, out=out, rule=rule, progress=progress, trainer=trainer, name=called, **training, **weights)
 
 
+def _check_competing(settings: Mapping[str, Any]) -> None:
+    """Raise ConfigError where competing neurons are to learn by another rule than theirs."""
+    if "rule" in settings:
+        COMPETITIVE_RULES.pick(settings["rule"], error=ConfigError)
+    if settings.get("rule_options"):
+        given = settings["rule_options"][0]
+        raise ConfigError(f"rule_options: got {given!r}, expected none with {COMPETING}; its options are flags")
+
+
 def _rule(name: str, texts: list[str] | None) -> LearningRule | None:
     """Return the learning rule of this name with the options given; None for the gradient alone."""
+    if name in COMPETITIVE_RULES:
+        raise ConfigError(f"rule: got {name!r}, which trains competing neurons; add --model {COMPETING}")
     options = plain_values("rule_options", texts, "rho=0.1")
     kind = rule_class(name)
     if kind is None and options:
-        raise ConfigError(f"rule_options: {next(iter(options))} is an option of a learning rule; add --rule hybrid")
+        given = next(iter(options))
+        raise ConfigError(f"rule_options: got {given}, which is an option of a learning rule; add --rule hybrid")
     return None if kind is None else kind.from_dict(options)
 
 

@@ -35,7 +35,7 @@ def augment(
     side is below 16. All channels and time steps of an image move together. "none" moves nothing.
 
     With `noise` above 0 each value gets normal noise and is cut to [0, 1]; its standard deviation is drawn for each
-    image, uniform on [0, noise]. Without either the images themselves are returned.
+    image, uniform on [0, noise]. With "none" and no noise the images themselves are returned.
 
     Raises DataError where `kind` is unknown or the shift as large as the image.
 

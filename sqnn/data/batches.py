@@ -15,7 +15,7 @@ from sqnn.data.split import Split
 
 Batch = tuple[Tensor, Tensor]
 Change = Callable[[Tensor, torch.Generator], Tensor]
-"""What becomes of the images of a batch, by the numbers of a generator."""
+"""Gives the images of a batch changed at random, by draws from the generator."""
 MAX_BATCH = 1_000_000
 
 

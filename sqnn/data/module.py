@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import lightning.pytorch as pl
 import torch
 from torch import Tensor
@@ -41,6 +43,8 @@ class ImageDataModule(pl.LightningDataModule):
         self.batch_size = whole_number("batch_size", batch_size, 1, MAX_BATCH)
         self.eval_batch_size = whole_number("eval_batch_size", eval_batch_size, 1, MAX_BATCH)
         self.seed = seed_number("seed", seed)
+        if not 0 <= noise < math.inf:
+            raise DataError(f"noise: got {noise}, expected a standard deviation of at least 0")
         self.augmentation, self.shift, self.noise = known_augmentation(augmentation), shift, noise
         if augmentation != "none":
             largest_shift(*data.image_size, shift)

@@ -1,4 +1,4 @@
-"""Spike trains kept as the places of their spikes, for products whose cost is the number of spikes."""
+"""Spike trains stored as the places of their spikes, for products that cost one row per spike."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ class SparseTrains:
     """Bernoulli spike trains s [time, batch, features] in {0, 1}, drawn and multiplied where the rate is not zero.
 
     P(s_t = 1) = rate, independently, for `rates` [batch, features] in [0, 1], as `Rate` draws them. Numbers are drawn
-    only for rates above 0. `sums` and `correlations` are the two products of a linear layer with such an input; each
-    adds up the rows of a matrix that the spikes point to.
+    only for rates above 0: `images` and `features` [places] say where these are, `fired` [time, places] which of them
+    spike. `sums` and `correlations` are the two products of a linear layer with such an input; each adds up the rows of
+    a matrix that the spikes point to. Raises ValueError where `rates` have another shape.
     """
 
     def __init__(self, rates: Tensor, timesteps: int, generator: torch.Generator) -> None:
+        if rates.ndim != 2:
+            raise ValueError(
+                f"rates: got shape {list(rates.shape)}, expected [batch, features]; flatten(1) makes it so"
+            )
         self.shape = torch.Size((timesteps, *rates.shape))
         self.images, self.features = rates.nonzero(as_tuple=True)
         place = generator.device

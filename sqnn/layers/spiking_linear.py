@@ -1,4 +1,4 @@
-"""Linear layers of spiking neurons, fed by spikes that are kept as they are or as their places."""
+"""Linear layers of spiking neurons, for dense or sparse spike trains."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sqnn.neurons import LIF, lif_step
 class SparseLinear(nn.Linear):
     """A linear layer that takes trains [time, batch, in_features], also as `SparseTrains`: currents W s_t + b.
 
-    Of sparse trains it adds up the columns of W that the spikes point to, and its gradient is that of these sums:
-    currents and gradients are those of the dense trains to rounding. Differentiable once there.
+    For sparse trains it adds up the columns of W that the spikes point to: currents and gradients are those of the
+    dense trains to rounding, and differentiable once.
     """
 
     def forward(self, input: Tensor | SparseTrains) -> Tensor:

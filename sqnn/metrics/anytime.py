@@ -1,4 +1,4 @@
-"""The answer of a spiking perceptron after every step: how good it is, what it has cost, and when to stop."""
+"""The answer of a spiking perceptron after every step: its accuracy, its cost, and when to stop."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sqnn.core import AUTO, ConfigError, Threads, number_of, require
 from sqnn.data import Split
 from sqnn.encoding import SparseTrains
 from sqnn.metrics.accuracy import CONFIDENCE, EVALUATION_SEED, run_batches
 from sqnn.metrics.operations import ENERGY_MODELS
-from sqnn.models import SNNMLP
+from sqnn.models import SNNMLP, HasNetwork, network_of
 from sqnn.plasticity import Site, sites
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FEWEST = 50
-"""Images with so large a margin at a step, below which a share of them says too little."""
+"""Fewer images than these with a margin or more say too little about how many of them are right."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,8 +31,8 @@ class Anytime:
     """What a network answers after each of T steps, image by image, and the operations until then.
 
     `right` and `margins` are [T, images]: whether the largest logit after step t is that of the label, and by how much
-    it exceeds the second. `synaptic` and `hidden` are [T, images]: accumulates (a weight for a spike) and spikes of
-    hidden neurons up to step t. Updates of neurons and accesses to memory are not counted.
+    it exceeds the second. `synaptic` and `hidden` are [T, images]: accumulates (a weight for a spike, or for an input
+    other than 0) and spikes of hidden neurons up to step t. Updates of neurons and accesses to memory are not counted.
     """
 
     right: Tensor = field(compare=False)
@@ -69,6 +69,7 @@ class Anytime:
 
     def stopped(self, rule: StoppingRule) -> Stopped:
         """Return what comes of stopping each image at the first step whose margin the rule asks for, else after T."""
+        require(isinstance(rule, StoppingRule), "rule", rule, "a StoppingRule, such as StoppingRule.of makes")
         require(len(rule.margins) == self.timesteps, "rule", len(rule.margins), f"margins of {self.timesteps} steps")
         enough = self.margins >= torch.tensor(rule.margins, dtype=self.margins.dtype)[:, None]
         enough[-1] = True
@@ -120,21 +121,30 @@ class Stopped:
 
 @dataclass(frozen=True)
 class StoppingRule:
-    """Stop at step t as soon as the largest logit exceeds the second by margins[t]; infinite where one never stops."""
+    """Stop at step t as soon as the largest logit exceeds the second by margins[t]; infinite where one never stops.
+
+    Raises ConfigError unless `confidence` lies between 0 and 1, and where a margin is NaN.
+    """
 
     confidence: float
     margins: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        require(0 < self.confidence < 1, "confidence", self.confidence, "a share of right answers above 0 and below 1")
+        require(
+            not any(map(math.isnan, self.margins)), "margins", self.margins, "a number per step, infinite for never"
+        )
 
     @classmethod
     def of(cls, validation: Anytime, confidence: float = 0.99) -> Self:
         """Choose the margins on images that are not those of the test.
 
         margins[t] is the smallest m for which, of the images with a margin of at least m after step t, the share of
-        right answers exceeds `confidence` even at the lower end of its 95 % Wilson interval; at least 50 images count.
-        Raises ConfigError unless `confidence` lies between 0 and 1.
+        right answers is `confidence` or more even at the lower end of its 95 % Wilson interval; fewer than 50 images
+        choose no margin. Raises ConfigError unless `confidence` lies between 0 and 1.
         """
+        require(isinstance(validation, Anytime), "validation", validation, "what anytime returns")
         confidence = number_of("confidence", confidence)
-        require(0 < confidence < 1, "confidence", confidence, "a share of right answers above 0 and below 1")
         steps = zip(validation.margins, validation.right, strict=True)
         return cls(confidence, tuple(_margin(margins, right, confidence) for margins, right in steps))
 
@@ -160,12 +170,13 @@ def wilson_low(hits: Tensor, number: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def anytime(model: SNNMLP, split: Split, *, progress: bool = False, threads: Threads = AUTO) -> Anytime:
-    """Run a spiking perceptron over the images of a split, and read its answer after every step.
+def anytime(model: nn.Module | HasNetwork, split: Split, *, progress: bool = False, threads: Threads = AUTO) -> Anytime:
+    """Run a spiking perceptron, or that of a run, over the images of a split, and read its answer after every step.
 
     The answer after the last step is that of `sqnn.evaluate`, image by image. Raises ConfigError where the network is
-    none that answers at every step, or there are no images.
+    not `snn-mlp`, which alone answers at every step, or there are no images.
     """
+    model = network_of(model)
     if not isinstance(model, SNNMLP):
         raise ConfigError(f"model: got {type(model).__name__}, expected snn-mlp, which answers at every step")
     require(isinstance(split, Split) and len(split) > 0, "split", split, "a part of a data set with images in it")
@@ -198,12 +209,12 @@ def _fired(site: Site) -> Tensor:
 
 
 def _arrived(site: Site) -> Tensor:
-    """Spikes that reach the layer at each step, [time, batch]."""
+    """Spikes, or inputs other than 0, that reach the layer at each step, [time, batch]."""
     if site.recurrent:
         fired = _fired(site)
         return torch.cat([torch.zeros_like(fired[:1]), fired[:-1]])
     spikes = site.spikes_in
     if not isinstance(spikes, SparseTrains):
-        return spikes.flatten(2).sum(2, dtype=torch.float64)
+        return spikes.flatten(2).count_nonzero(2).double()
     counts = torch.zeros(spikes.shape[:2], dtype=torch.float64)
     return counts.index_add_(1, spikes.images.cpu(), spikes.fired.cpu().double())

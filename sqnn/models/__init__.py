@@ -63,7 +63,7 @@ from sqnn.models.saving import (
     write_model_file,
 )
 from sqnn.models.snn_mlp import SNNMLP, STEP_READOUTS, SNNMLPConfig
-from sqnn.models.snn_wta import COMPETITIVE_RULES, SNNWTA, SNNWTAConfig
+from sqnn.models.snn_wta import SNNWTA, SNNWTAConfig
 from sqnn.models.spiking_quantum import BOUNDS, SpikingQuantum
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
 from sqnn.models.work import step_work
@@ -71,7 +71,6 @@ from sqnn.models.work import step_work
 __all__ = [
     "ACTIVATIONS",
     "BOUNDS",
-    "COMPETITIVE_RULES",
     "FORMAT",
     "HAS8VGG",
     "LIBRARIES",

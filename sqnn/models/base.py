@@ -97,9 +97,9 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the logits of training images, and the loss in nats that training minimises: their cross-entropy.
 
-        The loss may be another function of the same forward pass. One without a gradient is of a network that has
-        learned from the images within the call, by a rule of its own. `progress` is the share of the training that has
-        passed, in [0, 1).
+        A network may return another loss of the same forward pass. A loss that requires no gradient says that the
+        network has changed its weights within the call, by a rule of its own. `progress` is the share of the training
+        that is over, in [0, 1).
         """
         logits = self(images, generator)
         return logits, F.cross_entropy(logits, labels)

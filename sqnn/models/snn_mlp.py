@@ -1,4 +1,4 @@
-"""A spiking multilayer perceptron, read by the counts of its last neurons."""
+"""A spiking multilayer perceptron, read by the spikes or membranes of its last neurons."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.core import Choices, option, require
+from sqnn.core import Choices, ConfigError, option, require
 from sqnn.encoding import FRAMES, INPUTS, Rate, SparseTrains, make_encoder
 from sqnn.layers import SpikingLinear
 from sqnn.models.base import ModelConfig, Network, check_batch
@@ -55,7 +55,8 @@ class SNNMLPConfig(NeuronConfig, ModelConfig):
         try:
             make_encoder(self.encoding, self.timesteps)
         except ValueError as error:
-            require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
+            expected = f"what the encoding takes ({error})"
+            raise ConfigError(f"timesteps: got {self.timesteps}, expected {expected}") from error
 
 
 class SNNMLP(Network):

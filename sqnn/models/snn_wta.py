@@ -14,18 +14,23 @@ from torch.nn import functional as F
 from sqnn.core import Choices, option, require
 from sqnn.encoding import Rate, SparseTrains
 from sqnn.models.base import ModelConfig, Network, check_batch
-from sqnn.plasticity import LABEL_READOUTS, LabelReadout, balanced, moved, trace_sums, unit_rows, winners_of
-
-COMPETITIVE_RULES: Choices[str] = Choices(
-    "rule",
-    {
-        "stdp": "every spike draws its neuron to its inputs; labels are only counted",
-        "r-stdp": "neurons have classes, and learn from a teacher, then from wrong decisions",
-    },
+from sqnn.plasticity import (
+    COMPETITIVE_RULES,
+    LABEL_READOUTS,
+    LabelReadout,
+    balanced,
+    moved,
+    trace_sums,
+    unit_rows,
+    winners_of,
 )
-START_NOISE = 0.03
-"""Largest of the uniform numbers that are added to the images, of weight START_IMAGE, from which neurons start."""
+
+VOTERS: Choices[int] = Choices("rule", {"stdp": 3, "r-stdp": 1})
+"""Winners of a step by default where nothing is learned."""
 START_IMAGE = 0.3
+"""Factor of the image at which a neuron starts."""
+START_NOISE = 0.03
+"""Largest of the uniform numbers that are added to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +72,18 @@ class SNNWTA(Network):
     `voters` otherwise, and reset all (`winners_of`); counts of spikes become logits by the responses counted in
     training (`LabelReadout`).
 
-    It learns within `learn`, once for each batch and without gradients, so that optimiser, learning rate and schedule
-    have no effect: w_j moves towards the mean trace of its inputs (`moved`) and is scaled to norm 1, and theta_j by
-    homeostasis neurons times the excess of its count over the mean (`balanced`). Neurons start at images of the
-    first batch.
+    The network learns within `learn`, once per batch and without gradients, so that optimiser, learning rate and
+    schedule have no effect: w_j moves towards the mean trace of its inputs (`moved`) and is scaled to norm 1, and
+    theta_j rises by homeostasis * neurons * (mean count of neuron j - mean over the neurons) (`balanced`). Neurons
+    start at images of the first batch.
 
     With rule `r-stdp` neuron j has the class j mod num_classes. In the first part of the training only neurons of the
     image's class compete (a teacher), and homeostasis acts within a class. Then all compete, and what is learned is the
     reward less the one expected: a decision that most spikes made right changes nothing; of another the wrong spikes
     repel their neurons, and the right class, competing alone, is drawn to the image. Thresholds stay.
 
-    Source: batch-wise winner-take-all STDP after Ferre, Mamalet and Thorpe 2018; homeostasis and rewards as above.
+    Source: Ferre, Mamalet and Thorpe, Front. Comput. Neurosci. 12, 24 (2018), for winner-take-all STDP by batches;
+    homeostasis and rewards are this package's own.
     """
 
     config_class: ClassVar[type[ModelConfig]] = SNNWTAConfig
@@ -102,7 +108,7 @@ class SNNWTA(Network):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         with torch.no_grad():
-            most = self.config.voters or (3 if self.config.rule == "stdp" else 1)
+            most = self.config.voters or VOTERS[self.config.rule]
             _, currents = self._receive(images, generator)
             return self.labels(self._counts(*self._compete(currents, most=most)))
 

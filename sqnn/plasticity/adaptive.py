@@ -35,7 +35,7 @@ MODULATIONS: Choices[str] = Choices(
         "protect": "less where more gradient arrives: 2 / (1 + z)",
     },
 )
-"""What the coefficient of a neuron strives for, z being its gradient as a share of the layer's mean."""
+"""What the coefficient of a neuron moves towards, z being its gradient divided by the layer's mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,14 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
     per step (heterosynaptic decay). c_j <- 0.95 c_j + 0.05 phi(z_j), where z_j = e_j / mean_k e_k, e_j is the mean over
     the batch of |sum_t dL/dI_j(t)|, I the currents of the neurons, and phi is the `modulation`. Of a convolution, sums
     run over positions too. In `through`, gradient and local update are one product of the input spikes, and the two
-    norms are measured at every 32nd batch. The forward pass and the classes of the network are unchanged.
+    norms are measured at every 32nd batch. After every batch `weight_min` and `weight_max`, where given, clip all
+    weights of the layers. The forward pass and the classes of the network are unchanged.
 
-    `layers` are paths of spiking layers (a linear or convolutional layer and the neurons after it) or of what they lie
-    in; none stands for those that the network's class states as `plastic`, or else for all. The defaults, depression
-    alone (a_plus = 0), lower the firing of the layer and keep the accuracy; potentiation raises the firing. A training
-    whose mean rate exceeds `largest_rate` spikes per neuron and step stops with a RunawayError. `paper` is the rule as
-    its paper prints it, in which every neuron ends firing at every step: 11.35 % of MNIST's test images.
+    `layers` are paths of spiking layers (a linear or convolutional layer and the neurons after it) or of modules that
+    hold some; without any the rule acts on those that the network's class states as `plastic`, or else on all. The
+    defaults, depression alone (a_plus = 0), lower the firing of the layer; potentiation raises it. A training in which
+    a layer's mean rate exceeds `largest_rate` spikes per neuron and step stops with a RunawayError. `paper` is the rule
+    as its paper prints it, with which every neuron ends firing at every step: 11.35 % of MNIST's test images.
 
     Raises ConfigError where an option is out of range or a path leads to no spiking layer.
     """

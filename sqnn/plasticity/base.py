@@ -1,4 +1,4 @@
-"""The contract of a learning rule: how a training does more than follow the gradient."""
+"""The contract of a learning rule: what changes weights in training besides the gradient of the loss."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRule(Config, abc.ABC):
-    """What changes weights beside the gradient of the loss, or in its place.
+    """What changes weights besides the gradient of the loss.
 
-    A subclass is a frozen dataclass whose fields are its options, plain values with which a run stores it under `name`.
+    A subclass is a frozen dataclass whose fields are its options, plain values with which a run stores it under `name`,
+    and an entry of RULES, by which the run rebuilds it.
     `curves` are the columns of the run's history that it adds.
     """
 
@@ -33,6 +34,5 @@ class LearningRule(Config, abc.ABC):
     def callback(self) -> pl.Callback:
         """Return a new callback of the training loop that carries the rule out.
 
-        What it remembers from batch to batch goes through its `state_dict`, so that a resumed run ends as an
-        undisturbed one.
+        Its `state_dict` holds what it remembers from batch to batch, so that a resumed run ends as an undisturbed one.
         """

@@ -9,7 +9,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sqnn.core import Trains
+from sqnn.core import Choices, Trains
+
+COMPETITIVE_RULES: Choices[str] = Choices(
+    "rule",
+    {
+        "stdp": "every spike draws its neuron to its inputs; labels are only counted",
+        "r-stdp": "neurons have classes, and learn from a teacher, then from wrong decisions",
+    },
+)
+"""How competing neurons learn (`snn-wta`)."""
 
 
 def winners_of(

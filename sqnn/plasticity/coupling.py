@@ -13,7 +13,7 @@ from sqnn.encoding import SparseTrains
 from sqnn.plasticity.connections import Conv, connection_of
 
 Factor = Callable[[], Tensor | None]
-"""What is taken from the gradient by the currents [time, batch, ...] before the product with the input, if anything."""
+"""Gives what is subtracted from the gradient by the currents [time, batch, ...] before the product with the input."""
 
 
 class Coupled:
@@ -21,7 +21,8 @@ class Coupled:
 
     With x the input, delta the gradient by the output and l what `factor` returns when the gradient arrives, of all
     steps, the gradient by the weights is x^T (delta - l) instead of x^T delta; the gradients by bias and input are
-    those of delta. A layer that is called once per step gets the part of its step, of which the first is step `begin`.
+    those of delta. Where the layer is called once per step, its first call gets the part of l of step `begin`, and each
+    further call that of the next step.
     While it is attached, the layer's own `forward` is set aside; its class is unchanged.
     """
 

@@ -1,4 +1,4 @@
-"""What holds firing rates: thresholds that follow them, scaling of weights, decay of the weights of active neurons."""
+"""Homeostasis: thresholds that follow firing rates, scaling of weights, and decay of the weights of active neurons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What spike counts say of labels: responses counted beside learning, and three ways to read them."""
+"""Labels from spike counts: the responses counted in training, and three ways to read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.core import Choices
+from sqnn.core import Choices, ConfigError, require
 
 LABEL_READOUTS: Choices[str] = Choices(
     "readout",
@@ -25,13 +25,14 @@ class LabelReadout(nn.Module):
     """Read logits [batch, classes] from spike counts n [batch, neurons] by the counts that labels came with.
 
     `observe` adds the counts of labelled images to R_cj, the spikes of neuron j for class c, and to the images M_c of
-    each class, both of which fade by the factor `forget` per call. With the mean responses r_cj = R_cj / M_c
+    each class, both of which fade by the factor `forget` in (0, 1] per call. With the mean responses r_cj = R_cj / M_c
 
     - `assignment`: sum of n_j / |N_c| over N_c, the neurons whose r_cj is largest for class c (Diehl and Cook 2015);
     - `proportion`: sum_j n_j r_cj / sum_c r_cj;
     - `log-likelihood`: sum_j n_j log p_cj with p_cj = (R_cj + PRIOR) / sum_j (R_cj + PRIOR).
 
-    Each neuron needs its own counts alone, and for the likelihood the sum over all.
+    Each neuron needs its own counts alone, and for the likelihood the sum over all. Raises ConfigError on an unknown
+    `readout` and where `forget` is out of range.
     """
 
     responses: Tensor
@@ -39,7 +40,8 @@ class LabelReadout(nn.Module):
 
     def __init__(self, neurons: int, classes: int, readout: str = "log-likelihood", forget: float = 1.0) -> None:
         super().__init__()
-        LABEL_READOUTS.pick(readout)
+        LABEL_READOUTS.pick(readout, error=ConfigError)
+        require(0 < forget <= 1, "forget", forget, "a factor above 0 and at most 1")
         self.readout, self.forget = readout, forget
         self.register_buffer("responses", torch.zeros(classes, neurons))
         self.register_buffer("images", torch.zeros(classes))

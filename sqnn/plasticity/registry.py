@@ -7,6 +7,7 @@ from torch import nn
 from sqnn.core import Choices, ConfigError, brief
 from sqnn.plasticity.adaptive import AdaptiveSTDP
 from sqnn.plasticity.base import LearningRule
+from sqnn.plasticity.competitive import COMPETITIVE_RULES
 
 BACKPROP = "backprop"
 """The name of a training that follows the gradient alone."""
@@ -17,7 +18,7 @@ RULES: Choices[type[LearningRule]] = Choices("rule", {rule.name: rule for rule i
 def rule_class(name: str) -> type[LearningRule] | None:
     """Return the learning rule of this name, None for backprop; ConfigError lists the names."""
     names: Choices[type[LearningRule] | None] = Choices("rule", {BACKPROP: None, **RULES})
-    if name in ("stdp", "r-stdp"):
+    if name in COMPETITIVE_RULES:
         raise ConfigError(
             f"rule: got {name!r}, which is of the network snn-wta: create_model('snn-wta', rule={name!r})"
         )
@@ -33,5 +34,10 @@ def learning_rule(value: object, model: nn.Module) -> LearningRule | None:
         value = kind() if kind is not None else None
     if not isinstance(value, LearningRule):
         raise ConfigError(f"rule: got {brief(value)}, expected a learning rule, such as AdaptiveSTDP(), or its name")
+    if type(value) not in RULES.values():
+        raise ConfigError(
+            f"rule: got {brief(value)}, expected one that a run rebuilds by its name, {', '.join(RULES)}; pass one of "
+            "your own as callbacks=[rule.callback()]"
+        )
     value.check(model)
     return value

@@ -1,4 +1,4 @@
-"""Reward that comes later: the eligibility of what has happened, as a weight on the steps of a window."""
+"""Delayed reward: the eligibility of past changes, as a factor on the steps of a window."""
 
 from __future__ import annotations
 

@@ -87,7 +87,9 @@ class STDP(Config, ABC):
         for side in ("plus", "minus"):
             tau, decay = getattr(self, f"tau_{side}"), getattr(self, f"decay_{side}")
             if tau is not None and decay is not None:
-                raise ConfigError(f"tau_{side}: got {tau} beside decay_{side}={decay}, expected one of them")
+                raise ConfigError(
+                    f"tau_{side}: got {tau} beside decay_{side}={decay}, expected one of them; the other is None"
+                )
             if tau is not None:
                 decay_of(tau, self.trace, f"tau_{side}")
         if self.weight_min is not None and self.weight_max is not None:
@@ -207,7 +209,7 @@ class STDP(Config, ABC):
         return Half(left, pre * gain, False) if isinstance(gain, Tensor) else Half(left.mul_(gain), pre, True)
 
     def _gain(self, spikes: Tensor, pair: float, triplet: float, decay: float) -> Tensor | float:
-        """Return what a spike counts: A2 + A3 times the trace before it, of the spikes of its own neuron."""
+        """Return the amplitude of each spike: A2 + A3 times the trace before it of its own neuron's spikes."""
         if triplet == 0:
             return pair
         before = forward_trace(spikes, decay, included=False, nearest=self.pairing == "nearest")

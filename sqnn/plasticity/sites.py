@@ -132,8 +132,9 @@ def sites(model: nn.Module, paths: Sequence[str] = ()) -> list[Site]:
 
     A spiking layer is a linear or convolutional layer and the neurons that come next among the modules of the network:
     neurons of this package, or of a library of LIBRARIES. A linear layer called `recurrent` feeds the spikes of these
-    neurons back to them. Raises ConfigError where a path leads to no module, or to no
-    spiking layer.
+    neurons back to them.
+
+    Raises ConfigError where a path leads to no module, or to no spiking layer.
     """
     modules = dict(model.named_modules())
     found: list[Site] = []
@@ -167,7 +168,7 @@ def is_neuron(module: nn.Module) -> bool:
 
 
 def _below(name: str, path: str) -> bool:
-    return name == path or name.startswith(f"{path}.") or name.rpartition(".")[0] == path or path == ""
+    return path in ("", name) or name.startswith(f"{path}.")
 
 
 def _fed_back(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""Traces of spikes: what earlier spikes have left, and the same counted backwards in time."""
+"""Traces of spikes, low-pass filtered forwards and backwards in time."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,10 @@ KEPT = 0.95
 """Share of a neuron's coefficient that is kept per batch."""
 MEASURED_EVERY = 32
 """Batches after which gradient and local update are products of their own once, to compare their norms."""
-CALM = 20
-"""Batches before the first look at the firing rate, whose mean over batches keeps RATE_KEPT of its value per batch."""
 RATE_KEPT = 0.9
+"""Share of the running mean of the firing rate that is kept per batch."""
+WARM_UP = 20
+"""Batches before that mean is first compared with `largest_rate`."""
 
 
 class RunawayError(RuntimeError):
@@ -46,14 +47,18 @@ class _Layer:
     """What is taken from the gradient of the batch by the currents, once it is known."""
     coupled: Coupled | None = None
     batches: int = 0
-    _names: tuple[str, ...] = field(default=("coefficients", "ratio", "rate", "batches"), repr=False)
 
     def state(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._names}
+        return {
+            "coefficients": self.coefficients,
+            "ratio": self.ratio,
+            "rate": self.rate,
+            "batches": self.batches,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
-        for name in self._names:
-            setattr(self, name, state[name])
+        self.coefficients, self.ratio = state["coefficients"], state["ratio"]
+        self.rate, self.batches = state["rate"], state["batches"]
 
 
 class AdaptiveUpdates(pl.Callback):
@@ -114,18 +119,9 @@ class AdaptiveUpdates(pl.Callback):
         for layer in self.layers:
             if not layer.site.passed:
                 continue
-            weight = layer.site.layer.weight
-            if self.rule.coupling != "through":
-                local, size = self._local(layer), self.rule.eta1
-                if layer.before is not None:
-                    size = self.rule.rho * _ratio(weight.detach() - layer.before, local)
-                self._move(weight, local, self._decay * size)
-            spikes = layer.site.spikes_out
-            if self.rule.heterosynaptic:
-                fired = firing_rates(spikes, per_channel=True)
-                with torch.no_grad():
-                    weight.add_(heterosynaptic_decay(weight, fired, self.rule.heterosynaptic))
+            self._move(layer)
             self._modulate(layer)
+            spikes = layer.site.spikes_out
             rates.append(float(spikes.mean()))
             layer.rate = RATE_KEPT * layer.rate + (1 - RATE_KEPT) * rates[-1] if layer.batches else rates[-1]
             layer.batches += 1
@@ -133,7 +129,7 @@ class AdaptiveUpdates(pl.Callback):
         if rates:
             pl_module.log("train_rate", sum(rates) / len(rates), on_step=False, on_epoch=True)
         for layer in self.layers:
-            if layer.batches > CALM and layer.rate > self.rule.largest_rate:
+            if layer.batches > WARM_UP and layer.rate > self.rule.largest_rate:
                 raise RunawayError(
                     f"runaway: the neurons after {layer.site.path} fire {layer.rate:.2f} spikes per step, above "
                     f"largest_rate ({self.rule.largest_rate:g}), in epoch {trainer.current_epoch + 1}; lower rho (or "
@@ -176,20 +172,32 @@ class AdaptiveUpdates(pl.Callback):
         layer.factor = factor.mul_(self._decay * self.rule.rho * layer.ratio)
         return layer.factor
 
-    def _move(self, weight: Tensor, local: Tensor, size: float) -> None:
-        with torch.no_grad():
-            weight.copy_(self.rule.bounded(weight.add(local, alpha=size)))
+    @torch.no_grad()
+    def _move(self, layer: _Layer) -> None:
+        """Change the weights after the optimiser: by the local update, by heterosynaptic decay, and to their bounds."""
+        weight = layer.site.layer.weight
+        if self.rule.coupling == "literal":
+            weight.add_(self._local(layer), alpha=self._decay * self.rule.eta1)
+        elif layer.before is not None:
+            local = self._local(layer)
+            weight.add_(local, alpha=self._decay * self.rule.rho * _ratio(weight - layer.before, local))
+        if self.rule.heterosynaptic:
+            rates = firing_rates(layer.site.spikes_out, per_channel=True)
+            weight.add_(heterosynaptic_decay(weight, rates, self.rule.heterosynaptic))
+        bounded = self.rule.bounded(weight)
+        if bounded is not weight:
+            weight.copy_(bounded)
 
     def _modulate(self, layer: _Layer) -> None:
-        """Move the coefficients of the neurons towards what the gradient that reached them says."""
+        """Move the coefficients of the neurons towards phi(z) of the gradient that reached them."""
         if self.rule.modulation == "constant":
             return
-        error = layer.site.error.sum(0).flatten(2).sum(2) if layer.site.error.ndim > 3 else layer.site.error.sum(0)
-        reached = error.abs().mean(0)
+        error = layer.site.error.sum(0)
+        reached = (error.flatten(2).sum(2) if error.ndim > 2 else error).abs().mean(0)
         mean = reached.mean()
         share = reached / mean if float(mean) > 0 else torch.ones_like(reached)
         kept = torch.ones_like(share) if layer.coefficients is None else layer.coefficients
-        layer.coefficients = KEPT * kept + (1 - KEPT) * striven_for(self.rule.modulation, share)
+        layer.coefficients = KEPT * kept + (1 - KEPT) * target_of(self.rule.modulation, share)
 
 
 def _ratio(one: Tensor, other: Tensor) -> float:
@@ -203,7 +211,7 @@ def _along(values: Tensor, like: Tensor, dimension: int) -> Tensor:
     return values.view(-1, *(1 for _ in like.shape[dimension + 1 :]))
 
 
-def striven_for(modulation: str, share: Tensor) -> Tensor:
+def target_of(modulation: str, share: Tensor) -> Tensor:
     """Return phi(z) of each neuron: 1, z or 2 / (1 + z)."""
     if modulation == "follow":
         return share

@@ -101,7 +101,8 @@ class Classifier(pl.LightningModule):
 
     def backward(self, loss: Tensor, *args: object, **kwargs: object) -> None:
         # A loss without a gradient is of a network that has learned already: the optimiser then changes nothing.
-        if loss.requires_grad:
+        own_rule = isinstance(self.model, Network) and type(self.model).learn is not Network.learn
+        if loss.requires_grad or not own_rule:
             super().backward(loss, *args, **kwargs)
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_index: int) -> None:

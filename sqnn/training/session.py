@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 
-from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, torch_numbers, write_record
+from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, require, torch_numbers, write_record
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
 from sqnn.models import load_weights, read_header, save_model
@@ -53,7 +53,7 @@ def trainer_for(
     )
     last = EpochCheckpoint(place.checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
     with quiet():
-        return make_trainer(
+        loop = make_trainer(
             options,
             progress,
             [Stopwatch(), *([rule.callback()] if rule else []), best, last, *user_callbacks(own, [best])],
@@ -64,6 +64,9 @@ def trainer_for(
             num_sanity_val_steps=0,
             log_every_n_steps=10,
         )
+    one = rule is None or loop.world_size == 1
+    require(one, "devices", loop.world_size, "1 where a rule changes weights, since each process would change its own")
+    return loop
 
 
 def batches_of(data: ImageData, config: TrainingConfig) -> ImageDataModule:

@@ -104,7 +104,7 @@ class BitPenalty(LossTerm):
 
 @dataclass(frozen=True)
 class RatePenalty(LossTerm):
-    """A price on the firing of spiking layers: `weight` times the mean number of spikes per neuron and step.
+    """A penalty on the firing rate of spiking layers: `weight` times the mean number of spikes per neuron and step.
 
     The mean is over all neurons of the layers that local learning rules act on (`Network.plastic`; all spiking layers
     of other networks), all steps and all samples; its gradient passes through the spikes' surrogate.

@@ -118,6 +118,12 @@ def test_a_shift_as_large_as_the_images_is_refused() -> None:
     assert module(augmentation="none", shift=9)
 
 
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
+def test_noise_that_is_no_standard_deviation_is_refused(noise: float) -> None:
+    with pytest.raises(DataError, match=f"noise: got {noise}, expected a standard deviation of at least 0"):
+        module(noise=noise)
+
+
 def test_none_is_the_identity_and_draws_nothing() -> None:
     images, source = torch.rand(4, 1, 8, 8), generator()
     assert augment(images, "none", source) is images

@@ -69,3 +69,5 @@ def test_draws_come_from_the_generator_and_images_are_checked() -> None:
         Rate(3).sparse(images)
     with pytest.raises(ValueError, match="images: got values in"):
         Rate(3).sparse(images + 1, seeded(0))
+    with pytest.raises(ValueError, match=r"rates: got shape \[2, 3, 3\], expected \[batch, features\]"):
+        SparseTrains(images.view(2, 3, 3), 3, seeded(0))

@@ -63,6 +63,13 @@ def test_operations_are_a_weight_for_a_spike(digits, recurrent: bool) -> None:
     assert last.energy == pytest.approx(0.9 * last.accumulates)
 
 
+def test_values_that_are_no_spikes_count_once_for_a_weight(digits) -> None:
+    model = network(digits, hidden=(12,), encoding="direct")
+    result = anytime(model, digits.test)
+    inputs = (digits.test.floats().flatten(1) != 0).sum(1)
+    assert torch.equal(result.synaptic[0] - 10 * result.hidden[0], 12 * inputs.double())
+
+
 def of(margins: list[list[float]], right: list[list[int]]) -> Anytime:
     zeros: Tensor = torch.tensor(margins).double()
     return Anytime(torch.tensor(right) == 1, zeros, 10 * zeros, zeros)
@@ -87,8 +94,13 @@ def test_the_margin_is_the_smallest_that_is_right_often_enough() -> None:
     assert StoppingRule.of(validation, 0.9).margins == (2.0,)
     assert StoppingRule.of(validation, 0.8).margins == (1.0,)
     assert StoppingRule.of(validation, 0.999).margins == (math.inf,)
-    with pytest.raises(ConfigError, match="confidence: got 1"):
-        StoppingRule.of(validation, 1)
+    for confidence in (1, math.nan):
+        with pytest.raises(ConfigError, match=f"confidence: got {float(confidence)}, expected a share of right"):
+            StoppingRule.of(validation, confidence)
+    with pytest.raises(ConfigError, match=r"margins: got .*nan.*, expected a number per step"):
+        StoppingRule(0.9, (1.0, math.nan))
+    with pytest.raises(ConfigError, match="rule: got None, expected a StoppingRule"):
+        validation.stopped(None)
 
 
 def test_a_network_without_steps_is_refused(digits) -> None:

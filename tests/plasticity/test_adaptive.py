@@ -244,6 +244,57 @@ def test_depression_lowers_the_firing_and_potentiation_raises_it() -> None:
     assert rates["down"] < rates["none"] < rates["up"]
 
 
+@pytest.mark.parametrize("coupling", ["beside", "through", "literal"])
+def test_bounds_clip_the_weights_after_every_batch(coupling: str) -> None:
+    model, free = network(), network()
+    options = {"layers": ("first",), "coupling": coupling, "heterosynaptic": 0.5}
+    loop = Loop(model, AdaptiveSTDP(weight_min=-0.3, weight_max=0.4, **options))
+    loose = Loop(free, AdaptiveSTDP(**options))
+    loop.step()
+    loose.step()
+    assert float(free.first.weight.detach().min()) < -0.3
+    assert float(free.first.weight.detach().max()) > 0.4
+    assert torch.equal(model.first.weight, free.first.weight.clamp(-0.3, 0.4))
+
+
+def test_a_batch_without_a_step_of_the_optimiser_leaves_the_weights_alone() -> None:
+    """As where gradients of several batches are added up: the size of a step is unknown before it is made."""
+    model = network()
+    loop, before = Loop(model, AdaptiveSTDP(layers=("first",))), model.first.weight.detach().clone()
+    loop.updates.on_train_batch_start(loop.trainer, loop.module, None, 0)
+    loss(model, 0).backward()
+    loop.updates.on_train_batch_end(loop.trainer, loop.module, None, None, 0)
+    assert torch.equal(model.first.weight, before)
+    assert len(loop.rates) == 1
+
+
+class OwnRule(AdaptiveSTDP):
+    """A rule that no run rebuilds."""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": object()}, r"rule: got <object .*>, expected a learning rule, such as AdaptiveSTDP\(\), or its name"),
+        ({"rule": "hybird"}, "rule: got 'hybird', expected one of backprop, hybrid; did you mean 'hybrid'"),
+        ({"rule": "stdp"}, "rule: got 'stdp', which is of the network snn-wta"),
+        (
+            {"rule": OwnRule()},
+            r"rule: got OwnRule\(.*\), expected one that a run rebuilds by its name, hybrid",
+        ),
+        (
+            {"rule": "hybrid", "trainer": {"accelerator": "cpu", "devices": 2}},
+            "devices: got 2, expected 1 where a rule changes weights",
+        ),
+    ],
+)
+def test_a_rule_that_does_not_fit_is_refused_before_anything_is_written(digits, tmp_path, options, message) -> None:
+    model = sqnn.create_model("snn-mlp", digits, hidden=(5,), timesteps=2)
+    with pytest.raises(ConfigError, match=message):
+        sqnn.fit(model, digits, epochs=1, out=tmp_path / "run", progress=False, **options)
+    assert not (tmp_path / "run").exists()
+
+
 def hooks(model: nn.Module) -> int:
     return sum(
         len(part._forward_hooks) + len(part._forward_pre_hooks) + ("forward" in vars(part)) for part in model.modules()

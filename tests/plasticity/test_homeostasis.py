@@ -14,7 +14,7 @@ POST = torch.tensor([[[1, 0, 0], [1, 1, 0]], [[1, 0, 0], [1, 0, 0]]])
 def test_rates_are_means_over_time_and_batch() -> None:
     assert firing_rates(POST).tolist() == [1.0, 0.25, 0.0]
     maps = POST[..., None].expand(2, 2, 3, 4)
-    assert firing_rates(maps).shape == (3, 4)
+    assert firing_rates(maps).tolist() == [4 * [1.0], 4 * [0.25], 4 * [0.0]]
     assert firing_rates(maps, per_channel=True).tolist() == [1.0, 0.25, 0.0]
 
 

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from sqnn.core import ConfigError
 from sqnn.plasticity import LabelReadout
 
 COUNTS = torch.tensor([[2.0, 0.0, 1.0], [4.0, 1.0, 0.0], [0.0, 3.0, 3.0]])
@@ -53,3 +54,9 @@ def test_before_anything_was_seen_all_classes_are_equal_or_the_first(kind: str) 
 def test_an_unknown_readout_is_named() -> None:
     with pytest.raises(ValueError, match="readout: got 'best', expected one of assignment, proportion, log-likelihood"):
         LabelReadout(3, 3, "best")
+
+
+def test_responses_neither_grow_nor_vanish_by_themselves() -> None:
+    for forget in (0.0, 1.1):
+        with pytest.raises(ConfigError, match=f"forget: got {forget}, expected a factor above 0 and at most 1"):
+            LabelReadout(3, 3, forget=forget)

@@ -30,7 +30,6 @@ class Counting(Toy):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)
-        self.layers.register_buffer("progress", torch.zeros(0))
         self.layers.register_parameter("batches", nn.Parameter(torch.zeros(())))
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Noise on images in the three ways that a spiking network can be meant to get it."""
+"""Noise on images in three conventions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONVENTIONS: Choices[str] = Choices(
         "image": "one image of real noise N(0, sigma) on the spikes of every step",
     },
 )
-"""Where the noise of sigma goes. The first brightens a black background; the others have no mean."""
+"""Where noise of standard deviation sigma enters. The first brightens a black background; the others have mean 0."""
 SEED = 0
 """Seed of the noise and of the spikes."""
 

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 LAST = "last"
 """What is read after the last step."""
 CLEAN = "none"
+"""The noise of images as they are."""
 REACHED = 0.95
-"""Validation accuracy of which a row tells the first epoch that reaches it."""
+"""Validation accuracy whose first epoch a row states (`epoch_of_95`)."""
 COLUMNS = kinds(
     "variant: str; seed: int; read noise data: str; epochs parameters: int; test_accuracy: float?; steps: float?; "
     "accumulates: float?; hidden_spikes: float?; validation_accuracy: float?; best_epoch: int?; epoch_of_95: int?; "
@@ -55,16 +56,16 @@ Trained = tuple[ImageData, Path]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlasticityStudy(Study[ImageData, PlasticityCell]):
-    """Train a spiking perceptron by several learning rules, seeds alike, and tell what each costs and brings.
+    """Train a spiking perceptron by several learning rules from the same seeds, and compare accuracy, spikes and cost.
 
-    Rules, all on the hidden layers: backprop, hybrid (depression-dominated STDP beside the gradient), through (in one
-    product with it), follow and protect (more or less where the gradient is large), hebbian, literal (as the A-STDP
-    paper prints it); controls: heterosynaptic decay, and a penalty on the firing rate. Every training is read after
-    each step, with a stopping rule whose margins are chosen on validation images, and under noise in three conventions.
-    The epoch is chosen on validation images.
+    Rules, all on the hidden layers: backprop, hybrid (STDP of depression alone beside the gradient), through (the same
+    in one product with it), follow and protect (more or less where the gradient is large), hebbian, literal (as the
+    A-STDP paper prints it); controls: heterosynaptic decay, and a penalty on the firing rate. Every training is read
+    after each step, with a stopping rule whose margins are chosen on validation images, and under noise in three
+    conventions. The epoch is chosen on validation images.
 
-    Every finished training is on the disk: the same command goes on where it was stopped, and with more seeds or
-    variants it trains only what is new.
+    Finished trainings are kept in the folder: the same command continues after a stop, and with more seeds or variants
+    trains only what is new.
 
     Examples:
 

@@ -1,9 +1,10 @@
-"""What a plasticity study compares: learning rules, and controls without any."""
+"""The variants of a plasticity study: learning rules, and controls."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
 
 from sqnn.core import Choices
 from sqnn.plasticity import AdaptiveSTDP, LearningRule
@@ -11,11 +12,11 @@ from sqnn.plasticity import AdaptiveSTDP, LearningRule
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to train the spiking perceptron, in words, and the arguments of `fit` that make it."""
+    """A way to train the spiking perceptron: its title, and the arguments of `fit` that are its own."""
 
     title: str
     rule: LearningRule | None = None
-    training: dict[str, Any] = field(default_factory=dict)
+    training: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 VARIANTS: Choices[Variant] = Choices(
@@ -31,7 +32,9 @@ VARIANTS: Choices[Variant] = Choices(
         "heterosynaptic": Variant(
             "control: weights of active neurons decay", AdaptiveSTDP(rho=0.0, heterosynaptic=0.01)
         ),
-        "rate-penalty": Variant("control: a price on firing in the loss", training={"rate_penalty": 1.0}),
+        "rate-penalty": Variant(
+            "control: a price on firing in the loss", training=MappingProxyType({"rate_penalty": 1.0})
+        ),
     },
 )
 """`hebbian` and `literal` raise the firing and are not stopped for it."""
