@@ -18,7 +18,6 @@ import sqnn
 from sqnn.core import ConfigError
 from sqnn.neurons import LIF
 from sqnn.plasticity import AdaptiveSTDP, RunawayError, sites
-from sqnn.plasticity.coupling import Coupled
 from sqnn.plasticity.updates import AdaptiveUpdates
 
 TIMESTEPS = 4
@@ -190,32 +189,6 @@ def test_gradient_and_local_update_are_one_product_between_measurements(kind: ty
     second = Seen(model, 1)
     moved = loop.step(1)
     close(moved, -RATE * (second.gradient - 0.5 * ratio * second.local(0, 1, 0.9)))
-
-
-LAYERS = [
-    (nn.Linear(5, 4), (6, 5)),
-    (nn.Conv2d(2, 4, 3, 2, 1, groups=2), (3, 2, 7, 6)),
-    (nn.Conv1d(2, 4, 3, dilation=2, bias=False), (3, 2, 9)),
-]
-
-
-@pytest.mark.parametrize(("layer", "size"), LAYERS)
-def test_a_coupled_layer_changes_the_gradient_of_its_weights_alone(layer: nn.Module, size: tuple[int, ...]) -> None:
-    layer, generator = layer.double(), torch.Generator().manual_seed(1)
-    inputs = torch.randn(size, generator=generator, dtype=torch.float64, requires_grad=True)
-    output = layer(inputs)
-    gradient, local = (torch.randn(output.shape, generator=generator, dtype=torch.float64) for _ in range(2))
-    wanted = list(torch.autograd.grad(output, [inputs, *layer.parameters()], gradient, retain_graph=True))
-    wanted[1] = torch.autograd.grad(output, layer.weight, gradient - local)[0]
-    coupled = Coupled(layer, lambda: local)
-    coupled.attach()
-    again = layer(inputs)
-    given = torch.autograd.grad(again, [inputs, *layer.parameters()], gradient)
-    coupled.detach()
-    assert torch.equal(output, again)
-    assert "forward" not in vars(layer)
-    for one, other in zip(given, wanted, strict=True):
-        assert_close(one, other, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("modulation", ["follow", "protect"])
