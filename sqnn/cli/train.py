@@ -184,6 +184,8 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     if begin_with is not None:
         _begin_with(model, model_file(begin_with))
     called = None if own is None else own.name
+    if rule is not None:
+        rule.check(model)
     parameter_table(called or name, count(model))
     return fit(model, data, out=out, rule=rule, progress=progress, trainer=trainer, name=called, **training, **weights)
 

@@ -111,7 +111,7 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
 
     def sites(self, model: nn.Module) -> list[Site]:
         """Return the spiking layers that the rule acts on."""
-        return sites(model, self.layers or getattr(model, "plastic", ()))
+        return sites(model, self.layers or getattr(model, "plastic", ()), "layers" if self.layers else "rule")
 
     def check(self, model: nn.Module) -> None:
         """Raise ConfigError where a path leads to no spiking layer."""

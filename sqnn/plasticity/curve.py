@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def stdp_window(rule: STDP, lags: Sequence[int] = range(-50, 51), weight: float = 0.0) -> Tensor:
+def stdp_window(rule: STDP, lags: Sequence[int] = range(-50, 51), weight: float | None = None) -> Tensor:
     """Return the change of a weight for one pair of spikes at each lag, `[lags]` in float64.
 
     A lag is the step of the postsynaptic spike less that of the presynaptic one. It is what `window` gives for such
-    spikes at this weight, summed over the steps; bounds do not clip it.
+    spikes at this weight, summed over the steps; bounds do not clip it. By default the weight is in the middle of the
+    rule's bounds, or 0 without bounds.
     """
+    require(isinstance(rule, STDP), "rule", rule, "a rule such as PairSTDP()")
+    require(isinstance(lags, Sequence), "lags", lags, "a sequence of whole numbers of steps, such as range(-50, 51)")
+    if weight is None:
+        least, most = rule.weight_min, rule.weight_max
+        weight = 0.0 if least is None or most is None else (least + most) / 2
     require(len(lags) > 0 and all(map(is_whole, lags)), "lags", lags, "at least one whole number of steps")
     reach = max(abs(lag) for lag in lags)
     pre = torch.zeros(2 * reach + 1, 1, 1, dtype=torch.float64)
@@ -37,13 +43,14 @@ def plot_window(
     rules: STDP | Mapping[str, STDP],
     lags: Sequence[int] = range(-50, 51),
     *,
-    weight: float = 0.0,
+    weight: float | None = None,
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw the windows of a rule, or of several by name; `lags` and `weight` as in `stdp_window`."""
     from circuits.plotting import panel
 
+    require(isinstance(rules, STDP | Mapping), "rules", rules, "a rule, or a mapping of names to rules")
     figure, axes = panel(ax, (6, 3.8), title)
     named = {"": rules} if isinstance(rules, STDP) else dict(rules)
     for number, (name, rule) in enumerate(named.items()):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sqnn.core import require
+from sqnn.plasticity.checks import finite_tensor
 
 
 @torch.no_grad()
@@ -14,6 +15,7 @@ def firing_rates(post: Tensor, *, per_channel: bool = False) -> Tensor:
 
     `per_channel` takes the mean over the positions of `[time, batch, channels, ...]` too, giving `[channels]`.
     """
+    post = finite_tensor("post", post)
     require(post.ndim >= 3, "post", list(post.shape), "shape [time, batch, ...]")
     rates = post.to(torch.promote_types(post.dtype, torch.float32)).mean((0, 1))
     return rates.flatten(1).mean(1) if per_channel and rates.ndim > 1 else rates

@@ -17,7 +17,9 @@ RULES: Choices[type[LearningRule]] = Choices("rule", {rule.name: rule for rule i
 
 def rule_class(name: str) -> type[LearningRule] | None:
     """Return the learning rule of this name, None for backprop; ConfigError lists the names."""
-    names: Choices[type[LearningRule] | None] = Choices("rule", {BACKPROP: None, **RULES})
+    names: Choices[type[LearningRule] | None] = Choices(
+        "rule", {BACKPROP: None, **RULES, **dict.fromkeys(COMPETITIVE_RULES)}
+    )
     if name in COMPETITIVE_RULES:
         raise ConfigError(
             f"rule: got {name!r}, which is of the network snn-wta: create_model('snn-wta', rule={name!r})"

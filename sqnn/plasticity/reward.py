@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sqnn.core import ConfigError, is_whole, number_of, require
+from sqnn.plasticity.checks import finite_tensor
 from sqnn.plasticity.traces import adjoint_trace
 
 
@@ -27,6 +28,7 @@ def reward_modulation(reward: Tensor, timesteps: int, decay: float) -> Tensor:
     require(is_whole(timesteps) and timesteps >= 1, "timesteps", timesteps, "a whole number of at least 1")
     decay = number_of("decay", decay)
     require(0 <= decay <= 1, "decay", decay, "a number from 0 to 1")
+    reward = finite_tensor("reward", reward)
     if reward.ndim not in (1, 2) or (reward.ndim == 2 and len(reward) != timesteps):
         raise ConfigError(f"reward: got shape {list(reward.shape)}, expected [batch] or [{timesteps}, batch]")
     reward = reward.detach().to(torch.promote_types(reward.dtype, torch.float32))

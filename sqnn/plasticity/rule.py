@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, Config, ConfigError, option, require
+from sqnn.core import Choices, Config, ConfigError, number_of, option, require
+from sqnn.plasticity.checks import finite_tensor
 from sqnn.plasticity.connections import LINEAR, Connection, check_trains
 from sqnn.plasticity.dependence import DEPENDENCES, Bounds
 from sqnn.plasticity.traces import TRACES, adjoint_trace, decay_of, forward_trace
@@ -119,6 +121,11 @@ class STDP(Config, ABC):
         (`reward_modulation`). The bounds do not act here but in `step`. Raises ConfigError where shapes do not fit.
         """
         with torch.no_grad():
+            if not isinstance(connection, Connection):
+                got = type(connection).__name__
+                raise ConfigError(f"connection: got {got}, expected a connection; connection_of(layer) makes one")
+            for name, signal in (("weight", weight), ("pre", pre), ("post", post)):
+                finite_tensor(name, signal)
             connection.check(weight, pre, post)
             dtype = torch.promote_types(weight.dtype, torch.float32)
             pre, post = connection.arriving(pre.detach().to(dtype)), post.detach().to(dtype)
@@ -144,6 +151,9 @@ class STDP(Config, ABC):
         rate: float = 1.0,
     ) -> Tensor:
         """Return the weight after a window, within its bounds: clip(W + rate dW)."""
+        rate = number_of("rate", rate)
+        require(math.isfinite(rate), "rate", rate, "a finite number")
+        finite_tensor("weight", weight)
         return self.bounded(weight.detach() + rate * self.window(weight, pre, post, connection, modulation))
 
     def bounded(self, weight: Tensor) -> Tensor:
@@ -235,6 +245,7 @@ def _strength(modulation: Tensor | None, post: Tensor) -> Tensor | None:
     """Return a modulation in a shape that broadcasts over `post`."""
     if modulation is None:
         return None
+    modulation = finite_tensor("modulation", modulation)
     fits = modulation.shape in (post.shape, post.shape[:2])
     expected = f"shape {list(post.shape[:2])}, [time, batch], or that of post, {list(post.shape)}"
     require(fits, "modulation", list(modulation.shape), expected)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from noise_models import unknown
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, require
 from sqnn.encoding import SparseTrains
 from sqnn.layers import LIBRARIES, is_of
 from sqnn.neurons import Neuron
@@ -127,15 +127,16 @@ class Site:
         self._currents.append(inputs[0])
 
 
-def sites(model: nn.Module, paths: Sequence[str] = ()) -> list[Site]:
+def sites(model: nn.Module, paths: Sequence[str] = (), argument: str = "layers") -> list[Site]:
     """Return the spiking layers of a network below these paths, in its own order; all of them where there are no paths.
 
     A spiking layer is a linear or convolutional layer and the neurons that come next among the modules of the network:
     neurons of this package, or of a library of LIBRARIES. A linear layer called `recurrent` feeds the spikes of these
     neurons back to them.
 
-    Raises ConfigError where a path leads to no module, or to no spiking layer.
+    Raises ConfigError, naming the argument, where a path leads to no module or to no spiking layer.
     """
+    require(isinstance(model, nn.Module), "model", model, "a network, a torch.nn.Module")
     modules = dict(model.named_modules())
     found: list[Site] = []
     waiting: list[tuple[str, Any]] = []
@@ -156,7 +157,10 @@ def sites(model: nn.Module, paths: Sequence[str] = ()) -> list[Site]:
             )
     chosen = [site for site in found if not paths or any(_below(site.path, path) for path in paths)]
     if not chosen:
-        raise ConfigError(f"layers: {type(model).__name__} has no linear or convolutional layer with neurons after it")
+        raise ConfigError(
+            f"{argument}: {type(model).__name__} has no spiking layer, which is a linear or convolutional layer with "
+            "neurons after it"
+        )
     return chosen
 
 

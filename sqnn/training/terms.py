@@ -120,7 +120,7 @@ class RatePenalty(LossTerm):
         self._neurons(model)
 
     def _neurons(self, model: nn.Module) -> list[nn.Module]:
-        return list({site.neuron: None for site in sites(model, getattr(model, "plastic", ()))})
+        return list({site.neuron: None for site in sites(model, getattr(model, "plastic", ()), "rate_penalty")})
 
     @contextlib.contextmanager
     def attach(self, model: nn.Module) -> Iterator[Callable[[], Tensor]]:

@@ -249,7 +249,10 @@ class OwnRule(AdaptiveSTDP):
     ("options", "message"),
     [
         ({"rule": object()}, r"rule: got <object .*>, expected a learning rule, such as AdaptiveSTDP\(\), or its name"),
-        ({"rule": "hybird"}, "rule: got 'hybird', expected one of backprop, hybrid; did you mean 'hybrid'"),
+        (
+            {"rule": "hybird"},
+            "rule: got 'hybird', expected one of backprop, hybrid, stdp, r-stdp; did you mean 'hybrid'",
+        ),
         ({"rule": "stdp"}, "rule: got 'stdp', which is of the network snn-wta"),
         (
             {"rule": OwnRule()},
@@ -320,8 +323,10 @@ def test_layers_are_found_by_their_paths() -> None:
         sites(model, ["front"])
     with pytest.raises(ConfigError, match=r"layers: got frontend\.linear, expected a path to a linear or conv"):
         sites(model, ["frontend.linear"])
-    with pytest.raises(ConfigError, match="layers: Linear has no linear or convolutional layer with neurons after it"):
+    with pytest.raises(ConfigError, match="layers: Linear has no spiking layer, which is a linear or convolutional"):
         sites(nn.Linear(2, 2))
+    with pytest.raises(ConfigError, match="rule: Linear has no spiking layer"):
+        AdaptiveSTDP().check(nn.Linear(2, 2))
 
 
 def test_through_is_refused_where_the_rule_is_no_single_product() -> None:

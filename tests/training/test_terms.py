@@ -177,5 +177,5 @@ def test_the_price_on_firing_is_the_mean_rate_of_the_hidden_neurons() -> None:
 
 
 def test_a_price_on_firing_needs_neurons() -> None:
-    with pytest.raises(ConfigError, match="layers: VGG11 has no linear or convolutional layer with neurons after it"):
+    with pytest.raises(ConfigError, match="rate_penalty: VGG11 has no spiking layer, which is a linear or"):
         RatePenalty().check(sqnn.create_model("vgg11", width_multiplier=0.0625))

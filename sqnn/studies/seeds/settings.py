@@ -55,6 +55,11 @@ def plan(settings: Settings) -> Plan:
     TrainingConfig.for_model(model_class(model), _without_terms(training)[0])
     for name in values:
         check_name(name)
+    if "rule" in values and "rule" not in _options(model_class(model).config_class):
+        raise ConfigError(
+            "rule: a study of seeds trains by the gradient, or snn-wta by its own; `sqnn study plasticity` compares "
+            "learning rules"
+        )
     return Plan(model, values, training)
 
 

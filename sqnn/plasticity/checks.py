@@ -1,0 +1,16 @@
+"""What the functions of this room are given: tensors of finite numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from sqnn.core import ConfigError, require
+
+
+def finite_tensor(name: str, value: object) -> Tensor:
+    """Return `value` if it is a tensor without NaN and infinite values; ConfigError naming the argument otherwise."""
+    if not isinstance(value, Tensor):
+        raise ConfigError(f"{name}: got {type(value).__name__}, expected a torch tensor; torch.as_tensor makes one")
+    require(bool(torch.isfinite(value).all()), name, "NaN or an infinite value", "finite numbers")
+    return value
