@@ -67,7 +67,9 @@ def test_options_are_those_of_the_configuration(name: str) -> None:
     config = kinds[name] if name in kinds else sqnn.MODELS[name].config_class
     data = () if name in kinds else config.data_fields
     rows = sqnn.options(name).options
-    terms = ["bit_penalty"] if name == "training" else []  # the weights of loss terms, which `fit` takes as well
+    terms = (
+        ["bit_penalty", "rate_penalty"] if name == "training" else []
+    )  # the weights of loss terms, which `fit` takes as well
     fields = [field.name for field in dataclasses.fields(config) if field.name not in data]
     assert [row.name for row in rows] == fields + terms
     assert all(row.meaning for row in rows)

@@ -160,8 +160,6 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
 
     unsaid = " and ".join(f"--{option}" for option in ("model", "data") if option not in settings)
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
-    if unsaid:
-        console.print(f"training {name} on {data_name}, the default without {unsaid}; sqnn train --help lists others")
     own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
     rule = None if name == COMPETING else _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
@@ -186,6 +184,8 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     called = None if own is None else own.name
     if rule is not None:
         rule.check(model)
+    if unsaid:
+        console.print(f"training {name} on {data_name}, the default without {unsaid}; sqnn train --help lists others")
     parameter_table(called or name, count(model))
     return fit(model, data, out=out, rule=rule, progress=progress, trainer=trainer, name=called, **training, **weights)
 

@@ -4,6 +4,7 @@ from .competitive import COMPETITIVE_RULES, balanced, moved, trace_sums, unit_ro
 from .connections import LINEAR, Connection, Conv, Conv1d, Conv2d, Linear, Recurrent, connection_of
 from .curve import plot_window, stdp_window
 from .dependence import DEPENDENCES
+from .errors import RunawayError
 from .homeostasis import adapted_thresholds, firing_rates, heterosynaptic_decay, synaptic_scaling
 from .label_readout import LABEL_READOUTS, LabelReadout
 from .pair import PairSTDP
@@ -13,7 +14,7 @@ from .rule import BATCHES, COINCIDENCES, PAIRINGS, STDP, TIMES
 from .sites import Site, sites
 from .traces import TRACES, adjoint_trace, decay_of, forward_trace
 from .triplet import TRIPLETS, TripletSTDP
-from .updates import AdaptiveUpdates, RunawayError
+from .updates import AdaptiveUpdates
 
 __all__ = [
     "BACKPROP",

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from sqnn.encoding import SparseTrains
 from sqnn.plasticity.coupling import Coupled, weight_product
+from sqnn.plasticity.errors import RunawayError
 from sqnn.plasticity.homeostasis import firing_rates, heterosynaptic_decay
 from sqnn.plasticity.sites import Site
 
@@ -27,10 +28,6 @@ RATE_KEPT = 0.9
 """Share of the running mean of the firing rate that is kept per batch."""
 WARM_UP = 20
 """Batches before that mean is first compared with `largest_rate`."""
-
-
-class RunawayError(RuntimeError):
-    """A layer whose neurons fire at more and more steps: where, how much, and what to change."""
 
 
 @dataclass

@@ -137,9 +137,15 @@ MISTAKES = [
         "train --model has8-vgg --out new --n-qubits 4",
         "n_qubits: is an option of sqdr-cnn, and has8-vgg has none such; it has ",
     ),
-    ("train --model sqdr-cnn --out new --hidden 8", "hidden: is an option of has8-vgg, and sqdr-cnn has none such"),
+    (
+        "train --model sqdr-cnn --out new --hidden 8",
+        "hidden: is an option of has8-vgg, snn-mlp, and sqdr-cnn has none such",
+    ),
     ("count --model has8-vgg --noise torino", "noise: is an option of sqdr-cnn, and has8-vgg has none such"),
-    ("count --model has8-resnet --hidden 8", "hidden: is an option of has8-vgg, and has8-resnet has none such"),
+    (
+        "count --model has8-resnet --hidden 8",
+        "hidden: is an option of has8-vgg, snn-mlp, and has8-resnet has none such",
+    ),
     ("train --model has8-vgg --out new --hidden 8,x", "hidden: got '8,x', expected whole numbers with commas"),
     ("train --model has8-vgg --out new --hidden 0", "hidden: got 0, expected a whole number of at least 1"),
     ("train --resume run", "run: run has finished; there is nothing to resume"),
