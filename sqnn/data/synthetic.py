@@ -8,12 +8,10 @@ import torch
 
 from sqnn.core import ConfigError, sweep_progress
 from sqnn.data.errors import DataError
-from sqnn.data.events import SYNTHETIC, Recording, frames_of, framing_from, grey_of, sensor_of
+from sqnn.data.events import AT_ONCE, SYNTHETIC, Recording, frames_of, framing_from, grey_of, sensor_of
 from sqnn.data.images import ImageData, with_source
 from sqnn.data.split import Split
 
-AT_ONCE = 256
-"""Pictures that are simulated together."""
 SEED = 0
 """Seed of the pixels and the noise of data sets."""
 

@@ -190,7 +190,9 @@ def anytime(model: nn.Module | HasNetwork, split: Split, *, progress: bool = Fal
         logits = torch.stack([model.decide(spikes[: t + 1], membranes[: t + 1]) for t in range(len(spikes))])
         largest = logits.topk(2, -1)
         synaptic = torch.stack([_arrived(site) * len(site.layer.weight) for site in places]).sum(0)
-        hidden = torch.stack([_fired(site) for site in places[:-1] if not site.recurrent]).sum(0)
+        hidden = torch.zeros_like(synaptic)
+        for site in places[:-1]:
+            hidden += 0 if site.recurrent else _fired(site)
         answers = (largest.indices[..., 0], largest.values[..., 0] - largest.values[..., 1])
         return torch.stack([*(a.double() for a in answers), synaptic.cumsum(0), hidden.cumsum(0)], -1).movedim(1, 0)
 

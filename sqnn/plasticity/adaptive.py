@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import nn
 
-from sqnn.core import Choices, ConfigError, option
+from sqnn.core import Choices, option
 from sqnn.plasticity.base import LearningRule
 from sqnn.plasticity.pair import PairSTDP
 from sqnn.plasticity.rule import TIMES
@@ -60,7 +60,8 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
     hold some; without any the rule acts on those that the network's class states as `plastic`, or else on all. The
     defaults, depression alone (a_plus = 0), lower the firing of the layer; potentiation raises it. A training in which
     a layer's mean rate exceeds `largest_rate` spikes per neuron and step stops with a RunawayError. `paper` is the rule
-    as its paper prints it, with which every neuron ends firing at every step: 11.35 % of MNIST's test images.
+    as its paper prints it, with which every neuron ends firing at every step: 11 to 18 % of MNIST's test images after 2
+    epochs, three seeds (docs/results/plasticity.md).
 
     Raises ConfigError where an option is out of range or a path leads to no spiking layer.
     """
@@ -78,7 +79,7 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
     )
     time: str = option("mean", "how the changes of the steps become one", among=TIMES)
     layers: tuple[str, ...] = option(
-        (), "paths of the spiking layers, such as front_end.blocks.0 (default: the network's)"
+        (), "paths of the spiking layers, such as frontend.blocks.0 (default: the network's)"
     )
     coupling: str = option("beside", "how the local update joins the gradient's", among=COUPLINGS)
     rho: float = option(0.3, "size of the local update as a share of the optimiser's step or of the gradient", least=0)
@@ -115,8 +116,6 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
 
     def check(self, model: nn.Module) -> None:
         """Raise ConfigError where a path leads to no spiking layer."""
-        if not isinstance(model, nn.Module):
-            raise ConfigError(f"model: got {type(model).__name__}, expected a network")
         self.sites(model)
 
     def decay(self, epoch: int) -> float:

@@ -12,5 +12,7 @@ def finite_tensor(name: str, value: object) -> Tensor:
     """Return `value` if it is a tensor without NaN and infinite values; ConfigError naming the argument otherwise."""
     if not isinstance(value, Tensor):
         raise ConfigError(f"{name}: got {type(value).__name__}, expected a torch tensor; torch.as_tensor makes one")
-    require(bool(torch.isfinite(value).all()), name, "NaN or an infinite value", "finite numbers")
+    # A sum is finite only where all numbers are, and takes a fraction of the time; that of large ones may overflow.
+    finite = bool(torch.isfinite(value.detach().sum())) or bool(torch.isfinite(value).all())
+    require(finite, name, "NaN or an infinite value", "finite numbers")
     return value

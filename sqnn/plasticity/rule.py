@@ -153,8 +153,8 @@ class STDP(Config, ABC):
         """Return the weight after a window, within its bounds: clip(W + rate dW)."""
         rate = number_of("rate", rate)
         require(math.isfinite(rate), "rate", rate, "a finite number")
-        finite_tensor("weight", weight)
-        return self.bounded(weight.detach() + rate * self.window(weight, pre, post, connection, modulation))
+        change = self.window(weight, pre, post, connection, modulation)
+        return self.bounded(weight.detach() + rate * change)
 
     def bounded(self, weight: Tensor) -> Tensor:
         """Return the weight clipped to weight_min and weight_max, where these are given."""

@@ -28,7 +28,7 @@ def network(digits: sqnn.ImageData, **options: object) -> nn.Module:
 
 
 @pytest.mark.parametrize(
-    "options", [{"hidden": (20,)}, {"hidden": (12, 8), "recurrent": True}, {"readout": "membrane"}]
+    "options", [{"hidden": (20,)}, {"hidden": ()}, {"hidden": (12, 8), "recurrent": True}, {"readout": "membrane"}]
 )
 def test_the_last_answer_is_that_of_the_evaluation(digits, options: dict[str, object]) -> None:
     model = network(digits, **options)

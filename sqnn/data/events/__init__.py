@@ -7,9 +7,10 @@ from sqnn.data.events.framing import FRAMED, Framing, frames_of, framing_from
 from sqnn.data.events.measured import MeasuredCamera
 from sqnn.data.events.recording import EVENT, Recording, recording_of
 from sqnn.data.events.saccades import Saccades
-from sqnn.data.events.synthetic import SYNTHETIC, grey_of, sensor_of, simulate_saccades
+from sqnn.data.events.synthetic import AT_ONCE, SYNTHETIC, grey_of, sensor_of, simulate_saccades
 
 __all__ = [
+    "AT_ONCE",
     "EVENT",
     "FORMATS",
     "FRAMED",
