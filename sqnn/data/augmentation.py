@@ -1,6 +1,8 @@
-"""Random shifts, mirror images and noise of training images, a whole batch at a time."""
+"""Random shifts, mirror images, affine maps and noise of training images, a whole batch at a time."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -10,12 +12,18 @@ from torch.nn import functional as F
 from noise_models import unknown
 from sqnn.data.errors import DataError, whole_number
 
-AUGMENTATIONS: tuple[str, ...] = ("none", "shift", "shift-flip")
+AUGMENTATIONS: tuple[str, ...] = ("none", "shift", "shift-flip", "affine")
 MAX_SHIFT = 4
 """Largest shift along either axis, in pixels: He et al. 2016, section 4.2."""
 SMALL_SIDE = 16
 """Images with a side below this many pixels are shifted by at most SMALL_SHIFT: four pixels would cut objects off."""
 SMALL_SHIFT = 1
+MAX_ANGLE = 7.0
+"""Largest rotation of an affine map in degrees: a 6 stays a 6."""
+MAX_ZOOM = 0.05
+"""Largest relative change of width and of height by an affine map."""
+AFFINE_SHIFT = 1
+"""Largest shift of an affine map along either axis, in pixels, unless another is given."""
 
 
 def batch_generator(seed: int, epoch: int, batch: int) -> torch.Generator:
@@ -34,6 +42,10 @@ def augment(
     x' is width - 1 - x with probability 1/2 for "shift-flip", else x. s is `shift` pixels, by default 4, or 1 where a
     side is below 16. All channels and time steps of an image move together. "none" moves nothing.
 
+    "affine" turns the image about its centre by up to 7 degrees, stretches width and height each by up to 5 %, and moves
+    it by up to `shift` pixels, by default 1 and not in whole ones, all uniform; values between pixels are interpolated
+    (bilinear), with zeros outside.
+
     With `noise` above 0 each value gets normal noise and is cut to [0, 1]; its standard deviation is drawn for each
     image, uniform on [0, noise]. With "none" and no noise the images themselves are returned.
 
@@ -41,7 +53,9 @@ def augment(
 
     Source: He et al., CVPR 2016, section 4.2 (shifts and mirror images).
     """
-    if known_augmentation(kind) != "none":
+    if known_augmentation(kind) == "affine":
+        images = _mapped(images, generator, AFFINE_SHIFT if shift is None else shift)
+    elif kind != "none":
         images = _moved(images, kind == "shift-flip", generator, shift)
     if noise > 0:
         deviations = noise * torch.rand(len(images), *(1,) * (images.ndim - 1), generator=generator)
@@ -62,6 +76,23 @@ def _moved(images: Tensor, mirror: bool, generator: torch.Generator, shift: int 
     source = rows[:, :, None] * (width + 2 * shift) + (columns + right)[:, None, :]
     padded = F.pad(frames, (shift,) * 4).flatten(2)
     return padded.gather(2, source.flatten(1)[:, None, :].expand(-1, channels, -1)).view(images.shape)
+
+
+def _mapped(images: Tensor, generator: torch.Generator, shift: int) -> Tensor:
+    frames = images.flatten(1, -3)
+    batch, _, height, width = frames.shape
+    largest_shift(height, width, shift)
+    turn, wide, high, right, down = 2 * torch.rand((5, batch), generator=generator, dtype=frames.dtype) - 1
+    angle = math.radians(MAX_ANGLE) * turn
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    wide, high = 1 + MAX_ZOOM * wide, 1 + MAX_ZOOM * high
+    # Positions are in halves of the image's sides; a turn of pixels mixes them in proportion to the sides.
+    rows = [
+        torch.stack([cos * wide, -sin * high * (height / width), right * (2 * shift / width)], -1),
+        torch.stack([sin * wide * (width / height), cos * high, down * (2 * shift / height)], -1),
+    ]
+    grid = F.affine_grid(torch.stack(rows, 1), list(frames.shape), align_corners=False)
+    return F.grid_sample(frames, grid, align_corners=False).view(images.shape)
 
 
 def known_augmentation(kind: str) -> str:

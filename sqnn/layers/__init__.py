@@ -13,6 +13,7 @@ from sqnn.layers.frontends import (
     libraries_of,
 )
 from sqnn.layers.fusion import FusionBlock
+from sqnn.layers.separable import PlaceReadout, RateTrainedStage, SeparableCNN, SeparableConv, sides_after
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
 from sqnn.layers.spiking_cnn import READOUTS, SpikingBlock, SpikingCNN
 from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
@@ -31,6 +32,10 @@ __all__ = [
     "FrontEnd",
     "FusionBlock",
     "MakeNeuron",
+    "PlaceReadout",
+    "RateTrainedStage",
+    "SeparableCNN",
+    "SeparableConv",
     "SparseLinear",
     "SpikingBlock",
     "SpikingCNN",
@@ -42,4 +47,5 @@ __all__ = [
     "convention_of",
     "is_of",
     "libraries_of",
+    "sides_after",
 ]

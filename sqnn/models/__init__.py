@@ -66,6 +66,7 @@ from sqnn.models.snn_mlp import SNNMLP, STEP_READOUTS, SNNMLPConfig
 from sqnn.models.snn_wta import SNNWTA, SNNWTAConfig
 from sqnn.models.spiking_quantum import BOUNDS, SpikingQuantum
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
+from sqnn.models.sqdr_separable import SQDRSeparable, SQDRSeparableConfig
 from sqnn.models.work import step_work
 
 __all__ = [
@@ -109,6 +110,8 @@ __all__ = [
     "SNNMLPConfig",
     "SNNWTAConfig",
     "SQDRCNNConfig",
+    "SQDRSeparable",
+    "SQDRSeparableConfig",
     "SourceConfig",
     "SourceNetwork",
     "SpikingQuantum",

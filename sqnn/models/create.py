@@ -21,11 +21,13 @@ from sqnn.models.quantum_head import own_circuit
 from sqnn.models.snn_mlp import SNNMLP
 from sqnn.models.snn_wta import SNNWTA
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
+from sqnn.models.sqdr_separable import SQDRSeparable
 
 MODELS: Choices[type[Network]] = Choices(
     "model",
     {
         "sqdr-cnn": SQDRCNN,
+        "sqdr-separable": SQDRSeparable,
         "has8-vgg": HAS8VGG,
         "has8-resnet": HAS8ResNet,
         "snn-mlp": SNNMLP,

@@ -56,6 +56,20 @@ RECIPES: Choices[Recipe] = Choices(
             MappingProxyType({"readout": "spike"}),
             MappingProxyType({"epochs": 12, "batch_size": 128, "learning_rate": 0.05}),
         ),
+        "sqdr-cnn-803": Recipe(
+            "at most 803 parameters (788): separable spiking stages, trained as rates and hardened into spikes",
+            "sqdr-separable",
+            "mnist",
+            MappingProxyType({"analog": 0.95}),
+            MappingProxyType({"epochs": 80, "learning_rate": 0.012, "gradient_clip": 5.0}),
+        ),
+        "sqdr-cnn-2000": Recipe(
+            "at most 2,000 parameters (1,947): the same, wider, on images turned and moved a little",
+            "sqdr-separable",
+            "mnist",
+            MappingProxyType({"channels": (6, 12, 22), "n_qubits": 9, "analog": 0.945}),
+            MappingProxyType({"epochs": 72, "learning_rate": 0.015, "gradient_clip": 5.0, "augmentation": "affine"}),
+        ),
         "mnist-mlp": Recipe(
             "a spiking perceptron 784-500-10, its images moved by up to one pixel",
             "snn-mlp",

@@ -44,7 +44,9 @@ class TrainingConfig(Config):
     gradient_clip: float = option(1.0, "largest norm of the gradient; 0 switches clipping off", least=0)
     augmentation: str = option("none", "random change of training images", among=AUGMENTATIONS)
     shift: int | None = option(
-        None, "largest shift in pixels along either axis (default: 4, or 1 where a side is below 16)", least=1
+        None,
+        "largest shift in pixels along either axis (default: 4, or 1 where a side is below 16 or for affine)",
+        least=1,
     )
     pixel_noise: float = option(
         0.0, "largest standard deviation of normal noise on training images, drawn for each of them", least=0, most=10
@@ -64,7 +66,7 @@ class TrainingConfig(Config):
     def validate(self) -> None:
         object.__setattr__(self, "threads", check_threads(self.threads))
         fits = self.shift is None or self.augmentation != "none"
-        require(fits, "shift", self.shift, "none, or one beside augmentation shift or shift-flip")
+        require(fits, "shift", self.shift, "none, or one beside augmentation shift, shift-flip or affine")
 
     @classmethod
     def for_model(cls, model: nn.Module | type[Network], values: Mapping[str, object]) -> Self:

@@ -1,0 +1,104 @@
+"""SQDR network of separable spiking stages: what is reached with a few hundred parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sqnn.core import option, require, when_small
+from sqnn.encoding import Direct
+from sqnn.layers import SeparableCNN, sides_after
+from sqnn.models.base import ModelConfig, Network, check_batch
+from sqnn.models.initial import reset_parameters
+from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head
+
+
+@dataclass(frozen=True, kw_only=True)
+class SQDRSeparableConfig(HeadConfig, ModelConfig):
+    """Every choice of the separable network; by default 788 parameters for 28 x 28 pixels and ten classes.
+
+    Raises ConfigError, naming the field, on a value that builds no network.
+    """
+
+    channels: tuple[int, ...] = option((4, 5, 7), "widths of the stages but the last, which has 3 n_qubits", least=1)
+    kernels: tuple[int, ...] = option((3, 4, 4, 3), "side of the window of each stage in pixels", least=1)
+    strides: tuple[int, ...] = option((1, 2, 2, 1), "stride of each stage", least=1)
+    timesteps: int = option(16, "time steps", least=1)
+    analog: float = option(
+        0.9, "share of the training, from its start, in which neurons give rates in place of spikes", least=0, most=1
+    )
+    n_qubits: int = option(7, "qubits of the circuit", least=1)
+    angle_scale: float = option(4.0, "radians that a readout of 1 turns", above=0)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each stage."""
+        return (*self.channels, 3 * self.n_qubits)
+
+    def validate(self) -> None:
+        super().validate()
+        stages = len(self.channels) + 1
+        for name in ("kernels", "strides"):
+            value = getattr(self, name)
+            require(len(value) == stages, name, value, f"{stages} numbers, one per stage: channels has {stages - 1}")
+        least = 1
+        for kernel, stride in zip(reversed(self.kernels), reversed(self.strides), strict=True):
+            least = (least - 1) * stride + kernel
+        wanted = f"at least {least} x {least} pixels for kernels {self.kernels} and strides {self.strides}"
+        require(all(sides_after(side, self.kernels, self.strides)[-1] for side in self.image_size), "image_size",
+                self.image_size, wanted)  # fmt: skip
+
+
+class SQDRSeparable(QuantumHead, Network):
+    """Spiking-quantum network of few parameters: images [batch, channels, height, width] in [0, 1] -> logits.
+
+    image as a constant current -> spiking stages (separable convolutions) -> angles = angle_scale * readout of the
+    rates, place by place -> circuit -> <Z> [batch, n_qubits] -> head -> logits [batch, num_classes]. Spikes alone pass
+    from stage to stage, and expectations alone reach the head.
+
+    For the share `analog` of a training the neurons give the rates that spikes would tend to, at a fraction of the
+    time; the rest of it is trained with spikes, on the gradient of the rates (`sqnn.layers.RateTrainedStage`). Outside
+    `learn` the network always spikes. Source of head and circuit: SQDR-CNN, arXiv 2512.03895; the front-end is ours.
+    """
+
+    config_class: ClassVar[type[ModelConfig]] = SQDRSeparableConfig
+    parts: ClassVar[Mapping[str, str]] = {"frontend": "spiking", "circuit": "quantum", "head": "classical"}
+    training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"learning_rate": 0.012})
+    config: SQDRSeparableConfig
+
+    def __init__(self, config: SQDRSeparableConfig, generator: torch.Generator | None = None) -> None:
+        Network.__init__(self, config)
+        generator = torch.Generator().manual_seed(0) if generator is None else generator
+        self.circuit = make_circuit(config, generator)
+        self.encoder = Direct(config.timesteps)
+        self.frontend = SeparableCNN(
+            config.in_channels, config.image_size, config.widths, config.kernels, config.strides, config.timesteps
+        )
+        self.head = make_head(config)
+        self.frontend.reset_parameters(generator)
+        if self.head is not None:
+            reset_parameters(self.head, generator)
+
+    def angles(self, images: Tensor, generator: torch.Generator | None = None, spiking: bool = True) -> Tensor:
+        """Return the data angles [batch, 3 n_qubits] in radians that the circuit reads for these images."""
+        c = self.config
+        check_batch(images, c, self.frontend.readout.bias.dtype)
+        current = self.encoder.encode(images, generator)[0]
+        work = len(images) * math.prod(c.image_size) * c.channels[0] * (c.timesteps if spiking else 1)
+        return when_small(work, lambda images: c.angle_scale * self.frontend(images, spiking), current)
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.classify(self.angles(images, generator), generator)
+
+    def learn(
+        self, images: Tensor, labels: Tensor, generator: torch.Generator | None = None, progress: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        logits = self.classify(self.angles(images, generator, progress >= self.config.analog), generator)
+        return logits, F.cross_entropy(logits, labels)
