@@ -42,9 +42,9 @@ def augment(
     x' is width - 1 - x with probability 1/2 for "shift-flip", else x. s is `shift` pixels, by default 4, or 1 where a
     side is below 16. All channels and time steps of an image move together. "none" moves nothing.
 
-    "affine" turns the image about its centre by up to 7 degrees, stretches width and height each by up to 5 %, and moves
-    it by up to `shift` pixels, by default 1 and not in whole ones, all uniform; values between pixels are interpolated
-    (bilinear), with zeros outside.
+    "affine" turns the image about its centre by up to 7 degrees, stretches width and height each by up to 5 %, and
+    moves it by up to `shift` pixels, by default 1 and not in whole ones, all uniform; values between pixels are
+    interpolated (bilinear), with zeros outside.
 
     With `noise` above 0 each value gets normal noise and is cut to [0, 1]; its standard deviation is drawn for each
     image, uniform on [0, noise]. With "none" and no noise the images themselves are returned.

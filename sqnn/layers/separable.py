@@ -20,7 +20,7 @@ INITIAL_SHIFT = 0.25
 
 
 class Activity(NamedTuple):
-    """What a stage passes on: rates [batch, ...], and the spike trains [time, batch, ...] that they are the means of."""
+    """Output of a stage: rates [batch, ...], and the spike trains [time, batch, ...] whose means they are."""
 
     rates: Tensor
     trains: Tensor | None = None

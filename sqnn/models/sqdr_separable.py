@@ -14,10 +14,15 @@ from torch.nn import functional as F
 
 from sqnn.core import option, require, when_small
 from sqnn.encoding import Direct
-from sqnn.layers import SeparableCNN, sides_after
+from sqnn.layers import SeparableCNN
 from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.initial import reset_parameters
 from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head
+
+LARGE = (3, 4, 4, 3), (1, 2, 2, 1)
+SMALL = (3, 2, 2, 2), (1, 2, 1, 1)
+"""Windows and strides of four stages for images of LARGE_SIDE pixels or more, and for smaller ones."""
+LARGE_SIDE = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +33,12 @@ class SQDRSeparableConfig(HeadConfig, ModelConfig):
     """
 
     channels: tuple[int, ...] = option((4, 5, 7), "widths of the stages but the last, which has 3 n_qubits", least=1)
-    kernels: tuple[int, ...] = option((3, 4, 4, 3), "side of the window of each stage in pixels", least=1)
-    strides: tuple[int, ...] = option((1, 2, 2, 1), "stride of each stage", least=1)
+    kernels: tuple[int, ...] | None = option(
+        None, "side of the window of each stage in pixels (default: 3, 4, 4, 3; of small images 3, 2, 2, 2)", least=1
+    )
+    strides: tuple[int, ...] | None = option(
+        None, "stride of each stage (default: 1, 2, 2, 1; of small images 1, 2, 1, 1)", least=1
+    )
     timesteps: int = option(16, "time steps", least=1)
     analog: float = option(
         0.9, "share of the training, from its start, in which neurons give rates in place of spikes", least=0, most=1
@@ -42,18 +51,23 @@ class SQDRSeparableConfig(HeadConfig, ModelConfig):
         """Channels of each stage."""
         return (*self.channels, 3 * self.n_qubits)
 
+    @property
+    def windows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Sides of the windows, and strides, of each stage."""
+        kernels, strides = LARGE if min(self.image_size) >= LARGE_SIDE else SMALL
+        return self.kernels or kernels, self.strides or strides
+
     def validate(self) -> None:
         super().validate()
         stages = len(self.channels) + 1
-        for name in ("kernels", "strides"):
-            value = getattr(self, name)
+        for name, value in zip(("kernels", "strides"), self.windows, strict=True):
             require(len(value) == stages, name, value, f"{stages} numbers, one per stage: channels has {stages - 1}")
+        kernels, strides = self.windows
         least = 1
-        for kernel, stride in zip(reversed(self.kernels), reversed(self.strides), strict=True):
+        for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
             least = (least - 1) * stride + kernel
-        wanted = f"at least {least} x {least} pixels for kernels {self.kernels} and strides {self.strides}"
-        require(all(sides_after(side, self.kernels, self.strides)[-1] for side in self.image_size), "image_size",
-                self.image_size, wanted)  # fmt: skip
+        wanted = f"at least {least} x {least} pixels for kernels {kernels} and strides {strides}"
+        require(min(self.image_size) >= least, "image_size", self.image_size, wanted)
 
 
 class SQDRSeparable(QuantumHead, Network):
@@ -79,7 +93,7 @@ class SQDRSeparable(QuantumHead, Network):
         self.circuit = make_circuit(config, generator)
         self.encoder = Direct(config.timesteps)
         self.frontend = SeparableCNN(
-            config.in_channels, config.image_size, config.widths, config.kernels, config.strides, config.timesteps
+            config.in_channels, config.image_size, config.widths, *config.windows, config.timesteps
         )
         self.head = make_head(config)
         self.frontend.reset_parameters(generator)

@@ -39,7 +39,7 @@ MISTAKES = [
     (f"{T} --rule hybrid --rule-options rho=-1", "rho: got -1.0, expected a number of at least 0"),
     (f"{T} --model snn-wta --rule backprop", "rule: got 'backprop', expected one of stdp, r-stdp"),
     (f"{T} --model snn-wta --rule-options eta=1", "rule_options: got 'eta=1', expected none with snn-wta"),
-    (f"{T} --augmentation bogus", "augmentation: got 'bogus', expected one of none, shift, shift-flip"),
+    (f"{T} --augmentation bogus", "augmentation: got 'bogus', expected one of none, shift, shift-flip, affine"),
     (f"{T} --bit-penalty -1", "bit_penalty: got -1.0, expected a number of at least 0"),
     (f"{T} --bit-penalty 0.1", "bit_penalty: got a network without qcfs activations"),
     (f"{T} --init missing", "init: no file missing; check the spelling and the current folder"),

@@ -282,7 +282,7 @@ def test_no_setting_is_left_out_of_the_bad_values() -> None:
 
 def test_a_shift_without_shifts_is_refused(digits, make_model, tmp_path) -> None:
     with pytest.raises(
-        ConfigError, match="shift: got 2, expected none, or one beside augmentation shift or shift-flip"
+        ConfigError, match="shift: got 2, expected none, or one beside augmentation shift, shift-flip or affine"
     ):
         TrainingConfig(shift=2)
     assert TrainingConfig(shift=2, augmentation="shift").shift == 2

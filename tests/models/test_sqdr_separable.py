@@ -1,0 +1,60 @@
+"""The separable network: its parameters by hand, and its two phases of training."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import sqnn
+from sqnn.core import ConfigError
+from sqnn.models import SQDRSeparable, SQDRSeparableConfig
+
+
+def by_hand(channels: tuple[int, ...], kernels: tuple[int, ...], qubits: int, side: int) -> int:
+    widths = (*channels, 3 * qubits)
+    weights = widths[0] * kernels[0] ** 2 + 2 * widths[0]
+    for before, after, kernel in zip(widths, widths[1:], kernels[1:], strict=False):
+        weights += before * kernel**2 + before * after + 2 * after
+    return weights + widths[-1] * (2 * side + 1) + 6 * qubits + 10 * qubits + 10
+
+
+def test_parameters_are_those_counted_by_hand() -> None:
+    small = sqnn.create_model("sqdr-separable")
+    assert sqnn.count(small).total == by_hand((4, 5, 7), (3, 4, 4, 3), 7, 3) == 788
+    large = sqnn.create_model("sqdr-separable", channels=(6, 12, 22), n_qubits=9)
+    assert sqnn.count(large).total == by_hand((6, 12, 22), (3, 4, 4, 3), 9, 3) == 1947
+
+
+@pytest.mark.parametrize("recipe", ["sqdr-cnn-803", "sqdr-cnn-2000"])
+def test_recipes_keep_the_limits_of_their_names(recipe: str) -> None:
+    chosen = sqnn.RECIPES[recipe]
+    model = sqnn.create_model(chosen.model, **chosen.options)
+    assert sqnn.count(model).total <= int(recipe.rsplit("-", 1)[1])
+
+
+def test_training_begins_with_rates_and_ends_with_spikes() -> None:
+    generator = torch.Generator().manual_seed(0)
+    model = SQDRSeparable(SQDRSeparableConfig(analog=0.5, timesteps=3), generator).eval()
+    images, labels = torch.rand(4, 1, 28, 28, generator=generator), torch.tensor([1, 2, 3, 4])
+    rates = model.classify(model.angles(images, spiking=False))
+    spikes = model(images)
+    assert not torch.allclose(rates, spikes)
+    for progress, wanted in ((0.0, rates), (0.49, rates), (0.5, spikes), (0.99, spikes)):
+        logits, loss = model.learn(images, labels, None, progress)
+        assert torch.equal(logits, wanted)
+        assert torch.equal(loss, F.cross_entropy(wanted, labels))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": (7, 28)}, r"image_size: got \(7, 28\), expected at least 8 x 8 pixels for kernels"),
+        ({"kernels": (3, 3)}, r"kernels: got \(3, 3\), expected 4 numbers, one per stage"),
+        ({"strides": (1,)}, r"strides: got \(1,\), expected 4 numbers, one per stage"),
+        ({"analog": 1.5}, "analog: got 1.5"),
+    ],
+)
+def test_what_builds_no_network_is_named(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        sqnn.create_model("sqdr-separable", **options)
