@@ -46,7 +46,7 @@ def zeros_permuted(size: Sequence[int], physical_layout: Sequence[int], **option
 
 
 def zeros_strided(size: Sequence[int], stride: Sequence[int], **options: Any) -> Tensor:
-    """Return zeros whose dimensions lie in memory in the order of the strides, without gaps: for any number of images."""
+    """Return zeros whose dimensions lie in memory in the order of the strides, without gaps."""
     return zeros_permuted(size, sorted(range(len(size)), key=lambda axis: -stride[axis]), **options)
 
 
