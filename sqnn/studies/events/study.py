@@ -31,6 +31,7 @@ from sqnn.models import reset_parameters
 from sqnn.studies.events.likeness import likeness
 from sqnn.studies.runner.study import Panel, Study
 from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner.training import collapse_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +182,10 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
             reset_parameters(model, torch.Generator().manual_seed(seed))
             with tempfile.TemporaryDirectory() as folder:
                 place = Path(folder) / "run"
-                run = fit(model, data, out=place, progress=False, epochs=self.epochs, learning_rate=0.003, seed=seed)
+                with collapse_in_words(f"{cell.camera}, seed {seed}"):
+                    run = fit(
+                        model, data, out=place, progress=False, epochs=self.epochs, learning_rate=0.003, seed=seed
+                    )
             found = {"synthetic validation": (run.validation_accuracy, self.validation)}
             for name, split in groups.items():
                 scored = evaluate(model, dataclasses.replace(data, test=split), progress=False)
