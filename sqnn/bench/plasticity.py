@@ -1,18 +1,17 @@
-"""Training steps with and without local plasticity, and window updates of STDP beside a peer's."""
+"""Training steps with and without local plasticity, and window updates of STDP beside those of peers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import Tensor
 
 from sqnn.bench.benchmark import Cell, Row, TimedBenchmark
+from sqnn.bench.peers import PEERS
 from sqnn.bench.timing import TIMING, take_turns
 from sqnn.core import option
 
@@ -35,7 +34,8 @@ class PlasticityBenchmark(TimedBenchmark):
     A training step is forward, loss, backward and a step of Adam of 784-500-10 neurons on images as sparse as MNIST's;
     `beside` and `through` add depression-dominated STDP of the hidden layer. A window update is the change of 784 x 500
     weights by the spikes of a batch. All take turns in one process. A ratio is to backprop, of windows to additive
-    pairs. SpikingJelly's STDPLearner, which goes step by step, takes part where it is installed.
+    pairs. SpikingJelly's STDPLearner and BindsNET's PostPre, which go step by step, take part where they are installed;
+    BindsNET, which is under the AGPL, with both of its ways to make one change of a batch's.
 
     Examples:
 
@@ -120,7 +120,7 @@ def _training_step(benchmark: PlasticityBenchmark, rule: AdaptiveSTDP | None) ->
 
 
 def window_updates(benchmark: PlasticityBenchmark) -> Mapping[str, Callable[[], object]]:
-    """Return the window update of each rule, and of the peer where it is installed."""
+    """Return the window update of each rule, and of each peer that is installed."""
     from sqnn.plasticity import PairSTDP, TripletSTDP
 
     generator = torch.Generator().manual_seed(0)
@@ -138,28 +138,10 @@ def window_updates(benchmark: PlasticityBenchmark) -> Mapping[str, Callable[[], 
     calls: dict[str, Callable[[], object]] = {
         name: partial(rule.window, weight, pre, post) for name, rule in rules.items()
     }
-    if find_spec("spikingjelly") is not None:
-        calls["SpikingJelly STDPLearner"] = _spikingjelly(weight, pre, post)
+    for peer in PEERS.values():
+        if peer.windows is not None and peer.installed():
+            calls |= peer.windows(weight, pre, post)
     return MappingProxyType(calls)
-
-
-def _spikingjelly(weight: Tensor, pre: Tensor, post: Tensor) -> Callable[[], object]:
-    """A window of SpikingJelly's learner, step by step, as its users write it."""
-    from spikingjelly.activation_based import learning, neuron  # type: ignore[import-not-found]
-
-    synapse = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False).to(weight.device)
-    learner = learning.STDPLearner(
-        step_mode="m", synapse=synapse, sn=neuron.IFNode(step_mode="m"), tau_pre=20.0, tau_post=20.0
-    )
-
-    def window() -> object:
-        learner.reset()
-        learner.in_spike_monitor.records[:] = [pre]
-        learner.out_spike_monitor.records[:] = [post]
-        with torch.no_grad():
-            return learner.step(on_grad=False)
-
-    return window
 
 
 def _nothing(*arguments: object, **options: object) -> None:

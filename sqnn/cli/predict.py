@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from sqnn.cli.source import open_model, settings_of
 from sqnn.core import AUTO, ConfigError, check_threads, require
 from sqnn.data import Framing, border, framing_of, picture_files, read_frames, read_images
 from sqnn.encoding import FRAMES
+from sqnn.metrics import SilenceWarning, unanswered
 from sqnn.training import RunFolder
 from sqnn.training import predict as ask
 
@@ -72,7 +74,8 @@ def predict(
         for file, part in zip(files, read, strict=True)
         for number in range(len(part))
     ]
-    probabilities = ask(opened.network, values, threads=chosen)
+    with warnings.catch_warnings(action="ignore", category=SilenceWarning):  # the note below says it by name
+        probabilities = ask(opened.network, values, threads=chosen)
     classes = classes or tuple(map(str, range(probabilities.shape[1])))
     order = probabilities.argsort(1, descending=True)
     if len(probabilities) == 1:
@@ -88,9 +91,18 @@ def predict(
         table(title, ("image", "class", "probability"), rows)
         if len(best) > SHOWN:
             console.print(f"and {len(best) - SHOWN:,} more; --json FILE writes them all")
+    silent = [name for name, each in zip(names, unanswered(probabilities).tolist(), strict=True) if each]
+    if silent:
+        console.print(f"note: {_some(silent)}: every class has the same probability, as where no neuron answers")
     if frames is None:
         _hint(path, values, names, invert)
-    write_json(json, {"classes": list(classes), "images": names, "probabilities": probabilities.tolist()})
+    written = {"classes": list(classes), "images": names, "probabilities": probabilities.tolist(), "silent": silent}
+    write_json(json, written)
+
+
+def _some(names: list[str]) -> str:
+    """Name the first of several, and say how many more there are."""
+    return f"{names[0]} and {len(names) - 1:,} more" if len(names) > 1 else names[0]
 
 
 def _hint(path: Path, values: torch.Tensor, names: list[str], invert: bool) -> None:
@@ -106,6 +118,5 @@ def _hint(path: Path, values: torch.Tensor, names: list[str], invert: bool) -> N
     other = [name for name, each in zip(names, borders, strict=True) if (each > LIGHT if light else each < DARK)]
     if other:
         here, there = ("dark on light", "light on dark") if light else ("light on dark", "dark on light")
-        more = f" and {len(other) - 1:,} more" if len(other) > 1 else ""
         mend = "leave --invert out" if invert else "--invert turns them round"
-        console.print(f"note: {other[0]}{more}: {here}, but the training images are {there}; {mend}")
+        console.print(f"note: {_some(other)}: {here}, but the training images are {there}; {mend}")

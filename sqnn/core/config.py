@@ -86,14 +86,17 @@ def option(
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    where: Mapping[str, Collection[str | None]] | None = None,
 ) -> Any:
     """Declare one field of a configuration: its default, the sentence that the command line shows, its limits.
 
     The names in `among` are appended to the sentence. A field whose default is `dataclasses.MISSING` must be given.
+    `where` are other fields, and the values of each under one of which this one has an effect: without any of them it
+    stays at its default.
     """
     limits = Limits(among=among, least=least, most=most, above=above, below=below)
     text = help if among is None else f"{help}: {', '.join(among)}"
-    return dataclasses.field(default=default, metadata={"help": text, "limits": limits})
+    return dataclasses.field(default=default, metadata={"help": text, "limits": limits, "where": where or {}})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,10 @@ class Config:
             if limits is not None:
                 limits.check(field.name, value)
             object.__setattr__(self, field.name, value)
+        for field in dataclasses.fields(self):
+            idle = _idle(field, vars(self))
+            if idle and vars(self)[field.name] != field.default:
+                raise ConfigError(f"{field.name}: got {brief(vars(self)[field.name])}, which has no effect {idle}")
         self.validate()
 
     def validate(self) -> None:
@@ -141,6 +148,13 @@ class Config:
         return cls(**values)
 
     @classmethod
+    def from_stored(cls, values: Mapping[str, object]) -> Self:
+        """Build from what a file stores; options that have no effect, which were not always refused, are left out."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        every = {**{name: field.default for name, field in fields.items()}, **values}
+        return cls.from_dict({n: v for n, v in values.items() if n not in fields or not _idle(fields[n], every)})
+
+    @classmethod
     def from_yaml(cls, text: str) -> Self:
         """Build from YAML text; ConfigError on text that is not a mapping of known fields."""
         try:
@@ -150,6 +164,16 @@ class Config:
         if not isinstance(values, dict):
             raise ConfigError(f"config: got {type(values).__name__}, expected a mapping of field names to values")
         return cls.from_dict(values)
+
+
+def _idle(field: dataclasses.Field[Any], values: Mapping[str, object]) -> str:
+    """Say under which values of other fields this one has no effect, and under which it has; nothing if it has now."""
+    where: Mapping[str, Collection[str | None]] = field.metadata.get("where", {})
+    if not where or any(values[other] in names for other, names in where.items()):
+        return ""
+    now = " and ".join(f"{other} is {values[other]!r}" for other in where)
+    mends = (f"{other} {' or '.join(map(str, names))}" for other, names in where.items())
+    return f"where {now}; leave it out, or give {' or '.join(mends)}"
 
 
 def is_whole(value: object) -> TypeGuard[int]:

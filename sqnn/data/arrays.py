@@ -52,12 +52,12 @@ def assemble(
     order = [part for part in SPLITS if part in parts]
     told = {part: "images" if part == "train" else f"{part} images" for part in order}
     arrays = {part: laid_out(told[part], _numbers(told[part], parts[part][0]), layout) for part in order}
-    if layout != RECORDINGS:
-        _require_pictures(arrays["train"])
-    span = _range(arrays["train"], value_range)
     names = {part: "labels" if part == "train" else f"{part} labels" for part in order}
     values = {part: _label_values(names[part], parts[part][1], len(arrays[part])) for part in order}
     numbers, known = _numbered(values, classes)
+    if layout != RECORDINGS:
+        _require_pictures(arrays["train"])
+    span = _range(arrays["train"], value_range)
     splits = {part: _split(told[part], arrays[part], span, numbers[part]) for part in order}
     generator = torch.Generator().manual_seed(seed_number("seed", seed))
     shares = [asked for part, asked in (("test", test), ("validation", validation)) if part not in splits]

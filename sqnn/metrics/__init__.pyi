@@ -12,7 +12,7 @@ from .anytime import Anytime, Stopped, StoppingRule, anytime
 from .confusion import draw_confusion, figure_of
 from .dead_units import ANGLES, DeadUnits, dead_units
 from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
-from .own_network import LOUDER, TRIED, SilenceWarning, check_own, same_for_all
+from .own_network import LOUDER, TRIED, SilenceWarning, check_own, same_for_all, unanswered
 from .parameters import ParameterCount, count
 from .score import Score, score
 
@@ -47,5 +47,6 @@ __all__ = [
     "same_for_all",
     "score",
     "score_logits",
+    "unanswered",
     "wilson_interval",
 ]

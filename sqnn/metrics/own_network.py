@@ -20,12 +20,17 @@ LOUDER = "take more time steps, a larger input (5 * images), or membranes in pla
 
 
 class SilenceWarning(UserWarning):
-    """A network that gives the same logits for all images before it is trained, and how more of them reaches it."""
+    """A network that gives the same logits for all images before it is trained, or for all classes when it is asked."""
 
 
 def same_for_all(logits: Tensor) -> bool:
     """Say whether the logits [batch, classes] of two or more images are all the same."""
     return len(logits) > 1 and bool((logits == logits[0]).all())
+
+
+def unanswered(values: Tensor) -> Tensor:
+    """Say of each image whether all of its classes have one logit, or one probability: [batch, classes] -> [batch]."""
+    return (values == values[:, :1]).all(1) & (values.shape[1] > 1)
 
 
 def check_own(model: nn.Module, images: Tensor, num_classes: int | None = None, *, learns: bool = False) -> None:

@@ -1,7 +1,7 @@
 """Networks by name, their configurations, and their files."""
 
 from sqnn.layers import LIBRARIES, libraries_of
-from sqnn.models.base import PARTS, ModelConfig, Network, check_batch, config_of
+from sqnn.models.base import PARTS, ModelConfig, Network, OwnRule, check_batch, config_of
 from sqnn.models.circuits import change_circuits, circuits_of, require_circuit
 from sqnn.models.classical import (
     ACTIVATIONS,
@@ -100,6 +100,7 @@ __all__ = [
     "Network",
     "OwnCircuitSQDRCNN",
     "OwnConfig",
+    "OwnRule",
     "QuantumHead",
     "ResNet18",
     "ResNet20",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,16 @@ class ModelConfig(Config):
         require(min(self.image_size) >= least, "image_size", self.image_size, f"at least {least} x {least} pixels")
 
 
+class OwnRule(NamedTuple):
+    """What helps where a network that changes its weights itself learns nothing, with its options in braces.
+
+    `louder` brings silent neurons to fire, `calmer` keeps what was learned.
+    """
+
+    louder: str
+    calmer: str
+
+
 class Network(nn.Module):
     """Base of all networks: images [batch, channels, height, width] in [0, 1] -> logits [batch, num_classes].
 
@@ -55,6 +65,7 @@ class Network(nn.Module):
     - `parts`: kind of each of its modules by name, one of PARTS; a parameter is of the kind of the first component of
       its dotted name that is there;
     - `training_defaults`: settings of a training that differ from `TrainingConfig`, if any;
+    - `own_rule`: what helps where a training collapses, if its `learn` changes the weights by a rule of its own;
     - `plastic`: paths of the spiking layers that local learning rules act on, all of them where it is empty;
     - `forward(images, generator=None)`: random numbers come from the generator alone, and ValueError names what does
       not fit in the images (`check_batch`);
@@ -67,6 +78,7 @@ class Network(nn.Module):
     config_class: ClassVar[type[ModelConfig]]
     parts: ClassVar[Mapping[str, str]]
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({})
+    own_rule: ClassVar[OwnRule | None] = None
     plastic: ClassVar[tuple[str, ...]] = ()
     config: ModelConfig
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from sqnn.core import Choices, option, require
 from sqnn.encoding import Rate, SparseTrains
-from sqnn.models.base import ModelConfig, Network, check_batch
+from sqnn.models.base import ModelConfig, Network, OwnRule, check_batch
 from sqnn.plasticity import (
     COMPETITIVE_RULES,
     LABEL_READOUTS,
@@ -89,6 +89,10 @@ class SNNWTA(Network):
     config_class: ClassVar[type[ModelConfig]] = SNNWTAConfig
     parts: ClassVar[Mapping[str, str]] = {"weight": "spiking", "theta": "spiking"}
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"epochs": 6})
+    own_rule: ClassVar[OwnRule | None] = OwnRule(
+        louder="raise gain ({gain:g}) or lower homeostasis ({homeostasis:g})",
+        calmer="lower eta ({eta:g}), eta_end ({eta_end:g}) or homeostasis ({homeostasis:g})",
+    )
     config: SNNWTAConfig
 
     def __init__(self, config: SNNWTAConfig, generator: torch.Generator | None = None) -> None:
@@ -145,7 +149,7 @@ class SNNWTA(Network):
         trains, currents, winners, labels = trains[:, missed], currents[:, missed], winners[:, missed], labels[missed]
         wrong = fired[:, missed] & (classes[:, missed] != labels[:, None])
         towards = self._step(trains, *self._compete(currents, labels), rate)
-        return towards - self._step(trains, winners, wrong, rate * self.config.punish)
+        return towards - self._step(trains, winners, wrong, min(1, rate * self.config.punish))
 
     def _receive(self, images: Tensor, generator: torch.Generator | None) -> tuple[SparseTrains, Tensor]:
         """Return the spikes of the inputs and the currents [time, batch, neurons] that they bring."""

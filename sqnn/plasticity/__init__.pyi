@@ -2,7 +2,7 @@ from .adaptive import COUPLINGS, MODULATIONS, AdaptiveSTDP
 from .base import LearningRule
 from .competitive import COMPETITIVE_RULES, balanced, moved, trace_sums, unit_rows, winners_of
 from .connections import LINEAR, Connection, Conv, Conv1d, Conv2d, Linear, Recurrent, connection_of
-from .curve import plot_window, stdp_window
+from .curve import plot_curve, plot_window, stdp_curve, stdp_window
 from .dependence import DEPENDENCES
 from .errors import RunawayError
 from .homeostasis import adapted_thresholds, firing_rates, heterosynaptic_decay, synaptic_scaling
@@ -56,10 +56,12 @@ __all__ = [
     "heterosynaptic_decay",
     "learning_rule",
     "moved",
+    "plot_curve",
     "plot_window",
     "reward_modulation",
     "rule_class",
     "sites",
+    "stdp_curve",
     "stdp_window",
     "synaptic_scaling",
     "trace_sums",

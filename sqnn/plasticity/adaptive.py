@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from sqnn.core import Choices, option
 from sqnn.plasticity.base import LearningRule
 from sqnn.plasticity.pair import PairSTDP
-from sqnn.plasticity.rule import TIMES
+from sqnn.plasticity.rule import TIMES, weight_option
 from sqnn.plasticity.sites import Site, sites
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ MODULATIONS: Choices[str] = Choices(
     },
 )
 """What the coefficient of a neuron moves towards, z being its gradient divided by the layer's mean."""
+
+LITERAL = MappingProxyType({"coupling": ("literal",)})
+"""Where a rate without a unit has an effect."""
+MOST = 100.0
+"""Largest size of the local update, beside which the gradient no longer counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +75,8 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
     name: ClassVar[str] = "hybrid"
     curves: ClassVar[tuple[str, ...]] = ("train_rate",)
 
-    a_plus: float = option(0.0, "potentiation: weight of a post spike after a pre spike")
-    a_minus: float = option(1.0, "depression: weight of a pre spike after a post spike")
+    a_plus: float = weight_option(0.0, "potentiation: weight of a post spike after a pre spike")
+    a_minus: float = weight_option(1.0, "depression: weight of a pre spike after a post spike")
     decay_plus: float | None = option(
         0.9, "share of the presynaptic trace kept per step, for tau_plus", least=0, most=1
     )
@@ -82,8 +88,14 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
         (), "paths of the spiking layers, such as frontend.blocks.0 (default: the network's)"
     )
     coupling: str = option("beside", "how the local update joins the gradient's", among=COUPLINGS)
-    rho: float = option(0.3, "size of the local update as a share of the optimiser's step or of the gradient", least=0)
-    eta1: float = option(0.01, "rate of the local update (literal only)", least=0)
+    rho: float = option(
+        0.3,
+        "size of the local update as a share of the optimiser's step or of the gradient",
+        least=0,
+        most=MOST,
+        where={"coupling": ("beside", "through")},
+    )
+    eta1: float = option(0.01, "rate of the local update (literal only)", least=0, most=MOST, where=LITERAL)
     heterosynaptic: float = option(
         0.0, "share of a weight that its neuron loses per batch at one spike per step", least=0, most=1
     )
@@ -97,8 +109,9 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
 
     @classmethod
     def hebbian(cls, **options: object) -> AdaptiveSTDP:
-        """Return potentiation alone, at a tenth of the optimiser's step."""
-        return cls.from_dict({"a_plus": 1.0, "a_minus": 0.0, "rho": 0.1, **options})
+        """Return potentiation alone, at a tenth of the optimiser's step where the coupling goes by that."""
+        size = {} if options.get("coupling") == "literal" else {"rho": 0.1}
+        return cls.from_dict({"a_plus": 1.0, "a_minus": 0.0, **size, **options})
 
     def validate(self) -> None:
         super().validate()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sqnn.core import Choices, Trains
+from sqnn.plasticity.checks import rate_of
 
 COMPETITIVE_RULES: Choices[str] = Choices(
     "rule",
@@ -74,7 +75,7 @@ def moved(weights: Tensor, sums: Tensor, counts: Tensor, rate: float) -> Tensor:
     It is what n_j steps of that rate make together; a neuron that was silent stays where it is. `weights` and `sums`
     are [neurons, features], `counts` [neurons].
     """
-    share = 1 - (1 - rate) ** counts
+    share = 1 - (1 - rate_of("rate", rate, 1)) ** counts
     return share[:, None] * (unit_rows(sums) - weights)
 
 

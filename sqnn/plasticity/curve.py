@@ -1,4 +1,4 @@
-"""The window of a rule: what a pair of spikes changes, against the time between them."""
+"""The curve of a rule: what a pair of spikes changes, against the time between them; elsewhere "STDP window"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def stdp_window(rule: STDP, lags: Sequence[int] = range(-50, 51), weight: float | None = None) -> Tensor:
+def stdp_curve(rule: STDP, lags: Sequence[int] = range(-50, 51), weight: float | None = None) -> Tensor:
     """Return the change of a weight for one pair of spikes at each lag, `[lags]` in float64.
 
     A lag is the step of the postsynaptic spike less that of the presynaptic one. It is what `window` gives for such
@@ -39,7 +39,7 @@ def stdp_window(rule: STDP, lags: Sequence[int] = range(-50, 51), weight: float 
     return alone.window(torch.full((len(lags), 1), weight, dtype=torch.float64), pre, post).flatten()
 
 
-def plot_window(
+def plot_curve(
     rules: STDP | Mapping[str, STDP],
     lags: Sequence[int] = range(-50, 51),
     *,
@@ -47,14 +47,14 @@ def plot_window(
     ax: Axes | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw the windows of a rule, or of several by name; `lags` and `weight` as in `stdp_window`."""
+    """Draw the curve of a rule, or of several by name; `lags` and `weight` as in `stdp_curve`."""
     from circuits.plotting import panel
 
     require(isinstance(rules, STDP | Mapping), "rules", rules, "a rule, or a mapping of names to rules")
     figure, axes = panel(ax, (6, 3.8), title)
     named = {"": rules} if isinstance(rules, STDP) else dict(rules)
     for number, (name, rule) in enumerate(named.items()):
-        change = stdp_window(rule, lags, weight)
+        change = stdp_curve(rule, lags, weight)
         axes.plot(list(lags), change.tolist(), ".-", ms=4, lw=1, color=f"C{number}", label=name)
     axes.axhline(0, color="grey", lw=0.8)
     axes.axvline(0, color="grey", ls=":", lw=1)
@@ -63,3 +63,7 @@ def plot_window(
     if any(named):
         axes.legend(frameon=False, fontsize=9)
     return figure
+
+
+stdp_window, plot_window = stdp_curve, plot_curve
+"""Their names before."""

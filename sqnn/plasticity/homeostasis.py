@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sqnn.core import require
-from sqnn.plasticity.checks import finite_tensor
+from sqnn.plasticity.checks import finite_tensor, rate_of
 
 
 @torch.no_grad()
@@ -24,7 +24,7 @@ def firing_rates(post: Tensor, *, per_channel: bool = False) -> Tensor:
 @torch.no_grad()
 def heterosynaptic_decay(weight: Tensor, rates: Tensor, rate: float) -> Tensor:
     """Return dw_j = -rate r_j w_j: weights of a neuron shrink as it fires, `weight` `[out, ...]`, `rates` `[out]`."""
-    return _each(rates, weight) * weight * -rate
+    return _each(rates, weight) * weight * -rate_of("rate", rate)
 
 
 @torch.no_grad()
@@ -35,7 +35,7 @@ def synaptic_scaling(weight: Tensor, rates: Tensor, rate: float, target: float) 
 
     Source: Turrigiano et al., Nature 391 (1998).
     """
-    return _each(target - rates, weight) * weight * rate
+    return _each(rate_of("target", target) - rates, weight) * weight * rate_of("rate", rate)
 
 
 @torch.no_grad()
@@ -46,7 +46,8 @@ def adapted_thresholds(thresholds: Tensor, rates: Tensor, rate: float, target: f
     compete, and do not fall silent together.
     """
     require(thresholds.shape == rates.shape, "rates", list(rates.shape), f"shape {list(thresholds.shape)}")
-    return thresholds + rate * (rates - (rates.mean() if target is None else target))
+    wanted = rates.mean() if target is None else rate_of("target", target)
+    return thresholds + rate_of("rate", rate) * (rates - wanted)
 
 
 def _each(rates: Tensor, weight: Tensor) -> Tensor:

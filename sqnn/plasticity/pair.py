@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sqnn.core import option
-from sqnn.plasticity.rule import STDP, Amplitudes
+from sqnn.plasticity.rule import STDP, Amplitudes, weight_option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,8 +21,8 @@ class PairSTDP(STDP):
     of Morrison, Diesmann and Gerstner, Biological Cybernetics 98 (2008).
     """
 
-    a_plus: float = option(0.01, "change per pair where the postsynaptic spike comes later")
-    a_minus: float = option(0.0105, "change per pair where the postsynaptic spike comes earlier, taken away")
+    a_plus: float = weight_option(0.01, "change per pair where the postsynaptic spike comes later")
+    a_minus: float = weight_option(0.0105, "change per pair where the postsynaptic spike comes earlier, taken away")
 
     @property
     def amplitudes(self) -> Amplitudes:

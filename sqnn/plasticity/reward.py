@@ -11,7 +11,7 @@ from sqnn.plasticity.traces import adjoint_trace
 
 
 def reward_modulation(reward: Tensor, timesteps: int, decay: float) -> Tensor:
-    """Return the `modulation` of a window by which a rule becomes reward-modulated, `[time, batch]`.
+    """Return the `third_factor` of a window by which a rule becomes reward-modulated, `[time, batch]`.
 
     With h(t) the change that the rule asks for at step t and e(t) = decay e(t-1) + h(t) the eligibility of a synapse,
     reward-modulated plasticity is dW = sum_t r(t) e(t). Changing the order of the sums,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import functools
+import warnings
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, Config, ConfigError, number_of, option, require
-from sqnn.plasticity.checks import finite_tensor
+from sqnn.core import Choices, Config, ConfigError, option, require
+from sqnn.plasticity.checks import finite_tensor, rate_of
 from sqnn.plasticity.connections import LINEAR, Connection, check_trains
 from sqnn.plasticity.dependence import DEPENDENCES, Bounds
 from sqnn.plasticity.traces import TRACES, adjoint_trace, decay_of, forward_trace
@@ -31,6 +34,32 @@ BATCHES: Choices[str] = Choices(
 """How the changes that the samples of a batch ask for become one."""
 TIMES: Choices[str] = Choices("time", {"sum": "over the steps", "mean": "over the steps"})
 """How the changes of the steps become one."""
+POWER = MappingProxyType({"dependence": ("power",)})
+"""Where exponents have an effect."""
+TIMED = MappingProxyType({"decay_plus": (None,), "decay_minus": (None,)})
+"""Where a time constant is converted."""
+LARGEST = 1e6
+"""Largest size of amplitudes and of bounds of weights, beyond which single precision is of no use."""
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _renamed(method: Callable[P, T]) -> Callable[P, T]:
+    """Let a method take `modulation`, as its argument `third_factor` was called before."""
+
+    @functools.wraps(method)
+    def call(*arguments: Any, **named: Any) -> T:
+        if "modulation" in named:
+            warnings.warn("modulation: is now called third_factor", DeprecationWarning, stacklevel=2)
+            named["third_factor"] = named.pop("modulation")
+        return method(*arguments, **named)
+
+    return call
+
+
+def weight_option(default: float | None, help: str) -> Any:
+    """Declare a field in the unit of the weights, of either sign."""
+    return option(default, help, least=-LARGEST, most=LARGEST)
 
 
 class Amplitudes(NamedTuple):
@@ -67,18 +96,18 @@ class STDP(Config, ABC):
     dW = f+(W) P - f-(W) D, with W as it was before the window. Subclasses name the amplitudes.
     """
 
-    tau_plus: float | None = option(None, "time constant of the presynaptic trace, in steps", above=0)
-    tau_minus: float | None = option(None, "time constant of the postsynaptic trace, in steps", above=0)
+    tau_plus: float | None = option(None, "time constant of the presynaptic trace, in steps", above=0, most=1e6)
+    tau_minus: float | None = option(None, "time constant of the postsynaptic trace, in steps", above=0, most=1e6)
     decay_plus: float | None = option(None, "decay of the presynaptic trace per step, for tau_plus", least=0, most=1)
     decay_minus: float | None = option(None, "decay of the postsynaptic trace per step, for tau_minus", least=0, most=1)
-    trace: str = option("exponential", "how a time constant becomes a decay", among=TRACES)
+    trace: str = option("exponential", "how a time constant becomes a decay", among=TRACES, where=TIMED)
     pairing: str = option("all", "which earlier spikes count", among=PAIRINGS)
     coincidence: str = option("potentiation", "what spikes of one step count for", among=COINCIDENCES)
     dependence: str = option("additive", "how the weight scales its changes", among=DEPENDENCES)
-    mu_plus: float = option(1.0, "exponent of potentiation for dependence power", least=0)
-    mu_minus: float = option(1.0, "exponent of depression for dependence power", least=0)
-    weight_min: float | None = option(None, "lower bound of the weights")
-    weight_max: float | None = option(None, "upper bound of the weights")
+    mu_plus: float = option(1.0, "exponent of potentiation for dependence power", least=0, most=10, where=POWER)
+    mu_minus: float = option(1.0, "exponent of depression for dependence power", least=0, most=10, where=POWER)
+    weight_min: float | None = weight_option(None, "lower bound of the weights")
+    weight_max: float | None = weight_option(None, "upper bound of the weights")
     batch: str = option("mean", "how the changes of a batch become one", among=BATCHES)
     time: str = option("sum", "how the changes of the steps become one", among=TIMES)
 
@@ -106,18 +135,19 @@ class STDP(Config, ABC):
     def amplitudes(self) -> Amplitudes:
         """The changes per pair and per triplet of spikes, and the decays of the traces of triplets."""
 
+    @_renamed
     def window(
         self,
         weight: Tensor,
         pre: Tensor,
         post: Tensor,
         connection: Connection = LINEAR,
-        modulation: Tensor | None = None,
+        third_factor: Tensor | None = None,
     ) -> Tensor:
         """Return the change of the weight that a window of spikes asks for, of the shape of `weight`.
 
         `pre` and `post` are spikes `[time, batch, ...]` as the connection says; no trace enters or leaves the window.
-        `modulation` multiplies the changes at each step: `[time, batch]`, or of the shape of `post` for each neuron
+        `third_factor` multiplies the changes at each step: `[time, batch]`, or of the shape of `post` for each neuron
         (`reward_modulation`). The bounds do not act here but in `step`. Raises ConfigError where shapes do not fit.
         """
         with torch.no_grad():
@@ -129,7 +159,7 @@ class STDP(Config, ABC):
             connection.check(weight, pre, post)
             dtype = torch.promote_types(weight.dtype, torch.float32)
             pre, post = connection.arriving(pre.detach().to(dtype)), post.detach().to(dtype)
-            strength = _strength(modulation, post)
+            strength = _strength(third_factor, post)
             halves = self._potentiation(pre, post, strength), self._depression(pre, post, strength)
             if self.batch != "max-abs":
                 return self._change(weight, *halves, connection).mul_(self._scale(post)).to(weight.dtype)
@@ -140,20 +170,20 @@ class STDP(Config, ABC):
                 largest = torch.where(change.abs() > largest.abs(), change, largest)
             return largest.mul_(self._scale(post)).to(weight.dtype)
 
+    @_renamed
     def step(
         self,
         weight: Tensor,
         pre: Tensor,
         post: Tensor,
         connection: Connection = LINEAR,
-        modulation: Tensor | None = None,
+        third_factor: Tensor | None = None,
         *,
         rate: float = 1.0,
     ) -> Tensor:
-        """Return the weight after a window, within its bounds: clip(W + rate dW)."""
-        rate = number_of("rate", rate)
-        require(math.isfinite(rate), "rate", rate, "a finite number")
-        change = self.window(weight, pre, post, connection, modulation)
+        """Return the weight after a window, within its bounds: clip(W + rate dW), `rate` at least 0."""
+        rate = rate_of("rate", rate)
+        change = self.window(weight, pre, post, connection, third_factor)
         return self.bounded(weight.detach() + rate * change)
 
     def bounded(self, weight: Tensor) -> Tensor:
@@ -162,7 +192,8 @@ class STDP(Config, ABC):
             return weight
         return weight.clamp(self.weight_min, self.weight_max)
 
-    def post_factor(self, post: Tensor, modulation: Tensor | None = None) -> Tensor:
+    @_renamed
+    def post_factor(self, post: Tensor, third_factor: Tensor | None = None) -> Tensor:
         """Return what, multiplied with the presynaptic spikes of each step, is the whole window: `[time, batch, ...]`.
 
         A+ y~ - A- y^, with y~ the trace of the postsynaptic spikes backwards in time and y^ forwards, divided by the
@@ -181,7 +212,7 @@ class STDP(Config, ABC):
         require(triplet == 0, "a3_minus", triplet, "0 for a factor of the postsynaptic spikes alone")
         with torch.no_grad():
             post = post.detach().to(torch.promote_types(post.dtype, torch.float32))
-            strength = _strength(modulation, post)
+            strength = _strength(third_factor, post)
             plus, minus = self._potentiation(post, post, strength), self._depression(post, post, strength)
             return plus.post.sub_(minus.post).mul_(self._scale(post))
 
@@ -241,13 +272,13 @@ class STDP(Config, ABC):
         return 1 / (samples * (post.shape[0] if self.time == "mean" else 1))
 
 
-def _strength(modulation: Tensor | None, post: Tensor) -> Tensor | None:
-    """Return a modulation in a shape that broadcasts over `post`."""
-    if modulation is None:
+def _strength(factor: Tensor | None, post: Tensor) -> Tensor | None:
+    """Return a third factor in a shape that broadcasts over `post`."""
+    if factor is None:
         return None
-    modulation = finite_tensor("modulation", modulation)
-    fits = modulation.shape in (post.shape, post.shape[:2])
+    factor = finite_tensor("third_factor", factor)
+    fits = factor.shape in (post.shape, post.shape[:2])
     expected = f"shape {list(post.shape[:2])}, [time, batch], or that of post, {list(post.shape)}"
-    require(fits, "modulation", list(modulation.shape), expected)
-    numbers = modulation.detach().to(post.dtype)
+    require(fits, "third_factor", list(factor.shape), expected)
+    numbers = factor.detach().to(post.dtype)
     return numbers if numbers.ndim == post.ndim else numbers.view(*numbers.shape, *(1 for _ in post.shape[2:]))

@@ -66,7 +66,8 @@ class Site:
 
     @property
     def spikes_out(self) -> Tensor:
-        """The spikes of the neurons, [time, batch, ...]."""
+        """The spikes of the neurons, [time, batch, ...]; ConfigError before any has passed."""
+        self._require_passed("spikes_out")
         return self._over_time(self._outputs, self._outputs[0])
 
     @property
@@ -76,7 +77,11 @@ class Site:
 
     @property
     def spikes_in(self) -> Tensor | SparseTrains:
-        """What the layer received, [time, batch, ...]; of a recurrent one, what its neurons fired."""
+        """What the layer received, [time, batch, ...]; of a recurrent one, what its neurons fired.
+
+        ConfigError before any has passed.
+        """
+        self._require_passed("spikes_in")
         if self.recurrent:
             return self.spikes_out
         timesteps, batch = self.spikes_out.shape[:2]
@@ -102,8 +107,16 @@ class Site:
     @property
     def error(self) -> Tensor:
         """The gradient of the loss by the currents of the neurons, [time, batch, ...]; zeros where none arrived."""
+        self._require_passed("error")
         gradients = [torch.zeros_like(c) if c.grad is None else c.grad for c in self._currents]
         return self._over_time(gradients, self._outputs[0])
+
+    def _require_passed(self, name: str) -> None:
+        if not self.passed:
+            raise ConfigError(
+                f"{name}: nothing has passed through {self.path or 'the layer'}; call watch(), and then the network "
+                "with gradients, or watch(always=True)"
+            )
 
     @property
     def _rank(self) -> int:

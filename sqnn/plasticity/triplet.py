@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from sqnn.core import Choices, option
-from sqnn.plasticity.rule import STDP, Amplitudes
+from sqnn.plasticity.rule import STDP, Amplitudes, weight_option
 from sqnn.plasticity.traces import decay_of
 
 
@@ -27,12 +27,12 @@ class TripletSTDP(STDP):
     Source: Pfister and Gerstner, J. Neuroscience 26 (2006), equations 3 and 4.
     """
 
-    tau_x: float = option(101.0, "time constant of the presynaptic trace of triplets, in steps", above=0)
-    tau_y: float = option(125.0, "time constant of the postsynaptic trace of triplets, in steps", above=0)
-    a2_plus: float = option(5e-10, "potentiation per pair")
-    a3_plus: float = option(6.2e-3, "potentiation per triplet with two postsynaptic spikes")
-    a2_minus: float = option(7e-3, "depression per pair, taken away")
-    a3_minus: float = option(2.3e-4, "depression per triplet with two presynaptic spikes, taken away")
+    tau_x: float = option(101.0, "time constant of the presynaptic trace of triplets, in steps", above=0, most=1e6)
+    tau_y: float = option(125.0, "time constant of the postsynaptic trace of triplets, in steps", above=0, most=1e6)
+    a2_plus: float = weight_option(5e-10, "potentiation per pair")
+    a3_plus: float = weight_option(6.2e-3, "potentiation per triplet with two postsynaptic spikes")
+    a2_minus: float = weight_option(7e-3, "depression per pair, taken away")
+    a3_minus: float = weight_option(2.3e-4, "depression per triplet with two presynaptic spikes, taken away")
 
     default_taus: ClassVar[tuple[float, float]] = (16.8, 33.7)
 

@@ -10,7 +10,7 @@ from torch import nn
 from sqnn.core import Threads, counted
 from sqnn.data import ImageData
 from sqnn.metrics import ANGLES, LOUDER, DeadUnits, dead_units, predict_logits, same_for_all
-from sqnn.models import config_of
+from sqnn.models import Network, config_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,13 +52,18 @@ def collapse_signs(
     - More than DEAD_ANGLES of a circuit's angles are the same for all images, or more than DEAD_CHANNELS of a layer's
       channels never fire, with the network as it is now, on the first LOOKED_AT validation images.
 
-    What to do is to train for longer where batches of `batch_size` made fewer than FEW_STEPS steps.
+    What to do is to train for longer where batches of `batch_size` made fewer than FEW_STEPS steps, and what the class
+    of a network states that learns by a rule of its own (`Network.own_rule`).
     """
     labels, validation = data.validation.labels, data.validation
     steps = FEW_STEPS if batch_size is None else len(history) * math.ceil(len(data.train) / batch_size)
     remedy = f"lower learning_rate ({learning_rate:g})"
     if steps < FEW_STEPS:
         remedy = f"train for longer, {counted(steps, 'step')} being few (more epochs, smaller batch_size, more images)"
+    louder, calmer, alive = LOUDER, f"{remedy} or gradient_clip", remedy
+    if isinstance(model, Network) and model.own_rule is not None:
+        louder, calmer = (text.format_map(vars(model.config)) for text in model.own_rule)
+        remedy, alive = calmer, louder
     images = validation.take(slice(LOOKED_AT))
     signs = []
     share = int(labels.bincount().max()) / len(labels)
@@ -66,18 +71,16 @@ def collapse_signs(
     level = share + CHANCE * math.sqrt(share * (1 - share) / len(labels))
     if best <= (level if level < 1 else share):
         silent = same_for_all(predict_logits(model, images, threads=threads))
-        mend = f"the logits are the same for all images: {LOUDER}, or {remedy}" if silent else remedy
+        mend = f"the logits are the same for all images: {louder}, or {remedy}" if silent else remedy
         signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {mend}")
     losses = history["train_loss"].dropna()
     if len(losses) and losses.iloc[-1] > max(RISE * losses.min(), losses.min() + LEAST_RISE):
-        signs.append(
-            f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {remedy} or gradient_clip"
-        )
+        signs.append(f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {calmer}")
     for part in dead_units(model, images, threads=threads):
         if part.share > (DEAD_ANGLES if part.kind == ANGLES else DEAD_CHANNELS):
             what = "are the same for all images" if part.kind == ANGLES else "never fire"
             signs.append(
-                f"{part.dead} of {part.units} {part.kind} of {part.part} {what}; {_remedy(part, model, remedy)}"
+                f"{part.dead} of {part.units} {part.kind} of {part.part} {what}; {_remedy(part, model, alive)}"
             )
     return signs
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import AUTO, ConfigError, Threads, brief, require_one_of
+from sqnn.core import AUTO, ConfigError, Threads, brief, counted, require_one_of
 from sqnn.data import SPLITS, ImageData, require_image_data
 from sqnn.encoding import check_images
-from sqnn.metrics import TRIED, Evaluation, check_own, predict_logits, score_logits
+from sqnn.metrics import TRIED, Evaluation, SilenceWarning, check_own, predict_logits, score_logits, unanswered
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -131,7 +132,8 @@ def predict(model: nn.Module | HasNetwork, images: Tensor, *, threads: Threads =
     """Return class probabilities [batch, num_classes] for images [batch, channels, height, width] in [0, 1].
 
     `model` is a network or a Run. Random encoders draw from the same seed in every call; `threads` are those of
-    `evaluate`. Raises ValueError where the images are no numbers in [0, 1], or do not fit the network.
+    `evaluate`. SilenceWarning says of how many images all classes have the same logit, as where no neuron answers.
+    Raises ValueError where the images are no numbers in [0, 1], or do not fit the network.
     """
     from sqnn.conversion import SpikingNetwork
     from sqnn.models import Network, network_of, require_network
@@ -143,4 +145,13 @@ def predict(model: nn.Module | HasNetwork, images: Tensor, *, threads: Threads =
         check_images(images)
         if not isinstance(model, Network | SpikingNetwork):
             check_own(model, images)
-    return predict_logits(model, images, threads=threads).softmax(-1)
+    logits = predict_logits(model, images, threads=threads)
+    silent = int(unanswered(logits).sum())
+    if silent:
+        warnings.warn(
+            f"images: {silent:,} of {counted(len(logits), 'image')} have the same logit for every class, as where no "
+            "neuron answers",
+            SilenceWarning,
+            stacklevel=3,
+        )
+    return logits.softmax(-1)

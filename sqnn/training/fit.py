@@ -93,7 +93,7 @@ def fit(
     while True:
         place = RunFolder(free_folder(model, data) if out is None else path_of("out", out))
         # Trainer and loss come first: options that they refuse leave no folder.
-        loop = trainer_for(settings, place, progress, options, callbacks)
+        loop = trainer_for(settings, place, progress, options, callbacks, model)
         module = Classifier(model, config, data.num_classes, settings.terms)
         begun = _begun(place, settings, None if drawn else model) if loop.is_global_zero else contextlib.nullcontext()
         try:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from sqnn.core import seed_torch, torch_numbers
+from sqnn.core import require, seed_torch, torch_numbers
 from sqnn.data import Batch
 from sqnn.metrics import EVALUATION_SEED
 from sqnn.models import Network, logits_of
@@ -104,6 +104,8 @@ class Classifier(pl.LightningModule):
         own_rule = isinstance(self.model, Network) and type(self.model).learn is not Network.learn
         if loss.requires_grad or not own_rule:
             super().backward(loss, *args, **kwargs)
+        else:
+            require_one(self.trainer)
 
     def on_train_batch_end(self, outputs: object, batch: Batch, batch_index: int) -> None:
         # A membrane that is NaN reaches no threshold: after a silent neuron the loss stays finite for ever.
@@ -149,3 +151,9 @@ class Classifier(pl.LightningModule):
         """Say whether weights and statistics are finite; a user's buffers that began infinite may be."""
         state = self.model.state_dict()
         return all(bool(torch.isfinite(state[name]).all()) for name in self.watched)
+
+
+def require_one(loop: pl.Trainer) -> None:
+    """Raise ConfigError where a rule would change the weights on several devices, each in its own way."""
+    one, expected = loop.world_size == 1, "1 where a rule changes weights, since each process would change its own"
+    require(one, "devices", loop.world_size, expected)

@@ -62,7 +62,7 @@ def resume(
             "the undisturbed run would: resume(folder, callbacks=[...])",
             stacklevel=2,
         )
-    loop = trainer_for(settings, place, progress, options, callbacks)
+    loop = trainer_for(settings, place, progress, options, callbacks, network)
     module = Classifier(network, settings.training, data.num_classes, settings.terms)
     with place.at_work() if loop.is_global_zero else contextlib.nullcontext():
         if place.result.is_file() and place.model.is_file():  # by another process, meanwhile

@@ -108,7 +108,7 @@ def _stored_rule(stored: Mapping[str, Any] | None) -> LearningRule | None:
     if stored is None:
         return None
     options = {key: value for key, value in stored.items() if key != "name"}
-    return RULES.pick(stored["name"], "rule", ConfigError).from_dict(options)
+    return RULES.pick(stored["name"], "rule", ConfigError).from_stored(options)
 
 
 def _stored_term(stored: Mapping[str, Any], own: Sequence[LossTerm]) -> LossTerm:

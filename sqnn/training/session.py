@@ -12,12 +12,12 @@ import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
-from torch import Tensor
+from torch import Tensor, nn
 
-from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, require, torch_numbers, write_record
+from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, torch_numbers, write_record
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.metrics import count
-from sqnn.models import load_weights, read_header, save_model
+from sqnn.models import Network, load_weights, read_header, save_model
 from sqnn.training.allocator import keep_freed_memory
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.collapse import CollapseWarning, collapse_signs
@@ -26,7 +26,7 @@ from sqnn.training.evaluate import measure
 from sqnn.training.folder import CURVES, RunFolder
 from sqnn.training.lightning_options import check_monitors, make_trainer, user_callbacks
 from sqnn.training.logs import CurveLogger
-from sqnn.training.module import Classifier
+from sqnn.training.module import Classifier, require_one
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
 from sqnn.training.run_settings import RunSettings
@@ -41,6 +41,7 @@ def trainer_for(
     progress: bool,
     options: Mapping[str, object],
     callbacks: pl.Callback | Sequence[pl.Callback] | None,
+    model: nn.Module,
 ) -> pl.Trainer:
     """Build Lightning's trainer around a run's folder; ConfigError on options and callbacks that do not fit."""
     config = settings.training
@@ -64,8 +65,8 @@ def trainer_for(
             num_sanity_val_steps=0,
             log_every_n_steps=10,
         )
-    one = rule is None or loop.world_size == 1
-    require(one, "devices", loop.world_size, "1 where a rule changes weights, since each process would change its own")
+    if rule is not None or (isinstance(model, Network) and model.own_rule is not None):
+        require_one(loop)
     return loop
 
 

@@ -65,6 +65,38 @@ def test_a_noisy_peer_gives_our_values(name: str) -> None:
     assert (values - exact).abs().max() < tolerance
 
 
+@pytest.mark.skipif(not PEERS["bindsnet"].installed(), reason="BindsNET is not installed")
+def test_bindsnet_changes_weights_as_our_pair_rule_does_with_coincidences_for_both() -> None:
+    from sqnn.plasticity import PairSTDP
+
+    generator = torch.Generator().manual_seed(0)
+    pre, post = ((torch.rand(25, 8, n, generator=generator) < 0.2).float() for n in (20, 6))
+    weight = torch.rand(6, 20, generator=generator)
+    found = PEERS["bindsnet"].windows(weight, pre, post)
+    for (title, window), batch in zip(found.items(), ("sum", "mean"), strict=True):
+        assert batch in title
+        ours = PairSTDP(coincidence="both", batch=batch).window(weight, pre, post)
+        assert ours.abs().max() > 1e-3
+        for _ in range(2):  # nothing is left from the window before
+            torch.testing.assert_close(window(), ours, atol=1e-6, rtol=1e-5)
+
+
+def test_windows_of_peers_take_part_where_they_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqnn.bench.plasticity import PlasticityBenchmark, window_updates
+    from sqnn.core import Choices
+
+    def windows(weight, pre, post):
+        return {"theirs": lambda: weight * float(pre.sum() + post.sum())}
+
+    here = Peer("here", "here", "here", ("torch",), windows=windows)
+    away = Peer("away", "away", "away", ("no_such_module",), windows=windows)
+    peers = Choices("peers", {"away": away, "here": here, "aer": PEERS["aer"]})
+    monkeypatch.setattr("sqnn.bench.plasticity.PEERS", peers)
+    calls = window_updates(PlasticityBenchmark(hidden=3, timesteps=4, batch=2))
+    assert list(calls) == ["pairs, additive", "pairs, soft bounds", "pairs, nearest", "triplets", "theirs"]
+    assert {tuple(call().shape) for call in calls.values()} == {(3, 784)}
+
+
 def test_a_peer_without_its_packages_is_not_installed() -> None:
     assert not Peer("a", "a", "a", ("no_such_module",)).installed()
     assert not Peer("a", "a", "a", ("torch", "no_such_module")).installed()

@@ -36,7 +36,7 @@ MISTAKES = [
     (f"{T} --rule stdp", "rule: got 'stdp', which trains competing neurons; add --model snn-wta"),
     (f"{T} --rule-options rho=1", "rule_options: got rho, which is an option of a learning rule; add --rule hybrid"),
     (f"{T} --rule hybrid --rule-options rho", "rule_options: got 'rho', expected name=value, such as rho=0.1"),
-    (f"{T} --rule hybrid --rule-options rho=-1", "rho: got -1.0, expected a number of at least 0"),
+    (f"{T} --rule hybrid --rule-options rho=-1", "rho: got -1.0, expected a number from 0 to 100"),
     (f"{T} --model snn-wta --rule backprop", "rule: got 'backprop', expected one of stdp, r-stdp"),
     (f"{T} --model snn-wta --rule-options eta=1", "rule_options: got 'eta=1', expected none with snn-wta"),
     (f"{T} --augmentation bogus", "augmentation: got 'bogus', expected one of none, shift, shift-flip, affine"),

@@ -79,7 +79,7 @@ class IntoNewMemory(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first, self.relu, self.last = nn.Linear(12, 6), nn.ReLU(), nn.Linear(18, 4)
+        self.first, self.relu, self.last = nn.Linear(12, 6), nn.ReLU(), nn.Linear(36, 4)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         y = self.relu(self.first(images.flatten(1)))
@@ -87,7 +87,13 @@ class IntoNewMemory(nn.Module):
         like.copy_(y)
         new[:] = 2 * y
         torch.mul(y, 3, out=plain)
-        return self.last(torch.cat([like, new, plain], 1))
+        columns = torch.empty_strided(y.shape, (1, len(y)), dtype=y.dtype)  # the strides know the number of images
+        rows = y.new_empty_strided(y.shape, y.stride())
+        permuted = torch.empty_permuted(y.shape, (1, 0), dtype=y.dtype)
+        others = columns, rows, permuted
+        for number, memory in enumerate(others, 4):
+            memory.copy_(number * y)
+        return self.last(torch.cat([like, new, plain, *others], 1))
 
 
 @pytest.mark.parametrize("filled", [False, True])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import MeasuredCamera, Recording, Saccades, Split, simulate_saccades
+from sqnn.data.events import SYNTHETIC
 from sqnn.data.events.measured import LEGS, START, STEP, STEPS
 from sqnn.studies import likeness
 
@@ -50,6 +51,19 @@ def gaps(recording: Recording) -> NDArray[np.int64]:
     pixels = events["y"].astype(np.int64) * 1000 + events["x"]
     order = np.lexsort((events["t"], pixels))
     return np.diff(events["t"][order])[np.diff(pixels[order]) == 0]
+
+
+def test_the_control_is_the_measured_camera_without_all_that_is_random() -> None:
+    control = SYNTHETIC["nmnist-noiseless"]()
+    one, other = (simulate_saccades(drawings(), generator(seed), control) for seed in (0, 1))
+    quiet = simulate_saccades(drawings(), generator(), QUIET)
+    noisy = simulate_saccades(drawings(), generator(), SYNTHETIC["nmnist"]())
+    for first, second, third, fourth in zip(one, other, quiet, noisy, strict=True):
+        assert np.array_equal(first.events, second.events)
+        assert np.array_equal(first.events, third.events)
+        assert not np.array_equal(first.events, fourth.events)
+    plain, measured = control.to_dict(), MeasuredCamera().to_dict()
+    assert {name for name in measured if plain[name] != measured[name]} == {"spread", "background"}
 
 
 def test_a_level_picture_gives_background_alone() -> None:

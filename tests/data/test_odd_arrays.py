@@ -129,6 +129,7 @@ ARRAYS: dict[str, tuple[tuple[Any, Any], dict[str, Any], str]] = {
     ),
     "black": ((IMAGES * 0, LABELS), {}, "images: are 0 everywhere, expected pictures with something on them"),
     "white floats": ((np.ones((40, 8, 8)), LABELS), {"value_range": (0, 1)}, "images: are 1 everywhere, expected"),
+    "black without labels for all": ((IMAGES * 0, LABELS[:-1]), {}, "labels: got shape .* for 40 images, expected one"),
     "no label": ((IMAGES, LABELS - 1), {}, "labels: got -1, which .* leave such images out: images.labels >= 0.,"),
     "no label beside classes": (
         (IMAGES, LABELS - 1),

@@ -70,7 +70,7 @@ def test_nothing_is_drawn_from_torchs_generator_and_the_front_end_is_left_alone(
     other = SpikingQuantum(normed, digits, n_qubits=3, seed=5)
     assert not torch.equal(one.linear.weight, other.linear.weight)
     assert one.linear.in_features == 64
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    with pytest.raises(ConfigError, match=r"^frontend: fails on \[3, 1, 8, 8\] \(RuntimeError: .*cannot be multiplied"):
         SpikingQuantum(failing := nn.Sequential(nn.Dropout(), nn.Flatten(), nn.Linear(9, 4)), digits)
     assert all(part.training for part in failing.modules())
     assert SpikingQuantum(network, features=8, num_classes=3, timesteps=2, n_qubits=2).linear.in_features == 8

@@ -170,7 +170,8 @@ KINDS = [Perceptron, Convolutional, Stepwise]
 def test_a_step_is_the_stated_one(coupling: str, kind: type[nn.Module]) -> None:
     model, epoch = network(kind), 4
     seen = Seen(model)
-    options = {"a_plus": 0.4, "a_minus": 0.7, "decay_plus": 0.6, "decay_minus": 0.6, "rho": 0.5, "eta1": 0.3}
+    size = {"eta1": 0.3} if coupling == "literal" else {"rho": 0.5}
+    options = {"a_plus": 0.4, "a_minus": 0.7, "decay_plus": 0.6, "decay_minus": 0.6, **size}
     moved = Loop(model, AdaptiveSTDP(layers=("first",), coupling=coupling, **options), epoch).step()
     local, fall = seen.local(0.4, 0.7, 0.6), 1 / (1 + math.log(1 + epoch))
     step = -RATE * seen.gradient

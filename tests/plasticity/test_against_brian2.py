@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from sqnn.plasticity import TRIPLETS, PairSTDP, TripletSTDP, stdp_window
+from sqnn.plasticity import TRIPLETS, PairSTDP, TripletSTDP, stdp_curve
 
 FIXTURES = Path(__file__).parent / "fixtures"
 TOLERANCE = {"atol": 1e-12, "rtol": 0.0}
@@ -51,7 +51,7 @@ def test_the_named_minimal_rule_is_the_one_that_was_run() -> None:
 def test_the_window_of_pairs() -> None:
     case = stored("window")
     expected = torch.tensor(case["changes"], dtype=torch.float64)
-    assert_close(stdp_window(rule_of(case["rule"]), case["lags"]), expected, **TOLERANCE)
+    assert_close(stdp_curve(rule_of(case["rule"]), case["lags"]), expected, **TOLERANCE)
 
 
 PUBLISHED = {10: (0.132, -0.334), 20: (0.247, -0.352), 40: (0.534, 0.155), 50: (0.741, 0.727), 0.1: (0.000, -0.312)}

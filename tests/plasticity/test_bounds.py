@@ -24,7 +24,7 @@ def test_bounds_hold_for_many_steps(dependence: str, steps: int) -> None:
     generator = torch.Generator().manual_seed(0)
     rule = PairSTDP(
         **{"a_plus": 0.03, "a_minus": 0.03, "tau_plus": 4, "tau_minus": 3, "dependence": dependence},
-        **{"mu_plus": 1.0, "mu_minus": 1.5, "weight_min": -0.2, "weight_max": 0.8},
+        **{"mu_minus": 1.5 if dependence == "power" else 1.0, "weight_min": -0.2, "weight_max": 0.8},
     )
     weight = torch.full((3, 4), 0.3, dtype=torch.float64)
     reached = []
@@ -40,7 +40,8 @@ def test_bounds_hold_for_many_steps(dependence: str, steps: int) -> None:
 
 @pytest.mark.parametrize("dependence", ["multiplicative", "power", "soft"])
 def test_a_weight_beyond_a_bound_is_only_brought_back(dependence: str) -> None:
-    rule = PairSTDP(dependence=dependence, mu_plus=0.5, mu_minus=0.5, weight_min=-1, weight_max=1)
+    exponents = {"mu_plus": 0.5, "mu_minus": 0.5} if dependence == "power" else {}
+    rule = PairSTDP.from_dict({"dependence": dependence, "weight_min": -1, "weight_max": 1, **exponents})
     pre, post = torch.ones(6, 1, 1), torch.ones(6, 1, 2)
     change = rule.window(torch.tensor([[1.5], [-1.5]]), pre, post)
     assert change[0] < 0 < change[1]

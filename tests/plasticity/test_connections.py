@@ -24,7 +24,7 @@ from sqnn.plasticity import (
     firing_rates,
     heterosynaptic_decay,
     reward_modulation,
-    stdp_window,
+    stdp_curve,
 )
 
 
@@ -121,7 +121,7 @@ MISTAKES: list[tuple[Any, str]] = [
     (lambda: PairSTDP().post_factor(SPIKES[0, 0]), r"post: got \[3\], expected shape \[time >= 1, batch >= 1, ...\]"),
     (
         lambda: PairSTDP().post_factor(SPIKES, torch.ones(2, 5)),
-        r"modulation: got \[2, 5\], expected shape \[5, 2\], \[time, batch\], or that of post, \[5, 2, 3\]",
+        r"third_factor: got \[2, 5\], expected shape \[5, 2\], \[time, batch\], or that of post, \[5, 2, 3\]",
     ),
     (
         lambda: reward_modulation(torch.ones(4, 2), 5, 0.9),
@@ -131,8 +131,8 @@ MISTAKES: list[tuple[Any, str]] = [
     (lambda: reward_modulation(torch.ones(2), 0, 0.5), "timesteps: got 0, expected a whole number of at least 1"),
     (lambda: decay_of(0), "tau: got 0.0, expected a finite number of steps above 0"),
     (lambda: decay_of(5, "linear"), "trace: got 'linear', expected one of exponential, euler"),
-    (lambda: stdp_window(PairSTDP(), []), r"lags: got \[\], expected at least one whole number"),
-    (lambda: stdp_window(PairSTDP(), [0.5]), r"lags: got \[0.5\], expected at least one whole number"),
+    (lambda: stdp_curve(PairSTDP(), []), r"lags: got \[\], expected at least one whole number"),
+    (lambda: stdp_curve(PairSTDP(), [0.5]), r"lags: got \[0.5\], expected at least one whole number"),
     (lambda: firing_rates(SPIKES[0]), r"post: got \[2, 3\], expected shape \[time, batch, ...\]"),
     (
         lambda: heterosynaptic_decay(torch.ones(2, 3), torch.ones(3), 0.1),

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch.testing import assert_close
 
-from sqnn.plasticity import PairSTDP, TripletSTDP, plot_window, stdp_window
+from sqnn.plasticity import PairSTDP, TripletSTDP, plot_curve, stdp_curve
 
 LAGS = range(-30, 31)
 
@@ -25,28 +25,28 @@ def test_a_pair_changes_a_weight_by_an_exponential(coincidence: str, at_zero: fl
     expected = [
         0.5 * math.exp(-lag / 10) if lag > 0 else -0.75 * math.exp(lag / 25) if lag else at_zero for lag in LAGS
     ]
-    assert_close(stdp_window(rule, LAGS), torch.tensor(expected, dtype=torch.float64), atol=1e-14, rtol=0)
+    assert_close(stdp_curve(rule, LAGS), torch.tensor(expected, dtype=torch.float64), atol=1e-14, rtol=0)
 
 
 def test_a_lone_pair_makes_no_triplet() -> None:
     triplet = TripletSTDP(a2_plus=0.01, a2_minus=0.0105, tau_plus=20, tau_minus=20, time="mean")
-    assert_close(stdp_window(triplet, LAGS), stdp_window(PairSTDP(), LAGS))
+    assert_close(stdp_curve(triplet, LAGS), stdp_curve(PairSTDP(), LAGS))
 
 
 def test_the_weight_scales_its_window() -> None:
     rule = PairSTDP(dependence="multiplicative", weight_min=0, weight_max=1)
-    found, plain = stdp_window(rule, [-5, 5], weight=0.75), stdp_window(PairSTDP(), [-5, 5])
+    found, plain = stdp_curve(rule, [-5, 5], weight=0.75), stdp_curve(PairSTDP(), [-5, 5])
     assert_close(found, plain * torch.tensor([0.75, 0.25]))
 
 
 def test_the_picture_shows_the_windows() -> None:
     rules = {"pairs": PairSTDP(), "Euler": PairSTDP(trace="euler", tau_plus=5)}
     axes = Figure().subplots()
-    assert plot_window(rules, LAGS, ax=axes) is axes.figure
+    assert plot_curve(rules, LAGS, ax=axes) is axes.figure
     drawn = {line.get_label(): line for line in axes.lines}
     for name, rule in rules.items():
         assert list(drawn[name].get_xdata()) == list(LAGS)
-        assert list(drawn[name].get_ydata()) == stdp_window(rule, LAGS).tolist()
-    (own,) = plot_window(PairSTDP(), title="pairs").axes
+        assert list(drawn[name].get_ydata()) == stdp_curve(rule, LAGS).tolist()
+    (own,) = plot_curve(PairSTDP(), title="pairs").axes
     assert own.get_title() == "pairs"
     assert own.get_legend() is None

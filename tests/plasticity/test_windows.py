@@ -69,6 +69,8 @@ AMPLITUDE = st.floats(-1, 1)
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     options = {**draw(st.fixed_dictionaries(dict(COMMON))), **draw(SIDES)}
+    if options["dependence"] != "power":
+        options |= {"mu_plus": 1.0, "mu_minus": 1.0}
     if draw(st.booleans()):
         return PairSTDP(a_plus=draw(AMPLITUDE), a_minus=draw(AMPLITUDE), **options)
     amplitudes = {name: draw(AMPLITUDE) for name in ("a2_plus", "a3_plus", "a2_minus")}
@@ -114,7 +116,7 @@ def test_reward_acts_through_the_eligibility_of_every_synapse(
             eligibility = decay * eligibility + change
             total.append(now[:, None, None] * eligibility)
         rewarded.append(torch.stack(total))
-    found = rule.window(weight, pre, post, modulation=reward_modulation(reward, 6, decay))
+    found = rule.window(weight, pre, post, third_factor=reward_modulation(reward, 6, decay))
     assert_close(found, change_of(rule, weight, *rewarded), **TOLERANCE)
 
 
@@ -148,7 +150,7 @@ def test_a_neuron_s_own_modulation_scales_its_weights() -> None:
     weight = torch.zeros(3, 5, dtype=torch.float64)
     plain = rule.window(weight, pre, post)
     assert plain.abs().min() > 0
-    assert_close(rule.window(weight, pre, post, modulation=own.expand(9, 4, 3)), own[:, None] * plain)
+    assert_close(rule.window(weight, pre, post, third_factor=own.expand(9, 4, 3)), own[:, None] * plain)
 
 
 @pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.float32, torch.bfloat16])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from recordings import binary
@@ -111,6 +112,17 @@ def test_recordings_are_compared_with_those_of_the_same_pictures(place: Path) ->
     assert rows["correlation of pixels, another picture"]["value"] < 0.9
     events = [len(read_events(subject.train_files[number])) for number in (4, 5, 6, 7)]
     assert rows["events, real"]["value"] == pytest.approx(np.mean(events))
+
+
+def test_the_control_of_the_measured_camera_is_a_column_beside_it(place: Path) -> None:
+    one = study(place, cameras=("nmnist", "nmnist-noiseless"))
+    subject = one.prepare()
+    rows = [{**row, **cell._asdict()} for cell in one.cells(subject)[:2] for row in one.measure(cell, subject)]
+    (panel,) = EventsStudy.report(pd.DataFrame(rows))
+    assert panel.columns == ("measure", "nmnist", "nmnist-noiseless")
+    values = {row[0]: [float(value) for value in row[1:]] for row in panel.rows}
+    assert values["events, synthetic"][0] > values["events, synthetic"][1] > 0  # no background
+    assert values["events, real"][0] == values["events, real"][1]
 
 
 def test_a_network_sees_no_real_recording_and_none_of_their_pictures(place: Path) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import sqnn
 from sqnn.cli import main
-from sqnn.metrics import SilenceWarning
+from sqnn.metrics import SilenceWarning, predict_logits
 from sqnn.neurons import LIF
 from sqnn.training import CollapseWarning, check_fit, collapse_signs
 
@@ -126,3 +126,70 @@ def test_a_network_that_nothing_reaches_is_told_before_and_after(digits) -> None
     share = float(digits.validation.labels.bincount().max() / len(digits.validation.labels))
     sign, *_ = signs(Silent(0.1), digits, [2.3, 2.3], [share, share])
     assert "the logits are the same for all images: take more time steps" in sign
+
+
+def competing(digits: sqnn.ImageData, steps: int = 3, **options: object) -> nn.Module:
+    """Competing neurons after a few batches of all images."""
+    model = sqnn.create_model("snn-wta", digits, neurons=20, timesteps=15, input_norm=4.0, **options)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        model.learn(digits.train.floats(), digits.train.labels, generator)
+    return model
+
+
+@pytest.mark.parametrize("rule", ["stdp", "r-stdp"])
+def test_a_network_with_a_rule_of_its_own_is_told_of_the_options_of_that(digits, rule: str) -> None:
+    """Nothing that acts on a gradient is named; what is named for silence is what ends it."""
+    share = float(digits.validation.labels.bincount().max() / len(digits.validation.labels))
+    quiet, louder = competing(digits, rule=rule, gain=0.01), competing(digits, rule=rule)
+    (sign,) = collapse_signs(quiet, digits, history([2.3, 2.3], [share, share]), 0.05, 1, 16)
+    calmer = "lower eta (0.3), eta_end (0.003) or homeostasis (0.0003)"
+    mend = f"raise gain (0.01) or lower homeostasis (0.0003), or {calmer}"
+    assert sign.endswith(f"the logits are the same for all images: {mend}")
+    quiet_logits, logits = (predict_logits(model, digits.validation) for model in (quiet, louder))
+    assert not quiet_logits.any()
+    assert logits.any(1).float().mean() > 0.9
+    (rose,) = collapse_signs(louder, digits, history([0.4, 0.9], [0.8, 0.6]), 0.05, 1, 16)
+    assert rose.endswith(f"0.900 nats; {calmer}")
+
+
+def test_a_study_prints_a_collapse_as_one_line(digits, make_model, tmp_path, capfd) -> None:
+    from sqnn.studies.runner.training import finished_run
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        run = finished_run(tmp_path / "slow" / "1-0", make_model(), digits, {"epochs": 1, "learning_rate": 1e-6})
+        with pytest.warns(UserWarning, match="still heard"):  # what is no collapse goes its usual way
+            warnings.warn("still heard", stacklevel=1)
+    assert run.warnings
+    printed = capfd.readouterr().err.splitlines()
+    assert printed == [f"warning: slow/1-0: training collapsed: {sign}" for sign in run.warnings]
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_images_that_no_neuron_answers_are_counted(digits, steps: int) -> None:
+    """One spike decides; without any the logits of the counts are all 0."""
+    model = competing(digits, steps)
+    images = torch.cat([torch.zeros(2, 1, 8, 8), digits.test.floats(slice(3))])
+    with pytest.warns(SilenceWarning, match=r"^images: 2 of 5 images have the same logit for every class, as where no"):
+        probabilities = sqnn.predict(model, images)
+    assert torch.equal(probabilities[:2], torch.full((2, 10), 0.1))
+    assert sqnn.predict(model, images[2:]).std(1).min() > 1e-3  # and no warning, which is an error here
+
+
+def test_the_command_names_the_images_that_no_neuron_answers(digits, tmp_path, capsys) -> None:
+    from PIL import Image
+
+    from sqnn.models import save_model
+
+    save_model(competing(digits, gain=0.01), tmp_path / "m.safetensors", digits.classes, data=digits)
+    (tmp_path / "scans").mkdir()
+    for name, image in zip("ab", digits.test.floats([0, 1]), strict=True):
+        Image.fromarray((image[0] * 255).byte().numpy()).save(tmp_path / "scans" / f"{name}.png")
+    words = ["predict", str(tmp_path / "m.safetensors"), str(tmp_path / "scans"), "--json", str(tmp_path / "p.json")]
+    assert main(words) == 0
+    printed, errors = capsys.readouterr()
+    first, second = (str(tmp_path / "scans" / f"{name}.png") for name in "ab")
+    assert f"note: {first} and 1 more: every class has the same probability, as where no neuron answers" in printed
+    assert errors == ""
+    assert json.loads((tmp_path / "p.json").read_text())["silent"] == [first, second]

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from toys import Toy, register
 
 import sqnn
+from sqnn.core import ConfigError
 from sqnn.training import TrainingConfig
 from sqnn.training.module import Classifier
 
@@ -114,3 +115,21 @@ def test_training_by_stdp_goes_on_after_an_interruption(digits: sqnn.ImageData, 
     assert again.history["validation_loss"].tolist() == whole.history["validation_loss"].tolist()
     for name, value in whole.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], value), name
+
+
+@pytest.mark.parametrize("name", ["snn-wta", "counting"])
+def test_a_network_that_changes_its_weights_itself_takes_one_device(
+    known: None, digits: sqnn.ImageData, tmp_path, name: str
+) -> None:
+    """Where the class states it, nothing is written; where only its loss tells, no batch changes weights twice."""
+    model = sqnn.create_model(name, digits)
+    message = "^devices: got 2, expected 1 where a rule changes weights, since each process would change its own$"
+    if name == "snn-wta":
+        with pytest.raises(ConfigError, match=message):
+            sqnn.fit(model, digits, out=tmp_path / "run", trainer={"accelerator": "cpu", "devices": 2}, **SETTINGS)
+        assert not (tmp_path / "run").exists()
+    else:
+        module = Classifier(model, TrainingConfig(), 10)
+        module.trainer = type("Trainer", (), {"world_size": 2})()  # type: ignore[assignment]
+        with pytest.raises(ConfigError, match=message):
+            module.backward(model.learn(digits.train.floats(slice(2)), digits.train.labels[:2])[1])

@@ -2,6 +2,7 @@
 
 from noise_models import Choices
 from sqnn.bench.peers.aer import AER
+from sqnn.bench.peers.bindsnet import BINDSNET
 from sqnn.bench.peers.deepquantum import DEEPQUANTUM
 from sqnn.bench.peers.has8 import HAS8
 from sqnn.bench.peers.peer import Evaluate, Layerwise, Pass, Peer, Run, torch_pass
@@ -28,6 +29,7 @@ PEERS: Choices[Peer] = Choices(
             PENNYLANE_QISKIT,
             SPIKINGJELLY,
             HAS8,
+            BINDSNET,
         )
     },
 )

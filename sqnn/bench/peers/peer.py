@@ -68,7 +68,8 @@ class Peer:
     readout errors.
 
     `convert(model, images, timesteps)` converts a ReLU network, calibrated on some images. `layerwise()` gives the
-    parts of layer-wise networks.
+    parts of layer-wise networks. `windows(weight, pre, post)` gives its updates of a weight [out, in] by the pairs of
+    spikes of a window [time, batch, ...], by title: each call returns the change.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Peer:
     readout: bool = True
     convert: Callable[[nn.Module, Tensor, int], Run] | None = None
     layerwise: Callable[[], Layerwise] | None = None
+    windows: Callable[[Tensor, Tensor, Tensor], Mapping[str, Callable[[], Tensor]]] | None = None
 
     def installed(self) -> bool:
         """Whether everything that it needs can be imported here."""

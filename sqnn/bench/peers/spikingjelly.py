@@ -1,4 +1,8 @@
-"""SpikingJelly's conversion by rates, run as its tutorial ann2snn does: reset, then T times the whole network."""
+"""SpikingJelly's conversion by rates and its STDP, run as its tutorials do.
+
+Conversion: reset, then T times the whole network. STDP: a learner with the spikes of all steps, which it goes through
+one by one.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import contextlib
 import copy
 import io
 import warnings
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
+import torch
 from torch import Tensor, nn
 
 from sqnn.bench.peers.peer import Peer, Run
@@ -30,4 +36,25 @@ def _convert(model: nn.Module, images: Tensor, timesteps: int) -> Run:
     return run
 
 
-SPIKINGJELLY = Peer("spikingjelly", "spikingjelly", "spikingjelly", ("spikingjelly",), convert=_convert)
+def _windows(weight: Tensor, pre: Tensor, post: Tensor) -> Mapping[str, Callable[[], Tensor]]:
+    learning = import_module("spikingjelly.activation_based.learning")
+    neuron = import_module("spikingjelly.activation_based.neuron")
+    synapse = nn.Linear(weight.shape[1], weight.shape[0], bias=False).to(weight.device)
+    learner = learning.STDPLearner(
+        step_mode="m", synapse=synapse, sn=neuron.IFNode(step_mode="m"), tau_pre=20.0, tau_post=20.0
+    )
+
+    def window() -> Tensor:
+        learner.reset()
+        learner.in_spike_monitor.records[:] = [pre]
+        learner.out_spike_monitor.records[:] = [post]
+        with torch.no_grad():
+            change: Tensor = learner.step(on_grad=False)
+        return change
+
+    return {"SpikingJelly STDPLearner": window}
+
+
+SPIKINGJELLY = Peer(
+    "spikingjelly", "spikingjelly", "spikingjelly", ("spikingjelly",), convert=_convert, windows=_windows
+)

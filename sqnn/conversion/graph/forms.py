@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +37,22 @@ def set_item(values: Tensor, index: Any, new: Any) -> Tensor:
     changed = values.clone()
     changed[index] = new
     return changed
+
+
+def zeros_permuted(size: Sequence[int], physical_layout: Sequence[int], **options: Any) -> Tensor:
+    """Return zeros of a size whose dimensions lie in memory in this order, the outermost first."""
+    memory = torch.zeros([size[axis] for axis in physical_layout], **options)
+    return memory.permute([list(physical_layout).index(axis) for axis in range(len(size))])
+
+
+def zeros_strided(size: Sequence[int], stride: Sequence[int], **options: Any) -> Tensor:
+    """Return zeros whose dimensions lie in memory in the order of the strides, without gaps."""
+    return zeros_permuted(size, sorted(range(len(size)), key=lambda axis: -stride[axis]), **options)
+
+
+def new_zeros_strided(like: Tensor, size: Sequence[int], stride: Sequence[int], **options: Any) -> Tensor:
+    """Return the same in the type and at the place of a tensor."""
+    return zeros_strided(size, stride, **{"dtype": like.dtype, "device": like.device, **options})
 
 
 def form_of(

@@ -19,7 +19,14 @@ from torch.overrides import TorchFunctionMode
 
 from sqnn.conversion.graph.arguments import leaves, mapped, plain
 from sqnn.conversion.graph.errors import is_users
-from sqnn.conversion.graph.forms import form_of, name_of, run_form
+from sqnn.conversion.graph.forms import (
+    form_of,
+    name_of,
+    new_zeros_strided,
+    run_form,
+    zeros_permuted,
+    zeros_strided,
+)
 from sqnn.conversion.graph.independence import batch_axes
 from sqnn.conversion.graph.leaves import kind_of, plain_copy
 from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, PATH, PLACE, SHAPE
@@ -33,11 +40,18 @@ _RANDOM = frozenset(
 )
 _SHAPED = frozenset(
     {"view", "reshape", "expand", "zeros", "ones", "empty", "full", "new_zeros", "new_ones", "new_empty", "new_full"}
-    | {"repeat", "broadcast_to"}
+    | {"repeat", "broadcast_to", "zeros_strided", "zeros_permuted", "new_zeros_strided"}
 )
 """Calls whose first size is often the number of images."""
 _UNWRITTEN: Mapping[str, Callable[..., Tensor]] = MappingProxyType(
-    {"empty": torch.zeros, "empty_like": torch.zeros_like, "new_empty": Tensor.new_zeros}
+    {
+        "empty": torch.zeros,
+        "empty_like": torch.zeros_like,
+        "new_empty": Tensor.new_zeros,
+        "empty_strided": zeros_strided,
+        "empty_permuted": zeros_permuted,
+        "new_empty_strided": new_zeros_strided,
+    }
 )
 """Calls that give memory as it is, which differs from pass to pass until it is written, and what is recorded."""
 _LIKE = frozenset({"to", "type_as"})

@@ -177,6 +177,17 @@ class MeasuredCamera(Camera):
         return times[kept], places[kept], rises[kept]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoiselessCamera(MeasuredCamera):
+    """The measured camera without mismatch and background, `synthetic="nmnist-noiseless"`: nothing in it is random.
+
+    A control of what the two are good for.
+    """
+
+    spread: float = option(0.0, "standard deviation of the thresholds of pixels, as a share", least=0, most=0.3)
+    background: float = option(0.0, "events per second and pixel that nothing in the picture causes", least=0, most=10)
+
+
 def _wake(deaf: Whole, reference: Single, ready: Whole, start: int, before: Single, change: Single) -> Whole:
     """Give those deaf pixels that are ready within a step their new references, and return the others."""
     wakes = ready[deaf] < start + STEP

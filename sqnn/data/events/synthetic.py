@@ -8,12 +8,15 @@ from torch import Tensor
 from sqnn.core import Choices, require
 from sqnn.data.errors import DataError
 from sqnn.data.events.camera import Camera, Floats
-from sqnn.data.events.measured import MeasuredCamera
+from sqnn.data.events.measured import MeasuredCamera, NoiselessCamera
 from sqnn.data.events.recording import Recording
 from sqnn.data.events.saccades import Saccades
 
-SYNTHETIC: Choices[type[Camera]] = Choices("synthetic", {"saccades": Saccades, "nmnist": MeasuredCamera})
-"""Cameras that make recordings out of pictures: an ideal one, and the one that recorded N-MNIST, as measured."""
+SYNTHETIC: Choices[type[Camera]] = Choices(
+    "synthetic", {"saccades": Saccades, "nmnist": MeasuredCamera, "nmnist-noiseless": NoiselessCamera}
+)
+"""Cameras that make recordings out of pictures: an ideal one, the one that recorded N-MNIST, as measured, and without
+its noise."""
 AT_ONCE = 256
 """Pictures that are simulated together."""
 

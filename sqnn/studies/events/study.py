@@ -31,6 +31,7 @@ from sqnn.models import reset_parameters
 from sqnn.studies.events.likeness import likeness
 from sqnn.studies.runner.study import Panel, Study
 from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner.training import collapse_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,13 +98,14 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
     `recordings` is a folder of N-MNIST's files, `.bin` or `.bs2`, in any folders below it: number n is of training
     picture n of MNIST, and of a test picture where n is over 60,000 or the file is below a folder Test. The real
     recordings that are classified are those of the first `apart` training pictures, which the network never sees in
-    any form, and those of test pictures. It is trained, and its epoch is chosen, on synthetic recordings.
+    any form, and those of test pictures. It is trained, and its epoch is chosen, on synthetic recordings. The camera
+    nmnist-noiseless is the control of nmnist: the same without mismatch of pixels and background.
 
     Examples:
 
     sqnn study events --recordings N-MNIST --data-dir DIR
 
-    sqnn study events --recordings N-MNIST --pictures 2000 --seeds 1 --cameras nmnist
+    sqnn study events --recordings N-MNIST --pictures 2000 --seeds 1 --cameras nmnist,nmnist-noiseless
     """
 
     name = "events"
@@ -115,7 +117,7 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
 
     recordings: str = option("", "folder of recordings of N-MNIST")
     data_dir: str | None = option(None, "folder with the files of MNIST (default: $SQNN_DATA)")
-    cameras: tuple[str, ...] = option(tuple(SYNTHETIC), "synthetic cameras, with commas", among=SYNTHETIC)
+    cameras: tuple[str, ...] = option(("saccades", "nmnist"), "synthetic cameras, with commas", among=SYNTHETIC)
     first: int = option(
         501, "first training picture whose recordings are compared; a camera was fitted to some before it", least=1
     )
@@ -181,7 +183,10 @@ class EventsStudy(Study[EventsSubject, EventsCell]):
             reset_parameters(model, torch.Generator().manual_seed(seed))
             with tempfile.TemporaryDirectory() as folder:
                 place = Path(folder) / "run"
-                run = fit(model, data, out=place, progress=False, epochs=self.epochs, learning_rate=0.003, seed=seed)
+                with collapse_in_words(f"{cell.camera}, seed {seed}"):
+                    run = fit(
+                        model, data, out=place, progress=False, epochs=self.epochs, learning_rate=0.003, seed=seed
+                    )
             found = {"synthetic validation": (run.validation_accuracy, self.validation)}
             for name, split in groups.items():
                 scored = evaluate(model, dataclasses.replace(data, test=split), progress=False)

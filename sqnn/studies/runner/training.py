@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +25,26 @@ def finished_run(place: Path, model: nn.Module, data: ImageData, settings: Mappi
     folder = RunFolder(place)
     if folder.result.is_file():
         return Run.load(place)
-    if folder.settings.is_file():
-        return resume(place, data, progress=False)
-    folder.remove_partials()
-    return fit(model, data, out=place, progress=False, **settings)
+    with collapse_in_words(f"{place.parent.name}/{place.name}"):
+        if folder.settings.is_file():
+            return resume(place, data, progress=False)
+        folder.remove_partials()
+        return fit(model, data, out=place, progress=False, **settings)
+
+
+@contextmanager
+def collapse_in_words(training: str) -> Iterator[None]:
+    """Print that a training collapsed as one line that names it, without a line of code."""
+    from sqnn.training import CollapseWarning
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+            if issubclass(category, CollapseWarning):
+                print(f"warning: {training}: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *place, **options)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
