@@ -110,3 +110,30 @@ def cost() -> str:
             for line in rows("plasticity-cpu").to_dict("records")
         ],
     )
+
+
+FRONT_END = (
+    "sqnn train --data mnist --data-dir DIR --batch-size 128 --learning-rate 0.015 --epochs 12 --threads 1 --seed N "
+    "[--rule hybrid --rule-options largest_rate=1.0 [--rule-options a_plus=1.0 --rule-options a_minus=1.0]]"
+)
+
+
+@table("plasticity-front-end", "plasticity-front-end", FRONT_END)
+def front_end() -> str:
+    """Accuracy and spikes of the spiking-quantum network with STDP of each sign on its front-end."""
+    frame = rows("plasticity-front-end")
+    frame["spikes"] = frame.filter(like="spikes_").sum(axis=1)
+    lines = []
+    for sign, part in frame.groupby("sign", sort=False):
+        accuracy, fired = part.test_accuracy, part.spikes
+        lines.append(
+            [
+                str(sign),
+                str(len(part)),
+                f"{bold(percent(accuracy.mean()))}, {percent(accuracy.min())} to {percent(accuracy.max())}",
+                f"{fired.mean():,.0f}, {fired.min():,.0f} to {fired.max():,.0f}",
+            ]
+        )
+    return markdown(
+        ["STDP beside the gradient", "trainings", "test accuracy", "spikes of the front-end per image"], lines
+    )
