@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -48,6 +50,17 @@ def test_a_larger_value_of_the_scale_field_makes_a_larger_network(name: str) -> 
         return sqnn.count(sqnn.create_model(name, **shape, **{network.scale_field: value})).total
 
     assert size(2) > size(1)
+
+
+def test_every_network_and_its_scale_field_stand_in_the_guide() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "networks.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `") and line.count(" | ") == 3]
+    stated = {name: row[2] for row in rows for name in re.findall(r"`([\w-]+)`", row[0])}
+    assert stated == {name: f"`{network.scale_field}`" for name, network in MODELS.items()}
+    for row in rows:
+        if row[3][0].isdigit():
+            (name,) = re.findall(r"`([\w-]+)`", row[0])
+            assert row[3].startswith(f"{sqnn.count(sqnn.create_model(name)).total:,}")
 
 
 def test_a_class_that_states_nothing_is_told_all_that_it_lacks() -> None:

@@ -63,6 +63,14 @@ def test_other_sizes_are_the_nearest_that_a_whole_width_gives(core: str) -> None
     assert abs(chosen - goal) == min(abs(size - goal) for size in others.values())
 
 
+def test_pairs_of_wires_of_ones_own_keep_the_qubits() -> None:
+    for core, part in (("random-circuit", "circuit"), ("trigonometric", "core")):
+        model = sqnn.create_model("sqdr-twin", core=core, entangler=[(0, 2), (1, 2)], **SMALL)
+        assert model.frontend.linear.out_features == 9
+        if part == "core":
+            assert model.core.neighbours.tolist() == [[2, 3], [2, 3], [0, 1]]
+
+
 def rotated(*turns: tuple[str, float]) -> Tensor:
     """The product of turns in space, the last one acting first."""
     product = torch.eye(3, dtype=torch.float64)

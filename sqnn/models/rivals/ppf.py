@@ -98,6 +98,6 @@ class PPFQSNN(Network):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         check_batch(images, self.config, self.classifier.weight.dtype)
-        spiking = self.classifier(self.frontend(self.encoder.encode(images, generator)))
-        logits: Tensor = torch.lerp(self.quantum(images, generator), spiking, self.proportion)
-        return logits
+        spiking: Tensor = self.classifier(self.frontend(self.encoder.encode(images, generator)))
+        p = self.proportion
+        return p * spiking + (1 - p) * self.quantum(images, generator)

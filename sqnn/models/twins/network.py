@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from circuits import ENTANGLERS
 from sqnn.encoding import check_images, make_encoder
 from sqnn.layers import AnalogCNN, SpikingCNN
 from sqnn.models.base import ModelConfig, Network, check_batch
@@ -74,12 +75,14 @@ class SQDRTwin(Network):
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         c, front, core = self.config, self.get_submodule(self._front), self.get_submodule(self._core)
-        check_batch(images, c, next(self.parameters()).dtype)
+        precision = next(self.parameters()).dtype
+        check_batch(images, c, precision)
         if self._front == "ann":
             check_images(images)
-            numbers = c.angle_scale * front(images)
+            emitted: Tensor = front(images)
         else:
-            numbers = c.angle_scale * front(self.encoder.encode(images, generator))
+            emitted = front(self.encoder.encode(images, generator))
+        numbers = c.angle_scale * emitted.to(precision)  # a trainer may halve it in the front-end, as of QuantumHead
         values: Tensor = core(numbers, generator) if self._core == "circuit" else core(numbers)
         return c.logit_scale * values[:, : c.num_classes] if self.head is None else self.head(values)
 
@@ -95,8 +98,12 @@ def _build(config: SQDRTwinConfig, width: int, generator: torch.Generator) -> Pa
 
 
 def _width(config: SQDRTwinConfig) -> int:
-    """Return the width of the core: as chosen, or the one of the nearest number of parameters, the smaller of two."""
-    if config.core == "circuit":
+    """Return the width of the core: as chosen, or the one of the nearest number of parameters, the smaller of two.
+
+    Pairs of wires of one's own are of a circuit of n_qubits.
+    """
+    own_pairs = config.core in ("random-circuit", "trigonometric") and config.entangler not in ENTANGLERS
+    if config.core == "circuit" or (own_pairs and config.core_width is None):
         return config.n_qubits
     if config.core_width is not None:
         return config.core_width
