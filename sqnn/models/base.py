@@ -67,6 +67,9 @@ class Network(nn.Module):
     - `training_defaults`: settings of a training that differ from `TrainingConfig`, if any;
     - `own_rule`: what helps where a training collapses, if its `learn` changes the weights by a rule of its own;
     - `plastic`: paths of the spiking layers that local learning rules act on, all of them where it is empty;
+    - `scale_field`: the field of the configuration by which the network is made smaller or larger at equal other
+      choices, as a budget of parameters does: widths (a tuple), a number of units (int) or a factor on all widths
+      (float). None says that there is no such field;
     - `forward(images, generator=None)`: random numbers come from the generator alone, and ValueError names what does
       not fit in the images (`check_batch`);
     - a constructor of a configuration and a generator, which draws all weights from that generator (of seed 0 where
@@ -80,6 +83,7 @@ class Network(nn.Module):
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({})
     own_rule: ClassVar[OwnRule | None] = None
     plastic: ClassVar[tuple[str, ...]] = ()
+    scale_field: ClassVar[str | None] = None
     config: ModelConfig
 
     def __init_subclass__(cls, **options: object) -> None:

@@ -93,6 +93,7 @@ class SNNWTA(Network):
         louder="raise gain ({gain:g}) or lower homeostasis ({homeostasis:g})",
         calmer="lower eta ({eta:g}), eta_end ({eta_end:g}) or homeostasis ({homeostasis:g})",
     )
+    scale_field: ClassVar[str | None] = "neurons"
     config: SNNWTAConfig
 
     def __init__(self, config: SNNWTAConfig, generator: torch.Generator | None = None) -> None:
