@@ -1,5 +1,6 @@
 from .circle.figure import plot_circle
 from .circle.study import CircleStudy
+from .compare.study import CompareStudy
 from .conversion.figure import plot_conversion
 from .conversion.study import ConversionFolder, ConversionStudy, conversion_study
 from .encoders.figure import plot_encoders
@@ -54,6 +55,7 @@ __all__ = [
     "Cell",
     "CircleStudy",
     "ClusterError",
+    "CompareStudy",
     "ConversionFolder",
     "ConversionStudy",
     "EncoderCell",
