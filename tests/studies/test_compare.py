@@ -70,6 +70,7 @@ def test_widths_are_the_largest_below_the_budget(digits: sqnn.ImageData) -> None
     assert largest_widths(803, "snn-mlp", digits) == {"hidden": ((803 - 10) // 75,)}
     assert largest_widths(759, "snn-mlp", digits) == {"hidden": (9,)}
     assert largest_widths(760, "snn-mlp", digits, {"hidden": (7,)}) == {"hidden": (10,)}
+    assert largest_widths(803, "snn-mlp", digits, {"hidden": ()}) == {"hidden": ()}
     assert largest_widths(803, "snn-wta", digits) == {"neurons": 803 // 65}
     factor = largest_widths(3_000, "vit", digits)["width_multiplier"]
     sizes = [parameters("vit", digits, {"width_multiplier": each}) for each in (factor, factor + 1 / 64)]
@@ -118,7 +119,8 @@ def test_networks_are_named_in_every_spelling() -> None:
     assert rivals[2].settings["noise"] == "depolarizing:0.1,on=id"
     assert (rivals[3].make.where, rivals[3].make.options) == ("nets.py:make", {"width": 8})
     paper = sqnn.RECIPES["paper"]
-    assert rivals[4].settings == {"model": paper.model, **paper.options, **paper.training, "epochs": 3}
+    assert rivals[4].settings == {"model": paper.model, **paper.options, "epochs": 3}
+    assert rivals[4].usual == paper.training
     assert rivals[5].make is make
     assert [rival.label for rival in parse_models({"mine": make, "theirs": "snn-mlp"})] == ["mine", "theirs"]
 
@@ -129,6 +131,8 @@ def test_networks_are_named_in_every_spelling() -> None:
         ("sqdr-cn", "models: got 'sqdr-cn', expected one of sqdr-cnn, .*; did you mean 'sqdr-cnn'"),
         ("sqdr-cnn,sqdr-cnn", "models: got 'sqdr-cnn', expected networks with names of their own"),
         ("", "models: got '', expected a network, a recipe"),
+        ("sqdr-cnn:spike", "models: got 'sqdr-cnn:spike', expected one of sqdr-cnn"),
+        ("snn-mlp:model=vit", "models: got 'snn-mlp:model=vit', expected settings of one network"),
         ([5], "models: got 5, expected a network"),
         (nn.Flatten(), "models: got a Flatten, expected a function or a class that makes it"),
     ],
@@ -199,6 +203,14 @@ def test_the_sampler_looks_for_what_was_good() -> None:
         rows.append({"number": number, **choice._asdict(), "validation_accuracy": accuracy})
     asked = [row["learning_rate"] > 0.03 for row in rows]
     assert sum(asked[8:]) > 1.5 * sum(asked[:8])
+
+
+def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_that_are_given(
+    digits: sqnn.ImageData,
+) -> None:
+    (entry,) = (rival.entry(digits, None, {"epochs": 4, "batch_size": 9}) for rival in parse_models("paper:epochs=3"))
+    assert (entry.config.epochs, entry.config.batch_size, entry.config.learning_rate) == (3, 9, 0.05)
+    assert [entry.epochs(images, 20) for images in (9, 90, 91, 900)] == [20, 3, 3, 3]
 
 
 def test_all_networks_get_the_same_tries_and_no_try_sees_the_test_images(
