@@ -293,7 +293,11 @@ def test_every_row_is_the_training_that_its_settings_name(
     )
     assert main([*line.split(), "--workers", "0", "--no-progress", "--json", "told.json"]) == 0
     printed = capsys.readouterr().out
-    assert "first minus second over 2 seeds" in " ".join(printed.split())
+    assert "in pairs of the same seed" in " ".join(printed.split())
+    for ending, rule in (("md", "|---"), ("tex", r"\toprule")):
+        text = Path(f"runs/compare-1/compare.{ending}").read_text()
+        assert text.count(rule) == 2
+        assert "nets.py:make:width=3" in text
     told = json.loads(Path("told.json").read_text())
     assert told["study"]["models"] == [SMALL, "nets.py:make:width=3"]
     study = CompareStudy(models=told["study"]["models"], budget=400)

@@ -28,7 +28,8 @@ def largest_widths(
 
     The network's `scale_field` is scaled. Several widths keep the proportions that they have in `options`, or else in
     the network's defaults, to the nearest whole number, and what the budget leaves then goes to single widths, the last
-    ones first. A network without such a field, or without widths in it, stays as it is. Parameters are counted by `sqnn.count`, raw ones.
+    ones first. A network without such a field, or without widths in it, stays as it is. Parameters are counted by
+    `sqnn.count`, raw ones.
 
     ConfigError where the smallest such network is larger than the budget.
     """
