@@ -20,7 +20,9 @@ from sqnn import training
 from sqnn.cli import main
 from sqnn.core import ConfigError
 from sqnn.data import Split
+from sqnn.metrics import OperationCount
 from sqnn.studies import STUDIES, CompareStudy
+from sqnn.studies.compare import study
 from sqnn.studies.compare.budget import largest_widths
 from sqnn.studies.compare.parts import noisy, stratified_order
 from sqnn.studies.compare.rivals import parse_models
@@ -57,6 +59,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         )
 
     monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5))
+    monkeypatch.setattr(study, "operations", lambda *arguments: OperationCount(()))
     return asked
 
 
@@ -248,6 +252,9 @@ def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
         more.frame[(more.model == SMALL) & (more.seed == 0) & (more.train_images == 100)].reset_index(drop=True),
         first.frame,
     )
+    titles = [panel.title for panel in CompareStudy.report(more.frame) if not isinstance(panel, str)]
+    assert titles[0] == "digits, 50 training images, 2 seeds"
+    assert titles[5] == "digits, 100 training images: test accuracy in pairs of the same seed"
     part = {asked["seed"]: asked["data"] for asked in trained if len(asked["data"].train) == 50}
     assert torch.equal(part[0].validation.images, few.validation.images)
     assert not torch.equal(part[0].train.images, part[1].train.images), "each seed draws a part of its own"
@@ -289,24 +296,22 @@ def test_every_row_is_the_training_that_its_settings_name(
     monkeypatch.setattr("sqnn.cli.study_command.named_data", lambda name, *arguments, **options: few)
     Path("nets.py").write_text(OWN)
     line = (
-        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 3,4 --epochs 1 --batch-size 50 --noise 0.3"
+        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 4, --epochs 1 --batch-size 50 --noise 0.3"
     )
     assert main([*line.split(), "--workers", "0", "--no-progress", "--json", "told.json"]) == 0
-    printed = capsys.readouterr().out
-    assert "in pairs of the same seed" in " ".join(printed.split())
-    for ending, rule in (("md", "|---"), ("tex", r"\toprule")):
+    assert "digits, 100 training images, 1 seed" in " ".join(capsys.readouterr().out.split())
+    for ending, effect in (("md", "d_z"), ("tex", r"d\_z")):
         text = Path(f"runs/compare-1/compare.{ending}").read_text()
-        assert text.count(rule) == 2
-        assert "nets.py:make:width=3" in text
+        assert text.count(effect) == 1, "the paired tests"
+        assert text.index("nets.py:make:width=3") < text.index(effect)
     told = json.loads(Path("told.json").read_text())
     assert told["study"]["models"] == [SMALL, "nets.py:make:width=3"]
-    study = CompareStudy(models=told["study"]["models"], budget=400)
-    prepared = study.prepare(few)
-    for sent in (study, study.share(prepared, study.cells(prepared), tmp_path)):
+    same = CompareStudy(models=told["study"]["models"], budget=400)
+    prepared = same.prepare(few)
+    for sent in (same, same.share(prepared, same.cells(prepared), tmp_path)):
         assert repr(pickle.loads(pickle.dumps(sent))) == repr(sent), "what workers are sent"
     rows = STUDIES["compare"].table("runs/compare-1/compare.csv").read()
-    assert len(rows) == 8
-    assert len(told["summary"]) == 4
+    assert len(rows) == len(told["summary"]) == 4
     widths = largest_widths(400, "sqdr-cnn", few, {"channels": (2,), "n_qubits": 2})
     builds = {
         SMALL: lambda seed: sqnn.create_model("sqdr-cnn", few, seed=seed, **widths),
