@@ -276,6 +276,19 @@ class QuantumLayer(nn.Module):
         return torch.cat([torch.as_tensor(result).reshape(-1, 2**self.n_qubits) for result in results])
 
     @property
+    def shots(self) -> int | None:
+        """Shots of the QNode; None where expectations are exact."""
+        return int(self._shots.total_shots) if self._shots else None
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of one run of the circuit, templates taken apart into gates on one or two wires."""
+        import pennylane as qml
+
+        (tape,), _ = qml.transforms.decompose(self._tape(), stopping_condition=_is_gate)
+        return len(tape.operations)
+
+    @property
     def noise(self) -> None:
         """No noise but what is written in the circuit."""
         return None
@@ -284,9 +297,14 @@ class QuantumLayer(nn.Module):
         """Return the circuit as text, on equal data of length 1."""
         import pennylane as qml
 
+        return str(qml.drawer.tape_text(self._tape(), decimals=None))
+
+    def _tape(self) -> Any:
+        """Return the instructions of the circuit on equal data of length 1."""
+        import pennylane as qml
+
         weights = {name: weight.detach() for name, weight in self.weights.items()}
-        tape = qml.tape.make_qscript(self.function)(torch.full((self.n_inputs,), self.n_inputs**-0.5), **weights)
-        return str(qml.drawer.tape_text(tape, decimals=None))
+        return qml.tape.make_qscript(self.function)(torch.full((self.n_inputs,), self.n_inputs**-0.5), **weights)
 
     def with_engine(self, name: str, **options: object) -> QuantumLayer:
         """Return a layer that shares these weights and has them evaluated by another engine of OWN_ENGINES.
@@ -389,6 +407,11 @@ def _shapes(function: Callable[..., Any], weight_shapes: Mapping[str, Any]) -> d
             raise ValueError(f"weight_shapes[{name!r}]: got {size!r}, expected whole numbers such as (2, 3)")
     shapes = {name: tuple(size) if isinstance(size, Sequence) else (size,) for name, size in weight_shapes.items()}
     return {name: tuple(whole(f"weight_shapes[{name!r}]", side) for side in shape) for name, shape in shapes.items()}
+
+
+def _is_gate(operation: Any) -> bool:
+    """Say whether an instruction is a gate or channel on one or two wires, and no template."""
+    return len(operation.wires) <= 2 and not type(operation).__module__.startswith("pennylane.templates")
 
 
 def _drawn(initial: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
