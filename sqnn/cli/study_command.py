@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 PATH = "run's folder or .safetensors file of a network of qcfs activations"
 CHECKPOINTS = "runs' folders or networks' .safetensors files"
-DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
+DEFAULT_DATA = {"data": "digits", "sets": "digits", "network": "the run's", "networks": "each run's own"}
 
 
 def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
@@ -152,7 +152,8 @@ def _subject_options(kind: type[AnyStudy]) -> Parameters:
     """Return the arguments and options that say what is measured."""
     if kind.takes == "nothing":
         return []
-    names = f"{IMAGES.format(', '.join(DATASETS))} (default: {DEFAULT_DATA[kind.takes]})"
+    several = "; several with commas" if kind.takes == "sets" else ""
+    names = f"{IMAGES.format(', '.join(DATASETS))}{several} (default: {DEFAULT_DATA[kind.takes]})"
     options = [
         option("data", str, names),
         option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)"),
@@ -180,8 +181,10 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
     recordings = recordings_in(settings)
     if kind.takes == "nothing":
         yield []
-    elif kind.takes == "data":
-        yield [named_data(name or "digits", folder, size=size, channels=channels, recordings=recordings)]
+    elif kind.takes in ("data", "sets"):
+        named = str(name or "digits")
+        names = [named] if kind.takes == "data" or is_path(named) else named.split(",")
+        yield [named_data(each.strip(), folder, size=size, channels=channels, recordings=recordings) for each in names]
     elif kind.takes == "network":
         path = Path(settings["path"])
         model, _ = open_source(path)

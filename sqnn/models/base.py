@@ -56,6 +56,9 @@ class Network(nn.Module):
       its dotted name that is there;
     - `training_defaults`: settings of a training that differ from `TrainingConfig`, if any;
     - `plastic`: paths of the spiking layers that local learning rules act on, all of them where it is empty;
+    - `scale_field`: the field of the configuration by which the network is made smaller or larger at equal other
+      choices, as a budget of parameters does: widths (a tuple), a number of units (int) or a factor on all widths
+      (float). None says that there is no such field;
     - `forward(images, generator=None)`: random numbers come from the generator alone, and ValueError names what does
       not fit in the images (`check_batch`);
     - a constructor of a configuration and a generator, which draws all weights from that generator (of seed 0 where
@@ -68,6 +71,7 @@ class Network(nn.Module):
     parts: ClassVar[Mapping[str, str]]
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({})
     plastic: ClassVar[tuple[str, ...]] = ()
+    scale_field: ClassVar[str | None] = None
     config: ModelConfig
 
     def __init_subclass__(cls, **options: object) -> None:

@@ -79,6 +79,7 @@ class SNNMLP(Network):
         {"learning_rate": 0.002, "schedule": "cosine"}
     )
     plastic: ClassVar[tuple[str, ...]] = ("hidden",)
+    scale_field: ClassVar[str | None] = "hidden"
     config: SNNMLPConfig
 
     def __init__(self, config: SNNMLPConfig, generator: torch.Generator | None = None) -> None:

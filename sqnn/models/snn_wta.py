@@ -89,6 +89,7 @@ class SNNWTA(Network):
     config_class: ClassVar[type[ModelConfig]] = SNNWTAConfig
     parts: ClassVar[Mapping[str, str]] = {"weight": "spiking", "theta": "spiking"}
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"epochs": 6})
+    scale_field: ClassVar[str | None] = "neurons"
     config: SNNWTAConfig
 
     def __init__(self, config: SNNWTAConfig, generator: torch.Generator | None = None) -> None:

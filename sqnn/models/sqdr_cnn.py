@@ -93,6 +93,7 @@ class SQDRCNN(QuantumHead, Network):
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType(
         {"batch_size": 32, "learning_rate": 0.015}
     )
+    scale_field: ClassVar[str | None] = "channels"
     config: SQDRCNNConfig
 
     def __init__(self, config: SQDRCNNConfig, generator: torch.Generator | None = None) -> None:

@@ -30,6 +30,23 @@ def test_every_network_states_what_the_contract_asks_for(name: str) -> None:
     assert logits.shape == (2, 3)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_larger_value_of_the_scale_field_makes_a_larger_network(name: str) -> None:
+    network = MODELS[name]
+    if network.scale_field is None:
+        pytest.skip("states no such field")
+
+    def size(factor: int) -> int:
+        config = network.config_class(in_channels=1, image_size=(8, 8), num_classes=3)
+        value = getattr(config, network.scale_field) or (2, 4, 8)
+        larger = tuple(factor * width for width in value) if isinstance(value, tuple) else factor * value
+        with torch.device("meta"):
+            options = {**config.to_dict(), network.scale_field: larger}
+            return sqnn.count(sqnn.create_model(name, **options)).total
+
+    assert size(2) > size(1)
+
+
 def test_a_class_that_states_nothing_is_told_all_that_it_lacks() -> None:
     class Bare(Network):
         pass

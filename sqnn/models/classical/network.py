@@ -30,7 +30,7 @@ class SourceNetwork(Network):
         "weight_decay": 5e-4,
         "schedule": "one-cycle",
     }
-
+    scale_field: ClassVar[str | None] = "width_multiplier"
     config: SourceConfig
 
     def __init__(self, config: SourceConfig, generator: torch.Generator | None = None) -> None:

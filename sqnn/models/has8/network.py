@@ -53,6 +53,7 @@ class HAS8(Network):
     config_class: ClassVar[type[ModelConfig]] = HAS8Config
     parts: ClassVar[Mapping[str, str]] = {"ann": "classical", "snn": "spiking", "classifier": "classical"}
     training_defaults: ClassVar[Mapping[str, str | float]] = {"learning_rate": 0.005}
+    scale_field: ClassVar[str | None] = "width"
     config: HAS8Config
 
     def __init__(self, config: HAS8Config, generator: torch.Generator | None = None) -> None:

@@ -109,7 +109,15 @@ def to_latex(table: pd.DataFrame, caption: str = "", label: str = "") -> str:
     cells = [[_escaped(_word(cell)) for cell in row] for row in _rows(table)]
     columns = "".join("r" if _is_number(cells[1:], number) else "l" for number in range(len(cells[0])))
     head, *body = (" & ".join(row) + r" \\" for row in cells)
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]
+    lines = [
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
     if caption or label:
         over = [rf"\caption{{{caption}}}"] if caption else []
         over += [rf"\label{{{label}}}"] if label else []
@@ -118,7 +126,7 @@ def to_latex(table: pd.DataFrame, caption: str = "", label: str = "") -> str:
 
 
 def _rows(table: pd.DataFrame) -> list[list[object]]:
-    return [list(table.columns), *table.itertuples(index=False, name=None)]
+    return [list(table.columns), *(list(row) for row in table.itertuples(index=False, name=None))]
 
 
 def _word(value: object) -> str:
