@@ -26,6 +26,13 @@ class Axis(NamedTuple):
     cost: bool
 
 
+class Look(NamedTuple):
+    """Colour and marker of a network."""
+
+    color: str
+    marker: str
+
+
 AXES: Sequence[Axis] = (
     Axis("parameters", 1, "trainable parameters", True),
     Axis("energy", 1e3, "energy per image (nJ), without the circuit", True),
@@ -65,7 +72,7 @@ def plot_compare(
     size = (max(4.6, WIDTH * across), HEIGHT * down + 0.5)
     panels = Panels(ax, down * across, size, across=across, labels=labels)
     models = list(dict.fromkeys(frame.model))
-    looks = {m: {"color": f"C{k % 10}", "marker": MARKERS[k // 10 % len(MARKERS)]} for k, m in enumerate(models)}
+    looks = {model: Look(f"C{k % 10}", MARKERS[k // 10 % len(MARKERS)]) for k, model in enumerate(models)}
     for row, name in enumerate(sets):
         part = frame[frame.data == name] if name else frame
         for column, axis in enumerate(axes):
@@ -110,14 +117,15 @@ def _chosen(part: pd.DataFrame, axis: Axis) -> pd.DataFrame:
     return part
 
 
-def _draw_costs(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, dict[str, str]]) -> None:
+def _draw_costs(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, Look]) -> None:
     part = part[part[axis.column] > 0]
     costs, means = [], []
     for model, rows in part.groupby("model", sort=False):
         cost, accuracy = float(rows[axis.column].mean()) / axis.unit, 100 * rows.test_accuracy
         low, high = float(accuracy.min()), float(accuracy.max())
-        axes.plot([cost, cost], [low, high], "-", color=looks[str(model)]["color"], lw=1.5, alpha=0.6)
-        axes.plot(cost, accuracy.mean(), ls="none", ms=6, label=str(model), **looks[str(model)])
+        look = looks[str(model)]
+        axes.plot([cost, cost], [low, high], "-", color=look.color, lw=1.5, alpha=0.6)
+        axes.plot(cost, accuracy.mean(), look.marker, color=look.color, ms=6, label=str(model))
         costs.append(cost)
         means.append(float(accuracy.mean()))
     axes.set_xscale("log")
@@ -132,12 +140,13 @@ def _draw_costs(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, dic
         axes.step(steps, heights, where="post", color="0.6", lw=1, ls="--", zorder=1, label="Pareto front")
 
 
-def _draw_lines(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, dict[str, str]]) -> None:
+def _draw_lines(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, Look]) -> None:
     for model, rows in part.groupby("model", sort=False):
         groups = (100 * rows.test_accuracy).groupby(rows[axis.column])
         middle, low, high = groups.mean(), groups.min(), groups.max()
-        axes.fill_between(middle.index, low, high, color=looks[str(model)]["color"], alpha=0.15, lw=0)
-        axes.plot(middle.index, middle, "-", ms=4, label=str(model), **looks[str(model)])
+        look = looks[str(model)]
+        axes.fill_between(middle.index, low, high, color=look.color, alpha=0.15, lw=0)
+        axes.plot(middle.index, middle, f"{look.marker}-", color=look.color, ms=4, label=str(model))
     values = part[axis.column]
     if values.min() > 0 and values.max() >= LARGE_SHARE * values.min():
         axes.set_xscale("log")

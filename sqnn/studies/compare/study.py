@@ -30,6 +30,7 @@ from sqnn.training import CollapseWarning, NotFiniteError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sqnn.studies.compare.frame import CompareFrame
     from sqnn.training import Run
 
 MODELS = ("sqdr-cnn", "snn-mlp")
@@ -265,6 +266,12 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     @classmethod
     def flaw(cls, row: Row) -> str:
         return "" if row["failure"] and row["test_accuracy"] is None else super().flaw(row)
+
+    @classmethod
+    def frame_class(cls) -> type[CompareFrame]:
+        from sqnn.studies.compare.frame import CompareFrame
+
+        return CompareFrame
 
     @classmethod
     def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:

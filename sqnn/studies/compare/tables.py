@@ -126,7 +126,7 @@ def to_latex(table: pd.DataFrame, caption: str = "", label: str = "") -> str:
 
 
 def _rows(table: pd.DataFrame) -> list[list[object]]:
-    return [list(table.columns), *table.itertuples(index=False, name=None)]
+    return [list(table.columns), *(list(row) for row in table.itertuples(index=False, name=None))]
 
 
 def _word(value: object) -> str:
