@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -76,12 +75,17 @@ def report(rows: pd.DataFrame) -> Iterator[Panel | str]:
     """Yield accuracies, costs, paired tests and settings on each part of each image set, accuracies under noise, and
     the trainings that failed or collapsed.
     """
+    tests, problem = _tests(rows)
+    if problem:
+        yield f"no paired tests: {problem}"
     for (data, images), part in rows.groupby(["data", "train_images"], sort=False):
         under = f"{data}, {images:,} training images"
         clean, summary = part[part.noise == 0], summarise(part)
         table = paper_table(clean).drop(columns=["n", *SIZES[1:]], errors="ignore")
         yield _panel(f"{under}, {counted(clean.seed.nunique(), 'seed')}", table)
-        yield from _tests(clean, under)
+        own = tests[(tests.data == data) & (tests.train_images == images)]
+        if len(own):
+            yield _panel(f"{under}: test accuracy in pairs of the same seed", tests_table(own))
         yield _panel(f"{under}: what each was trained with", _settings(summary[summary.noise == 0]))
         if part.noise.nunique() > 1:
             yield _panel(f"{under}: test accuracy (%) by the standard deviation of the noise", _under_noise(part))
@@ -91,9 +95,8 @@ def report(rows: pd.DataFrame) -> Iterator[Panel | str]:
 
 def papers(rows: pd.DataFrame) -> dict[str, str]:
     """Return the table of a paper, with the paired tests under it, by the ending of its file."""
-    tables = [paper_table(rows)]
-    with contextlib.suppress(ConfigError):  # where networks have other seeds, of which the report tells
-        tables += [tests_table(paired_tests(rows))] if rows.model.nunique() > 1 else []
+    tests, _ = _tests(rows)  # the report says why there are none
+    tables = [paper_table(rows), *([tests_table(tests)] if len(tests) else [])]
     return {"md": "\n".join(map(to_markdown, tables)), "tex": "\n".join(map(to_latex, tables))}
 
 
@@ -101,14 +104,12 @@ def _panel(title: str, table: pd.DataFrame) -> Panel:
     return Panel(title, list(table.columns), list(table.itertuples(index=False, name=None)))
 
 
-def _tests(rows: pd.DataFrame, under: str) -> Iterator[Panel | str]:
-    """Yield the paired tests of all pairs of networks, where there are two and seeds enough."""
-    if rows.model.nunique() < 2 or rows.seed.nunique() < 2:
-        return
+def _tests(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the paired tests of all pairs of networks on clean images, and why there are none where seeds differ."""
     try:
-        yield _panel(f"{under}: test accuracy in pairs of the same seed", tests_table(paired_tests(rows)))
+        return paired_tests(rows[rows.noise == 0]), ""
     except ConfigError as error:
-        yield f"{under}: no paired tests: {error}"
+        return paired_tests(rows[:0]), str(error)
 
 
 def _settings(summary: pd.DataFrame) -> pd.DataFrame:
