@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import math
 import pickle
@@ -357,6 +359,24 @@ def test_wrong_options_are_one_line_before_anything_is_trained(
         sqnn.study("compare", few, **options, **HERE)
     assert len(str(caught.value).splitlines()) == 1
     assert trained == []
+
+
+def test_several_image_sets_are_compared_on(few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[sqnn.ImageData] = []
+
+    def run(study: CompareStudy, *sets: sqnn.ImageData, **options: object) -> None:
+        seen.extend(sets)
+        raise ConfigError("out: enough")
+
+    monkeypatch.setattr("sqnn.cli.study_command.run_study", run)
+    monkeypatch.setattr(
+        "sqnn.cli.study_command.named_data", lambda name, *arguments, **options: dataclasses.replace(few, name=name)
+    )
+    assert main(["compare", "--data", "mnist, kmnist"]) == 2
+    asked = CompareStudy(models=[SMALL, "snn-mlp:hidden=3"], seeds="7,8", train_images=(20, 100))
+    cells = asked.cells(asked.prepare(*seen))
+    listed = [(cell.data, cell.train_images, cell.seed, cell.model) for cell in cells]
+    assert listed == list(itertools.product(("mnist", "kmnist"), (20, 100), (7, 8), (SMALL, "snn-mlp:hidden=3")))
 
 
 def test_image_sets_have_names_of_their_own(few: sqnn.ImageData) -> None:
