@@ -38,7 +38,7 @@ from sqnn.cli.source import (
     require_of_run,
 )
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError, WriteError, brief, require
+from sqnn.core import ConfigError, WriteError, brief, require, write_text
 from sqnn.data import DATASETS, is_path
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
@@ -87,12 +87,17 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
                 result.plot(picture)
             except WriteError as error:
                 raise ConfigError(f"picture: {error}") from error
+            tables = {picture.with_suffix(f".{ending}"): text for ending, text in kind.papers(result.frame).items()}
+            for place, text in tables.items():
+                write_text(place, text)
         for part in kind.report(result.frame):
             if isinstance(part, Panel):
                 table(*part)
             else:
                 console.print(part)
         console.print(f"rows: {path}\npicture: {picture}")
+        if tables:
+            console.print(f"tables: {', '.join(map(str, tables))}")
         write_json(
             json,
             {

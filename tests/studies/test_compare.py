@@ -20,7 +20,9 @@ from sqnn import training
 from sqnn.cli import main
 from sqnn.core import ConfigError
 from sqnn.data import Split
+from sqnn.metrics import OperationCount
 from sqnn.studies import STUDIES, CompareStudy
+from sqnn.studies.compare import study
 from sqnn.studies.compare.budget import largest_widths
 from sqnn.studies.compare.parts import noisy, stratified_order
 from sqnn.studies.compare.rivals import parse_models
@@ -57,6 +59,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         )
 
     monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5))
+    monkeypatch.setattr(study, "operations", lambda *arguments: OperationCount(()))
     return asked
 
 
@@ -70,6 +74,7 @@ def test_widths_are_the_largest_below_the_budget(digits: sqnn.ImageData) -> None
     assert largest_widths(803, "snn-mlp", digits) == {"hidden": ((803 - 10) // 75,)}
     assert largest_widths(759, "snn-mlp", digits) == {"hidden": (9,)}
     assert largest_widths(760, "snn-mlp", digits, {"hidden": (7,)}) == {"hidden": (10,)}
+    assert largest_widths(803, "snn-mlp", digits, {"hidden": ()}) == {"hidden": ()}
     assert largest_widths(803, "snn-wta", digits) == {"neurons": 803 // 65}
     factor = largest_widths(3_000, "vit", digits)["width_multiplier"]
     sizes = [parameters("vit", digits, {"width_multiplier": each}) for each in (factor, factor + 1 / 64)]
@@ -118,7 +123,8 @@ def test_networks_are_named_in_every_spelling() -> None:
     assert rivals[2].settings["noise"] == "depolarizing:0.1,on=id"
     assert (rivals[3].make.where, rivals[3].make.options) == ("nets.py:make", {"width": 8})
     paper = sqnn.RECIPES["paper"]
-    assert rivals[4].settings == {"model": paper.model, **paper.options, **paper.training, "epochs": 3}
+    assert rivals[4].settings == {"model": paper.model, **paper.options, "epochs": 3}
+    assert rivals[4].usual == paper.training
     assert rivals[5].make is make
     assert [rival.label for rival in parse_models({"mine": make, "theirs": "snn-mlp"})] == ["mine", "theirs"]
 
@@ -129,6 +135,8 @@ def test_networks_are_named_in_every_spelling() -> None:
         ("sqdr-cn", "models: got 'sqdr-cn', expected one of sqdr-cnn, .*; did you mean 'sqdr-cnn'"),
         ("sqdr-cnn,sqdr-cnn", "models: got 'sqdr-cnn', expected networks with names of their own"),
         ("", "models: got '', expected a network, a recipe"),
+        ("sqdr-cnn:spike", "models: got 'sqdr-cnn:spike', expected one of sqdr-cnn"),
+        ("snn-mlp:model=vit", "models: got 'snn-mlp:model=vit', expected settings of one network"),
         ([5], "models: got 5, expected a network"),
         (nn.Flatten(), "models: got a Flatten, expected a function or a class that makes it"),
     ],
@@ -201,6 +209,14 @@ def test_the_sampler_looks_for_what_was_good() -> None:
     assert sum(asked[8:]) > 1.5 * sum(asked[:8])
 
 
+def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_that_are_given(
+    digits: sqnn.ImageData,
+) -> None:
+    (entry,) = (rival.entry(digits, None, {"epochs": 4, "batch_size": 9}) for rival in parse_models("paper:epochs=3"))
+    assert (entry.config.epochs, entry.config.batch_size, entry.config.learning_rate) == (3, 9, 0.05)
+    assert [entry.epochs(images, 20) for images in (9, 90, 91, 900)] == [20, 3, 3, 3]
+
+
 def test_all_networks_get_the_same_tries_and_no_try_sees_the_test_images(
     tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]]
 ) -> None:
@@ -236,6 +252,9 @@ def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
         more.frame[(more.model == SMALL) & (more.seed == 0) & (more.train_images == 100)].reset_index(drop=True),
         first.frame,
     )
+    titles = [panel.title for panel in CompareStudy.report(more.frame) if not isinstance(panel, str)]
+    assert titles[0] == "digits, 50 training images, 2 seeds"
+    assert titles[5] == "digits, 100 training images: test accuracy in pairs of the same seed"
     part = {asked["seed"]: asked["data"] for asked in trained if len(asked["data"].train) == 50}
     assert torch.equal(part[0].validation.images, few.validation.images)
     assert not torch.equal(part[0].train.images, part[1].train.images), "each seed draws a part of its own"
@@ -277,20 +296,22 @@ def test_every_row_is_the_training_that_its_settings_name(
     monkeypatch.setattr("sqnn.cli.study_command.named_data", lambda name, *arguments, **options: few)
     Path("nets.py").write_text(OWN)
     line = (
-        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 3,4 --epochs 1 --batch-size 50 --noise 0.3"
+        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 4, --epochs 1 --batch-size 50 --noise 0.3"
     )
     assert main([*line.split(), "--workers", "0", "--no-progress", "--json", "told.json"]) == 0
-    printed = capsys.readouterr().out
-    assert "first minus second over 2 seeds" in " ".join(printed.split())
+    assert "digits, 100 training images, 1 seed" in " ".join(capsys.readouterr().out.split())
+    for ending, effect in (("md", "d_z"), ("tex", r"d\_z")):
+        text = Path(f"runs/compare-1/compare.{ending}").read_text()
+        assert text.count(effect) == 1, "the paired tests"
+        assert text.index("nets.py:make:width=3") < text.index(effect)
     told = json.loads(Path("told.json").read_text())
     assert told["study"]["models"] == [SMALL, "nets.py:make:width=3"]
-    study = CompareStudy(models=told["study"]["models"], budget=400)
-    prepared = study.prepare(few)
-    for sent in (study, study.share(prepared, study.cells(prepared), tmp_path)):
+    same = CompareStudy(models=told["study"]["models"], budget=400)
+    prepared = same.prepare(few)
+    for sent in (same, same.share(prepared, same.cells(prepared), tmp_path)):
         assert repr(pickle.loads(pickle.dumps(sent))) == repr(sent), "what workers are sent"
     rows = STUDIES["compare"].table("runs/compare-1/compare.csv").read()
-    assert len(rows) == 8
-    assert len(told["summary"]) == 4
+    assert len(rows) == len(told["summary"]) == 4
     widths = largest_widths(400, "sqdr-cnn", few, {"channels": (2,), "n_qubits": 2})
     builds = {
         SMALL: lambda seed: sqnn.create_model("sqdr-cnn", few, seed=seed, **widths),

@@ -17,6 +17,8 @@ Scale = int | float | tuple[int, ...]
 """The value of a network's `scale_field`: a number of units, a factor on all widths, or widths."""
 FINENESS = 64
 """Steps of a factor on all widths between 0 and 1."""
+LARGEST = 2**24
+"""Beyond any size that memory holds."""
 
 
 def largest_widths(
@@ -26,7 +28,8 @@ def largest_widths(
 
     The network's `scale_field` is scaled. Several widths keep the proportions that they have in `options`, or else in
     the network's defaults, to the nearest whole number, and what the budget leaves then goes to single widths, the last
-    ones first. A network without such a field stays as it is. Parameters are counted by `sqnn.count`, raw ones.
+    ones first. A network without such a field, or without widths in it, stays as it is. Parameters are counted by
+    `sqnn.count`, raw ones.
 
     ConfigError where the smallest such network is larger than the budget.
     """
@@ -38,7 +41,7 @@ def largest_widths(
         with torch.device("meta"):
             return count(create_model(name, data, **scaled)).total
 
-    if field is None:
+    if field is None or given.get(field) == ():
         check_below(budget, parameters(None))
         return given
     with torch.device("meta"):
@@ -71,7 +74,7 @@ def check_below(budget: int | None, parameters: int, when: str = "") -> None:
 def _scaled(base: Scale, size: int) -> Scale:
     """Return a value of the kind of `base` and of this size: the units, 64ths of the factor, or the widest width."""
     if isinstance(base, tuple):
-        widest = max(base, default=1)
+        widest = max(base)
         return tuple(max(1, round(width * size / widest)) for width in base)
     return size / FINENESS if isinstance(base, float) else size
 
@@ -85,7 +88,7 @@ def _smallest(config: type[ModelConfig], field: str, base: Scale) -> int:
 def _largest(fits: Callable[[int], bool], smallest: int) -> int:
     """Return the largest size that fits, where the smallest does and none above one that does not fit does either."""
     low, high = smallest, 2 * smallest
-    while fits(high):
+    while high < LARGEST and fits(high):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2

@@ -30,16 +30,18 @@ BETWEEN_SETTINGS = r":(?=\w+=)"
 class Rival:
     """A network of a comparison under its label, before it is sized for images.
 
-    `settings` are those of a network of the package that are given, its name as `model` among them; `make` makes a
-    network of a user's own.
+    `settings` are those of a network of the package that are given, its name as `model` among them, `usual` those of
+    its recipe's training; `make` makes a network of a user's own.
     """
 
     label: str
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    usual: Mapping[str, object] = dataclasses.field(default_factory=dict)
     make: Make | None = None
 
     def entry(self, data: ImageData, budget: int | None, training: Mapping[str, object]) -> Entry:
-        """Return the network as it takes part on these images, no larger than the budget; `training` are defaults.
+        """Return the network as it takes part on these images, no larger than the budget; `training` are settings of
+        the comparison, which replace those of a recipe and give way to those that are given for this network.
 
         ConfigError where it does not fit the images or the budget.
         """
@@ -57,8 +59,9 @@ class Rival:
             loop = {name: value for name, value in config.to_dict().items() if name not in VARIED}
             text = as_words({"layout": layout_of(network)[:DIGITS], **loop, "images": data.fingerprint[:DIGITS]})
             return Entry(self, {}, training, config, text)
-        chosen = plan(self.settings)
-        chosen = chosen._replace(training={**training, **chosen.training})
+        chosen = plan({**self.usual, **self.settings})
+        given = {name: value for name, value in chosen.training.items() if name in self.settings}
+        chosen = chosen._replace(training={**chosen.training, **training, **given})
         if budget is not None:
             chosen = chosen._replace(network=largest_widths(budget, chosen.model, data, chosen.network))
         settings = chosen.resolve(data)
@@ -127,17 +130,16 @@ def _rival(value: object, label: str = "") -> Rival:
         raise ConfigError(f"models: got {brief(value)}, expected {FORMS}")
     text = value.strip()
     name, *words = re.split(BETWEEN_SETTINGS, text)
-    if SEPARATOR in name:
+    known = (*MODELS, *RECIPES)
+    if SEPARATOR in name and name.partition(SEPARATOR)[0] not in known:
         return Rival(label or text, make=OwnModel(name, _plain(words)))
-    if name not in MODELS and name not in RECIPES:
-        raise ConfigError(f"{unknown('models', name, (*MODELS, *RECIPES))}; or file.py:function of your own")
-    base: dict[str, object] = {"model": name}
-    if name not in MODELS:
-        recipe = RECIPES[name]
-        base = {"model": recipe.model, **recipe.options, **recipe.training}
+    if name not in known:
+        raise ConfigError(f"{unknown('models', name, known)}; or file.py:function of your own")
+    recipe = None if name in MODELS else RECIPES[name]
+    base: dict[str, object] = {"model": name} if recipe is None else {"model": recipe.model, **recipe.options}
     given = parse_settings(words, str(base["model"]), "models")
     require("model" not in given, "models", text, "settings of one network, and its name before them")
-    return Rival(label or text, {**base, **given})
+    return Rival(label or text, {**base, **given}, {} if recipe is None else dict(recipe.training))
 
 
 def _plain(words: Sequence[str]) -> dict[str, Any]:

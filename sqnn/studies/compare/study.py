@@ -19,7 +19,7 @@ from sqnn.data import SEED_LIMIT, ImageData, Split
 from sqnn.metrics import count, effective_parameters, operations, predict_logits
 from sqnn.studies.compare.parts import fewer, noisy
 from sqnn.studies.compare.rivals import Entry, parse_models
-from sqnn.studies.compare.summary import report, summarise
+from sqnn.studies.compare.summary import papers, report, summarise
 from sqnn.studies.compare.tuning import SEED, Choice, check_tuning, tune
 from sqnn.studies.runner.study import Panel, Study
 from sqnn.studies.runner.table import kinds
@@ -280,6 +280,10 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
         return report(rows)
+
+    @classmethod
+    def papers(cls, rows: pd.DataFrame) -> dict[str, str]:
+        return papers(rows)
 
 
 def folder_of(cell: CompareCell) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sqnn.core import ConfigError, counted
+from sqnn.studies.compare.significance import paired_tests
+from sqnn.studies.compare.tables import PERCENT, accuracy_words, paper_table, tests_table, to_latex, to_markdown
 from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.study import Panel
 
@@ -17,9 +20,17 @@ CONDITION = ["data", "train_images", "noise"]
 """What networks are compared under."""
 SIZES = ("parameters", "spiking", "quantum", "classical")
 COSTS = ("accumulates", "multiply_accumulates", "energy", "seconds")
-Lines = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""The columns and the lines of a table."""
 TRAINED = ("epochs", "batch_size", "learning_rate", "weight_decay", "tries")
+SHORT: Mapping[str, str] = MappingProxyType(
+    {
+        "model": "network",
+        "batch_size": "batch",
+        "learning_rate": "rate",
+        "weight_decay": "decay",
+        "validation": "validation (%)",
+    }
+)
+"""What columns are called in a narrow table."""
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -64,92 +75,57 @@ def report(rows: pd.DataFrame) -> Iterator[Panel | str]:
     """Yield accuracies, costs, paired tests and settings on each part of each image set, accuracies under noise, and
     the trainings that failed or collapsed.
     """
-    for (data, images), part in summarise(rows).groupby(["data", "train_images"], sort=False):
+    tests, problem = _tests(rows)
+    if problem:
+        yield f"no paired tests: {problem}"
+    for (data, images), part in rows.groupby(["data", "train_images"], sort=False):
         under = f"{data}, {images:,} training images"
-        clean = part[part.noise == 0]
-        yield Panel(f"{under}: test accuracy (%), {counted(int(clean.n.max()), 'seed')}", *_accuracies(clean))
-        asked = rows[(rows.data == data) & (rows.train_images == images) & (rows.noise == 0)]
-        yield from _tests(asked, under)
-        yield Panel(f"{under}: what each was trained with", *_settings(clean))
+        clean, summary = part[part.noise == 0], summarise(part)
+        table = paper_table(clean).drop(columns=["n", *SIZES[1:]], errors="ignore")
+        yield _panel(f"{under}, {counted(clean.seed.nunique(), 'seed')}", table)
+        own = tests[(tests.data == data) & (tests.train_images == images)]
+        if len(own):
+            yield _panel(f"{under}: test accuracy in pairs of the same seed", tests_table(own))
+        yield _panel(f"{under}: what each was trained with", _settings(summary[summary.noise == 0]))
         if part.noise.nunique() > 1:
-            yield Panel(f"{under}: test accuracy (%) by the standard deviation of the noise", *_under_noise(part))
+            yield _panel(f"{under}: test accuracy (%) by the standard deviation of the noise", _under_noise(part))
     for row in rows[(rows.failure != "") & (rows.noise == 0)].to_dict("records"):
         yield f"{row['model']} on {row['data']}, {row['train_images']:,} images, seed {row['seed']}: {row['failure']}"
 
 
-def _accuracies(part: pd.DataFrame) -> Lines:
-    columns = ("network", "parameters", "effective", "accuracy", "range", "nJ", "s")
-    lines = [
-        (
-            row["model"],
-            f"{row['parameters']:,}",
-            _number(row["effective"], ",.0f"),
-            _mean(row),
-            f"{_percent(row['least'])} to {_percent(row['largest'])}",
-            _number(row["energy"] / 1e3, ",.3g"),
-            _number(row["seconds"], ",.1f"),
-        )
-        for row in part.to_dict("records")
-    ]
-    return columns, lines
+def papers(rows: pd.DataFrame) -> dict[str, str]:
+    """Return the table of a paper, with the paired tests under it, by the ending of its file."""
+    tests, _ = _tests(rows)  # the report says why there are none
+    tables = [paper_table(rows), *([tests_table(tests)] if len(tests) else [])]
+    return {"md": "\n".join(map(to_markdown, tables)), "tex": "\n".join(map(to_latex, tables))}
 
 
-def _settings(part: pd.DataFrame) -> Lines:
-    columns = ("network", "rate", "decay", "epochs", "batch", "tries", "validation")
-    lines = [
-        (
-            row["model"],
-            *(f"{row[name]:.3g}" for name in ("learning_rate", "weight_decay")),
-            *(f"{row[name]:,}" for name in ("epochs", "batch_size", "tries")),
-            _percent(row["validation"]),
-        )
-        for row in part.to_dict("records")
-    ]
-    return columns, lines
+def _panel(title: str, table: pd.DataFrame) -> Panel:
+    return Panel(title, list(table.columns), list(table.itertuples(index=False, name=None)))
 
 
-def _under_noise(part: pd.DataFrame) -> Lines:
-    levels = sorted(part.noise.unique())
-    means = {(row["model"], row["noise"]): _mean(row) for row in part.to_dict("records")}
-    lines = [
-        (model, *(means.get((model, noise), "-") for noise in levels)) for model in dict.fromkeys(map(str, part.model))
-    ]
-    return ("network", *(f"{noise:g}" for noise in levels)), lines
-
-
-def _tests(rows: pd.DataFrame, under: str) -> Iterator[Panel | str]:
-    """Yield the paired tests of all pairs of networks, where there are two and seeds enough."""
-    from sqnn.studies.compare.significance import paired_tests
-
-    if rows.model.nunique() < 2 or rows.seed.nunique() < 2:
-        return
+def _tests(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the paired tests of all pairs of networks on clean images, and why there are none where seeds differ."""
     try:
-        tests = paired_tests(rows)
+        return paired_tests(rows[rows.noise == 0]), ""
     except ConfigError as error:
-        yield f"{under}: no paired tests: {error}"
-        return
-    columns = ("first", "second", "difference", "95 %", "p", "p corrected", "effect size", "pairs")
+        return paired_tests(rows[:0]), str(error)
+
+
+def _settings(summary: pd.DataFrame) -> pd.DataFrame:
+    table = summary[["model", *TRAINED, "validation"]].rename(columns=SHORT)
+    return table.assign(
+        **{SHORT[name]: summary[name].map("{:.3g}".format) for name in ("learning_rate", "weight_decay")},
+        **{SHORT["validation"]: summary.validation.map(lambda value: f"{100 * value:.2f}")},
+    )
+
+
+def _under_noise(rows: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
     lines = [
-        (
-            row["first"],
-            row["second"],
-            f"{100 * row['difference']:+.2f}",
-            f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
-            *(_number(row[name], ".2g") for name in ("p", "p_corrected", "effect_size")),
-            str(row["pairs"]),
-        )
-        for row in tests.to_dict("records")
+        {"network": model, **{f"{noise:g}": accuracy_words(one.test_accuracy)[PERCENT] for noise, one in each}}
+        for model, part in rows.groupby("model", sort=False)
+        if (each := list(part.groupby("noise")))
     ]
-    yield Panel(f"{under}: first minus second over {counted(rows.seed.nunique(), 'seed')}", columns, lines)
-
-
-def _mean(row: Mapping[Hashable, Any]) -> str:
-    return _percent(row["mean"]) + (f" ± {_percent(row['std'])}" if row["n"] > 1 else "")
-
-
-def _percent(value: float) -> str:
-    return _number(100 * value, ".2f")
-
-
-def _number(value: float, form: str) -> str:
-    return "-" if value != value else format(value, form)
+    return pd.DataFrame(lines)

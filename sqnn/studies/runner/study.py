@@ -215,6 +215,11 @@ class Study(Config, Generic[Subject, Cell]):
             cls.title, list(short.columns), [list(map(_plainly, line)) for line in short.itertuples(index=False)]
         )
 
+    @classmethod
+    def papers(cls, rows: pd.DataFrame) -> dict[str, str]:
+        """Return tables for a paper, by the ending of the file beside the rows that the command writes; none here."""
+        return {}
+
 
 AnyStudy = Study[Any, Any]
 
