@@ -24,15 +24,19 @@ SHARE = 4
 """Images are added a quarter of the least number at a time, until such a quarter adds nothing to the rank."""
 MOST = 4
 """Outputs per parameter at which no more are added."""
+MIXED = 512
+"""Images that sums of outputs are taken over, to find what the images before have missed."""
+SUMS = 8
+"""Sums that are taken at first."""
 
 
 @dataclass(frozen=True)
 class EffectiveParameters:
     """`rank` of d logits / d parameters at one set of weights, of so many trainable `parameters` and so many `outputs`.
 
-    `outputs` is images times classes; `tolerance` is the share of the largest of `singular_values` (descending,
-    [parameters]) above which one is counted. Where it is not `settled`, the last images still added to the rank, and
-    more of them may.
+    `outputs` is images times classes, and random sums of such; `tolerance` is the share of the largest of
+    `singular_values` (descending, [parameters]) above which one is counted. Where it is not `settled`, the last images
+    still added to the rank, and more of them may.
     """
 
     rank: int
@@ -69,10 +73,12 @@ def effective_parameters(
 
     J[(s, c), k] = d logit_c(x_s) / d w_k over images x_s [batch, channels, height, width]: the first that give as many
     outputs as parameters, and then more until a quarter as many add nothing to the rank, none is left, or outputs are
-    four times the parameters. Directions of the weights that change no logit of any image are not counted: dead angles
-    of a circuit, the scale of a convolution before its batch norm or of the weights around a ReLU, silent or doubled
-    units. It is the rank at the weights the network has, in evaluation mode and double precision; at special weights,
-    such as zeros or those of an untrained network whose neurons are silent, it is lower than after training.
+    four times the parameters; at last random sums of the logits of 512 of all images, until those add nothing either.
+    Directions of the weights that change no logit of these images are not counted: dead angles of a circuit, the scale
+    of a convolution before its batch norm or of the weights around a ReLU, silent or doubled units, weights of pixels
+    that are always black. It is the rank at the weights the network has, in evaluation mode and double precision; at
+    special weights, such as zeros or those of an untrained network whose neurons are silent, it is lower than after
+    training.
 
     Spikes have no derivative but zero: theirs is the surrogate gradient, by which they are trained. Random encoders
     draw from `generator`, by default one of the same seed in every call.
@@ -102,9 +108,10 @@ def effective_parameters(
         raise ConfigError(f"model: got {parameters:,} trainable parameters, expected at most {LARGEST:,}")
     generator = torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator
     require(len(images) > 0, "images", "none", "some")
-    threads = threads_for(step_work(measured, 1, _image(images, 0).shape), AUTO)
+    threads = threads_for(step_work(measured, 1, _floats(images, torch.tensor([0])).shape), AUTO)
     with computing_in(threads), torch_numbers(EVALUATION_SEED), torch.enable_grad():
-        rows = (_rows(measured, weights, _image(images, number), generator) for number in range(len(images)))
+        places = torch.arange(len(images)).split(1)
+        rows = (_rows(measured, weights, _floats(images, place), generator) for place in places)
         first = next(rows)
         least = math.ceil(parameters / len(first))
         if len(images) < least:
@@ -121,6 +128,16 @@ def effective_parameters(
             values, before = _singular_values(jacobian), rank
             rank = _rank(values, tolerance)
             settled = rank == before
+        mixing, sums = torch.Generator().manual_seed(EVALUATION_SEED), SUMS
+        mixed = _floats(images, torch.randperm(len(images), generator=mixing)[:MIXED])
+        while settled and rank < parameters:
+            more = [_sum(measured, weights, mixed, generator, mixing) for _ in range(sums)]
+            jacobian = torch.cat([jacobian, *more])
+            values, before = _singular_values(jacobian), rank
+            rank = _rank(values, tolerance)
+            if rank == before:
+                break
+            sums *= 2
     return EffectiveParameters(rank, parameters, len(jacobian), tolerance, settled or rank == parameters, values)
 
 
@@ -132,13 +149,23 @@ def _rows(model: nn.Module, weights: Sequence[Tensor], image: Tensor, generator:
             f"model: no gradient reaches the weights of {type(model).__name__}, expected a network that is trained by "
             "one"
         )
-    rows = []
-    for output in range(len(logits)):
-        kept = output + 1 < len(logits)
-        grads = torch.autograd.grad(logits[output], weights, retain_graph=kept, allow_unused=True)
-        pairs = zip(weights, grads, strict=True)
-        rows.append(torch.cat([(torch.zeros_like(w) if grad is None else grad).flatten() for w, grad in pairs]))
-    return torch.stack(rows)
+    last = len(logits) - 1
+    return torch.stack([_gradient(logits[output], weights, output < last) for output in range(len(logits))])
+
+
+def _sum(
+    model: nn.Module, weights: Sequence[Tensor], images: Tensor, generator: torch.Generator, mixing: torch.Generator
+) -> Tensor:
+    """Return the derivatives of a random sum of all logits of images, [1, parameters]."""
+    logits = logits_of(model, images, generator)
+    shares = torch.randn(logits.shape, generator=mixing, dtype=logits.dtype)
+    return _gradient((logits * shares).sum(), weights)[None]
+
+
+def _gradient(value: Tensor, weights: Sequence[Tensor], kept: bool = False) -> Tensor:
+    grads = torch.autograd.grad(value, weights, retain_graph=kept, allow_unused=True)
+    pairs = zip(weights, grads, strict=True)
+    return torch.cat([(torch.zeros_like(weight) if grad is None else grad).flatten() for weight, grad in pairs])
 
 
 def _singular_values(jacobian: Tensor) -> Tensor:
@@ -151,8 +178,7 @@ def _rank(values: Tensor, tolerance: float) -> int:
     return int((values > tolerance * values[0]).sum())
 
 
-def _image(images: Tensor | Split, number: int) -> Tensor:
-    """Return one image in double precision, as a batch."""
-    if isinstance(images, Split):
-        return images.floats(torch.tensor([number])).double().cpu()
-    return images[number : number + 1].double().cpu()
+def _floats(images: Tensor | Split, places: Tensor) -> Tensor:
+    """Return images in double precision."""
+    chosen = images.floats(places) if isinstance(images, Split) else images[places.to(images.device)]
+    return chosen.double().cpu()

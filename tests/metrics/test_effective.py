@@ -132,6 +132,14 @@ def test_images_are_added_until_they_add_nothing() -> None:
     assert str(few).startswith("at least 18 effective of 40 parameters (rank over 42 outputs")
 
 
+def test_a_pixel_that_is_rarely_there_is_found() -> None:
+    pictures = images(200)
+    pictures[:150, 0, 0, :2] = 0
+    model = drawn(nn.Linear(INPUTS, CLASSES))
+    assert effective_parameters(model, pictures[:150]).rank == size(model) - 2 * CLASSES
+    assert effective_parameters(model, pictures).rank == size(model)
+
+
 class Drawing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
