@@ -298,7 +298,7 @@ def test_every_row_is_the_training_that_its_settings_name(
     monkeypatch.setattr("sqnn.cli.study_command.named_data", lambda name, *arguments, **options: few)
     Path("nets.py").write_text(OWN)
     line = (
-        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 4, --epochs 1 --batch-size 50 --noise 0.3"
+        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 4:5 --epochs 1 --batch-size 50 --noise 0.3"
     )
     assert main([*line.split(), "--workers", "0", "--no-progress", "--json", "told.json"]) == 0
     assert "digits, 100 training images, 1 seed" in " ".join(capsys.readouterr().out.split())

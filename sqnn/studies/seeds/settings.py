@@ -169,7 +169,7 @@ def parse_settings(words: Sequence[str], model: str, argument: str) -> dict[str,
     """
     parts = [(word, *word.partition("=")) for word in words]
     for word, name, equals, _ in parts:
-        require(bool(name and equals), argument, word, "a setting such as learning_rate=0.01")
+        require(bool(name and equals), argument, word, "settings such as learning_rate=0.01")
     values = {name.replace("-", "_"): value for _, name, _, value in parts}
     hints = {**_hints(values.get("model", model)), **typing.get_type_hints(TrainingConfig)}
     return {
