@@ -197,6 +197,16 @@ class ReuploadLayer(nn.Module):
         """Expectations of a sample."""
         return len(self._engine.reads)
 
+    @property
+    def shots(self) -> int | None:
+        """Shots of the engine; None where expectations are exact."""
+        return self._engine.shots
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of one run of the circuit, each rotation Rot as one."""
+        return sum(1 for _ in self.circuit.gates())
+
     def engine_inputs(self, angles: Tensor) -> Tensor:
         """Return what the engine reads [batch, n_inputs of the circuit] for data angles [batch, 3 n_qubits]."""
         if self.circuit.scales_data:

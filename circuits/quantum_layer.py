@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from circuits.engines import AUTO, own_generator
 from circuits.initial import initial_weights
-from circuits.measured import check_returned, check_touched
+from circuits.measured import check_returned, check_touched, gates_in, shapes_of
 from circuits.observables import Observable, observable_text, words_of
 from circuits.threads import when_small
 from noise_models import Choices, brief, reason, whole
@@ -108,7 +107,7 @@ class QuantumLayer(nn.Module):
             raise ValueError("n_inputs: got None, expected how many numbers of a sample the circuit reads")
         self.function, self.observable = circuit, None if observable is None else observable_text(observable)
         self.n_inputs = whole("n_inputs", n_inputs)
-        shapes = _shapes(circuit, {} if weight_shapes is None else weight_shapes)
+        shapes = shapes_of(circuit, {} if weight_shapes is None else weight_shapes)
         drawing, precision = own_generator(generator), torch.get_default_dtype()
         self.weights = nn.ParameterDict(
             {name: nn.Parameter(_drawn(initial, shape, drawing).to(precision)) for name, shape in shapes.items()}
@@ -276,6 +275,16 @@ class QuantumLayer(nn.Module):
         return torch.cat([torch.as_tensor(result).reshape(-1, 2**self.n_qubits) for result in results])
 
     @property
+    def shots(self) -> int | None:
+        """Shots of the QNode; None where expectations are exact."""
+        return int(self._shots.total_shots) if self._shots else None
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of one run of the circuit, templates taken apart into gates on one or two wires."""
+        return gates_in(self._tape())
+
+    @property
     def noise(self) -> None:
         """No noise but what is written in the circuit."""
         return None
@@ -284,9 +293,14 @@ class QuantumLayer(nn.Module):
         """Return the circuit as text, on equal data of length 1."""
         import pennylane as qml
 
+        return str(qml.drawer.tape_text(self._tape(), decimals=None))
+
+    def _tape(self) -> Any:
+        """Return the instructions of the circuit on equal data of length 1."""
+        import pennylane as qml
+
         weights = {name: weight.detach() for name, weight in self.weights.items()}
-        tape = qml.tape.make_qscript(self.function)(torch.full((self.n_inputs,), self.n_inputs**-0.5), **weights)
-        return str(qml.drawer.tape_text(tape, decimals=None))
+        return qml.tape.make_qscript(self.function)(torch.full((self.n_inputs,), self.n_inputs**-0.5), **weights)
 
     def with_engine(self, name: str, **options: object) -> QuantumLayer:
         """Return a layer that shares these weights and has them evaluated by another engine of OWN_ENGINES.
@@ -368,27 +382,6 @@ def _template(
 
     circuit.__name__ = template.__name__
     return circuit, {"weights": shape}, inputs
-
-
-def _shapes(function: Callable[..., Any], weight_shapes: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the weights, which are the arguments of the function beside its first, `inputs`."""
-    if not isinstance(weight_shapes, Mapping):
-        raise ValueError(
-            f"weight_shapes: got a {type(weight_shapes).__name__}, expected a mapping such as {{'weights': (2, 3)}}"
-        )
-    names = list(inspect.signature(function).parameters)
-    missing = [name for name in names[1:] if name not in weight_shapes]
-    unknown = [name for name in weight_shapes if name not in names[1:]]
-    if not names or names[0] != "inputs" or missing or unknown:
-        raise ValueError(
-            f"weight_shapes: got {', '.join(map(str, weight_shapes)) or 'none'} for f({', '.join(names)}), expected a "
-            "function f(inputs, weights, ...) whose first argument is called inputs, and a shape for each of the others"
-        )
-    for name, size in weight_shapes.items():
-        if isinstance(size, str):
-            raise ValueError(f"weight_shapes[{name!r}]: got {size!r}, expected whole numbers such as (2, 3)")
-    shapes = {name: tuple(size) if isinstance(size, Sequence) else (size,) for name, size in weight_shapes.items()}
-    return {name: tuple(whole(f"weight_shapes[{name!r}]", side) for side in shape) for name, shape in shapes.items()}
 
 
 def _drawn(initial: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

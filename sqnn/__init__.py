@@ -12,7 +12,8 @@ Networks:     create_model(name, data), load_model(path), save_model(model, path
 Options:      options(name): fields, defaults, limits and meanings of a network, of a study or of "training"
 Training:     fit(model, data), resume(folder), evaluate(model, data), predict(model, images); RECIPES: settings whose
               accuracy is published; TrainingConfig, Run, Evaluation
-Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable
+Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable;
+              compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
 `sqnn.plasticity`, `sqnn.studies`, ...

@@ -3,7 +3,7 @@ from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
-from .studies import STUDIES, NoiseSweep, ResultsTable, SweepFrame, noise_sweep, study
+from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
 from .training import RECIPES, Evaluation, Run, TrainingConfig, evaluate, fit, predict, resume
 
 __version__: str
@@ -13,6 +13,7 @@ __all__ = [
     "MODELS",
     "RECIPES",
     "STUDIES",
+    "Comparison",
     "Evaluation",
     "ImageData",
     "NoiseSweep",
@@ -22,6 +23,7 @@ __all__ = [
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
+    "compare",
     "conversion",
     "core",
     "count",

@@ -152,6 +152,7 @@ def test_a_door_is_no_side_door(file: str, line: str) -> None:
 CIRCLES = (
     # A study makes the object of its rows, which knows the study, when it is asked for it.
     {"sqnn.studies.runner.folder", "sqnn.studies.runner.frame", "sqnn.studies.runner.study"},
+    {"sqnn.studies.compare.frame", "sqnn.studies.compare.study"},
     {"sqnn.studies.noise_sweep.frame", "sqnn.studies.noise_sweep.study"},
     {"sqnn.studies.seeds.frame", "sqnn.studies.seeds.study"},
     # A benchmark measures its memory in a process that makes it again.

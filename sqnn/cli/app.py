@@ -47,6 +47,10 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "Convert a trained network into a spiking one and tell what that costs: accuracy, spikes, operations, "
             "energy.",
         ),
+        "compare": Command(
+            "sqnn.cli.compare:compare",
+            "Train networks at equal budgets, tries, images and seeds, and tell what each parameter buys.",
+        ),
         "noise-sweep": Command(
             "sqnn.cli.noise_sweep:noise_sweep",
             "Measure trained networks while the noise of their circuits grows: every noise, strength, engine and draw.",

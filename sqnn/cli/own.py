@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 import yaml
 
 from sqnn.core import ConfigError, brief, read_yaml, reason
+from sqnn.models import OwnModel
 
-if TYPE_CHECKING:
-    from torch import nn
-
-MEANING = "module:function that makes a network of your own, importable from the current folder"
+MEANING = "module:function or file.py:function that makes a network of your own, importable from the current folder"
 OPTIONS_MEANING = "keyword argument of that function, such as width=8; may be given again"
 ModelOption = Annotated[str | None, typer.Option("--model", help=MEANING)]
 ModelOptions = Annotated[list[str] | None, typer.Option("--model-options", help=OPTIONS_MEANING)]
-
-
-@dataclass(frozen=True)
-class OwnModel:
-    """A function of the user's, by its place, and the keyword arguments that it is called with."""
-
-    where: str
-    options: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """What runs and files call its network: "module:function(width=8)"."""
-        given = ", ".join(f"{name}={value}" for name, value in self.options.items())
-        return f"{self.where}({given})" if given else self.where
-
-    def __call__(self) -> nn.Module:
-        """Import the function and call it; ConfigError where there is none, or where it does not take the arguments."""
-        module, _, function = self.where.partition(":")
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)
-        try:
-            make = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError, SyntaxError, ValueError) as error:
-            raise ConfigError(
-                f"model: {self.where} cannot be imported from {here} ({reason(error)}); give module:function"
-            ) from error
-        try:
-            network: nn.Module = make(**self.options)
-        except TypeError as error:
-            raise ConfigError(f"model: {self.name} makes no network ({reason(error)}); see --model-options") from error
-        return network
 
 
 def own_model(where: str | None, options: Sequence[str] | None = None) -> OwnModel | None:

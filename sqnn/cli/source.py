@@ -15,8 +15,8 @@ from sqnn.core import ConfigError, brief, require
 if TYPE_CHECKING:
     from torch import nn
 
-    from sqnn.cli.own import OwnModel
     from sqnn.data import ImageData
+    from sqnn.models import OwnModel
 
 
 def model_file(path: Path) -> Path:

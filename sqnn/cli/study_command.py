@@ -38,7 +38,7 @@ from sqnn.cli.source import (
     require_of_run,
 )
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError, WriteError, brief, require
+from sqnn.core import ConfigError, WriteError, brief, require, write_text
 from sqnn.data import DATASETS, is_path
 from sqnn.studies import AnyStudy, Panel, run_study
 from sqnn.training import versions
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 PATH = "run's folder or .safetensors file of a network of qcfs activations"
 CHECKPOINTS = "runs' folders or networks' .safetensors files"
-DEFAULT_DATA = {"data": "digits", "network": "the run's", "networks": "each run's own"}
+DEFAULT_DATA = {"data": "digits", "sets": "digits", "network": "the run's", "networks": "each run's own"}
 
 
 def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
@@ -87,12 +87,17 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
                 result.plot(picture)
             except WriteError as error:
                 raise ConfigError(f"picture: {error}") from error
+            tables = {picture.with_suffix(f".{ending}"): text for ending, text in kind.papers(result.frame).items()}
+            for place, text in tables.items():
+                write_text(place, text)
         for part in kind.report(result.frame):
             if isinstance(part, Panel):
                 table(*part)
             else:
                 console.print(part)
         console.print(f"rows: {path}\npicture: {picture}")
+        if tables:
+            console.print(f"tables: {', '.join(map(str, tables))}")
         write_json(
             json,
             {
@@ -152,7 +157,8 @@ def _subject_options(kind: type[AnyStudy]) -> Parameters:
     """Return the arguments and options that say what is measured."""
     if kind.takes == "nothing":
         return []
-    names = f"{IMAGES.format(', '.join(DATASETS))} (default: {DEFAULT_DATA[kind.takes]})"
+    several = "; several with commas" if kind.takes == "sets" else ""
+    names = f"{IMAGES.format(', '.join(DATASETS))}{several} (default: {DEFAULT_DATA[kind.takes]})"
     options = [
         option("data", str, names),
         option("data_dir", Path, "folder with the data files (default: $SQNN_DATA)"),
@@ -180,8 +186,10 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
     recordings = recordings_in(settings)
     if kind.takes == "nothing":
         yield []
-    elif kind.takes == "data":
-        yield [named_data(name or "digits", folder, size=size, channels=channels, recordings=recordings)]
+    elif kind.takes in ("data", "sets"):
+        named = str(name or "digits")
+        names = [named] if kind.takes == "data" or is_path(named) else named.split(",")
+        yield [named_data(each.strip(), folder, size=size, channels=channels, recordings=recordings) for each in names]
     elif kind.takes == "network":
         path = Path(settings["path"])
         model, _ = open_source(path)

@@ -29,7 +29,7 @@ from sqnn.cli.options import (
     with_options,
 )
 from sqnn.cli.output import check_json, console, parameter_table, table, write_json
-from sqnn.cli.own import MEANING, OPTIONS_MEANING, OwnModel, given_own, own_model, plain_values
+from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own, own_model, plain_values
 from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError
@@ -39,6 +39,7 @@ from sqnn.models import (
     MODELS,
     SEPARATOR,
     ModelFileError,
+    OwnModel,
     create_model,
     init_weights,
     known_name,

@@ -11,9 +11,11 @@ from .accuracy import (
 from .anytime import Anytime, Stopped, StoppingRule, anytime
 from .confusion import draw_confusion, figure_of
 from .dead_units import ANGLES, DeadUnits, dead_units
-from .operations import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
+from .effective import EffectiveParameters, effective_parameters
+from .operation_counts import ENERGY_MODELS, OPERATIONS, OperationCount, OperationCounts, count_operations
 from .own_network import LOUDER, TRIED, SilenceWarning, check_own, same_for_all, unanswered
 from .parameters import ParameterCount, count
+from .products import operations
 from .score import Score, score
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "TRIED",
     "Anytime",
     "DeadUnits",
+    "EffectiveParameters",
     "Evaluation",
     "OperationCount",
     "OperationCounts",
@@ -40,8 +43,10 @@ __all__ = [
     "count_operations",
     "dead_units",
     "draw_confusion",
+    "effective_parameters",
     "evaluating",
     "figure_of",
+    "operations",
     "predict_logits",
     "run_batches",
     "same_for_all",

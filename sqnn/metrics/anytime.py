@@ -13,7 +13,7 @@ from sqnn.core import AUTO, ConfigError, Threads, number_of, require
 from sqnn.data import Split
 from sqnn.encoding import SparseTrains
 from sqnn.metrics.accuracy import CONFIDENCE, EVALUATION_SEED, run_batches
-from sqnn.metrics.operations import ENERGY_MODELS
+from sqnn.metrics.operation_counts import ENERGY_MODELS
 from sqnn.models import SNNMLP, HasNetwork, network_of
 from sqnn.plasticity import Site, sites
 

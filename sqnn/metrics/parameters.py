@@ -88,7 +88,7 @@ def count(model: nn.Module | HasNetwork) -> ParameterCount:
 def _kinds(model: nn.Module) -> dict[str, list[str]]:
     """Return the kind of each parameter of a network that declares no parts."""
     spiking = bool(libraries_of(model)) or any(isinstance(part, Neuron) for part in model.modules())
-    circuits = {path for path, part in model.named_modules() if _is_circuit(part)}
+    circuits = {path for path, part in model.named_modules() if is_circuit(part)}
     return {
         name: ["quantum" if _parents(name) & circuits else "spiking" if spiking else "classical"]
         for name, _ in model.named_parameters()
@@ -101,7 +101,8 @@ def _parents(name: str) -> set[str]:
     return {".".join(parts[:depth]) for depth in range(len(parts))}
 
 
-def _is_circuit(part: nn.Module) -> bool:
+def is_circuit(part: nn.Module) -> bool:
+    """Say whether a part of a network is a circuit, of this package or of PennyLane."""
     return isinstance(part, ReuploadLayer | QuantumLayer) or type(part).__module__.startswith("pennylane.")
 
 

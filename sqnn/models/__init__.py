@@ -34,6 +34,7 @@ from sqnn.models.create import (
     require_network,
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
+from sqnn.models.imported import OwnModel
 from sqnn.models.initial import reset_parameters
 from sqnn.models.own import (
     OWN_DEFAULTS,
@@ -108,6 +109,7 @@ __all__ = [
     "Network",
     "OwnCircuitSQDRCNN",
     "OwnConfig",
+    "OwnModel",
     "OwnRule",
     "PPFQSNNConfig",
     "QuantumHead",

@@ -21,7 +21,7 @@ from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make
 
 LARGE = (3, 4, 4, 3), (1, 2, 2, 1)
 SMALL = (3, 2, 2, 2), (1, 2, 1, 1)
-"""Windows and strides of four stages for images of LARGE_SIDE pixels or more, and for smaller ones."""
+"""Windows and strides of up to four stages for images of LARGE_SIDE pixels or more, and for smaller ones."""
 LARGE_SIDE = 20
 
 
@@ -54,8 +54,9 @@ class SQDRSeparableConfig(HeadConfig, ModelConfig):
     @property
     def windows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Sides of the windows, and strides, of each stage."""
+        stages = len(self.channels) + 1
         kernels, strides = LARGE if min(self.image_size) >= LARGE_SIDE else SMALL
-        return self.kernels or kernels, self.strides or strides
+        return self.kernels or kernels[:stages], self.strides or strides[:stages]
 
     def validate(self) -> None:
         super().validate()
@@ -85,6 +86,7 @@ class SQDRSeparable(QuantumHead, Network):
     config_class: ClassVar[type[ModelConfig]] = SQDRSeparableConfig
     parts: ClassVar[Mapping[str, str]] = {"frontend": "spiking", "circuit": "quantum", "head": "classical"}
     training_defaults: ClassVar[Mapping[str, str | float]] = MappingProxyType({"learning_rate": 0.012})
+    scale_field: ClassVar[str | None] = "channels"
     config: SQDRSeparableConfig
 
     def __init__(self, config: SQDRSeparableConfig, generator: torch.Generator | None = None) -> None:

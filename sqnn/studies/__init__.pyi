@@ -1,5 +1,12 @@
 from .circle.figure import plot_circle
 from .circle.study import CircleStudy
+from .compare.comparison import Comparison
+from .compare.figure import plot_compare
+from .compare.frame import CompareFrame
+from .compare.runs import compare
+from .compare.significance import paired_tests
+from .compare.study import CompareStudy
+from .compare.tables import paper_table, to_latex, to_markdown
 from .conversion.figure import plot_conversion
 from .conversion.study import ConversionFolder, ConversionStudy, conversion_study
 from .encoders.figure import plot_encoders
@@ -54,6 +61,9 @@ __all__ = [
     "Cell",
     "CircleStudy",
     "ClusterError",
+    "CompareFrame",
+    "CompareStudy",
+    "Comparison",
     "ConversionFolder",
     "ConversionStudy",
     "EncoderCell",
@@ -84,6 +94,7 @@ __all__ = [
     "cell_label",
     "check_cluster",
     "command_of",
+    "compare",
     "conversion_study",
     "encoder_study",
     "gradient_study",
@@ -95,8 +106,11 @@ __all__ = [
     "measure_layers",
     "noise_sweep",
     "open_subjects",
+    "paired_tests",
+    "paper_table",
     "parse_strengths",
     "plot_circle",
+    "plot_compare",
     "plot_conversion",
     "plot_encoders",
     "plot_events",
@@ -118,6 +132,8 @@ __all__ = [
     "summarise_seeds",
     "summarise_sweep",
     "t_interval",
+    "to_latex",
+    "to_markdown",
     "train_student",
     "wilson_interval",
 ]

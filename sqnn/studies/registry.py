@@ -7,6 +7,7 @@ from pathlib import Path
 from noise_models import Choices
 from sqnn.core import ConfigError
 from sqnn.studies.circle.study import CircleStudy
+from sqnn.studies.compare.study import CompareStudy
 from sqnn.studies.conversion.study import ConversionStudy
 from sqnn.studies.encoders.study import EncoderStudy
 from sqnn.studies.events.study import EventsStudy
@@ -30,6 +31,7 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
         "events": EventsStudy,
         "seeds": SeedStudy,
         "plasticity": PlasticityStudy,
+        "compare": CompareStudy,
         "noise-sweep": NoiseSweep,
     },
 )
@@ -46,11 +48,11 @@ def study(
 ) -> StudyFrame:
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
-    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), a
-    network (conversion) or networks (noise-sweep), with data where they are no runs or runs' folders. `options` are the
-    fields of its class in STUDIES. With `out` its rows are on the disk, and the same call goes on where it was stopped;
-    `scheduler` is the address of a Dask cluster, `workers` a number of processes. Raises ValueError as `run_study`
-    does.
+    The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), one or
+    more image sets (compare), a network (conversion) or networks (noise-sweep), with data where they are no runs or
+    runs' folders. `options` are the fields of its class in STUDIES. With `out` its rows are on the disk, and the same
+    call goes on where it was stopped; `scheduler` is the address of a Dask cluster, `workers` a number of processes.
+    Raises ValueError as `run_study` does.
     """
     chosen = STUDIES.pick(name, "study", ConfigError).read(options)
     return run_study(chosen, *subject, out=out, scheduler=scheduler, workers=workers, progress=progress)

@@ -61,7 +61,7 @@ class Study(Config, Generic[Subject, Cell]):
     file: ClassVar[str] = ""
     """The table in the study's folder, if not <name>.csv."""
     takes: ClassVar[str] = "nothing"
-    """What the command is given: nothing, data, network (with data) or networks (with data)."""
+    """What the command is given: nothing, data, sets (of data), network (with data) or networks (with data)."""
     flags: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
     """Further names of options, such as --qubits for n_qubits."""
     texts: ClassVar[Mapping[str, object]] = MappingProxyType({})
@@ -214,6 +214,11 @@ class Study(Config, Generic[Subject, Cell]):
         yield Panel(
             cls.title, list(short.columns), [list(map(_plainly, line)) for line in short.itertuples(index=False)]
         )
+
+    @classmethod
+    def papers(cls, rows: pd.DataFrame) -> dict[str, str]:
+        """Return tables for a paper, by the ending of the file beside the rows that the command writes; none here."""
+        return {}
 
 
 AnyStudy = Study[Any, Any]

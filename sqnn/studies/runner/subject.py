@@ -1,4 +1,4 @@
-"""What a study is of: nothing, images, a network with images, or several networks."""
+"""What a study is of: nothing, images, several image sets, a network with images, or several networks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from sqnn.data import ImageData, require_image_data
 from sqnn.models import Network, load_model
 from sqnn.training import Run, RunFolder
 
+MOST_SETS = 100
+"""Most image sets of one study."""
 SUBJECTS: Mapping[str, tuple[int, int, str, str]] = MappingProxyType(
     {
         "nothing": (0, 0, "nothing", ""),
         "data": (1, 1, "images", ", data"),
+        "sets": (1, MOST_SETS, "one or more image sets", ", data, data"),
         "network": (1, 2, "a network or a run's folder, and images where it is no run", ", network, data"),
         "networks": (1, 4, "networks or runs' folders, and images where they are no runs", ", networks, data"),
     }
@@ -31,8 +34,9 @@ def check_subject(name: str, takes: str, subject: Sequence[object]) -> None:
     if not least <= len(subject) <= most:
         types = ", ".join(type(part).__name__ for part in subject) or "nothing"
         raise ConfigError(f"subject: got {types}, expected {words}: study({name!r}{written})")
-    if takes == "data":
-        require_image_data(subject[0])
+    if takes in ("data", "sets"):
+        for images in subject:
+            require_image_data(images)
 
 
 def open_network(model: object, data: ImageData | None) -> tuple[Network, ImageData]:

@@ -14,20 +14,26 @@ from torch import nn
 from sqnn.data import ImageData
 
 if TYPE_CHECKING:
+    from sqnn.models import Make
     from sqnn.training import Run
 
 
-def finished_run(place: Path, model: nn.Module, data: ImageData, settings: Mapping[str, Any]) -> Run:
-    """Return the finished run of a folder: read, resumed after its last epoch, or begun with `model`."""
+def finished_run(
+    place: Path, model: nn.Module, data: ImageData, settings: Mapping[str, Any], make: Make | None = None
+) -> Run:
+    """Return the finished run of a folder: read, resumed after its last epoch, or begun with `model`.
+
+    `make` makes the network again where it is of a user's own.
+    """
     # Imported here: Lightning takes seconds, and most studies train nothing.
     from sqnn.training import Run, RunFolder, fit, resume
 
     folder = RunFolder(place)
     if folder.result.is_file():
-        return Run.load(place)
+        return Run.load(place, make)
     with collapse_in_words(f"{place.parent.name}/{place.name}"):
         if folder.settings.is_file():
-            return resume(place, data, progress=False)
+            return resume(place, data, model=make, progress=False)
         folder.remove_partials()
         return fit(model, data, out=place, progress=False, **settings)
 

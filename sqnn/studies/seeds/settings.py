@@ -57,7 +57,7 @@ def plan(settings: Settings) -> Plan:
         check_name(name)
     if "rule" in values and "rule" not in _options(model_class(model).config_class):
         raise ConfigError(
-            "rule: a study of seeds trains by the gradient, or snn-wta by its own; `sqnn study plasticity` compares "
+            "rule: this study trains by the gradient, or snn-wta by its own; `sqnn study plasticity` compares "
             "learning rules"
         )
     return Plan(model, values, training)
@@ -75,7 +75,7 @@ def check_name(name: str, others: Sequence[str] = ()) -> None:
         raise ConfigError(f"{name}: is no setting of a variant; give the study's option {VARIED[name]}")
     known = [*others, "model", *training_names(), *dict.fromkeys(n for m in MODELS for n in _hints(m))]
     if name not in known:
-        near = did_you_mean(name, known) or "; sqnn study seeds --help lists them"
+        near = did_you_mean(name, known) or "; sqnn train --help lists them"
         raise ConfigError(f"{name}: no such option of this study{near}")
 
 
@@ -95,7 +95,7 @@ def parse_variants(value: object, base: str) -> dict[str, dict[str, object]]:
         if not colon or "=" in name:
             name, rest = text, text
         require(bool(name.strip()) and name.strip() not in variants, "vary", text, "variants with names of their own")
-        variants[name.strip()] = _parse(rest, base)
+        variants[name.strip()] = parse_settings(shlex.split(rest), base, "vary")
     return variants or {base: {}}
 
 
@@ -162,12 +162,15 @@ def _without_terms(training: Settings) -> tuple[dict[str, object], dict[str, Any
     return {name: value for name, value in training.items() if name not in terms}, terms
 
 
-def _parse(text: str, model: str) -> dict[str, object]:
-    """Return the settings in a text, each as the type that it has in the network or in the training."""
-    words = [word.partition("=") for word in shlex.split(text)]
-    for name, equals, _ in words:
-        require(bool(name and equals), "vary", text, "settings such as learning_rate=0.01")
-    values = {name.replace("-", "_"): value for name, _, value in words}
+def parse_settings(words: Sequence[str], model: str, argument: str) -> dict[str, object]:
+    """Return the settings in words `name=value`, each as the type that it has in the network or in the training.
+
+    ConfigError, which begins with `argument`, on a word of another form.
+    """
+    parts = [(word, *word.partition("=")) for word in words]
+    for word, name, equals, _ in parts:
+        require(bool(name and equals), argument, word, "settings such as learning_rate=0.01")
+    values = {name.replace("-", "_"): value for _, name, _, value in parts}
     hints = {**_hints(values.get("model", model)), **typing.get_type_hints(TrainingConfig)}
     return {
         name: _typed(value, hints.get(name, float if name in term_options() else str)) for name, value in values.items()

@@ -77,10 +77,15 @@ class LayerOperations:
 
 @dataclass(frozen=True, repr=False)
 class OperationCount:
-    """Mean operations per image of a network, by layer; `spikes` is the mean number of spikes per neuron and image."""
+    """Mean operations per image of a network, by layer.
+
+    `spikes` is the mean number of spikes per neuron and image. `gates` are those of quantum circuits, which are among
+    no layer's operations and in no energy.
+    """
 
     layers: tuple[LayerOperations, ...]
     spikes: float = 0.0
+    gates: float = 0.0
 
     def total(self, operation: str) -> float:
         """Return the number of one kind of operation per image."""
@@ -100,13 +105,21 @@ class OperationCount:
         return pd.DataFrame([asdict(layer) for layer in self.layers])
 
     def to_dict(self) -> dict[str, float]:
-        """Return the sums and the energies as plain values."""
+        """Return the sums, the energies, spikes and gates as plain values."""
         energies = {f"energy_{name}": self.energy(name) for name in ENERGY_MODELS}
-        return {**{name: self.total(name) for name in OPERATIONS}, **energies, "spikes": self.spikes}
+        return {
+            **{name: self.total(name) for name in OPERATIONS},
+            **energies,
+            "spikes": self.spikes,
+            "gates": self.gates,
+        }
 
     def __str__(self) -> str:
         counted = ", ".join(f"{self.total(name):,.0f} {name.replace('_', '-')}" for name in OPERATIONS)
-        return f"per image: {counted}, {self.energy() / 1e3:,.1f} nJ (mac-ac), {self.spikes:.3f} spikes per neuron"
+        gates = f", {self.gates:,.0f} quantum gates (in no energy)" if self.gates else ""
+        return (
+            f"per image: {counted}, {self.energy() / 1e3:,.1f} nJ (mac-ac), {self.spikes:.3f} spikes per neuron{gates}"
+        )
 
     def __repr__(self) -> str:
         return f"OperationCount({self})"

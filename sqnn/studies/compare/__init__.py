@@ -1,0 +1,1 @@
+"""Networks compared at equal budgets, tries, images and seeds."""

@@ -1,0 +1,151 @@
+"""Rivals of a comparison: networks of the package, recipes, and networks of a user's own, by their spelling."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import torch
+import yaml
+from torch import nn
+
+from noise_models import unknown
+from sqnn.core import ConfigError, brief, read_yaml, reason, require
+from sqnn.data import ImageData
+from sqnn.metrics import count
+from sqnn.models import MODELS, SEPARATOR, Make, OwnModel, create_model, factory_name, layout_of, make_own
+from sqnn.studies.compare.budget import check_below, largest_widths
+from sqnn.studies.seeds.settings import DIGITS, VARIED, as_text, as_words, parse_settings, plan
+from sqnn.training import RECIPES, TrainingConfig, check_fit
+
+FORMS = "a network, a recipe, name:field=value:field=value, or file.py:function of your own"
+BETWEEN_NETWORKS = r",(?!\s*(?:[\d.]|\w+=))"
+"""A comma after which no number and no setting follows: those belong to a list of widths, or to a noise."""
+BETWEEN_SETTINGS = r":(?=\w+=)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Rival:
+    """A network of a comparison under its label, before it is sized for images.
+
+    `settings` are those of a network of the package that are given, its name as `model` among them, `usual` those of
+    its recipe's training; `make` makes a network of a user's own.
+    """
+
+    label: str
+    settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    usual: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    make: Make | None = None
+
+    def entry(self, data: ImageData, budget: int | None, training: Mapping[str, object]) -> Entry:
+        """Return the network as it takes part on these images, no larger than the budget; `training` are settings of
+        the comparison, which replace those of a recipe and give way to those that are given for this network.
+
+        ConfigError where it does not fit the images or the budget.
+        """
+        try:
+            return self._entry(data, budget, training)
+        except ValueError as error:
+            raise ConfigError(f"models: {self.label}: {error}") from error
+
+    def _entry(self, data: ImageData, budget: int | None, training: Mapping[str, object]) -> Entry:
+        if self.make is not None:
+            network = make_own(self.make, 0, self.label)
+            check_below(budget, count(network).total)
+            check_fit(network, data, learns=True)
+            config = TrainingConfig.for_model(network, training)
+            loop = {name: value for name, value in config.to_dict().items() if name not in VARIED}
+            text = as_words({"layout": layout_of(network)[:DIGITS], **loop, "images": data.fingerprint[:DIGITS]})
+            return Entry(self, {}, training, config, text)
+        chosen = plan({**self.usual, **self.settings})
+        given = {name: value for name, value in chosen.training.items() if name in self.settings}
+        chosen = chosen._replace(training={**chosen.training, **training, **given})
+        if budget is not None:
+            chosen = chosen._replace(network=largest_widths(budget, chosen.model, data, chosen.network))
+        settings = chosen.resolve(data)
+        return Entry(self, chosen.network, chosen.training, settings.training, as_text(settings))
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A rival sized for one image set: the options of its network, the arguments of `fit`, and all settings as text."""
+
+    rival: Rival
+    network: Mapping[str, Any]
+    training: Mapping[str, Any]
+    config: TrainingConfig
+    text: str
+
+    def build(self, data: ImageData, seed: int) -> nn.Module:
+        """Return the network, its weights drawn from `seed`."""
+        if self.rival.make is not None:
+            return make_own(self.rival.make, seed, self.rival.label)
+        return create_model(str(self.rival.settings["model"]), data, seed=seed, **self.network)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The name under which a run stores a network of a user's own, as an argument of `fit`."""
+        return {} if self.rival.make is None else {"name": factory_name(self.rival.make)}
+
+    def epochs(self, images: int, steps: int, epochs: int | None = None) -> int:
+        """Return the passes over so many images: `epochs` or the network's own, more where they make too few steps."""
+        per_epoch = len(torch.arange(images).split(self.config.batch_size))
+        return max(epochs or self.config.epochs, -(-steps // per_epoch))
+
+
+def parse_models(value: object) -> tuple[Rival, ...]:
+    """Return the rivals that texts, functions, or a mapping from labels to either name; ConfigError on anything else.
+
+    `name:field=value` sets options of a network or of its training, and `file.py:function:width=8` arguments of the
+    function. Texts may hold several, with commas.
+    """
+    if isinstance(value, Mapping):
+        rivals = [_rival(each, str(label)) for label, each in value.items()]
+    else:
+        listed = value if isinstance(value, list | tuple) else [value]
+        parts = [
+            part for each in listed for part in (re.split(BETWEEN_NETWORKS, each) if isinstance(each, str) else [each])
+        ]
+        rivals = [_rival(each) for each in parts if not isinstance(each, str) or each.strip()]
+    require(bool(rivals), "models", value, FORMS)
+    labels = [rival.label for rival in rivals]
+    for label in labels:
+        require(labels.count(label) == 1, "models", label, "networks with names of their own: models={'mine': ...}")
+    return tuple(rivals)
+
+
+def _rival(value: object, label: str = "") -> Rival:
+    if isinstance(value, Rival):
+        return value
+    if isinstance(value, nn.Module):
+        raise ConfigError(
+            f"models: got a {type(value).__name__}, expected a function or a class that makes it: each seed trains a "
+            "network of its own"
+        )
+    if callable(value):
+        return Rival(label or factory_name(value), make=cast(Make, value))
+    if not isinstance(value, str):
+        raise ConfigError(f"models: got {brief(value)}, expected {FORMS}")
+    text = value.strip()
+    name, *words = re.split(BETWEEN_SETTINGS, text)
+    known = (*MODELS, *RECIPES)
+    if SEPARATOR in name and name.partition(SEPARATOR)[0] not in known:
+        return Rival(label or text, make=OwnModel(name, _plain(words)))
+    if name not in known:
+        raise ConfigError(f"{unknown('models', name, known)}; or file.py:function of your own")
+    recipe = None if name in MODELS else RECIPES[name]
+    base: dict[str, object] = {"model": name} if recipe is None else {"model": recipe.model, **recipe.options}
+    given = parse_settings(words, str(base["model"]), "models")
+    require("model" not in given, "models", text, "settings of one network, and its name before them")
+    return Rival(label or text, {**base, **given}, {} if recipe is None else dict(recipe.training))
+
+
+def _plain(words: Sequence[str]) -> dict[str, Any]:
+    """Return the arguments of a user's function as plain values."""
+    parts = [word.partition("=") for word in words]
+    try:
+        return {name: read_yaml(value) for name, _, value in parts}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"models: got {brief(words)}, expected plain values ({reason(error)})") from error

@@ -1,0 +1,167 @@
+"""The comparison of runs that are trained already."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqnn.core import ConfigError, Row, path_of, require
+from sqnn.data import ImageData
+from sqnn.metrics import effective_parameters, operations
+from sqnn.models import ModelConfig
+from sqnn.studies.compare.comparison import Comparison
+from sqnn.training import Run, RunFolder, TrainingConfig
+
+PARTS = ("spiking", "quantum", "classical")
+SHOWN = ("learning_rate", "weight_decay", "epochs", "batch_size")
+"""Settings of a training that are shown even where all networks have the same."""
+NO_SETTINGS = ("seed", "threads")
+"""Settings of a training that are no part of what is compared."""
+
+
+class Trained(NamedTuple):
+    """A finished run: its folder, numbers and settings, and the run itself where it was given."""
+
+    folder: RunFolder
+    result: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    run: Run | None
+
+    @property
+    def network(self) -> dict[str, str]:
+        """Options of the network and what trains it beside the settings of the loop, as text."""
+        own = {name: value for name, value in self.settings["config"].items() if name not in ModelConfig.data_fields}
+        beside = {name: self.settings.get(name) for name in ("terms", "rule", "callbacks")}
+        return {name: str(value) for name, value in {**own, **beside}.items() if value is not None}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Settings of the training loop, defaults included."""
+        values = {**TrainingConfig().to_dict(), **self.settings["training"]}
+        return {name: value for name, value in values.items() if name not in NO_SETTINGS}
+
+
+def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Comparison:
+    """Compare runs that are trained: parameters by part, accuracy over the seeds, time, paired tests, one picture.
+
+    `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
+    number of threads alone are one network; where networks of one name differ, their label says in what:
+    `sqdr-cnn:channels=(2, 4)`. With `data`, on whose images all of them were trained, each network's operations and
+    energy are measured on test images, and the effective parameters of its first run on training images, for which
+    folders must hold networks of the package; networks that have none, or more than 4,000 parameters, have no effective
+    ones. The notes say where runs differ in images, seeds or settings.
+
+    Raises ConfigError where there are no runs, and RunError on what is no finished run, or was trained on other images
+    than `data`.
+    """
+    import pandas as pd
+
+    found = [trained for one in runs for trained in _found(one)]
+    require(len(found) > 0, "runs", "none", "finished runs, or folders of them: compare('runs/a', 'runs/b')")
+    places = [trained.folder.path.resolve() for trained in found]
+    twice = next((place for number, place in enumerate(places) if place in places[:number]), None)
+    if twice is not None:
+        raise ConfigError(f"runs: got {twice} twice, expected each run once")
+    labels = _labels(found)
+    rows, measured = [], set[str]()
+    for trained, label in zip(found, labels, strict=True):
+        row = {**_row(trained, label), **({} if data is None else _costs(trained, data, label not in measured))}
+        measured.add(label)
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    return Comparison(frame, _settings(found, labels), tuple(_notes(found, labels)))
+
+
+def _found(one: Run | str | Path) -> Iterator[Trained]:
+    """Give the runs of an argument: a run, that of a folder, or those of the folders in it."""
+    if isinstance(one, Run):
+        folder = RunFolder(one.folder)
+        yield Trained(folder, one.result, folder.read_settings(), one)
+        return
+    path = path_of("runs", one)
+    inside = [] if not path.is_dir() else sorted(file.parent for file in path.rglob("result.json") if file.is_file())
+    # What is no run says so in an error of its own.
+    for place in inside if inside and path not in inside else [path]:
+        folder = RunFolder(place)
+        yield Trained(folder, folder.read_result(), folder.read_settings(), None)
+
+
+def _labels(found: Sequence[Trained]) -> list[str]:
+    """Return what each run is called: its network, and the options in which networks of this name differ."""
+    options = [{**one.network, **{name: str(value) for name, value in one.training.items()}} for one in found]
+    labels = []
+    for one, own in zip(found, options, strict=True):
+        alike = [other for two, other in zip(found, options, strict=True) if two.result["model"] == one.result["model"]]
+        names = dict.fromkeys(name for other in alike for name in other)
+        varied = [name for name in names if len({other.get(name) for other in alike}) > 1]
+        labels.append(":".join([str(one.result["model"]), *(f"{name}={own.get(name)}" for name in varied)]))
+    return labels
+
+
+def _row(trained: Trained, label: str) -> Row:
+    result, training = trained.result, trained.training
+    return {
+        "model": label,
+        "data": str(result["data"]),
+        "seed": int(result["seed"]),
+        "parameters": int(result["parameters"]["total"]),
+        **{part: int(result["parameters"][part]) for part in PARTS},
+        "validation_accuracy": float(result["validation_accuracy"]),
+        "test_accuracy": float(result["test_accuracy"]),
+        "seconds": float(result["seconds"]),
+        **{name: training.get(name) for name in SHOWN},
+        "failure": "; ".join(result.get("warnings", ())),
+        "machine": result.get("machine"),
+        "folder": str(trained.folder.path),
+    }
+
+
+def _costs(trained: Trained, data: ImageData, effective: bool) -> Row:
+    """Return what a network costs on images, and its effective parameters where they are asked for."""
+    trained.folder.check_data(data, trained.settings)
+    model = trained.folder.read_network(trained.result) if trained.run is None else trained.run.model
+    spent = operations(model, data)
+    row: Row = {name: spent.total(name) for name in ("accumulates", "multiply_accumulates")}
+    row["energy"], row["effective"] = spent.energy(), None
+    if effective:
+        # Networks of too many parameters have no rank, and those that no gradient trains.
+        with contextlib.suppress(ConfigError):
+            row["effective"] = effective_parameters(model, data.train).rank
+    return row
+
+
+def _settings(found: Sequence[Trained], labels: Sequence[str]) -> Any:
+    """Return the settings of the trainings in which networks differ, and the rates, one row per network."""
+    import pandas as pd
+
+    each = {label: one.training for one, label in zip(found, labels, strict=True)}
+    names = dict.fromkeys(name for own in each.values() for name in own)
+    shown = [n for n in names if n in SHOWN or len({str(own.get(n)) for own in each.values()}) > 1]
+    return pd.DataFrame([{"model": label, **{name: own.get(name) for name in shown}} for label, own in each.items()])
+
+
+def _notes(found: Sequence[Trained], labels: Sequence[str]) -> Iterator[str]:
+    """Say in what runs differ that a comparison should have in common."""
+    images = [(str(one.result["data"]), one.settings.get("data_sha256")) for one in found]
+    names = {name for name, _ in images}
+    if len(names) > 1:
+        yield f"images differ: {', '.join(sorted(names))}; networks are compared on each by itself"
+    for name in sorted(names):
+        if len({digest for known, digest in images if known == name}) > 1:
+            yield f"images differ: {name} is not the same set, or not split alike, in all runs"
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for one, label in zip(found, labels, strict=True):
+        seeds.setdefault((label, str(one.result["data"])), set()).add(int(one.result["seed"]))
+    if len({frozenset(own) for own in seeds.values()}) > 1:
+        told = (f"{label} on {name} {', '.join(map(str, sorted(own)))}" for (label, name), own in seeds.items())
+        yield f"seeds differ: {'; '.join(told)}"
+    machines = {(one.result.get("machine"), one.result.get("threads")) for one in found}
+    if len(machines) > 1:
+        yield "machines or threads differ: times do not compare"
+    each = {label: one.training for one, label in zip(found, labels, strict=True)}
+    for name in dict.fromkeys(name for own in each.values() for name in own):
+        values = {label: own.get(name) for label, own in each.items()}
+        if len({str(value) for value in values.values()}) > 1:
+            yield f"{name} differs: {', '.join(f'{value} ({label})' for label, value in values.items())}"

@@ -1,0 +1,392 @@
+"""A comparison: who takes part and at what size, equal tries, parts of the images, rows and refusals."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import pickle
+import types
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import sqnn
+from sqnn import training
+from sqnn.cli import main
+from sqnn.core import ConfigError
+from sqnn.data import Split
+from sqnn.metrics import OperationCount
+from sqnn.studies import STUDIES, CompareStudy
+from sqnn.studies.compare import study
+from sqnn.studies.compare.budget import largest_widths
+from sqnn.studies.compare.parts import noisy, stratified_order
+from sqnn.studies.compare.rivals import parse_models
+from sqnn.studies.compare.tuning import LEARNING_RATES, WEIGHT_DECAYS, Choice, made, propose, tune
+from sqnn.training import RunError
+
+SMALL = "sqdr-cnn:channels=2:n_qubits=2"
+HERE = {"workers": 0, "progress": False}
+OWN = """
+from torch import nn
+
+
+def make(width=4):
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+"""
+
+
+@pytest.fixture
+def few(digits: sqnn.ImageData) -> sqnn.ImageData:
+    return digits.subset(train=100, validation=20, test=30)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """In the place of `fit`: what it was asked for, each time; validation is best at a learning rate of 0.01."""
+    asked: list[dict[str, object]] = []
+
+    def fit(model: nn.Module, data: sqnn.ImageData, **options: object) -> types.SimpleNamespace:
+        asked.append({**options, "data": data})
+        accuracy = 1 / (1 + abs(math.log10(options["learning_rate"]) + 2))
+        result = {"seconds": 2.0, "machine": "m"}
+        return types.SimpleNamespace(
+            model=model, result=result, warnings=[], validation_accuracy=accuracy, test_accuracy=0.25
+        )
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5))
+    monkeypatch.setattr(study, "operations", lambda *arguments: OperationCount(()))
+    return asked
+
+
+def parameters(name: str, data: sqnn.ImageData, options: dict[str, object]) -> int:
+    return sqnn.count(sqnn.create_model(name, data, **options)).total
+
+
+def test_widths_are_the_largest_below_the_budget(digits: sqnn.ImageData) -> None:
+    """By hand, for 64 pixels and 10 classes: an snn-mlp has 75 h + 10 parameters, snn-wta 65 n, one layer more h k."""
+    assert largest_widths(803, "sqdr-cnn", digits) == {"channels": (2, 4, 8)}
+    assert largest_widths(803, "snn-mlp", digits) == {"hidden": ((803 - 10) // 75,)}
+    assert largest_widths(759, "snn-mlp", digits) == {"hidden": (9,)}
+    assert largest_widths(760, "snn-mlp", digits, {"hidden": (7,)}) == {"hidden": (10,)}
+    assert largest_widths(803, "snn-mlp", digits, {"hidden": ()}) == {"hidden": ()}
+    assert largest_widths(803, "snn-wta", digits) == {"neurons": 803 // 65}
+    factor = largest_widths(3_000, "vit", digits)["width_multiplier"]
+    sizes = [parameters("vit", digits, {"width_multiplier": each}) for each in (factor, factor + 1 / 64)]
+    assert sizes[0] <= 3_000 < sizes[1]
+
+
+@pytest.mark.parametrize(("budget", "shape"), [(100, (3, 4)), (803, (10, 5)), (1500, (1, 7)), (3999, (500, 300))])
+def test_several_widths_keep_their_proportions_and_none_can_be_one_larger(
+    budget: int, shape: tuple[int, int], digits: sqnn.ImageData
+) -> None:
+    one, two = largest_widths(budget, "snn-mlp", digits, {"hidden": shape})["hidden"]
+
+    def size(first: int, second: int) -> int:
+        return 65 * first + (first + 1) * second + (second + 1) * 10
+
+    assert size(one, two) <= budget < min(size(one + 1, two), size(one, two + 1))
+    widest = max(shape)
+    scales = [
+        scale for scale in range(1, 70) if size(*(max(1, round(width * scale / widest)) for width in shape)) <= budget
+    ]
+    assert all(width >= round(given * scales[-1] / widest) for width, given in zip((one, two), shape, strict=True))
+
+
+def test_a_network_that_cannot_be_so_small_says_its_size(digits: sqnn.ImageData) -> None:
+    with pytest.raises(ConfigError, match=r"^budget: got 80, expected at least 85 parameters, .* at its smallest;"):
+        largest_widths(80, "snn-mlp", digits)
+    with pytest.raises(ConfigError, match=r"^models: snn-mlp: budget: got 80, expected"):
+        sqnn.study("compare", digits, models="snn-mlp", budget=80, **HERE)
+
+
+def test_networks_are_named_in_every_spelling() -> None:
+    def make() -> nn.Module:
+        return nn.Flatten()
+
+    text = (
+        "sqdr-cnn, snn-mlp:hidden=20,10:learning_rate=0.01,sqdr-cnn:noise=depolarizing:0.1,on=id,nets.py:make:width=8"
+    )
+    rivals = parse_models([text, "paper:epochs=3", make])
+    assert [rival.label for rival in rivals][:4] == [
+        "sqdr-cnn",
+        "snn-mlp:hidden=20,10:learning_rate=0.01",
+        "sqdr-cnn:noise=depolarizing:0.1,on=id",
+        "nets.py:make:width=8",
+    ]
+    assert rivals[1].settings == {"model": "snn-mlp", "hidden": (20, 10), "learning_rate": 0.01}
+    assert rivals[2].settings["noise"] == "depolarizing:0.1,on=id"
+    assert (rivals[3].make.where, rivals[3].make.options) == ("nets.py:make", {"width": 8})
+    paper = sqnn.RECIPES["paper"]
+    assert rivals[4].settings == {"model": paper.model, **paper.options, "epochs": 3}
+    assert rivals[4].usual == paper.training
+    assert rivals[5].make is make
+    assert [rival.label for rival in parse_models({"mine": make, "theirs": "snn-mlp"})] == ["mine", "theirs"]
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        ("sqdr-cn", "models: got 'sqdr-cn', expected one of sqdr-cnn, .*; did you mean 'sqdr-cnn'"),
+        ("sqdr-cnn,sqdr-cnn", "models: got 'sqdr-cnn', expected networks with names of their own"),
+        ("", "models: got '', expected a network, a recipe"),
+        ("sqdr-cnn:spike", "models: got 'sqdr-cnn:spike', expected one of sqdr-cnn"),
+        ("snn-mlp:model=vit", "models: got 'snn-mlp:model=vit', expected settings of one network"),
+        ([5], "models: got 5, expected a network"),
+        (nn.Flatten(), "models: got a Flatten, expected a function or a class that makes it"),
+    ],
+)
+def test_what_names_no_network_is_one_line(models: object, expected: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{expected}"):
+        CompareStudy(models=models)
+
+
+@settings(max_examples=25)
+@given(labels=st.lists(st.integers(0, 3), min_size=1, max_size=60), seed=st.integers(0, 9))
+def test_every_beginning_has_the_classes_in_their_proportions(labels: list[int], seed: int) -> None:
+    split = Split(torch.zeros(len(labels), 1, 1, 1, dtype=torch.uint8), torch.tensor(labels))
+    order = stratified_order(split, seed)
+    assert sorted(order.tolist()) == list(range(len(labels)))
+    assert torch.equal(order, stratified_order(split, seed))
+    for count in range(1, len(labels) + 1):
+        for label in range(4):
+            share = count * labels.count(label) / len(labels)
+            most = 0.5 + 0.5 * len(set(labels)) * labels.count(label) / len(labels)
+            assert abs(int((split.labels[order[:count]] == label).sum()) - share) <= most
+
+
+def test_noise_has_its_deviation_and_keeps_to_black_and_white() -> None:
+    grey = Split(torch.full((50, 1, 28, 28), 8, dtype=torch.uint8), torch.arange(50), 16)
+    values = noisy(grey, 0.1, 3).floats()
+    assert values.mean().item() == pytest.approx(0.5, abs=0.002)
+    assert values.std().item() == pytest.approx(0.1, abs=0.002)
+    assert torch.equal(values, noisy(grey, 0.1, 3).floats())
+    assert not torch.equal(values, noisy(grey, 0.1, 4).floats())
+    assert noisy(grey, 5.0, 0).floats().unique().tolist()[::255] == [0.0, 1.0]
+
+
+def test_a_tuning_that_was_stopped_ends_as_the_undisturbed_one(tmp_path: Path) -> None:
+    own, tried = Choice(0.5, 0.0), []
+
+    def attempt(choice: Choice) -> dict[str, object]:
+        if len(tried) == 6 and stops:
+            raise KeyboardInterrupt
+        tried.append(choice)
+        accuracy = 1 / (1 + abs(math.log10(choice.learning_rate) + 2))
+        return {"failure": "nan"} if len(tried) == 3 else {"validation_accuracy": accuracy, "failure": ""}
+
+    stops = False
+    best = tune(tmp_path / "a" / "tuning.csv", 9, own, attempt)
+    whole, tried[:] = list(tried), []
+    stops = True
+    with pytest.raises(KeyboardInterrupt):
+        tune(tmp_path / "b" / "tuning.csv", 9, own, attempt)
+    stops = False
+    assert tune(tmp_path / "b" / "tuning.csv", 9, own, attempt) == best
+    assert tried == whole
+    assert whole[0] == own
+    assert len(set(whole)) == 9
+    inside = [LEARNING_RATES, WEIGHT_DECAYS]
+    assert all(low <= value <= high for each in whole[1:] for value, (low, high) in zip(each, inside, strict=True))
+    known = [each for number, each in enumerate(whole) if number != 2]
+    assert best == min(known, key=lambda choice: abs(math.log10(choice.learning_rate) + 2))
+    assert tune(tmp_path / "c" / "tuning.csv", 2, own, lambda choice: {"failure": "nan"}) is None
+
+
+def test_the_sampler_looks_for_what_was_good() -> None:
+    """Where only high learning rates were good, it asks for high ones."""
+    rows = []
+    for number in range(16):
+        choice = propose(made(rows)) if rows else Choice(1e-3, 1e-4)
+        accuracy = float(choice.learning_rate > 0.03)
+        rows.append({"number": number, **choice._asdict(), "validation_accuracy": accuracy})
+    asked = [row["learning_rate"] > 0.03 for row in rows]
+    assert sum(asked[8:]) > 1.5 * sum(asked[:8])
+
+
+def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_that_are_given(
+    digits: sqnn.ImageData,
+) -> None:
+    (entry,) = (rival.entry(digits, None, {"epochs": 4, "batch_size": 9}) for rival in parse_models("paper:epochs=3"))
+    assert (entry.config.epochs, entry.config.batch_size, entry.config.learning_rate) == (3, 9, 0.05)
+    assert [entry.epochs(images, 20) for images in (9, 90, 91, 900)] == [20, 3, 3, 3]
+
+
+def test_all_networks_get_the_same_tries_and_no_try_sees_the_test_images(
+    tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]]
+) -> None:
+    models, sizes = [SMALL, "snn-mlp:hidden=3"], {"tuning": 4, "tuning_epochs": 2, "epochs": 5, "batch_size": 20}
+    rows = sqnn.study("compare", few, models=models, seeds=2, out=tmp_path / "c", **sizes, **HERE)
+    tries = [asked for asked in trained if Path(str(asked["out"])).name == "try"]
+    final = [asked for asked in trained if Path(str(asked["out"])).name != "try"]
+    assert [len(tries), len(final)] == [8, 4]
+    assert {(asked["epochs"], asked["seed"]) for asked in tries} == {(2, 0)}
+    assert all(asked["data"].test is few.validation for asked in tries)
+    assert all(asked["data"] is few for asked in final)
+    for label, own in (("sqdr-cnn-channels-2-n-qubits-2", 0.015), ("snn-mlp-hidden-3", 0.002)):
+        rates = [asked["learning_rate"] for asked in tries if label in str(asked["out"])]
+        assert rates[0] == own, "the first try is the network's own"
+        best = min(rates, key=lambda rate: abs(math.log10(rate) + 2))
+        chosen = [asked["learning_rate"] for asked in final if label in str(asked["out"])]
+        assert chosen == [best, best]
+    assert rows.tries.tolist() == [4] * 4
+    assert list(rows.model) == models * 2
+    assert set(rows.learning_rate) == {asked["learning_rate"] for asked in final}
+
+
+def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
+    tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]]
+) -> None:
+    options = {"out": tmp_path / "c", "epochs": 2, "batch_size": 30, "least_steps": 10, "noise": (0.2, 0.5), **HERE}
+    first = sqnn.study("compare", few, models=SMALL, seeds=1, **options)
+    assert first.noise.tolist() == [0.0, 0.2, 0.5]
+    assert first.budget.isna().all()
+    more = sqnn.study("compare", few, models=[SMALL, "snn-mlp:hidden=3"], seeds=2, train_images="50,100", **options)
+    assert len(trained) == 8
+    pd.testing.assert_frame_equal(
+        more.frame[(more.model == SMALL) & (more.seed == 0) & (more.train_images == 100)].reset_index(drop=True),
+        first.frame,
+    )
+    titles = [panel.title for panel in CompareStudy.report(more.frame) if not isinstance(panel, str)]
+    assert titles[0] == "digits, 50 training images, 2 seeds"
+    assert titles[5] == "digits, 100 training images: test accuracy in pairs of the same seed"
+    part = {asked["seed"]: asked["data"] for asked in trained if len(asked["data"].train) == 50}
+    assert torch.equal(part[0].validation.images, few.validation.images)
+    assert not torch.equal(part[0].train.images, part[1].train.images), "each seed draws a part of its own"
+    epochs = {row.train_images: row.epochs for row in more.frame.itertuples()}
+    assert epochs == {100: math.ceil(10 / 4), 50: 10 // 2}, "at least ten steps"
+    with pytest.raises(
+        RunError, match=r"holds something else than this comparison \(budget: nothing there, 900 asked\)"
+    ):
+        sqnn.study("compare", few, models=SMALL, seeds=1, budget=900, **options)
+
+
+def test_a_training_that_does_not_stay_finite_is_a_row(
+    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(*arguments: object, **options: object) -> sqnn.Run:
+        raise training.NotFiniteError("loss became nan in epoch 3;\nlower learning_rate")
+
+    monkeypatch.setattr(training, "fit", fit)
+    for tuning, failure in ((0, "loss became nan in epoch 3; lower learning_rate"), (2, "none of the 2 tries stayed")):
+        rows = sqnn.study("compare", few, models=SMALL, seeds=1, tuning=tuning, out=tmp_path / str(tuning), **HERE)
+        (row,) = rows.frame.to_dict("records")
+        assert row["failure"].startswith(failure)
+        assert math.isnan(row["test_accuracy"])
+        assert (row["learning_rate"], row["batch_size"]) == (0.015, 32)
+        assert rows.folder.rows()[0]["test_accuracy"] is None
+        summary = rows.summary()
+        assert summary[["n", "failed"]].to_numpy().tolist() == [[0, 1]]
+        assert f"{SMALL} on digits, 100 images, seed 0: {failure}" in " ".join(
+            map(str, CompareStudy.report(rows.frame))
+        )
+
+
+def test_every_row_is_the_training_that_its_settings_name(
+    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command, with a network in a file beside one of the package: the same networks trained by `fit`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sqnn.Run, "plot", lambda run, path=None: None)
+    monkeypatch.setattr("sqnn.cli.study_command.named_data", lambda name, *arguments, **options: few)
+    Path("nets.py").write_text(OWN)
+    line = (
+        f"compare --models {SMALL},nets.py:make:width=3 --budget 400 --seeds 4:5 --epochs 1 --batch-size 50 --noise 0.3"
+    )
+    assert main([*line.split(), "--workers", "0", "--no-progress", "--json", "told.json"]) == 0
+    assert "digits, 100 training images, 1 seed" in " ".join(capsys.readouterr().out.split())
+    for ending, effect in (("md", "d_z"), ("tex", r"d\_z")):
+        text = Path(f"runs/compare-1/compare.{ending}").read_text()
+        assert text.count(effect) == 1, "the paired tests"
+        assert text.index("nets.py:make:width=3") < text.index(effect)
+    told = json.loads(Path("told.json").read_text())
+    assert told["study"]["models"] == [SMALL, "nets.py:make:width=3"]
+    same = CompareStudy(models=told["study"]["models"], budget=400)
+    prepared = same.prepare(few)
+    for sent in (same, same.share(prepared, same.cells(prepared), tmp_path)):
+        assert repr(pickle.loads(pickle.dumps(sent))) == repr(sent), "what workers are sent"
+    rows = STUDIES["compare"].table("runs/compare-1/compare.csv").read()
+    assert len(rows) == len(told["summary"]) == 4
+    widths = largest_widths(400, "sqdr-cnn", few, {"channels": (2,), "n_qubits": 2})
+    builds = {
+        SMALL: lambda seed: sqnn.create_model("sqdr-cnn", few, seed=seed, **widths),
+        "nets.py:make:width=3": lambda seed: made_by_hand(seed),
+    }
+    clean = rows[rows.noise == 0].set_index(["model", "seed"])
+    for label, build in builds.items():
+        run = sqnn.fit(
+            build(4), few, out=tmp_path / label[:4], progress=False, epochs=1, batch_size=50, seed=4, threads=1
+        )
+        row = clean.loc[(label, 4)]
+        assert row.test_accuracy == run.test_accuracy
+        assert row.validation_accuracy == run.validation_accuracy
+        assert row.parameters == run.parameters["total"] <= 400
+        noise = rows[(rows.model == label) & (rows.seed == 4) & (rows.noise == 0.3)]
+        images = noisy(few.test, 0.3, 4)
+        assert noise.test_accuracy.item() == pytest.approx(
+            (sqnn.predict(run.model, images.floats()).argmax(-1) == images.labels).double().mean().item()
+        )
+
+
+def made_by_hand(seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.ReLU(), nn.Linear(3, 10))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"train_images": (101,)}, "train_images: got 101, expected at most the 100 training images of digits"),
+        ({"tuning_epochs": 2}, "tuning_epochs: got 2, expected none, or one beside --tuning"),
+        ({"models": "sqdr-cnn:width=2"}, "models: sqdr-cnn:width=2: width: is an option of has8-vgg"),
+        ({"models": "sqdr-cnn:seed=2"}, "models: sqdr-cnn:seed=2: seed: is no setting of a variant"),
+        ({"models": "nowhere.py:make"}, "models: nowhere.py:make: model: nowhere.py:make cannot be imported"),
+        ({"models": lambda: nn.Flatten()}, "models: .*model: no gradient reaches|models: .*got no weight that learns"),
+    ],
+)
+def test_wrong_options_are_one_line_before_anything_is_trained(
+    few: sqnn.ImageData, options: dict[str, object], expected: str, trained: list[dict[str, object]]
+) -> None:
+    with pytest.raises(ConfigError, match=f"^({expected})") as caught:
+        sqnn.study("compare", few, **options, **HERE)
+    assert len(str(caught.value).splitlines()) == 1
+    assert trained == []
+
+
+def test_several_image_sets_are_compared_on(few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[sqnn.ImageData] = []
+
+    def run(study: CompareStudy, *sets: sqnn.ImageData, **options: object) -> None:
+        seen.extend(sets)
+        raise ConfigError("out: enough")
+
+    monkeypatch.setattr("sqnn.cli.study_command.run_study", run)
+    monkeypatch.setattr(
+        "sqnn.cli.study_command.named_data", lambda name, *arguments, **options: dataclasses.replace(few, name=name)
+    )
+    assert main(["compare", "--data", "mnist, kmnist"]) == 2
+    asked = CompareStudy(models=[SMALL, "snn-mlp:hidden=3"], seeds="7,8", train_images=(20, 100))
+    cells = asked.cells(asked.prepare(*seen))
+    listed = [(cell.data, cell.train_images, cell.seed, cell.model) for cell in cells]
+    assert listed == list(itertools.product(("mnist", "kmnist"), (20, 100), (7, 8), (SMALL, "snn-mlp:hidden=3")))
+
+
+def test_image_sets_have_names_of_their_own(few: sqnn.ImageData) -> None:
+    with pytest.raises(ConfigError, match=r"^data: got 'digits', expected image sets with names of their own$"):
+        sqnn.study("compare", few, few, **HERE)
+
+
+def test_without_optuna_the_tuning_says_what_to_install(few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        ConfigError, match=r"^tuning: got 3, expected 0, or Optuna installed: pip install 'sqnn\[tuning"
+    ):
+        sqnn.study("compare", few, tuning=3, **HERE)

@@ -1,0 +1,222 @@
+"""What a comparison is read by: paired tests by hand and by scipy, tables, pictures, and runs side by side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from scipy import stats
+
+import sqnn
+from sqnn.core import ConfigError
+from sqnn.studies import paired_tests, paper_table, plot_compare, to_latex, to_markdown
+from sqnn.studies.compare.figure import pareto
+from sqnn.studies.compare.significance import holm
+from sqnn.training import RunError
+
+
+def rows(accuracies: dict[str, list[float]], **columns: object) -> pd.DataFrame:
+    """A row per network and seed."""
+    lines = [
+        {"model": model, "data": "digits", "seed": seed, "test_accuracy": accuracy, **columns}
+        for model, values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    return pd.DataFrame(lines)
+
+
+FOUR = {"a": [0.90, 0.92, 0.91, 0.95], "b": [0.88, 0.91, 0.87, 0.90], "c": [0.70, 0.71, 0.69, 0.72]}
+
+
+def test_paired_tests_are_those_of_scipy_and_by_hand() -> None:
+    tests = paired_tests(rows(FOUR).sample(frac=1, random_state=1).sort_values("model")).set_index(["first", "second"])
+    assert list(tests.index) == [("a", "b"), ("a", "c"), ("b", "c")]
+    for (first, second), row in tests.iterrows():
+        test = stats.ttest_rel(FOUR[first], FOUR[second])
+        assert row.p == pytest.approx(test.pvalue)
+        assert (row.low, row.high) == pytest.approx(tuple(test.confidence_interval(0.95)))
+        assert row.pairs == 4
+    # Differences 2, 1, 4, 5 points: mean 3, standard deviation sqrt(10 / 3).
+    assert tests.difference["a", "b"] == pytest.approx(0.03)
+    assert tests.effect_size["a", "b"] == pytest.approx(3 / math.sqrt(10 / 3))
+    ordered = sorted(tests.p)
+    corrected = [min(1, 3 * ordered[0]), max(3 * ordered[0], 2 * ordered[1])]
+    corrected.append(max(corrected[1], ordered[2]))
+    assert sorted(tests.p_corrected) == pytest.approx(corrected)
+
+
+def test_holms_own_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    nan = math.nan
+    assert holm([0.5, nan, 0.9])[0] == 1.0
+    assert math.isnan(holm([0.5, nan, 0.9])[1])
+    assert holm([]) == []
+
+
+def test_each_condition_has_its_tests_in_one_family() -> None:
+    both = pd.concat([rows(FOUR, train_images=100), rows({**FOUR, "a": [0.8, 0.7, 0.9, 0.6]}, train_images=200)])
+    tests = paired_tests(both)
+    assert list(tests.train_images) == [100] * 3 + [200] * 3
+    alone = paired_tests(both[both.train_images == 100])
+    assert tests.p[:3].tolist() == alone.p.tolist()
+    assert (tests.p_corrected[:3] > alone.p_corrected).all()
+    assert tests.p_corrected[:3].max() <= 1
+
+
+def test_what_does_not_vary_has_no_test_and_a_failed_training_no_pair() -> None:
+    same = paired_tests(rows({"a": [0.9, 0.8, 0.7], "b": [0.8, 0.7, 0.6], "c": [0.5, math.nan, 0.7]}))
+    first, second = same.iloc[0], same.iloc[1]
+    assert first.difference == pytest.approx(0.1)
+    assert all(math.isnan(first[name]) for name in ("p", "p_corrected", "low", "high", "effect_size"))
+    assert second.pairs == 2
+    assert second.p == pytest.approx(stats.ttest_rel([0.9, 0.7], [0.5, 0.7]).pvalue)
+    assert paired_tests(rows({"a": [0.5, 0.6]})).empty
+
+
+def test_seeds_that_do_not_pair_are_named() -> None:
+    frame = rows(FOUR)
+    with pytest.raises(ConfigError, match=r"frame: got b without seed 2, 3 \(data digits\), which another network has"):
+        paired_tests(frame[(frame.model != "b") | (frame.seed < 2)])
+    with pytest.raises(ConfigError, match=r"frame: got a with seed 0 twice \(data digits\), expected one row per"):
+        paired_tests(pd.concat([frame, frame[:1]]))
+    with pytest.raises(ConfigError, match="frame: got 'no column loss', expected columns model, seed and the value"):
+        paired_tests(frame, "loss")
+
+
+def priced(noise: float = 0.0) -> pd.DataFrame:
+    frame = rows({"a_1": [0.9, 0.94], "b&c": [0.8, math.nan]}, noise=noise, quantum=9, spiking=2, classical=1)
+    cost = {"a_1": (1803, 1500.0, 20.0), "b&c": (12, math.nan, 1.0)}
+    for number, name in enumerate(("parameters", "energy", "seconds")):
+        frame[name] = [cost[model][number] for model in frame.model]
+    frame["effective"] = [1790, 1792, None, None]
+    return frame
+
+
+def test_tables_say_means_spreads_and_costs() -> None:
+    table = paper_table(priced())
+    assert list(table)[:3] == ["network", "parameters", "effective"]
+    first, second = table.to_dict("records")
+    deviation = 100 * np.std([0.9, 0.94], ddof=1)
+    assert first["test accuracy (%)"] == f"92.00 ± {deviation:.2f}"
+    assert (first["range"], first["n"], first["parameters"]) == ("90.00 to 94.00", "2", "1,803")
+    assert (first["effective"], first["energy (nJ)"], first["time (s)"]) == ("1,791", "1.5", "20.0")
+    assert (second["test accuracy (%)"], second["n"], second["energy (nJ)"]) == ("80.00", "1", "–")
+    assert list(paper_table(pd.concat([priced(), priced(0.1)])))[:2] == ["noise", "network"]
+    with pytest.raises(ConfigError, match="frame: got 'no rows', expected one row per training"):
+        paper_table(priced()[:0])
+
+
+def test_tables_are_latex_and_markdown() -> None:
+    table = pd.DataFrame({"network": ["a_1 & b|c\\", "x"], "accuracy (%)": ["9.5 ± 0.1", "–"], "n": [1000, 2]})
+    assert to_latex(table) == (
+        "\\begin{tabular}{lrr}\n\\toprule\nnetwork & accuracy (\\%) & n \\\\\n\\midrule\n"
+        "a\\_1 \\& b|c\\textbackslash{} & 9.5 $\\pm$ 0.1 & 1,000 \\\\\nx & -- & 2 \\\\\n\\bottomrule\n\\end{tabular}\n"
+    )
+    assert to_markdown(table).splitlines() == [
+        "| network      | accuracy (%) |     n |",
+        "| ------------ | -----------: | ----: |",
+        "| a_1 & b\\|c\\\\ |    9.5 ± 0.1 | 1,000 |",
+        "| x            |            – |     2 |",
+    ]
+    floating = to_latex(table, "Costs, $n$ runs", "tab:costs").splitlines()
+    assert floating[:4] == ["\\begin{table}", "\\centering", "\\caption{Costs, $n$ runs}", "\\label{tab:costs}"]
+    assert floating[-1] == "\\end{table}"
+
+
+def test_a_front_is_what_nothing_beats() -> None:
+    assert pareto([3, 1, 2, 2, 5], [0.9, 0.5, 0.5, 0.7, 0.9]) == [1, 3, 0]
+    assert pareto([1, 1], [0.2, 0.3]) == [1]
+
+
+def test_the_picture_has_a_panel_for_each_cost_and_each_thing_that_varies() -> None:
+    figure = plot_compare(priced())
+    assert [axes.get_xlabel() for axes in figure.axes] == [
+        "trainable parameters",
+        "energy per image (nJ), without the circuit",
+        "time of training (s)",
+    ]
+    assert {axes.get_xscale() for axes in figure.axes} == {"log"}
+    parameters = figure.axes[0]
+    points = {line.get_label(): line.get_xydata().tolist() for line in parameters.lines}
+    assert points["a_1"] == [[1803, pytest.approx(92)]]
+    assert points["b&c"] == [[12, pytest.approx(80)]]
+    assert points["Pareto front"][:2] == [[12, pytest.approx(80)], [1803, pytest.approx(92)]]
+    bars = [line.get_xydata().tolist() for line in parameters.lines if line.get_label().startswith("_")]
+    assert bars[0] == [[1803, pytest.approx(90)], [1803, pytest.approx(94)]]
+    noisy = pd.concat([priced(), priced(0.2), priced().assign(data="other")])
+    both = plot_compare(noisy)
+    assert len(both.axes) == 2 * 4
+    assert len(both.axes[3].lines[0].get_xdata()) == 2
+    mine = Figure().subplots(1, 3)
+    assert plot_compare(priced(), ax=list(mine), labels={"a_1": "A"}) is mine[0].get_figure()
+    assert "A" in [text.get_text() for text in mine[-1].get_legend().get_texts()]
+    with pytest.raises(ConfigError, match="frame: got 'no rows with an accuracy', expected some"):
+        plot_compare(priced()[3:])
+
+
+@pytest.fixture(scope="module")
+def data() -> sqnn.ImageData:
+    return sqnn.load_data("digits").subset(train=150, validation=20, test=20)
+
+
+@pytest.fixture(scope="module")
+def runs(data, tmp_path_factory) -> Path:
+    """Two spiking perceptrons of two seeds each, one of them at another rate."""
+    place = tmp_path_factory.mktemp("runs")
+    for seed in (0, 1):
+        for rate, width in ((0.002, 1), (0.01, 2)):
+            train(data, place / f"{width}-{seed}", seed, width, learning_rate=rate)
+    return place
+
+
+def train(data: sqnn.ImageData, out: Path, seed: int, width: int, **options: object) -> sqnn.Run:
+    """A run of an epoch, without its picture."""
+    model = sqnn.create_model("snn-mlp", data, hidden=(width,), timesteps=2, seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqnn.Run, "plot", lambda *_: None)
+        return sqnn.fit(model, data, epochs=1, seed=seed, out=out, progress=False, **options)
+
+
+def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
+    comparison = sqnn.compare(runs)
+    frame = comparison.frame
+    labels = ["snn-mlp:hidden=[1]:learning_rate=0.002", "snn-mlp:hidden=[2]:learning_rate=0.01"]
+    assert list(dict.fromkeys(frame.model)) == labels
+    assert frame.seed.tolist() == [0, 1, 0, 1]
+    assert frame.parameters.tolist() == [64 + 1 + 20] * 2 + [128 + 2 + 30] * 2
+    one = sqnn.Run.load(runs / "2-1")
+    assert frame.test_accuracy.iloc[3] == one.test_accuracy
+    assert comparison.notes == (f"learning_rate differs: 0.002 ({labels[0]}), 0.01 ({labels[1]})",)
+    assert comparison.settings.learning_rate.tolist() == [0.002, 0.01]
+    assert comparison.tests.pairs.tolist() == [2]
+    assert labels[1] in comparison.markdown()
+    assert comparison.latex("c").startswith("\\begin{table}")
+    assert "learning_rate differs" in comparison._repr_html_()
+    assert "snn-mlp" in repr(comparison)
+    assert len(comparison.plot().axes) == 2
+    measured = sqnn.compare(one, runs / "1-1", data=data).frame
+    assert measured.effective.iloc[0] == sqnn.metrics.effective_parameters(one, data.train).rank
+    assert measured.energy.iloc[0] == sqnn.metrics.operations(one, data).energy() > 0
+
+
+def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:
+    other = sqnn.load_data("digits").subset(train=140, validation=20, test=20)
+    lone = train(other, tmp_path / "lone", 2, 1)
+    comparison = sqnn.compare(runs / "2-0", runs / "2-1", lone)
+    assert comparison.notes[0].startswith("images differ: digits is not the same set")
+    assert comparison.notes[1].startswith("seeds differ: snn-mlp:hidden=[2]")
+    assert "no paired tests: frame: got" in comparison._repr_html_()
+    with pytest.raises(RunError, match=r"data: got .* of other content"):
+        sqnn.compare(lone, data=data)
+    with pytest.raises(ConfigError, match=r"runs: got .*2-0 twice, expected each run once"):
+        sqnn.compare(runs, runs / "2-0")
+    with pytest.raises(ConfigError, match="runs: got 'none', expected finished runs"):
+        sqnn.compare()
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(RunError, match=r"run: .*empty holds no run"):
+        sqnn.compare(empty)
