@@ -1,6 +1,7 @@
 """Layers and blocks: the spiking front-end of a circuit, and layer-wise blocks of an ordinary and a spiking branch."""
 
 from sqnn.layers.analog import AnalogConv, AnalogDense, AnalogResidual
+from sqnn.layers.analog_cnn import AnalogCNN
 from sqnn.layers.encode_decode import EncodeDecode
 from sqnn.layers.frontends import (
     CONVENTIONS,
@@ -16,13 +17,16 @@ from sqnn.layers.fusion import FusionBlock
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
 from sqnn.layers.spiking_cnn import READOUTS, SpikingBlock, SpikingCNN
 from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
+from sqnn.layers.spiking_rates import LAYERS, SpikingRates
 from sqnn.neurons import MakeNeuron
 
 __all__ = [
     "CONVENTIONS",
+    "LAYERS",
     "LIBRARIES",
     "POOLS",
     "READOUTS",
+    "AnalogCNN",
     "AnalogConv",
     "AnalogDense",
     "AnalogResidual",
@@ -37,6 +41,7 @@ __all__ = [
     "SpikingConv",
     "SpikingDense",
     "SpikingLinear",
+    "SpikingRates",
     "SpikingResidual",
     "SpikingStack",
     "convention_of",

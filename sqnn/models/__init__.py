@@ -2,6 +2,7 @@
 
 from sqnn.layers import LIBRARIES, libraries_of
 from sqnn.models.base import PARTS, ModelConfig, Network, check_batch, config_of
+from sqnn.models.baselines import SNNCNN, Logistic, LogisticConfig, SNNCNNConfig, TinyCNN, TinyCNNConfig
 from sqnn.models.circuits import change_circuits, circuits_of, require_circuit
 from sqnn.models.classical import (
     ACTIVATIONS,
@@ -48,6 +49,7 @@ from sqnn.models.own import (
     place_of,
 )
 from sqnn.models.quantum_head import HeadConfig, QuantumHead
+from sqnn.models.rivals import PPFQSNN, PPFQSNNConfig, SerialSQNN, SerialSQNNConfig
 from sqnn.models.saving import (
     FORMAT,
     ModelFileError,
@@ -67,18 +69,22 @@ from sqnn.models.snn_mlp import SNNMLP, STEP_READOUTS, SNNMLPConfig
 from sqnn.models.snn_wta import SNNWTA, SNNWTAConfig
 from sqnn.models.spiking_quantum import BOUNDS, SpikingQuantum
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
+from sqnn.models.twins import CORES, SQDRTwin, SQDRTwinConfig, Trigonometric
 from sqnn.models.work import step_work
 
 __all__ = [
     "ACTIVATIONS",
     "BOUNDS",
+    "CORES",
     "FORMAT",
     "HAS8VGG",
     "LIBRARIES",
     "MODELS",
     "OWN_DEFAULTS",
     "PARTS",
+    "PPFQSNN",
     "SEPARATOR",
+    "SNNCNN",
     "SNNMLP",
     "SNNWTA",
     "SQDRCNN",
@@ -92,6 +98,8 @@ __all__ = [
     "HAS8VGGConfig",
     "HasNetwork",
     "HeadConfig",
+    "Logistic",
+    "LogisticConfig",
     "Make",
     "MobileNetV2",
     "MobileNetV2Config",
@@ -101,6 +109,7 @@ __all__ = [
     "OwnCircuitSQDRCNN",
     "OwnConfig",
     "OwnModel",
+    "PPFQSNNConfig",
     "QuantumHead",
     "ResNet18",
     "ResNet20",
@@ -108,12 +117,20 @@ __all__ = [
     "ResNetConfig",
     "RetinaNet",
     "RetinaNetConfig",
+    "SNNCNNConfig",
     "SNNMLPConfig",
     "SNNWTAConfig",
     "SQDRCNNConfig",
+    "SQDRTwin",
+    "SQDRTwinConfig",
+    "SerialSQNN",
+    "SerialSQNNConfig",
     "SourceConfig",
     "SourceNetwork",
     "SpikingQuantum",
+    "TinyCNN",
+    "TinyCNNConfig",
+    "Trigonometric",
     "VGGConfig",
     "VisionTransformer",
     "VisionTransformerConfig",

@@ -15,12 +15,15 @@ from sqnn.core import Choices, ConfigError, brief
 from sqnn.data import ImageData
 from sqnn.encoding import FRAMES
 from sqnn.models.base import ModelConfig, Network
+from sqnn.models.baselines import SNNCNN, Logistic, TinyCNN
 from sqnn.models.classical import VGG11, VGG16, MobileNetV2, ResNet18, ResNet20, ResNet34, VisionTransformer
 from sqnn.models.has8 import HAS8VGG, HAS8ResNet
 from sqnn.models.quantum_head import own_circuit
+from sqnn.models.rivals import PPFQSNN, SerialSQNN
 from sqnn.models.snn_mlp import SNNMLP
 from sqnn.models.snn_wta import SNNWTA
 from sqnn.models.sqdr_cnn import SQDRCNN, OwnCircuitSQDRCNN, SQDRCNNConfig
+from sqnn.models.twins import SQDRTwin
 
 MODELS: Choices[type[Network]] = Choices(
     "model",
@@ -37,6 +40,12 @@ MODELS: Choices[type[Network]] = Choices(
         "resnet34": ResNet34,
         "mobilenetv2": MobileNetV2,
         "vit": VisionTransformer,
+        "serial-sqnn": SerialSQNN,
+        "ppf-qsnn": PPFQSNN,
+        "sqdr-twin": SQDRTwin,
+        "snn-cnn": SNNCNN,
+        "tiny-cnn": TinyCNN,
+        "logistic": Logistic,
     },
 )
 

@@ -11,57 +11,16 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from sqnn.core import option, require, when_small
-from sqnn.encoding import FRAMES, INPUTS, make_encoder
-from sqnn.layers import READOUTS, SpikingCNN
+from sqnn.core import when_small
+from sqnn.encoding import make_encoder
+from sqnn.layers import SpikingCNN
 from sqnn.models.base import ModelConfig, Network, check_batch
+from sqnn.models.front_ends import SpikingFrontEndConfig
 from sqnn.models.initial import reset_parameters
 from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head
-from sqnn.neurons import NeuronConfig
 
 if TYPE_CHECKING:
     from circuits import QuantumLayer, ReuploadLayer
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrontEndConfig(ModelConfig):
-    """Choices of the spiking front-end, beside those of its neurons."""
-
-    takes_recordings: ClassVar[bool] = True
-
-    channels: tuple[int, ...] | None = option(
-        None, "widths of the blocks (default: 2c, 4c, 8c for c input channels)", least=1
-    )
-    encoding: str = option("phase", "how pixels become spikes; frames of recordings are", among=INPUTS)
-    timesteps: int = option(8, "steps of the spiking front-end; a multiple of 8 for the phase encoding", least=1)
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Channels of each block."""
-        return self.channels or tuple(self.in_channels * factor for factor in (2, 4, 8))
-
-    @property
-    def frames(self) -> int | None:
-        return self.timesteps if self.encoding == FRAMES else None
-
-    def validate(self) -> None:
-        super().validate()
-        require(self.channels != (), "channels", self.channels, "one or more positive widths")
-        least, blocks = 2 ** len(self.widths), len(self.widths)
-        side = str(least) if blocks < 20 else f"2^{blocks}"
-        wanted = f"at least {side} x {side} pixels for {blocks} pooling blocks"
-        require(min(self.image_size) >= least, "image_size", self.image_size, wanted)
-        try:
-            make_encoder(self.encoding, self.timesteps)
-        except ValueError as error:
-            require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpikingFrontEndConfig(NeuronConfig, FrontEndConfig):
-    """Choices of the spiking front-end, those of its neurons and its readout among them."""
-
-    readout: str = option("membrane", "what the front-end is read by (as published: spike)", among=READOUTS)
 
 
 @dataclass(frozen=True, kw_only=True)

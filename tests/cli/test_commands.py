@@ -218,7 +218,8 @@ def test_the_help_lists_every_setting_with_its_default(capsys, monkeypatch) -> N
     assert missing == []
     assert re.search(rf"default: {TrainingConfig().epochs}[;)]", printed)
     assert re.search(
-        r"sqdr-cnn, snn-mlp: how pixels become spikes[^()]*frames \(default: phase; snn-mlp: rate\)", printed
+        r"sqdr-cnn, snn-mlp, [a-z, -]+: how pixels become[^()]*frames \(default: phase; snn-mlp, ppf-qsnn: rate\)",
+        printed,
     )
     assert re.search(r"has8-vgg, has8-resnet: how pixels become spikes[^()]*bitplane \(default: bitplane\)", printed)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -36,15 +38,29 @@ def test_a_larger_value_of_the_scale_field_makes_a_larger_network(name: str) -> 
     if network.scale_field is None:
         pytest.skip("states no such field")
 
+    # Small values of the kinds that there are: a tuple of widths, a number, or a factor on all widths.
+    default = getattr(network.config_class(), network.scale_field)
+    small: float | tuple[int, ...] = 0.1 if isinstance(default, float) else 4
+    if network.scale_field in ("channels", "hidden"):
+        small = (4, 4)
+
     def size(factor: int) -> int:
-        config = network.config_class(in_channels=1, image_size=(8, 8), num_classes=3)
-        value = getattr(config, network.scale_field) or (2, 4, 8)
-        larger = tuple(factor * width for width in value) if isinstance(value, tuple) else factor * value
-        with torch.device("meta"):
-            options = {**config.to_dict(), network.scale_field: larger}
-            return sqnn.count(sqnn.create_model(name, **options)).total
+        value = tuple(factor * width for width in small) if isinstance(small, tuple) else factor * small
+        shape = {"in_channels": 1, "image_size": (8, 8), "num_classes": 3}
+        return sqnn.count(sqnn.create_model(name, **shape, **{network.scale_field: value})).total
 
     assert size(2) > size(1)
+
+
+def test_every_network_and_its_scale_field_stand_in_the_guide() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "networks.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| `") and line.count(" | ") == 3]
+    stated = {name: row[2] for row in rows for name in re.findall(r"`([\w-]+)`", row[0])}
+    assert stated == {name: f"`{network.scale_field}`" for name, network in MODELS.items()}
+    for row in rows:
+        if row[3][0].isdigit():
+            (name,) = re.findall(r"`([\w-]+)`", row[0])
+            assert row[3].startswith(f"{sqnn.count(sqnn.create_model(name)).total:,}")
 
 
 def test_a_class_that_states_nothing_is_told_all_that_it_lacks() -> None:

@@ -18,6 +18,7 @@ from sqnn.core import ConfigError, Row, brief, require, require_one_of
 from sqnn.data import SPLITS, ImageData, Split, can_load
 from sqnn.models import (
     SEPARATOR,
+    QuantumHead,
     circuits_of,
     config_of,
     known_name,
@@ -181,7 +182,7 @@ def _open(
         raise ConfigError(str(error).replace("the network", label)) from error
     return Subject(
         label,
-        OwnNetwork.pack(network, part) if known_name(network) is None else PackedNetwork.pack(network),
+        PackedNetwork.pack(network) if _is_head(network) else OwnNetwork.pack(network, part),
         data,
         split,
         part,
@@ -190,6 +191,11 @@ def _open(
         path=path,
         named=None if source.data is None else data.name,
     )
+
+
+def _is_head(network: nn.Module) -> bool:
+    """Say whether a network of the package is a front-end and a quantum head on its angles, and nothing else."""
+    return known_name(network) is not None and isinstance(network, QuantumHead)
 
 
 def _stored(file: Path, own: Make | None) -> nn.Module:
