@@ -78,6 +78,7 @@ def test_widths_are_the_largest_below_the_budget(digits: sqnn.ImageData) -> None
     assert largest_widths(760, "snn-mlp", digits, {"hidden": (7,)}) == {"hidden": (10,)}
     assert largest_widths(803, "snn-mlp", digits, {"hidden": ()}) == {"hidden": ()}
     assert largest_widths(803, "snn-wta", digits) == {"neurons": 803 // 65}
+    assert largest_widths(803, "logistic", digits) == {"side": 8}, "the images have no more pixels"
     factor = largest_widths(3_000, "vit", digits)["width_multiplier"]
     sizes = [parameters("vit", digits, {"width_multiplier": each}) for each in (factor, factor + 1 / 64)]
     assert sizes[0] <= 3_000 < sizes[1]

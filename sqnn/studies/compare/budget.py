@@ -59,6 +59,9 @@ def largest_widths(
             return False
 
     size = _largest(lambda size: fits(_scaled(base, size)), smallest)
+    largest = parameters(_scaled(base, size))
+    while size // 2 >= smallest and parameters(_scaled(base, size // 2)) == largest:  # beyond what the images give
+        size //= 2
     return {**given, field: _filled(_scaled(base, size), fits)}
 
 
