@@ -24,9 +24,9 @@ SHARE = 4
 """Images are added a quarter of the least number at a time, until such a quarter adds nothing to the rank."""
 MOST = 4
 """Outputs per parameter at which no more are added."""
-MIXED = 512
+MIXED = 256
 """Images that sums of outputs are taken over, to find what the images before have missed."""
-SUMS = 8
+SUMS = 2
 """Sums that are taken at first."""
 
 
@@ -73,7 +73,7 @@ def effective_parameters(
 
     J[(s, c), k] = d logit_c(x_s) / d w_k over images x_s [batch, channels, height, width]: the first that give as many
     outputs as parameters, and then more until a quarter as many add nothing to the rank, none is left, or outputs are
-    four times the parameters; at last random sums of the logits of 512 of all images, until those add nothing either.
+    four times the parameters; at last random sums of the logits of 256 of all images, until those add nothing either.
     Directions of the weights that change no logit of these images are not counted: dead angles of a circuit, the scale
     of a convolution before its batch norm or of the weights around a ReLU, silent or doubled units, weights of pixels
     that are always black. It is the rank at the weights the network has, in evaluation mode and double precision; at

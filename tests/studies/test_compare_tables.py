@@ -198,9 +198,10 @@ def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
     assert "learning_rate differs" in comparison._repr_html_()
     assert "snn-mlp" in repr(comparison)
     assert len(comparison.plot().axes) == 2
-    measured = sqnn.compare(one, runs / "1-1", data=data).frame
-    assert measured.effective.iloc[0] == sqnn.metrics.effective_parameters(one, data.train).rank
-    assert measured.energy.iloc[0] == sqnn.metrics.operations(one, data).energy() > 0
+    small = sqnn.Run.load(runs / "1-1")
+    measured = sqnn.compare(runs / "1-1", data=data).frame
+    assert measured.effective.iloc[0] == sqnn.metrics.effective_parameters(small, data.train).rank
+    assert measured.energy.iloc[0] == sqnn.metrics.operations(small, data).energy() > 0
 
 
 def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:
