@@ -64,8 +64,8 @@ class PPFQSNN(Network):
     Source: Xu et al., "Parallel proportional fusion of spiking quantum neural network", arXiv 2404.01359 (Applied
     Intelligence, 2024), for the two branches, Poisson spikes and leaky neurons, and outputs fused in proportion. Of the
     rest its public abstract says nothing; these are this package's own choices: the proportion is learned, the spiking
-    layers are convolutions (`layers` dense has linear layers on the pixels, as published; batch norms either way), and
-    the circuit is that of the SQDR-CNN, on averages over the image.
+    layers are convolutions (`layers` dense has linear layers on the pixels; batch norms either way), and the circuit is
+    that of the SQDR-CNN, on averages over the image.
     """
 
     config_class: ClassVar[type[ModelConfig]] = PPFQSNNConfig
