@@ -82,6 +82,12 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
             result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=announce)
             clock.lap(kind.noun)
             path = result.path or Path()
+            for part in kind.report(result.frame):
+                if isinstance(part, Panel):
+                    table(*part)
+                else:
+                    console.print(part)
+            # What the rows say comes before the picture, which refuses rows of failed trainings alone.
             picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
             try:
                 result.plot(picture)
@@ -90,11 +96,6 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
             tables = {picture.with_suffix(f".{ending}"): text for ending, text in kind.papers(result.frame).items()}
             for place, text in tables.items():
                 write_text(place, text)
-        for part in kind.report(result.frame):
-            if isinstance(part, Panel):
-                table(*part)
-            else:
-                console.print(part)
         console.print(f"rows: {path}\npicture: {picture}")
         if tables:
             console.print(f"tables: {', '.join(map(str, tables))}")

@@ -125,6 +125,8 @@ def test_networks_are_named_in_every_spelling() -> None:
     assert rivals[1].settings == {"model": "snn-mlp", "hidden": (20, 10), "learning_rate": 0.01}
     assert rivals[2].settings["noise"] == "depolarizing:0.1,on=id"
     assert (rivals[3].make.where, rivals[3].make.options) == ("nets.py:make", {"width": 8})
+    near = parse_models("sqdr-cnn,./nets.py:make,../nets.py:make,snn-mlp:hidden=5,.5")
+    assert [rival.label for rival in near] == ["sqdr-cnn", "./nets.py:make", "../nets.py:make", "snn-mlp:hidden=5,.5"]
     paper = sqnn.RECIPES["paper"]
     assert rivals[4].settings == {"model": paper.model, **paper.options, "epochs": 3}
     assert rivals[4].usual == paper.training
@@ -218,6 +220,9 @@ def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_th
     (entry,) = (rival.entry(digits, None, {"epochs": 4, "batch_size": 9}) for rival in parse_models("paper:epochs=3"))
     assert (entry.config.epochs, entry.config.batch_size, entry.config.learning_rate) == (3, 9, 0.05)
     assert [entry.epochs(images, 20) for images in (9, 90, 91, 900)] == [20, 3, 3, 3]
+    assert [entry.epochs(images, 20) for images in (10, 11)] == [20, 10], (
+        "a last image of its own joins the batch before"
+    )
 
 
 def test_all_networks_get_the_same_tries_and_no_try_sees_the_test_images(
@@ -288,6 +293,41 @@ def test_a_training_that_does_not_stay_finite_is_a_row(
         assert f"{SMALL} on digits, 100 images, seed 0: {failure}" in " ".join(
             map(str, CompareStudy.report(rows.frame))
         )
+
+
+def test_a_failed_training_leaves_the_tests_under_noise_their_other_seeds(
+    tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = training.fit
+
+    def failing(model: nn.Module, data: sqnn.ImageData, **options: object) -> object:
+        if options["seed"] == 1 and "sqdr" in str(options["out"]):
+            raise training.NotFiniteError("loss became nan")
+        return fit(model, data, **options)
+
+    monkeypatch.setattr(training, "fit", failing)
+    models = [SMALL, "snn-mlp:hidden=3"]
+    rows = sqnn.study("compare", few, models=models, seeds=3, noise=(0.2,), epochs=1, out=tmp_path / "c", **HERE)
+    failed = rows.frame[(rows.model == SMALL) & (rows.seed == 1)]
+    assert failed.noise.tolist() == [0.0, 0.2]
+    assert failed.test_accuracy.isna().all()
+    assert rows.tests[["noise", "pairs"]].to_numpy().tolist() == [[0.0, 2], [0.2, 2]]
+    assert rows.summary().set_index(["noise", "model"]).failed[[(0.0, SMALL), (0.2, SMALL)]].tolist() == [1, 1]
+
+
+def test_the_command_says_why_all_trainings_failed(
+    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fit(*arguments: object, **options: object) -> sqnn.Run:
+        raise training.NotFiniteError("loss became nan in epoch 3")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr("sqnn.cli.study_command.named_data", lambda name, *arguments, **options: few)
+    assert main(["compare", "--models", SMALL, "--seeds", "1", "--workers", "0", "--no-progress"]) == 2
+    printed = capsys.readouterr()
+    assert "loss became nan in epoch 3" in " ".join(printed.out.split())
+    assert "no rows with an accuracy" in " ".join(printed.err.split())
 
 
 def test_every_row_is_the_training_that_its_settings_name(

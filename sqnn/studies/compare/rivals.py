@@ -13,7 +13,7 @@ from torch import nn
 
 from noise_models import unknown
 from sqnn.core import ConfigError, brief, read_yaml, reason, require
-from sqnn.data import ImageData
+from sqnn.data import ImageData, cut
 from sqnn.metrics import count
 from sqnn.models import MODELS, SEPARATOR, Make, OwnModel, create_model, factory_name, layout_of, make_own
 from sqnn.studies.compare.budget import check_below, largest_widths
@@ -21,7 +21,7 @@ from sqnn.studies.seeds.settings import DIGITS, VARIED, as_text, as_words, parse
 from sqnn.training import RECIPES, TrainingConfig, check_fit
 
 FORMS = "a network, a recipe, name:field=value:field=value, or file.py:function of your own"
-BETWEEN_NETWORKS = r",(?!\s*(?:[\d.]|\w+=))"
+BETWEEN_NETWORKS = r",(?!\s*(?:\.?\d|\w+=))"
 """A comma after which no number and no setting follows: those belong to a list of widths, or to a noise."""
 BETWEEN_SETTINGS = r":(?=\w+=)"
 
@@ -91,7 +91,7 @@ class Entry:
 
     def epochs(self, images: int, steps: int, epochs: int | None = None) -> int:
         """Return the passes over so many images: `epochs` or the network's own, more where they make too few steps."""
-        per_epoch = len(torch.arange(images).split(self.config.batch_size))
+        per_epoch = len(cut(torch.arange(images), self.config.batch_size))
         return max(epochs or self.config.epochs, -(-steps // per_epoch))
 
 

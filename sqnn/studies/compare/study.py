@@ -202,15 +202,19 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
             "machine": machine(),
         }
         if chosen is None:
-            return [{**row, "failure": f"none of the {self.tuning} tries stayed finite"}]
+            return self._failed(row, f"none of the {self.tuning} tries stayed finite")
         varied = {**chosen._asdict(), "epochs": epochs, "seed": cell.seed, "threads": self.threads}
         settings = {**entry.training, **entry.named, **varied}
         try:
             with warnings.catch_warnings(action="ignore", category=CollapseWarning):  # `failure` tells of it
                 run = finished_run(place / str(cell.seed), model, data, settings, entry.rival.make)
         except NotFiniteError as error:
-            return [{**row, "failure": _one_line(error)}]
+            return self._failed(row, _one_line(error))
         return self._measured(run, subject.data, cell.seed, row)
+
+    def _failed(self, row: Row, failure: str) -> list[Row]:
+        """Return the rows of a training without an accuracy, which each noise has as well: networks pair by seeds."""
+        return [{**row, "noise": deviation, "failure": failure} for deviation in (0.0, *self.noise)]
 
     def _measured(self, run: Run, data: ImageData, seed: int, row: Row) -> list[Row]:
         """Return the row of a run, and one under each noise."""
