@@ -56,7 +56,10 @@ class SQDRSeparableConfig(HeadConfig, ModelConfig):
         """Sides of the windows, and strides, of each stage."""
         stages = len(self.channels) + 1
         kernels, strides = LARGE if min(self.image_size) >= LARGE_SIDE else SMALL
-        return self.kernels or kernels[:stages], self.strides or strides[:stages]
+        return (
+            kernels[:stages] if self.kernels is None else self.kernels,
+            strides[:stages] if self.strides is None else self.strides,
+        )
 
     def validate(self) -> None:
         super().validate()
@@ -107,7 +110,7 @@ class SQDRSeparable(QuantumHead, Network):
         c = self.config
         check_batch(images, c, self.frontend.readout.bias.dtype)
         current = self.encoder.encode(images, generator)[0]
-        work = len(images) * math.prod(c.image_size) * c.channels[0] * (c.timesteps if spiking else 1)
+        work = len(images) * math.prod(c.image_size) * c.widths[0] * (c.timesteps if spiking else 1)
         return when_small(work, lambda images: c.angle_scale * self.frontend(images, spiking), current)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -33,6 +33,12 @@ def test_recipes_keep_the_limits_of_their_names(recipe: str) -> None:
     assert sqnn.count(model).total <= int(recipe.rsplit("-", 1)[1])
 
 
+def test_one_stage_is_enough() -> None:
+    model = sqnn.create_model("sqdr-separable", channels=(), n_qubits=4)
+    assert sqnn.count(model).total == by_hand((), (3,), 4, 26)
+    assert model(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
 def test_training_begins_with_rates_and_ends_with_spikes() -> None:
     generator = torch.Generator().manual_seed(0)
     model = SQDRSeparable(SQDRSeparableConfig(analog=0.5, timesteps=3), generator).eval()
@@ -51,6 +57,7 @@ def test_training_begins_with_rates_and_ends_with_spikes() -> None:
     [
         ({"image_size": (7, 28)}, r"image_size: got \(7, 28\), expected at least 8 x 8 pixels for kernels"),
         ({"kernels": (3, 3)}, r"kernels: got \(3, 3\), expected 4 numbers, one per stage"),
+        ({"kernels": ()}, r"kernels: got \(\), expected 4 numbers, one per stage"),
         ({"strides": (1,)}, r"strides: got \(1,\), expected 4 numbers, one per stage"),
         ({"analog": 1.5}, "analog: got 1.5"),
     ],
