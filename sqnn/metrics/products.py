@@ -52,8 +52,8 @@ def operations(
     """Count the mean operations per image of any network, or of that of a run, by layer, in evaluation mode.
 
     `data` are images [batch, ...], a part of a data set, or a data set, of which the first 1,000 test images are taken.
-    Every convolution and every product of matrices that torch
-    computes is counted, by the layer within which it stands, padding left out:
+    Every convolution and every product of matrices that torch computes is counted, by the layer within which it stands,
+    padding left out:
 
     - inputs that are all 0 or 1 are spikes, and each accumulates one weight for each output that reads it; sums of
       spikes (all inputs whole numbers) count as so many;
@@ -110,7 +110,7 @@ class _Counter(TorchDispatchMode):
             for path, part in self.model.named_modules():
                 circuit, neuron = is_circuit(part), isinstance(part, Neuron)
                 enter, leave = self._hooks(path or type(part).__name__, circuit, neuron)
-                hooks.callback(part.register_forward_pre_hook(enter).remove)
+                hooks.callback(part.register_forward_pre_hook(enter, with_kwargs=True).remove)
                 hooks.callback(part.register_forward_hook(leave).remove)
             yield
 
@@ -126,11 +126,11 @@ class _Counter(TorchDispatchMode):
         return OperationCount(layers, self.fired / (cells * images) if cells else 0.0, self.gates / images)
 
     def _hooks(self, path: str, circuit: bool, neuron: bool) -> tuple[Callable[..., None], Callable[..., None]]:
-        def enter(part: nn.Module, inputs: tuple[Any, ...]) -> None:
+        def enter(part: nn.Module, inputs: tuple[Any, ...], named: Mapping[str, Any]) -> None:
             self._path.append(path)
             self._circuits += circuit
             if circuit and self._circuits == 1:
-                self.gates += _gates(part, inputs)
+                self.gates += _gates(part, *inputs, **named)
 
         def leave(part: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             self._path.pop()
@@ -171,13 +171,13 @@ def _products_apart() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _gates(circuit: nn.Module, inputs: tuple[Any, ...]) -> float:
+def _gates(circuit: nn.Module, inputs: Tensor, *rest: object, **named: object) -> float:
     """Return the gates of a call of a circuit; nan where a circuit is not one of this package's layers."""
     from circuits import QuantumLayer, ReuploadLayer
 
     if not isinstance(circuit, QuantumLayer | ReuploadLayer):
         return math.nan
-    return float(circuit.n_gates * (inputs[0].numel() // circuit.n_inputs))
+    return float(circuit.n_gates * (inputs.numel() // circuit.n_inputs))
 
 
 def _spikes(values: Tensor) -> tuple[Tensor, Kind] | None:

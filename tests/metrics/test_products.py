@@ -177,6 +177,21 @@ def test_a_layer_that_starts_at_zero_multiplies(digits) -> None:
     assert operations(model, digits.test.floats() * 0.9).total("multiply_accumulates") == 640
 
 
+class Named(nn.Module):
+    """A circuit that is called by the name of its argument."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = ReuploadLayer(3, 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.inner(generator=None, inputs=images.flatten(1)[:, :9])
+
+
+def test_gates_of_a_circuit_that_is_called_by_name_are_counted(digits) -> None:
+    assert operations(Named(), digits.test.floats(slice(3))).gates == 2 * 3 * 2 + 3
+
+
 class Failing(nn.Module):
     def __init__(self) -> None:
         super().__init__()
