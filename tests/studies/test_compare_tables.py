@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 from scipy import stats
 
 import sqnn
 from sqnn.core import ConfigError
+from sqnn.metrics import EffectiveParameters
 from sqnn.studies import paired_tests, paper_table, plot_compare, to_latex, to_markdown
+from sqnn.studies.compare import runs as of_runs
 from sqnn.studies.compare.figure import pareto
 from sqnn.studies.compare.significance import holm
 from sqnn.training import RunError
@@ -193,15 +196,34 @@ def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
     assert comparison.notes == (f"learning_rate differs: 0.002 ({labels[0]}), 0.01 ({labels[1]})",)
     assert comparison.settings.learning_rate.tolist() == [0.002, 0.01]
     assert comparison.tests.pairs.tolist() == [2]
-    assert labels[1] in comparison.markdown()
-    assert comparison.latex("c").startswith("\\begin{table}")
+    assert labels[1] in comparison.to_markdown()
+    assert comparison.to_latex("c").startswith("\\begin{table}")
     assert "learning_rate differs" in comparison._repr_html_()
     assert "snn-mlp" in repr(comparison)
     assert len(comparison.plot().axes) == 2
     small = sqnn.Run.load(runs / "1-1")
     measured = sqnn.compare(runs / "1-1", data=data).frame
     assert measured.effective.iloc[0] == sqnn.metrics.effective_parameters(small, data.train).rank
+    assert sqnn.compare(runs / "1-1", data=data).notes == ()
     assert measured.energy.iloc[0] == sqnn.metrics.operations(small, data).energy() > 0
+
+
+def test_why_there_are_no_effective_parameters_and_where_they_are_a_bound_is_said(
+    runs: Path, data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sqnn.metrics.effective.LARGEST", 100)
+    comparison = sqnn.compare(runs, data=data)
+    _, large = dict.fromkeys(comparison.frame.model)
+    assert comparison.notes[1:] == (
+        f"effective parameters of {large}: model: got 160 trainable parameters, expected at most 100",
+    )
+    assert comparison.frame.effective.notna().tolist() == [True, False, False, False]
+    bound = EffectiveParameters(40, 85, 90, 1e-12, settled=False, singular_values=torch.ones(85))
+    monkeypatch.setattr(of_runs, "effective_parameters", lambda *arguments: bound)
+    assert sqnn.compare(runs / "1-1", data=data).notes == (
+        "effective parameters of snn-mlp: at least 40 effective of 85 parameters (rank over 90 outputs, "
+        "singular values above 1e-12 of the largest)",
+    )
 
 
 def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:

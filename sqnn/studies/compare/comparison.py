@@ -33,9 +33,8 @@ class Comparison:
     settings: pd.DataFrame
     notes: tuple[str, ...] = field(default=())
 
-    @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per network, in words: parameters by part, accuracy over the seeds, energy and time."""
+        """Return what a paper prints: one row per network, its parameters by part, accuracy, energy and time."""
         return paper_table(self.frame)
 
     @cached_property
@@ -57,20 +56,20 @@ class Comparison:
             write_figure(path_of("path", path), figure)
         return figure
 
-    def markdown(self) -> str:
-        """Return the table as Markdown."""
-        return to_markdown(self.table)
+    def to_markdown(self) -> str:
+        """Return `table()` as Markdown."""
+        return to_markdown(self.table())
 
-    def latex(self, caption: str = "", label: str = "") -> str:
-        """Return the table as LaTeX, for the package booktabs; with a caption or a label, as a floating table."""
-        return to_latex(self.table, caption, label)
+    def to_latex(self, caption: str = "", label: str = "") -> str:
+        """Return `table()` as LaTeX for the package booktabs; with a `caption` or a `label`, as a floating table."""
+        return to_latex(self.table(), caption, label)
 
     def __repr__(self) -> str:
         notes = "".join(f"{note}\n" for note in self.notes)
-        return f"{self.table.to_string(index=False)}\n\n{notes}{self.settings.to_string(index=False)}"
+        return f"{self.table().to_string(index=False)}\n\n{notes}{self.settings.to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        parts = [self.table.to_html(index=False), *(f"<p>{escape(note)}</p>" for note in self.notes)]
+        parts = [self.table().to_html(index=False), *(f"<p>{escape(note)}</p>" for note in self.notes)]
         parts += ["<p>settings of the trainings that differ:</p>", self.settings.to_html(index=False)]
         try:
             tests = tests_table(self.tests)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from torch import nn
 
 from sqnn.core import ConfigError, Row, path_of, require
 from sqnn.data import ImageData
@@ -50,8 +51,8 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
     number of threads alone are one network; where networks of one name differ, their label says in what:
     `sqdr-cnn:channels=(2, 4)`. With `data`, on whose images all of them were trained, each network's operations and
     energy are measured on test images, and the effective parameters of its first run on training images, for which
-    folders must hold networks of the package; networks that have none, or more than 4,000 parameters, have no effective
-    ones. The notes say where runs differ in images, seeds or settings.
+    folders must hold networks of the package. The notes say where runs differ in images, seeds or settings, why a
+    network has no effective parameters (more than 4,000 parameters, for one), and where they are a lower bound.
 
     Raises ConfigError where there are no runs, and RunError on what is no finished run, or was trained on other images
     than `data`.
@@ -65,13 +66,17 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
     if twice is not None:
         raise ConfigError(f"runs: got {twice} twice, expected each run once")
     labels = _labels(found)
-    rows, measured = [], set[str]()
+    rows, notes = [], dict[str, str]()
     for trained, label in zip(found, labels, strict=True):
-        row = {**_row(trained, label), **({} if data is None else _costs(trained, data, label not in measured))}
-        measured.add(label)
+        row = _row(trained, label)
+        if data is not None:
+            model = _network(trained, data)
+            row |= _costs(model, data)
+            if label not in notes:
+                row["effective"], notes[label] = _effective(model, data)
         rows.append(row)
-    frame = pd.DataFrame(rows)
-    return Comparison(frame, _settings(found, labels), tuple(_notes(found, labels)))
+    of_ranks = (f"effective parameters of {label}: {note}" for label, note in notes.items() if note)
+    return Comparison(pd.DataFrame(rows), _settings(found, labels), (*_notes(found, labels), *of_ranks))
 
 
 def _found(one: Run | str | Path) -> Iterator[Trained]:
@@ -118,18 +123,26 @@ def _row(trained: Trained, label: str) -> Row:
     }
 
 
-def _costs(trained: Trained, data: ImageData, effective: bool) -> Row:
-    """Return what a network costs on images, and its effective parameters where they are asked for."""
+def _network(trained: Trained, data: ImageData) -> nn.Module:
+    """Return the network of a run; RunError where it was trained on other images."""
     trained.folder.check_data(data, trained.settings)
-    model = trained.folder.read_network(trained.result) if trained.run is None else trained.run.model
+    return trained.folder.read_network(trained.result) if trained.run is None else trained.run.model
+
+
+def _costs(model: nn.Module, data: ImageData) -> Row:
+    """Return what a network costs on images."""
     spent = operations(model, data)
-    row: Row = {name: spent.total(name) for name in ("accumulates", "multiply_accumulates")}
-    row["energy"], row["effective"] = spent.energy(), None
-    if effective:
-        # Networks of too many parameters have no rank, and those that no gradient trains.
-        with contextlib.suppress(ConfigError):
-            row["effective"] = effective_parameters(model, data.train).rank
-    return row
+    totals = {name: spent.total(name) for name in ("accumulates", "multiply_accumulates")}
+    return {**totals, "energy": spent.energy(), "effective": None}
+
+
+def _effective(model: nn.Module, data: ImageData) -> tuple[int | None, str]:
+    """Return the effective parameters of a network, and what is to be said of them: why there are none, or a bound."""
+    try:
+        measured = effective_parameters(model, data.train)
+    except ConfigError as error:
+        return None, str(error)
+    return measured.rank, "" if measured.settled else str(measured)
 
 
 def _settings(found: Sequence[Trained], labels: Sequence[str]) -> Any:

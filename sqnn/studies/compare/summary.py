@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqnn.core import ConfigError, counted
-from sqnn.studies.compare.significance import paired_tests
+from sqnn.studies.compare.significance import CONDITION, paired_tests
 from sqnn.studies.compare.tables import PERCENT, accuracy_words, paper_table, tests_table, to_latex, to_markdown
 from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.study import Panel
@@ -16,8 +16,6 @@ from sqnn.studies.runner.study import Panel
 if TYPE_CHECKING:
     import pandas as pd
 
-CONDITION = ["data", "train_images", "noise"]
-"""What networks are compared under."""
 SIZES = ("parameters", "spiking", "quantum", "classical")
 COSTS = ("accumulates", "multiply_accumulates", "energy", "seconds")
 TRAINED = ("epochs", "batch_size", "learning_rate", "weight_decay", "tries")

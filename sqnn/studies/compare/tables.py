@@ -7,11 +7,11 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from sqnn.core import require
+from sqnn.studies.compare.significance import CONDITION
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CONDITION = ("data", "train_images", "noise")
 PERCENT = "test accuracy (%)"
 LATEX: Mapping[str, str] = {
     "\\": r"\textbackslash{}",
