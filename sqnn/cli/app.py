@@ -49,7 +49,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         ),
         "compare": Command(
             "sqnn.cli.compare:compare",
-            "Train networks at equal budgets, tries, images and seeds, and tell what each parameter buys.",
+            "Train networks on the same images from the same seeds, and tell what each parameter buys.",
         ),
         "noise-sweep": Command(
             "sqnn.cli.noise_sweep:noise_sweep",

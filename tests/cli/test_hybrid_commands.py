@@ -135,13 +135,17 @@ MISTAKES = [
     ("count --model has8-vgg --draw", f"draw: got True, {NONE}"),
     (
         "train --model has8-vgg --out new --n-qubits 4",
-        "n_qubits: is an option of sqdr-cnn, serial-sqnn, ppf-qsnn, sqdr-twin, and has8-vgg has none such; it has ",
+        "n_qubits: is an option of sqdr-cnn, sqdr-separable, serial-sqnn, ppf-qsnn, sqdr-twin, and has8-vgg has none "
+        "such; it has ",
     ),
     (
         "train --model sqdr-cnn --out new --hidden 8",
         "hidden: is an option of has8-vgg, snn-mlp, and sqdr-cnn has none such",
     ),
-    ("count --model has8-vgg --noise torino", "noise: is an option of sqdr-cnn, serial-sqnn, ppf-qsnn, sqdr-twin, and"),
+    (
+        "count --model has8-vgg --noise torino",
+        "noise: is an option of sqdr-cnn, sqdr-separable, serial-sqnn, ppf-qsnn, sqdr-twin, and",
+    ),
     (
         "count --model has8-resnet --hidden 8",
         "hidden: is an option of has8-vgg, snn-mlp, and has8-resnet has none such",

@@ -34,7 +34,8 @@ def test_no_recipe_has_more_parameters_than_the_published_network(name: str) -> 
     [
         (
             "--recipe digit",
-            "recipe: got 'digit', expected one of digits, mnist, paper, mnist-mlp; did you mean 'digits'?",
+            "recipe: got 'digit', expected one of digits, mnist, paper, sqdr-cnn-803, sqdr-cnn-2000, mnist-mlp; "
+            "did you mean 'digits'?",
         ),
         ("--recipe digits --model vit", "recipe: digits is one of sqdr-cnn, got model 'vit' beside it; leave one out"),
     ],
