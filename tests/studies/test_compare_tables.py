@@ -18,6 +18,7 @@ from sqnn.metrics import EffectiveParameters
 from sqnn.studies import paired_tests, paper_table, plot_compare, to_latex, to_markdown
 from sqnn.studies.compare import runs as of_runs
 from sqnn.studies.compare.figure import pareto
+from sqnn.studies.compare.rivals import parse_models
 from sqnn.studies.compare.significance import holm
 from sqnn.training import RunError
 
@@ -187,7 +188,8 @@ def train(data: sqnn.ImageData, out: Path, seed: int, width: int, **options: obj
 def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
     comparison = sqnn.compare(runs)
     frame = comparison.frame
-    labels = ["snn-mlp:hidden=[1]:learning_rate=0.002", "snn-mlp:hidden=[2]:learning_rate=0.01"]
+    labels = ["snn-mlp:hidden=1:learning_rate=0.002", "snn-mlp:hidden=2:learning_rate=0.01"]
+    assert [rival.label for rival in parse_models(labels)] == labels, "as `sqnn compare --models` takes them"
     assert list(dict.fromkeys(frame.model)) == labels
     assert frame.seed.tolist() == [0, 1, 0, 1]
     assert frame.parameters.tolist() == [64 + 1 + 20] * 2 + [128 + 2 + 30] * 2
@@ -231,7 +233,7 @@ def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:
     lone = train(other, tmp_path / "lone", 2, 1)
     comparison = sqnn.compare(runs / "2-0", runs / "2-1", lone)
     assert comparison.notes[0].startswith("images differ: digits is not the same set")
-    assert comparison.notes[1].startswith("seeds differ: snn-mlp:hidden=[2]")
+    assert comparison.notes[1].startswith("seeds differ: snn-mlp:hidden=2")
     assert "no paired tests: frame: got" in comparison._repr_html_()
     with pytest.raises(RunError, match=r"data: got .* of other content"):
         sqnn.compare(lone, data=data)

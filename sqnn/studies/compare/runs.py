@@ -11,15 +11,13 @@ from torch import nn
 from sqnn.core import ConfigError, Row, path_of, require
 from sqnn.data import ImageData
 from sqnn.metrics import effective_parameters, operations
-from sqnn.models import ModelConfig
+from sqnn.models import PARTS, ModelConfig
 from sqnn.studies.compare.comparison import Comparison
+from sqnn.studies.seeds.settings import VARIED, plain
 from sqnn.training import Run, RunFolder, TrainingConfig
 
-PARTS = ("spiking", "quantum", "classical")
 SHOWN = ("learning_rate", "weight_decay", "epochs", "batch_size")
 """Settings of a training that are shown even where all networks have the same."""
-NO_SETTINGS = ("seed", "threads")
-"""Settings of a training that are no part of what is compared."""
 
 
 class Trained(NamedTuple):
@@ -35,13 +33,13 @@ class Trained(NamedTuple):
         """Options of the network and what trains it beside the settings of the loop, as text."""
         own = {name: value for name, value in self.settings["config"].items() if name not in ModelConfig.data_fields}
         beside = {name: self.settings.get(name) for name in ("terms", "rule", "callbacks")}
-        return {name: str(value) for name, value in {**own, **beside}.items() if value is not None}
+        return {name: plain(value) for name, value in {**own, **beside}.items() if value is not None}
 
     @property
     def training(self) -> dict[str, Any]:
         """Settings of the training loop, defaults included."""
         values = {**TrainingConfig().to_dict(), **self.settings["training"]}
-        return {name: value for name, value in values.items() if name not in NO_SETTINGS}
+        return {name: value for name, value in values.items() if name not in VARIED}
 
 
 def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Comparison:
@@ -49,7 +47,7 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
 
     `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
     number of threads alone are one network; where networks of one name differ, their label says in what:
-    `sqdr-cnn:channels=(2, 4)`. With `data`, on whose images all of them were trained, each network's operations and
+    `sqdr-cnn:channels=2,4`. With `data`, on whose images all of them were trained, each network's operations and
     energy are measured on test images, and the effective parameters of its first run on training images, for which
     folders must hold networks of the package. The notes say where runs differ in images, seeds or settings, why a
     network has no effective parameters (more than 4,000 parameters, for one), and where they are a lower bound.
@@ -95,7 +93,7 @@ def _found(one: Run | str | Path) -> Iterator[Trained]:
 
 def _labels(found: Sequence[Trained]) -> list[str]:
     """Return what each run is called: its network, and the options in which networks of this name differ."""
-    options = [{**one.network, **{name: str(value) for name, value in one.training.items()}} for one in found]
+    options = [{**one.network, **{name: plain(value) for name, value in one.training.items()}} for one in found]
     labels = []
     for one, own in zip(found, options, strict=True):
         alike = [other for two, other in zip(found, options, strict=True) if two.result["model"] == one.result["model"]]

@@ -17,6 +17,7 @@ from torch import nn
 from sqnn.core import ConfigError, Row, commit, machine, option, require
 from sqnn.data import SEED_LIMIT, ImageData, Split
 from sqnn.metrics import count, effective_parameters, operations, predict_logits
+from sqnn.models import PARTS
 from sqnn.studies.compare.parts import fewer, noisy
 from sqnn.studies.compare.rivals import Entry, parse_models
 from sqnn.studies.compare.summary import papers, report, summarise
@@ -193,7 +194,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
             "budget": self.budget,
             "noise": 0.0,
             "parameters": counts.total,
-            **{part: vars(counts)[part] for part in ("spiking", "quantum", "classical")},
+            **{part: vars(counts)[part] for part in PARTS},
             "epochs": epochs,
             "batch_size": entry.config.batch_size,
             **(chosen or own)._asdict(),

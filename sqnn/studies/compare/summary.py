@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqnn.core import ConfigError, counted
+from sqnn.models import PARTS
 from sqnn.studies.compare.significance import CONDITION, paired_tests
 from sqnn.studies.compare.tables import PERCENT, accuracy_words, paper_table, tests_table, to_latex, to_markdown
 from sqnn.studies.runner.intervals import t_interval
@@ -16,7 +17,7 @@ from sqnn.studies.runner.study import Panel
 if TYPE_CHECKING:
     import pandas as pd
 
-SIZES = ("parameters", "spiking", "quantum", "classical")
+SIZES = ("parameters", *PARTS)
 COSTS = ("accumulates", "multiply_accumulates", "energy", "seconds")
 TRAINED = ("epochs", "batch_size", "learning_rate", "weight_decay", "tries")
 SHORT: Mapping[str, str] = MappingProxyType(
