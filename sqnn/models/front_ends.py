@@ -25,10 +25,15 @@ class BlocksConfig(ModelConfig):
         """Channels of each block."""
         return self.channels or tuple(self.in_channels * factor for factor in (2, 4, 8))
 
+    @property
+    def pools(self) -> int:
+        """Pools that halve the image, one after the other."""
+        return len(self.widths)
+
     def validate(self) -> None:
         super().validate()
         require(self.channels != (), "channels", self.channels, "one or more positive widths")
-        least, blocks = 2 ** len(self.widths), len(self.widths)
+        least, blocks = 2**self.pools, self.pools
         side = str(least) if blocks < 20 else f"2^{blocks}"
         wanted = f"at least {side} x {side} pixels for {blocks} pooling blocks"
         require(min(self.image_size) >= least, "image_size", self.image_size, wanted)
@@ -68,3 +73,7 @@ class RatesConfig(NeuronConfig, FrontEndConfig):
 
     layers: str = option("conv", "spiking layers (as published: dense)", among=LAYERS)
     neuron: str = option("lif", "neuron model", among=NEURONS)
+
+    @property
+    def pools(self) -> int:
+        return 0 if self.layers == "dense" else super().pools

@@ -130,3 +130,11 @@ def test_a_share_that_leaves_one_phase_out_is_refused() -> None:
         network(pretraining=1)
     with pytest.raises(ConfigError, match="layers: got 'bogus', expected one of conv, dense"):
         network(layers="bogus")
+
+
+@pytest.mark.parametrize("name", ["serial-sqnn", "ppf-qsnn"])
+def test_dense_layers_have_no_pools_that_need_pixels(name: str) -> None:
+    options = {"image_size": (8, 8), "channels": (6, 5, 4, 3), "n_qubits": 3, "encoding": "direct"}
+    assert sqnn.create_model(name, layers="dense", **options)(torch.rand(2, 1, 8, 8)).shape == (2, 10)
+    with pytest.raises(ConfigError, match=r"image_size: got \(8, 8\), expected at least 16 x 16 pixels for 4 pooling"):
+        sqnn.create_model(name, layers="conv", **options)
