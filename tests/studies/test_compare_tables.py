@@ -17,6 +17,7 @@ from sqnn.core import ConfigError
 from sqnn.metrics import EffectiveParameters
 from sqnn.studies import paired_tests, paper_table, plot_compare, to_latex, to_markdown
 from sqnn.studies.compare import runs as of_runs
+from sqnn.studies.compare import tables
 from sqnn.studies.compare.figure import pareto
 from sqnn.studies.compare.rivals import parse_models
 from sqnn.studies.compare.significance import holm
@@ -79,6 +80,20 @@ def test_what_does_not_vary_has_no_test_and_a_failed_training_no_pair() -> None:
     assert second.pairs == 2
     assert second.p == pytest.approx(stats.ttest_rel([0.9, 0.7], [0.5, 0.7]).pvalue)
     assert paired_tests(rows({"a": [0.5, 0.6]})).empty
+
+
+def test_pairs_without_a_test_are_dashes_in_words() -> None:
+    nan = math.nan
+    none, one, two = tables.tests_table(
+        paired_tests(rows({"a": [0.9, nan, nan], "b": [nan, 0.8, 0.6], "c": [0.5, 0.7, 0.3]}))
+    ).to_dict("records")
+    columns = ("difference (points)", "95 %", "p", "p (Holm)", "d_z", "pairs")
+    assert [none[name] for name in columns] == ["–", "–", "–", "–", "–", "0"]
+    assert [one[name] for name in columns] == ["+40.00", "–", "–", "–", "–", "1"]
+    test = stats.ttest_rel([0.8, 0.6], [0.7, 0.3])
+    low, high = test.confidence_interval(0.95)
+    assert two["95 %"] == f"{100 * low:+.2f} to {100 * high:+.2f}"
+    assert (two["p"], two["pairs"]) == (f"{test.pvalue:.2g}", "2")
 
 
 def test_seeds_that_do_not_pair_are_named() -> None:

@@ -73,8 +73,8 @@ def tests_table(tests: pd.DataFrame) -> pd.DataFrame:
         {
             **{name: _word(row[name]) for name in varied},
             "pair": f"{row['first']} - {row['second']}",
-            "difference (points)": f"{100 * row['difference']:+.2f}",
-            "95 %": " to ".join(_known(100 * row[end], "+.2f") for end in ("low", "high")),
+            "difference (points)": _known(100 * row["difference"], "+.2f"),
+            "95 %": "–" if row["low"] != row["low"] else f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
             "p": _known(row["p"], ".2g"),
             "p (Holm)": _known(row["p_corrected"], ".2g"),
             "d_z": _known(row["effect_size"], ".2f"),
