@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import IntEnum
@@ -39,11 +40,15 @@ class Kind(IntEnum):
 
 
 class Spent(NamedTuple):
-    """Operations of one product."""
+    """Operations of one product, whose inputs are spikes or numbers.
 
-    multiply_accumulates: float = 0.0
+    `dense` are its multiply-accumulates where they are numbers; `accumulates` and `shifts` those where they are spikes.
+    """
+
+    dense: float = 0.0
     accumulates: float = 0.0
     shifts: float = 0.0
+    spikes: bool = True
 
 
 def operations(
@@ -60,6 +65,8 @@ def operations(
     - spikes of heights 2^-k, such as the planes of a phase encoding, accumulate as well, and each output of a step is
       shifted once;
     - all other inputs multiply and accumulate with each weight, zeros too.
+
+    What the inputs of a product are is settled over all images together, so that no count depends on `batch_size`.
 
     Not counted: biases, norms, pools, activations, updates of neurons, comparisons and memory. The gates of quantum
     circuits stand apart in `gates`, for one run of each circuit per evaluation, and are in no energy: what a gate costs
@@ -80,6 +87,7 @@ def operations(
     counter = _Counter(model)
 
     def call(part: Tensor) -> Tensor:
+        counter.begin()
         with counter:
             return logits_of(model, part, generator)
 
@@ -94,7 +102,7 @@ class _Counter(TorchDispatchMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.totals: dict[str, list[Spent]] = {}
+        self.spent: dict[tuple[str, int], list[Spent]] = {}
         self.gates = 0.0
         self.fired = 0.0
         self.cells: dict[nn.Module, int] = {}
@@ -102,6 +110,11 @@ class _Counter(TorchDispatchMode):
         self.stored = {tensor.untyped_storage().data_ptr() for tensor in tensors}
         self._path: list[str] = []
         self._circuits = 0
+        self._met: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """Begin a batch: the first product within a layer is the same one as in the batch before."""
+        self._met = Counter()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -116,12 +129,14 @@ class _Counter(TorchDispatchMode):
 
     def count(self, images: int) -> OperationCount:
         """Return the means per image."""
-        layers = tuple(
-            LayerOperations(
-                path, **{kind: math.fsum(getattr(one, kind) for one in spent) / images for kind in Spent._fields}
-            )
-            for path, spent in self.totals.items()
-        )
+        totals: dict[str, dict[str, float]] = {}
+        for (path, _), spent in self.spent.items():
+            kinds = ("accumulates", "shifts") if all(one.spikes for one in spent) else ("dense",)
+            total = totals.setdefault(path, {})
+            for kind in kinds:
+                name = "multiply_accumulates" if kind == "dense" else kind
+                total[name] = math.fsum([total.get(name, 0.0), *(getattr(one, kind) / images for one in spent)])
+        layers = tuple(LayerOperations(path, **total) for path, total in totals.items())
         cells = sum(self.cells.values())
         return OperationCount(layers, self.fired / (cells * images) if cells else 0.0, self.gates / images)
 
@@ -152,7 +167,9 @@ class _Counter(TorchDispatchMode):
         counted = PRODUCTS.get(func.overloadpacket.__name__)
         if counted is not None and not self._circuits:
             path = self._path[-1] if self._path else type(self.model).__name__
-            self.totals.setdefault(path, []).append(counted(self._is_stored, output, *args))
+            place = (path, self._met[path])
+            self._met[path] += 1
+            self.spent.setdefault(place, []).append(counted(self._is_stored, output, *args))
         return output
 
     def _is_stored(self, values: Tensor) -> bool:
@@ -205,10 +222,11 @@ def _convolution(
     def read(places: Tensor) -> float:
         return alike * float(torch.ops.aten.convolution(places, ones, None, *shape).sum())
 
+    dense = read(torch.ones_like(values[:1], dtype=torch.float64)) * len(values)
     spikes = _spikes(values)
     if spikes is None:
-        return Spent(read(torch.ones_like(values[:1], dtype=torch.float64)) * len(values))
-    return _accumulated(read(spikes[0]), spikes[1], output)
+        return _numbers(dense)
+    return _accumulated(dense, read(spikes[0]), spikes[1], output)
 
 
 def _product(stored: Stored, output: Tensor, first: Tensor, second: Tensor) -> Spent:
@@ -220,15 +238,20 @@ def _product(stored: Stored, output: Tensor, first: Tensor, second: Tensor) -> S
         for values, readers in ((first, columns), (second, first.shape[-2]))
         if not stored(values) and (spikes := _spikes(values)) is not None
     ]
+    dense = float(first.numel() * columns)
     if not trains:
-        return Spent(float(first.numel() * columns))
+        return _numbers(dense)
     # Of two that look like spikes one holds the weights of a decoder, which are no plain spikes.
     kind, accumulates = min(trains, key=lambda train: train[0])
-    return _accumulated(accumulates, kind, output)
+    return _accumulated(dense, accumulates, kind, output)
 
 
-def _accumulated(accumulates: float, kind: Kind, output: Tensor) -> Spent:
-    return Spent(0.0, accumulates, output.numel() if kind is Kind.HEIGHTS else 0.0)
+def _numbers(dense: float) -> Spent:
+    return Spent(dense, spikes=False)
+
+
+def _accumulated(dense: float, accumulates: float, kind: Kind, output: Tensor) -> Spent:
+    return Spent(dense, accumulates, output.numel() if kind is Kind.HEIGHTS else 0.0)
 
 
 def _added(stored: Stored, output: Tensor, bias: Tensor, first: Tensor, second: Tensor) -> Spent:
@@ -245,12 +268,12 @@ def _attention(
 ) -> Spent:
     """Count the scores of all pairs of queries and keys, and the sums of values that they weigh."""
     scores = queries.numel() // queries.shape[-1] * keys.shape[-2]
-    return Spent(float(scores * (queries.shape[-1] + values.shape[-1])))
+    return _numbers(float(scores * (queries.shape[-1] + values.shape[-1])))
 
 
 def _recurrent(stored: Stored, output: Any, values: Tensor, inner: Tensor, fed: Tensor, *rest: Any) -> Spent:
     """Count a recurrent layer on values [time, batch, features], whose weights all act at every step."""
-    return Spent(float(values.numel() // values.shape[-1] * (inner.numel() + fed.numel())))
+    return _numbers(float(values.numel() // values.shape[-1] * (inner.numel() + fed.numel())))
 
 
 def _refused(stored: Stored, output: object, *rest: object) -> Spent:

@@ -79,4 +79,4 @@ RECIPES: Choices[Recipe] = Choices(
         ),
     },
 )
-"""Figures of these are published in docs/results/sqdr-cnn.md."""
+"""Figures of these are in docs/results and docs/guide/networks.md."""

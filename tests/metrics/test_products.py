@@ -213,3 +213,13 @@ def test_no_hook_survives_an_error_and_input_is_checked(digits) -> None:
         operations("sqdr-cnn", digits.test)
     with pytest.raises(ConfigError, match="batch_size: got 0, expected a whole number of at least 1"):
         operations(model, digits.test, batch_size=0)
+
+
+def test_what_inputs_are_is_settled_over_all_batches() -> None:
+    """Means of spikes over pairs are whole for the first image alone: its products are numbers as those of the second."""
+    model = nn.Sequential(nn.AvgPool1d(2), nn.Linear(2, 3, bias=False))
+    images = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 1.0]])[:, None]
+    images = torch.stack([images[0], images[1] * 0.75])
+    counts = [operations(model, images, batch_size=size) for size in (1, 2)]
+    assert [count.total("multiply_accumulates") for count in counts] == [6.0, 6.0]
+    assert [count.total("accumulates") for count in counts] == [0.0, 0.0]

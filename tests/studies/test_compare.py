@@ -271,11 +271,3 @@ def test_several_image_sets_are_compared_on(few: sqnn.ImageData, monkeypatch: py
 def test_image_sets_have_names_of_their_own(few: sqnn.ImageData) -> None:
     with pytest.raises(ConfigError, match=r"^data: got 'digits', expected image sets with names of their own$"):
         sqnn.study("compare", few, few, **HERE)
-
-
-def test_without_optuna_the_tuning_says_what_to_install(few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(
-        ConfigError, match=r"^tuning: got 3, expected 0, or Optuna installed: pip install 'sqnn\[tuning"
-    ):
-        sqnn.study("compare", few, tuning=3, **HERE)
