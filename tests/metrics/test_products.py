@@ -216,10 +216,9 @@ def test_no_hook_survives_an_error_and_input_is_checked(digits) -> None:
 
 
 def test_what_inputs_are_is_settled_over_all_batches() -> None:
-    """Means of spikes over pairs are whole for the first image alone: its products are numbers as those of the second."""
-    model = nn.Sequential(nn.AvgPool1d(2), nn.Linear(2, 3, bias=False))
-    images = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 1.0]])[:, None]
-    images = torch.stack([images[0], images[1] * 0.75])
+    """The first image's means over pairs are whole, the second's are not: the products of both are of numbers."""
+    model = nn.Sequential(nn.AvgPool1d(2), nn.Flatten(), nn.Linear(2, 3, bias=False))
+    images = torch.tensor([[[1.0, 1.0, 0.0, 0.0]], [[0.75, 0.0, 0.0, 0.75]]])
     counts = [operations(model, images, batch_size=size) for size in (1, 2)]
     assert [count.total("multiply_accumulates") for count in counts] == [6.0, 6.0]
     assert [count.total("accumulates") for count in counts] == [0.0, 0.0]
