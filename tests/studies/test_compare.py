@@ -191,7 +191,7 @@ def test_every_row_is_the_training_that_its_settings_name(
     )
     assert main([*line.split(), "--workers", "0", "--no-progress", "--json", "told.json"]) == 0
     assert "digits, 100 training images, 1 seed" in " ".join(capsys.readouterr().out.split())
-    for ending, effect in (("md", "d_z"), ("tex", r"d\_z")):
+    for ending, effect in (("md", "d_z"), ("tex", "$d_z$")):
         text = Path(f"runs/compare-1/compare.{ending}").read_text()
         assert text.count(effect) == 1, "the paired tests"
         assert text.index("nets.py:make:width=3") < text.index(effect)

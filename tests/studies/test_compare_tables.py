@@ -87,12 +87,12 @@ def test_pairs_without_a_test_are_dashes_in_words() -> None:
     none, one, two = tables.tests_table(
         paired_tests(rows({"a": [0.9, nan, nan], "b": [nan, 0.8, 0.6], "c": [0.5, 0.7, 0.3]}))
     ).to_dict("records")
-    columns = ("difference (points)", "95 %", "p", "p (Holm)", "d_z", "pairs")
+    columns = ("difference (points)", "95 % interval", "p", "p (Holm)", "d_z", "pairs")
     assert [none[name] for name in columns] == ["–", "–", "–", "–", "–", "0"]
     assert [one[name] for name in columns] == ["+40.00", "–", "–", "–", "–", "1"]
     test = stats.ttest_rel([0.8, 0.6], [0.7, 0.3])
     low, high = test.confidence_interval(0.95)
-    assert two["95 %"] == f"{100 * low:+.2f} to {100 * high:+.2f}"
+    assert two["95 % interval"] == f"{100 * low:+.2f} to {100 * high:+.2f}".replace("-", "\N{MINUS SIGN}")
     assert (two["p"], two["pairs"]) == (f"{test.pvalue:.2g}", "2")
 
 
@@ -120,10 +120,10 @@ def test_tables_say_means_spreads_and_costs() -> None:
     assert list(table)[:3] == ["network", "parameters", "effective"]
     first, second = table.to_dict("records")
     deviation = 100 * np.std([0.9, 0.94], ddof=1)
-    assert first["test accuracy (%)"] == f"92.00 ± {deviation:.2f}"
+    assert first[tables.PERCENT] == f"92.00 ± {deviation:.2f}"
     assert (first["range"], first["n"], first["parameters"]) == ("90.00 to 94.00", "2", "1,803")
-    assert (first["effective"], first["energy (nJ)"], first["time (s)"]) == ("1,791", "1.5", "20.0")
-    assert (second["test accuracy (%)"], second["n"], second["energy (nJ)"]) == ("80.00", "1", "–")
+    assert (first["effective"], first["energy without circuits (nJ)"], first["time (s)"]) == ("1,791", "1.5", "20.0")
+    assert (second[tables.PERCENT], second["n"], second["energy without circuits (nJ)"]) == ("80.00", "1", "–")
     assert list(paper_table(pd.concat([priced(), priced(0.1)])))[:2] == ["noise", "network"]
     with pytest.raises(ConfigError, match="frame: got 'no rows', expected one row per training"):
         paper_table(priced()[:0])

@@ -44,6 +44,8 @@ MARKERS = "osD^vP"
 """Markers of the networks, a new one after every ten colours."""
 WIDTH, HEIGHT = 3.9, 3.5
 """Inches of a panel."""
+BESIDE = 1.02
+"""Factor between the places of networks of the same cost."""
 LARGE_SHARE = 10
 """From this ratio of the largest to the smallest on, an axis is logarithmic where it need not be."""
 
@@ -87,7 +89,8 @@ def plot_compare(
     panels.legend(panels.handles(), columns=columns)
     if title is None and panels.own:
         seeds = counted(int(frame.groupby("model").seed.nunique().max()), "seed") if "seed" in frame else "seeds"
-        title = f"{sets[0]}: " * (down == 1 and bool(sets[0])) + f"means and ranges over {seeds}"
+        spread = "one seed" if seeds == "1 seed" else f"means and ranges over {seeds}"
+        title = f"{sets[0]}: " * (down == 1 and bool(sets[0])) + spread
     panels.title(title)
     return panels.figure
 
@@ -119,13 +122,16 @@ def _chosen(part: pd.DataFrame, axis: Axis) -> pd.DataFrame:
 
 def _draw_costs(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, Look]) -> None:
     part = part[part[axis.column] > 0]
-    costs, means = [], []
+    costs: list[float] = []
+    means: list[float] = []
     for model, rows in part.groupby("model", sort=False):
         cost, accuracy = float(rows[axis.column].mean()) / axis.unit, 100 * rows.test_accuracy
         low, high = float(accuracy.min()), float(accuracy.max())
         look = looks[str(model)]
-        axes.plot([cost, cost], [low, high], "-", color=look.color, lw=1.5, alpha=0.6)
-        axes.plot(cost, accuracy.mean(), look.marker, color=look.color, ms=6, label=str(model))
+        # Networks of the same cost stand side by side.
+        place = cost * BESIDE ** costs.count(cost)
+        axes.plot([place, place], [low, high], "-", color=look.color, lw=1.5, alpha=0.6)
+        axes.plot(place, accuracy.mean(), look.marker, color=look.color, ms=6, label=str(model))
         costs.append(cost)
         means.append(float(accuracy.mean()))
     axes.set_xscale("log")
@@ -134,10 +140,11 @@ def _draw_costs(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, Loo
         axes.set_xlim(min(costs) / 1.5, max(costs) * 1.5)
     _plain_ticks(axes)
     if len(costs) > 1:
-        front = pareto(costs, means)
-        steps = [costs[number] for number in front] + [axes.get_xlim()[1]]
+        front, limits = pareto(costs, means), axes.get_xlim()
+        steps = [costs[number] for number in front] + [limits[1]]
         heights = [means[number] for number in front] + [means[front[-1]]]
         axes.step(steps, heights, where="post", color="0.6", lw=1, ls="--", zorder=1, label="Pareto front")
+        axes.set_xlim(limits)
 
 
 def _draw_lines(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, Look]) -> None:
@@ -155,10 +162,13 @@ def _draw_lines(axes: Axes, part: pd.DataFrame, axis: Axis, looks: dict[str, Loo
 
 def _plain_ticks(axes: Axes) -> None:
     """Write the numbers of a logarithmic axis out, up to a few."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     low, high = axes.get_xlim()
-    wide = high > 100 * low
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
+    if high < LARGE_SHARE * low:
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 100 else f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -12,16 +12,21 @@ from sqnn.studies.compare.significance import CONDITION
 if TYPE_CHECKING:
     import pandas as pd
 
-PERCENT = "test accuracy (%)"
+PERCENT = "test accuracy (%), mean ± sd"
+MINUS = "−"
+"""The sign of negative numbers and of differences, which is no hyphen."""
 LATEX: Mapping[str, str] = {
     "\\": r"\textbackslash{}",
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    MINUS: "$-$",
     "·": r"$\cdot$",
 }
 """What signs of text become in LaTeX."""
+FORMULAS: Mapping[str, str] = {"p": "$p$", "p (Holm)": "$p$ (Holm)", "d_z": "$d_z$"}
+"""Headings that are formulas there."""
 
 
 def paper_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -29,8 +34,8 @@ def paper_table(frame: pd.DataFrame) -> pd.DataFrame:
 
     `frame` has one row per training, with the columns of a comparison; those that it has not, or that are empty, are
     left out. Accuracies are mean ± standard deviation over the seeds in percent, their range, and how many there are;
-    parameters, effective ones (median over the seeds), energy (nJ per image) and time (s) are means. Raises ConfigError
-    where there are no rows.
+    parameters, effective ones (median over the seeds), energy (nJ per image, circuits left out) and time (s) are means.
+    Raises ConfigError where there are no rows.
     """
     import pandas as pd
 
@@ -59,7 +64,7 @@ def accuracy_words(accuracies: pd.Series) -> dict[str, str]:
     spread = f" ± {percent.std(ddof=1):.2f}" if len(percent) > 1 else ""
     return {
         PERCENT: f"{percent.mean():.2f}{spread}",
-        "range": f"{percent.min():.2f} to {percent.max():.2f}",
+        "range": f"{percent.min():.2f} to {percent.max():.2f}" if len(percent) > 1 else "–",
         "n": str(len(percent)),
     }
 
@@ -72,9 +77,11 @@ def tests_table(tests: pd.DataFrame) -> pd.DataFrame:
     lines = [
         {
             **{name: _word(row[name]) for name in varied},
-            "pair": f"{row['first']} - {row['second']}",
+            "pair": f"{row['first']} {MINUS} {row['second']}",
             "difference (points)": _known(100 * row["difference"], "+.2f"),
-            "95 %": "–" if row["low"] != row["low"] else f"{100 * row['low']:+.2f} to {100 * row['high']:+.2f}",
+            "95 % interval": " to ".join(_known(100 * row[name], "+.2f") for name in ("low", "high"))
+            if row["low"] == row["low"]
+            else "–",
             "p": _known(row["p"], ".2g"),
             "p (Holm)": _known(row["p_corrected"], ".2g"),
             "d_z": _known(row["effect_size"], ".2f"),
@@ -132,32 +139,33 @@ def _rows(table: pd.DataFrame) -> list[list[object]]:
 def _word(value: object) -> str:
     """Return a cell as text."""
     if isinstance(value, float):
-        return "–" if value != value else f"{value:.4g}"
+        return _known(value, ".4g")
     return f"{int(value):,}" if isinstance(value, Integral) else str(value)
 
 
 def _known(value: float, form: str) -> str:
-    return "–" if value != value else format(value, form)
+    return "–" if value != value else format(value, form).replace("-", MINUS)
 
 
 def _escaped(text: str) -> str:
-    return "".join(LATEX.get(sign, sign) for sign in text).replace("–", "--")
+    return FORMULAS.get(text) or "".join(LATEX.get(sign, sign) for sign in text).replace("–", "--")
 
 
 def _is_number(rows: Sequence[Sequence[str]], column: int) -> bool:
     """Say whether the cells of a column begin as numbers do, those without a value aside."""
     cells = [row[column] for row in rows]
-    return all(cell in ("–", "--") or cell.lstrip("+-")[:1].isdigit() for cell in cells)
+    return all(cell in ("–", "--") or cell.replace("$-$", MINUS).lstrip(f"+{MINUS}")[:1].isdigit() for cell in cells)
 
 
 COSTS = ("energy", "seconds")
+ENERGY = "energy without circuits (nJ)"
 NUMBERS: Sequence[tuple[str, str, Callable[[pd.Series], float], str]] = (
     ("parameters", "parameters", lambda values: values.mean(), ",.0f"),
     ("effective", "effective", lambda values: values.median(), ",.0f"),
     ("spiking", "spiking", lambda values: values.mean(), ",.0f"),
     ("quantum", "quantum", lambda values: values.mean(), ",.0f"),
     ("classical", "classical", lambda values: values.mean(), ",.0f"),
-    ("energy (nJ)", "energy", lambda values: values.mean() / 1e3, ",.3g"),
+    (ENERGY, "energy", lambda values: values.mean() / 1e3, ",.3g"),
     ("time (s)", "seconds", lambda values: values.mean(), ",.1f"),
 )
 """Columns of numbers: what they are called, where they come from, what is taken of the seeds, and how it is written."""
