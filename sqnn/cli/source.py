@@ -241,22 +241,25 @@ def named_data(
 
     Of the options of recordings, `timesteps` is passed over where there are none: it is a network's too.
     """
-    from sqnn.data import DATASETS, holds_events, is_path, load_data
+    from sqnn.data import DATASETS, MissingDataError, holds_events, is_path, load_data
 
     if name in DATASETS:
         require_none(f"{name} is a published set, whose images are as they are", size=size, in_channels=channels)
     elif not is_path(name):
         raise ConfigError(f"{unknown('data', name, DATASETS)}; or the path of your own images, which nothing is at")
     framed = holds_events(name) or "synthetic" in recordings
-    return load_data(
-        name,
-        data_dir,
-        validation=validation,
-        size=size,
-        channels=channels,
-        progress=progress and is_path(name),
-        **{key: value for key, value in recordings.items() if framed or key != "timesteps"},
-    )
+    try:
+        return load_data(
+            name,
+            data_dir,
+            validation=validation,
+            size=size,
+            channels=channels,
+            progress=progress and is_path(name),
+            **{key: value for key, value in recordings.items() if framed or key != "timesteps"},
+        )
+    except MissingDataError as error:  # of `load_data`, whose arguments are called otherwise
+        raise MissingDataError(f"data: {str(error).removeprefix('name: ').removeprefix('path: ')}") from error
 
 
 def data_flags(data: ImageData) -> list[str]:

@@ -34,7 +34,7 @@ from sqnn.models.create import (
     require_network,
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
-from sqnn.models.imported import OwnModel
+from sqnn.models.imported import OwnModel, code_of
 from sqnn.models.initial import reset_parameters
 from sqnn.models.own import (
     OWN_DEFAULTS,
@@ -145,6 +145,7 @@ __all__ = [
     "check_stored",
     "circuits_of",
     "class_names",
+    "code_of",
     "config_of",
     "create_model",
     "factory_name",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 import math
@@ -19,6 +20,7 @@ import sqnn
 from sqnn import training
 from sqnn.cli import main
 from sqnn.core import ConfigError
+from sqnn.data import MissingDataError
 from sqnn.metrics import OperationCount
 from sqnn.studies import STUDIES, CompareStudy
 from sqnn.studies.compare import study
@@ -57,7 +59,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
         )
 
     monkeypatch.setattr(training, "fit", fit)
-    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5))
+    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5, settled=True))
     monkeypatch.setattr(study, "operations", lambda *arguments: OperationCount(()))
     return asked
 
@@ -120,6 +122,64 @@ def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
         RunError, match=r"holds something else than this comparison \(budget: nothing there, 900 asked\)"
     ):
         sqnn.study("compare", few, models=SMALL, seeds=1, budget=900, **options)
+
+
+def test_changed_code_of_a_network_of_ones_own_trains_anew(
+    tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("nets.py")
+
+    def compared(models: object) -> int:
+        rows = sqnn.study("compare", few, models=models, seeds=1, epochs=1, out=tmp_path / "c", **HERE)
+        assert len(rows.frame) == 1
+        return len(trained)
+
+    for number, text in enumerate((OWN, OWN.replace("ReLU", "Tanh"))):
+        file.write_text(text)
+        assert [compared({"mine": "nets.py:make"}) for _ in range(2)] == [number + 1] * 2
+    file.write_text(OWN)
+    assert compared({"mine": "nets.py:make"}) == 2, "the first code has its rows"
+
+    def relu(width: int = 4) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+
+    def tanh(width: int = 4) -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.Tanh(), nn.Linear(width, 10))
+
+    unnamed = [
+        lambda: relu(4),
+        lambda: tanh(4),
+    ]
+    for number, make in enumerate((relu, tanh, *unnamed, functools.partial(tanh, width=4))):
+        assert [compared({"mine": make}) for _ in range(2)] == [number + 3] * 2
+    table = STUDIES["compare"].table(tmp_path / "c" / "compare.csv").read()
+    assert table.settings.nunique() == len(table) == 7
+
+
+def test_a_file_is_the_one_it_was_until_all_seeds_are_trained(
+    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").write_text(OWN)
+    first = parse_models("nets.py:make")[0].entry(few, None, {})
+    assert isinstance(first.build(few, 0)[2], nn.ReLU)
+    Path("nets.py").write_text(OWN.replace("ReLU", "Tanh"))
+    with pytest.raises(ConfigError, match=r"^models: the code of nets\.py:make changed while it was trained; give"):
+        first.build(few, 1)
+    second = parse_models("nets.py:make")[0].entry(few, None, {})
+    assert isinstance(second.build(few, 0)[2], nn.Tanh)
+    given = parse_models({"nets.py:make": "nets.py:make:width=4"})[0].entry(few, None, {})
+    assert len({first.text, second.text, given.text}) == 3, "arguments of the function as well"
+
+
+def test_a_lower_bound_of_effective_parameters_is_no_number(
+    tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"models": SMALL, "epochs": 1, "out": tmp_path / "c", **HERE}
+    assert sqnn.study("compare", few, seeds=1, **options).effective.tolist() == [5]
+    monkeypatch.setattr(study, "effective_parameters", lambda *_: types.SimpleNamespace(rank=5, settled=False))
+    assert sqnn.study("compare", few, seeds=2, **options).effective.notna().tolist() == [True, False]
 
 
 def test_a_training_that_does_not_stay_finite_is_a_row(
@@ -236,6 +296,10 @@ def made_by_hand(seed: int) -> nn.Module:
         ({"train_images": (101,)}, "train_images: got 101, expected at most the 100 training images of digits"),
         ({"tuning_epochs": 2}, "tuning_epochs: got 2, expected none, or one beside --tuning"),
         ({"models": "sqdr-cnn:width=2"}, "models: sqdr-cnn:width=2: width: is an option of has8-vgg"),
+        (
+            {"models": "snn-mlp:hiden=3"},
+            "models: snn-mlp:hiden=3: hiden: no such option of snn-mlp or of its training; did you mean 'hidden'",
+        ),
         ({"models": "sqdr-cnn:seed=2"}, "models: sqdr-cnn:seed=2: seed: is no setting of a variant"),
         ({"models": "nowhere.py:make"}, "models: nowhere.py:make: model: nowhere.py:make cannot be imported"),
         ({"models": lambda: nn.Flatten()}, "models: .*model: no gradient reaches|models: .*got no weight that learns"),
@@ -248,6 +312,35 @@ def test_wrong_options_are_one_line_before_anything_is_trained(
         sqnn.study("compare", few, **options, **HERE)
     assert len(str(caught.value).splitlines()) == 1
     assert trained == []
+
+
+def test_arguments_that_a_function_does_not_take_are_told(
+    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").write_text(OWN)
+    told = (
+        r"^models: nets\.py:make:w=8: model: nets\.py:make\(w=8\) makes .*'w'.*; give it the arguments that it takes$"
+    )
+    with pytest.raises(ConfigError, match=told):
+        sqnn.study("compare", few, models="nets.py:make:w=8", **HERE)
+
+
+def test_the_command_names_its_own_options(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(*arguments: object, **options: object) -> None:
+        raise MissingDataError("name: 'mnist' is not found")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sqnn.data.load_data", load)
+    for line, told in (
+        ("--data mnist", "data: 'mnist' is not found"),
+        ("--seeds 0", "seeds: got '0', expected how many (5)"),
+        ("--seeds 99999999999", "seeds: got '99999999999', expected at most 1,000,000 seeds, such as 5 or 0:10"),
+    ):
+        assert main(["compare", *line.split()]) == 2
+        assert " ".join(capsys.readouterr().err.split()).startswith(f"sqnn: {told}")
 
 
 def test_several_image_sets_are_compared_on(few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:

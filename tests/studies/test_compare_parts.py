@@ -97,6 +97,10 @@ def test_networks_are_named_in_every_spelling() -> None:
         ("sqdr-cnn:spike", "models: got 'sqdr-cnn:spike', expected one of sqdr-cnn"),
         ("snn-mlp:model=vit", "models: got 'snn-mlp:model=vit', expected settings of one network"),
         ([5], "models: got 5, expected a network"),
+        ({"": "logistic"}, "models: got '', expected labels with a name in them"),
+        ({" ": "logistic"}, "models: got ' ', expected labels with a name in them"),
+        ("my.py", "models: got 'my.py', expected a function of that file as well, such as my.py:make"),
+        ("snn-mlp,my.py:width=3", "models: got 'my.py:width=3', expected a function of that file as well"),
         (nn.Flatten(), "models: got a Flatten, expected a function or a class that makes it"),
     ],
 )

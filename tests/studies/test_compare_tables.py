@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from runs import killed
 from scipy import stats
 
 import sqnn
@@ -98,9 +100,11 @@ def test_pairs_without_a_test_are_dashes_in_words() -> None:
 
 def test_seeds_that_do_not_pair_are_named() -> None:
     frame = rows(FOUR)
-    with pytest.raises(ConfigError, match=r"frame: got b without seed 2, 3 \(data digits\), which another network has"):
+    with pytest.raises(
+        ConfigError, match=r"^seeds: got b without seed 2, 3 \(data digits\), which another network has"
+    ):
         paired_tests(frame[(frame.model != "b") | (frame.seed < 2)])
-    with pytest.raises(ConfigError, match=r"frame: got a with seed 0 twice \(data digits\), expected one row per"):
+    with pytest.raises(ConfigError, match=r"^seeds: got a with seed 0 twice \(data digits\), expected one"):
         paired_tests(pd.concat([frame, frame[:1]]))
     with pytest.raises(ConfigError, match="frame: got 'no column loss', expected columns model, seed and the value"):
         paired_tests(frame, "loss")
@@ -243,18 +247,37 @@ def test_why_there_are_no_effective_parameters_and_where_they_are_a_bound_is_sai
     )
 
 
+def test_an_unfinished_run_in_a_folder_is_named(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "1-0", tmp_path / "done")
+    killed(sqnn.Run.load(runs / "1-1"), tmp_path / "stopped")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "settings.yaml").write_text("study: compare\n")
+    comparison = sqnn.compare(tmp_path)
+    assert comparison.frame.seed.tolist() == [0]
+    place = str(tmp_path / "stopped")
+    assert comparison.notes == (f"left out: {place} is not finished; go on with sqnn.resume({place!r})",)
+
+
 def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:
     other = sqnn.load_data("digits").subset(train=140, validation=20, test=20)
     lone = train(other, tmp_path / "lone", 2, 1)
-    comparison = sqnn.compare(runs / "2-0", runs / "2-1", lone)
-    assert comparison.notes[0].startswith("images differ: digits is not the same set")
-    assert comparison.notes[1].startswith("seeds differ: snn-mlp:hidden=2")
-    assert "no paired tests: frame: got" in comparison._repr_html_()
+    comparison = sqnn.compare(runs / "2-0", runs / "2-1", runs / "1-0")
+    assert comparison.notes[0].startswith("seeds differ: snn-mlp:hidden=2:learning_rate=0.01 on digits 0, 1; snn-mlp")
+    assert "no paired tests: seeds: got" in comparison._repr_html_()
+    with pytest.raises(ConfigError, match=r"^seeds: got snn-mlp:hidden=1.* without seed 1 .*; train the missing, or"):
+        comparison.tests  # noqa: B018
+    of_names = [f"digits ({each.fingerprint[:8]})" for each in (data, other)]
+    comparison = sqnn.compare(runs / "1-0", runs / "1-1", lone)
+    assert comparison.frame.data.tolist() == [of_names[0], of_names[0], of_names[1]]
+    assert comparison.table()[["data", "n"]].to_numpy().tolist() == [[of_names[0], "2"], [of_names[1], "1"]]
+    assert comparison.notes[0] == (
+        f"images differ: {', '.join(sorted(of_names))}; networks are compared on each by itself"
+    )
     with pytest.raises(RunError, match=r"data: got .* of other content"):
         sqnn.compare(lone, data=data)
     with pytest.raises(ConfigError, match=r"runs: got .*2-0 twice, expected each run once"):
         sqnn.compare(runs, runs / "2-0")
-    with pytest.raises(ConfigError, match="runs: got 'none', expected finished runs"):
+    with pytest.raises(ConfigError, match=r"^runs: got none, expected finished runs"):
         sqnn.compare()
     empty = tmp_path / "empty"
     empty.mkdir()

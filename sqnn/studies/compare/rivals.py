@@ -15,7 +15,7 @@ from noise_models import unknown
 from sqnn.core import ConfigError, brief, read_yaml, reason, require
 from sqnn.data import ImageData, cut
 from sqnn.metrics import count
-from sqnn.models import MODELS, SEPARATOR, Make, OwnModel, create_model, factory_name, layout_of, make_own
+from sqnn.models import MODELS, SEPARATOR, Make, OwnModel, code_of, create_model, factory_name, layout_of, make_own
 from sqnn.studies.compare.budget import check_below, largest_widths
 from sqnn.studies.seeds.settings import DIGITS, VARIED, as_text, as_words, parse_settings, plan
 from sqnn.training import RECIPES, TrainingConfig, check_fit
@@ -57,8 +57,10 @@ class Rival:
             check_fit(network, data, learns=True)
             config = TrainingConfig.for_model(network, training)
             loop = {name: value for name, value in config.to_dict().items() if name not in VARIED}
-            text = as_words({"layout": layout_of(network)[:DIGITS], **loop, "images": data.fingerprint[:DIGITS]})
-            return Entry(self, {}, training, config, text)
+            code = code_of(self.make)
+            made = {"layout": layout_of(network)[:DIGITS], "code": None if code is None else code[:DIGITS]}
+            text = as_words({**made, **loop, "images": data.fingerprint[:DIGITS]})
+            return Entry(self, {}, training, config, text, code)
         chosen = plan({**self.usual, **self.settings})
         given = {name: value for name, value in chosen.training.items() if name in self.settings}
         chosen = chosen._replace(training={**chosen.training, **training, **given})
@@ -70,18 +72,28 @@ class Rival:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A rival sized for one image set: the options of its network, the arguments of `fit`, and all settings as text."""
+    """A rival sized for one image set: the options of its network, the arguments of `fit`, and all settings as text.
+
+    `code` is the digest of the code of a network of a user's own, where there is one.
+    """
 
     rival: Rival
     network: Mapping[str, Any]
     training: Mapping[str, Any]
     config: TrainingConfig
     text: str
+    code: str | None = None
 
     def build(self, data: ImageData, seed: int) -> nn.Module:
-        """Return the network, its weights drawn from `seed`."""
+        """Return the network, its weights drawn from `seed`; ConfigError where its file is another than it was."""
         if self.rival.make is not None:
-            return make_own(self.rival.make, seed, self.rival.label)
+            network = make_own(self.rival.make, seed, self.rival.label)
+            # Only a file can change while the trainings run: what is pickled keeps its code, not always its text.
+            if isinstance(self.rival.make, OwnModel) and code_of(self.rival.make) != self.code:
+                raise ConfigError(
+                    f"models: the code of {self.rival.label} changed while it was trained; give the command again"
+                )
+            return network
         return create_model(str(self.rival.settings["model"]), data, seed=seed, **self.network)
 
     @property
@@ -102,6 +114,8 @@ def parse_models(value: object) -> tuple[Rival, ...]:
     function. Texts may hold several, with commas.
     """
     if isinstance(value, Mapping):
+        for label in value:
+            require(bool(str(label).strip()), "models", label, "labels with a name in them: models={'mine': ...}")
         rivals = [_rival(each, str(label)) for label, each in value.items()]
     else:
         listed = value if isinstance(value, list | tuple) else [value]
@@ -133,6 +147,9 @@ def _rival(value: object, label: str = "") -> Rival:
     known = (*MODELS, *RECIPES)
     if SEPARATOR in name and name.partition(SEPARATOR)[0] not in known:
         return Rival(label or text, make=OwnModel(name, _plain(words)))
+    if name.endswith(".py"):
+        example = f"{name}{SEPARATOR}make"
+        raise ConfigError(f"models: got {brief(text)}, expected a function of that file as well, such as {example}")
     if name not in known:
         raise ConfigError(f"{unknown('models', name, known)}; or file.py:function of your own")
     recipe = None if name in MODELS else RECIPES[name]

@@ -8,16 +8,18 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from sqnn.core import ConfigError, Row, path_of, require
+from sqnn.core import ConfigError, Row, path_of
 from sqnn.data import ImageData
 from sqnn.metrics import effective_parameters, operations
 from sqnn.models import PARTS, ModelConfig
 from sqnn.studies.compare.comparison import Comparison
 from sqnn.studies.seeds.settings import VARIED, plain
-from sqnn.training import Run, RunFolder, TrainingConfig
+from sqnn.training import Run, RunError, RunFolder, TrainingConfig
 
 SHOWN = ("learning_rate", "weight_decay", "epochs", "batch_size")
 """Settings of a training that are shown even where all networks have the same."""
+SHORTENED = 8
+"""Hexadecimal digits of a digest that tell images of one name apart."""
 
 
 class Trained(NamedTuple):
@@ -47,10 +49,12 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
 
     `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
     number of threads alone are one network; where networks of one name differ, their label says in what:
-    `sqdr-cnn:channels=2,4`. With `data`, on whose images all of them were trained, each network's operations and
-    energy are measured on test images, and the effective parameters of its first run on training images, for which
-    folders must hold networks of the package. The notes say where runs differ in images, seeds or settings, why a
-    network has no effective parameters (more than 4,000 parameters, for one), and where they are a lower bound.
+    `sqdr-cnn:channels=2,4`. Runs on other images of one name, such as a part of them, stand apart: the column `data`
+    has the first digits of the images' digest then. With `data`, on whose images all of them were trained, each
+    network's operations and energy are measured on test images, and the effective parameters of its first run on
+    training images, for which folders must hold networks of the package. The notes say where runs differ in images,
+    seeds or settings, which runs in a folder are not finished, why a network has no effective parameters (more than
+    4,000 parameters, for one), and where they are a lower bound.
 
     Raises ConfigError where there are no runs, and RunError on what is no finished run, or was trained on other images
     than `data`.
@@ -58,15 +62,16 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
     import pandas as pd
 
     found = [trained for one in runs for trained in _found(one)]
-    require(len(found) > 0, "runs", "none", "finished runs, or folders of them: compare('runs/a', 'runs/b')")
+    if not found:
+        raise ConfigError("runs: got none, expected finished runs, or folders of them: compare('runs/a', 'runs/b')")
     places = [trained.folder.path.resolve() for trained in found]
     twice = next((place for number, place in enumerate(places) if place in places[:number]), None)
     if twice is not None:
         raise ConfigError(f"runs: got {twice} twice, expected each run once")
-    labels = _labels(found)
+    labels, images = _labels(found), _images(found)
     rows, notes = [], dict[str, str]()
-    for trained, label in zip(found, labels, strict=True):
-        row = _row(trained, label)
+    for trained, label, name in zip(found, labels, images, strict=True):
+        row = _row(trained, label, name)
         if data is not None:
             model = _network(trained, data)
             row |= _costs(model, data)
@@ -74,7 +79,8 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
                 row["effective"], notes[label] = _effective(model, data)
         rows.append(row)
     of_ranks = (f"effective parameters of {label}: {note}" for label, note in notes.items() if note)
-    return Comparison(pd.DataFrame(rows), _settings(found, labels), (*_notes(found, labels), *of_ranks))
+    told = (*_notes(found, labels, images), *_unfinished(runs), *of_ranks)
+    return Comparison(pd.DataFrame(rows), _settings(found, labels), told)
 
 
 def _found(one: Run | str | Path) -> Iterator[Trained]:
@@ -91,6 +97,31 @@ def _found(one: Run | str | Path) -> Iterator[Trained]:
         yield Trained(folder, folder.read_result(), folder.read_settings(), None)
 
 
+def _unfinished(given: Sequence[Run | str | Path]) -> Iterator[str]:
+    """Say which runs in the folders that were given have no result."""
+    for one in given:
+        settings = [] if isinstance(one, Run) else sorted(path_of("runs", one).rglob("settings.yaml"))
+        for folder in (RunFolder(file.parent) for file in settings):
+            if not folder.result.is_file() and _is_run(folder):
+                yield f"left out: {folder.path} is not finished; go on with sqnn.resume({str(folder.path)!r})"
+
+
+def _is_run(folder: RunFolder) -> bool:
+    """Say whether a folder with settings is that of a run, and not that of a study."""
+    try:
+        folder.read_settings()
+    except RunError:
+        return folder.checkpoints.exists()
+    return True
+
+
+def _images(found: Sequence[Trained]) -> list[str]:
+    """Return what the images of each run are called: their name, and digits of their digest where others have it."""
+    each = [(str(one.result["data"]), str(one.settings.get("data_sha256") or "unknown")) for one in found]
+    several = {name for name, _ in each if len({digest for other, digest in each if other == name}) > 1}
+    return [f"{name} ({digest[:SHORTENED]})" if name in several else name for name, digest in each]
+
+
 def _labels(found: Sequence[Trained]) -> list[str]:
     """Return what each run is called: its network, and the options in which networks of this name differ."""
     options = [{**one.network, **{name: plain(value) for name, value in one.training.items()}} for one in found]
@@ -103,11 +134,11 @@ def _labels(found: Sequence[Trained]) -> list[str]:
     return labels
 
 
-def _row(trained: Trained, label: str) -> Row:
+def _row(trained: Trained, label: str, images: str) -> Row:
     result, training = trained.result, trained.training
     return {
         "model": label,
-        "data": str(result["data"]),
+        "data": images,
         "seed": int(result["seed"]),
         "parameters": int(result["parameters"]["total"]),
         **{part: int(result["parameters"][part]) for part in PARTS},
@@ -153,18 +184,13 @@ def _settings(found: Sequence[Trained], labels: Sequence[str]) -> Any:
     return pd.DataFrame([{"model": label, **{name: own.get(name) for name in shown}} for label, own in each.items()])
 
 
-def _notes(found: Sequence[Trained], labels: Sequence[str]) -> Iterator[str]:
+def _notes(found: Sequence[Trained], labels: Sequence[str], images: Sequence[str]) -> Iterator[str]:
     """Say in what runs differ that a comparison should have in common."""
-    images = [(str(one.result["data"]), one.settings.get("data_sha256")) for one in found]
-    names = {name for name, _ in images}
-    if len(names) > 1:
-        yield f"images differ: {', '.join(sorted(names))}; networks are compared on each by itself"
-    for name in sorted(names):
-        if len({digest for known, digest in images if known == name}) > 1:
-            yield f"images differ: {name} is not the same set, or not split alike, in all runs"
+    if len(set(images)) > 1:
+        yield f"images differ: {', '.join(sorted(set(images)))}; networks are compared on each by itself"
     seeds: dict[tuple[str, str], set[int]] = {}
-    for one, label in zip(found, labels, strict=True):
-        seeds.setdefault((label, str(one.result["data"])), set()).add(int(one.result["seed"]))
+    for one, label, name in zip(found, labels, images, strict=True):
+        seeds.setdefault((label, name), set()).add(int(one.result["seed"]))
     if len({frozenset(own) for own in seeds.values()}) > 1:
         told = (f"{label} on {name} {', '.join(map(str, sorted(own)))}" for (label, name), own in seeds.items())
         yield f"seeds differ: {'; '.join(told)}"

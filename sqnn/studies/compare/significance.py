@@ -64,16 +64,24 @@ def _by_seed(part: pd.DataFrame, value: str, under: dict[str, object]) -> pd.Dat
     twice = part[part.duplicated(["model", "seed"])]
     if len(twice):
         one = twice.iloc[0]
-        raise ConfigError(f"frame: got {one.model} with seed {one.seed} twice{where}, expected one row per training")
+        raise ConfigError(
+            f"seeds: got {one.model} with seed {one.seed} twice{where}, expected one training per seed; leave one out"
+        )
     seeds = {str(model): set(rows.seed) for model, rows in part.groupby("model", sort=False)}
     every = set().union(*seeds.values())
     for model, own in seeds.items():
         if missing := sorted(every - own):
             raise ConfigError(
-                f"frame: got {model} without seed {', '.join(map(str, missing))}{where}, which another network has, "
-                "expected the same seeds for all; train the missing, or select rows"
+                f"seeds: got {model} without {_numbers(missing)}{where}, which another network has, expected the "
+                "same seeds for all; train the missing, or leave the others out"
             )
     return part.pivot(index="seed", columns="model", values=value)[list(seeds)]
+
+
+def _numbers(seeds: list[int]) -> str:
+    """Return seeds in words, no more than ten of them."""
+    more = f" and {len(seeds) - 10:,} more" if len(seeds) > 10 else ""
+    return f"seed {', '.join(map(str, seeds[:10]))}{more}"
 
 
 def _tests(table: pd.DataFrame, under: dict[str, object]) -> Iterator[dict[str, object]]:

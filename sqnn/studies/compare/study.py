@@ -47,11 +47,11 @@ COLUMNS = kinds(
 Accuracies are fractions, of the weights of the epoch that did best on validation images; the test images were read once
 per training, and once more under each `noise`, the standard deviation of normal noise on them. `parameters`, and those
 of each part, are trainable ones; `effective` is the rank of the Jacobian of the trained network's logits, missing where
-`sqnn.metrics.effective_parameters` counts none. `accumulates`, `multiply_accumulates` and `energy` (pJ) are per image,
-without the circuit. `seconds` are those of the training and its evaluation, without tries. `failure` tells of a
-training that did not stay finite, whose accuracies are missing, or that collapsed. `settings` are all those of network
-and training before the tries, defaults included; `epochs`, `batch_size`, `learning_rate` and `weight_decay` are those
-that were used.
+`sqnn.metrics.effective_parameters` counts none, or gives a lower bound alone. `accumulates`, `multiply_accumulates` and
+`energy` (pJ) are per image, without the circuit. `seconds` are those of the training and its evaluation, without tries.
+`failure` tells of a training that did not stay finite, whose accuracies are missing, or that collapsed. `settings` are
+all those of network and training before the tries, defaults included; `epochs`, `batch_size`, `learning_rate` and
+`weight_decay` are those that were used.
 """
 
 
@@ -298,11 +298,12 @@ def folder_of(cell: CompareCell) -> str:
 
 
 def _rank(network: nn.Module, images: Split) -> int | None:
-    """Return the effective parameters of a network, None where they cannot be counted."""
+    """Return the effective parameters of a network, None where they cannot be counted or a lower bound alone is."""
     try:
-        return effective_parameters(network, images).rank
+        measured = effective_parameters(network, images)
     except ConfigError:  # too many parameters for these images, or none that a gradient trains
         return None
+    return measured.rank if measured.settled else None
 
 
 def _one_line(text: object) -> str:

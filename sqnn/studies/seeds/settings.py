@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import shlex
 import types
 import typing
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from noise_models import did_you_mean
-from sqnn.core import Config, ConfigError, is_whole, read_yaml, require
+from sqnn.core import Config, ConfigError, brief, is_whole, read_yaml, require
 from sqnn.data import ImageData
 from sqnn.models import MODELS, ModelConfig, create_model, model_class
 from sqnn.training import TERMS, RunSettings, TrainingConfig, term_options
@@ -20,6 +21,8 @@ VARIED: Mapping[str, str] = types.MappingProxyType({"seed": "seeds", "threads": 
 """Settings of a training that are no part of a variant, and the options of the study that list them for all."""
 DIGITS = 16
 """Hexadecimal digits of a digest of images."""
+MOST_SEEDS = 1_000_000
+"""Seeds of one study; a mistyped number of them would fill the memory."""
 Settings = Mapping[str, object]
 
 
@@ -54,7 +57,7 @@ def plan(settings: Settings) -> Plan:
     training = {name: values.pop(name) for name in settings if name in loop}
     TrainingConfig.for_model(model_class(model), _without_terms(training)[0])
     for name in values:
-        check_name(name)
+        check_name(name, of=f"{model} or of its training")
     if "rule" in values and "rule" not in _options(model_class(model).config_class):
         raise ConfigError(
             "rule: this study trains by the gradient, or snn-wta by its own; `sqnn study plasticity` compares "
@@ -69,14 +72,17 @@ def training_names() -> list[str]:
     return [name for name in (*fields, *term_options()) if name not in VARIED]
 
 
-def check_name(name: str, others: Sequence[str] = ()) -> None:
-    """Raise ConfigError unless this is a setting of a training or of some network; `others` are known as well."""
+def check_name(name: str, others: Sequence[str] = (), of: str = "this study") -> None:
+    """Raise ConfigError unless this is a setting of a training or of some network; `others` are known as well.
+
+    `of` says whose setting was asked for.
+    """
     if name in VARIED:
         raise ConfigError(f"{name}: is no setting of a variant; give the study's option {VARIED[name]}")
     known = [*others, "model", *training_names(), *dict.fromkeys(n for m in MODELS for n in _hints(m))]
     if name not in known:
         near = did_you_mean(name, known) or "; sqnn train --help lists them"
-        raise ConfigError(f"{name}: no such option of this study{near}")
+        raise ConfigError(f"{name}: no such option of {of}{near}")
 
 
 def parse_variants(value: object, base: str) -> dict[str, dict[str, object]]:
@@ -107,13 +113,15 @@ def parse_seeds(value: object) -> tuple[int, ...]:
         str(value) if is_whole(value) or isinstance(value, str) else ",".join(value if isinstance(value, tuple) else ())
     )
     parts = [part.strip().partition(":") for part in (f"0:{text}" if text.isdecimal() else text).split(",")]
-    seeds: list[int] = []
+    shown = brief((text or value) if isinstance(value, tuple) else value)
+    spans: list[range] = []
     with contextlib.suppress(ValueError):
-        for first, colon, last in parts:
-            seeds += range(int(first), int(last)) if colon else [int(first)]
-        if seeds:
-            return tuple(dict.fromkeys(seeds))
-    raise ConfigError(f"seeds: got {value!r}, expected how many (5), from:to (0:10 is 0 to 9), or a list (0,3,7)")
+        spans = [range(int(first), int(last) if colon else int(first) + 1) for first, colon, last in parts]
+    if sum(max(0, span.stop - span.start) for span in spans) > MOST_SEEDS:
+        raise ConfigError(f"seeds: got {shown}, expected at most {MOST_SEEDS:,} seeds, such as 5 or 0:10")
+    if any(spans):
+        return tuple(dict.fromkeys(itertools.chain(*spans)))
+    raise ConfigError(f"seeds: got {shown}, expected how many (5), from:to (0:10 is 0 to 9), or a list (0,3,7)")
 
 
 def as_text(settings: RunSettings) -> str:
