@@ -4,7 +4,7 @@
 under the name that a page gives.
 """
 
-from result_tables import circle, circuits, conversion, events, networks, plasticity, seeds
+from result_tables import circle, circuits, comparisons, conversion, events, networks, plasticity, seeds
 from result_tables.base import ROOT, numbers, tables
 
 __all__ = [

@@ -44,7 +44,7 @@ MARKERS = "osD^vP"
 """Markers of the networks, a new one after every ten colours."""
 WIDTH, HEIGHT = 3.9, 3.5
 """Inches of a panel."""
-BESIDE = 1.02
+BESIDE = 1.005
 """Factor between the places of networks of the same cost."""
 LARGE_SHARE = 10
 """From this ratio of the largest to the smallest on, an axis is logarithmic where it need not be."""
