@@ -53,7 +53,7 @@ class SeparableConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride, self.padding = (kernel, kernel), (stride, stride), (0, 0)
+        self.kernel_size, self.stride = (kernel, kernel), (stride, stride)
         self.depthwise = nn.Parameter(torch.zeros(in_channels, kernel, kernel))
         self.pointwise = nn.Parameter(torch.zeros(out_channels, in_channels))
 
@@ -81,8 +81,8 @@ class RateTrainedStage(nn.Module):
     The convolution sees the spikes of each step, and the means once more for the gradient: memory and time of the
     backward pass do not grow with the number of steps.
 
-    Source: rate-based backpropagation, Yu et al., NeurIPS 2024, and ReLU networks hardened into spikes, Rueckauer et
-    al., Front. Neurosci. 11 (2017), in one network.
+    Source: rate-based backpropagation, Yu et al., NeurIPS 2024 (arXiv 2410.11488), and ReLU networks hardened into
+    spikes, Rueckauer et al., Front. Neurosci. 11 (2017), in one network.
     """
 
     def __init__(self, conv: nn.Module, out_channels: int, timesteps: int) -> None:
@@ -94,17 +94,15 @@ class RateTrainedStage(nn.Module):
 
     def forward(self, activity: Activity, spiking: bool) -> Activity:
         means = self.conv(activity.rates)
+        currents = self.norm(means)
         if not spiking:
-            return Activity(self.norm(means).clamp(0, 1))
-        if activity.trains is None:
-            currents = self.norm(means)
-            steps = currents.detach().expand(self.timesteps, *currents.shape)
-        else:
-            scale, shift = self._norm(means)
-            currents = self.norm(means)
-            with torch.no_grad():
-                steps = torch.addcmul(shift, stepwise(self.conv, activity.trains), scale)
+            return Activity(currents.clamp(0, 1))
         with torch.no_grad():
+            if activity.trains is None:
+                steps = currents.expand(self.timesteps, *currents.shape)
+            else:
+                scale, shift = self._norm(means)
+                steps = torch.addcmul(shift, stepwise(self.conv, activity.trains), scale)
             spikes = self.neuron(steps)
             rates = spikes.mean(0)
         return Activity(_Rates.apply(currents, rates), spikes)

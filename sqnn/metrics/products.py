@@ -66,7 +66,7 @@ def operations(
       shifted once;
     - all other inputs multiply and accumulate with each weight, zeros too.
 
-    What the inputs of a product are is settled over all images together, so that no count depends on `batch_size`.
+    Whether the inputs of a product are spikes or numbers is settled over all images together, not batch by batch.
 
     Not counted: biases, norms, pools, activations, updates of neurons, comparisons and memory. The gates of quantum
     circuits stand apart in `gates`, for one run of each circuit per evaluation, and are in no energy: what a gate costs

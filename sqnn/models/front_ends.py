@@ -71,7 +71,7 @@ class SpikingFrontEndConfig(NeuronConfig, FrontEndConfig):
 class RatesConfig(NeuronConfig, FrontEndConfig):
     """Choices of a spiking front-end that is read by the rates of its last neurons."""
 
-    layers: str = option("conv", "spiking layers (as published: dense)", among=LAYERS)
+    layers: str = option("conv", "spiking layers: convolutions, or linear layers on the pixels", among=LAYERS)
     neuron: str = option("lif", "neuron model", among=NEURONS)
 
     @property

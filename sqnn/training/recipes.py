@@ -79,4 +79,4 @@ RECIPES: Choices[Recipe] = Choices(
         ),
     },
 )
-"""Figures of these are in docs/results and docs/guide/networks.md."""
+"""Figures of those that were measured over several seeds are in docs/results."""
