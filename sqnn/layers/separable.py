@@ -69,6 +69,15 @@ class SeparableConv(nn.Module):
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
 
 
+class FixedScaleNorm(nn.BatchNorm2d):
+    """Batch norm with one given scale for all channels, so that a channel has a trained shift alone."""
+
+    def __init__(self, channels: int, scale: float) -> None:
+        super().__init__(channels)
+        del self.weight
+        self.register_buffer("weight", torch.full((channels,), scale))
+
+
 class RateTrainedStage(nn.Module):
     """Convolution, batch norm, integrate-and-fire neurons, whose gradient is that of their rates.
 
@@ -79,16 +88,16 @@ class RateTrainedStage(nn.Module):
     - otherwise: they pass on clip(z, 0, 1) itself, without time.
 
     The convolution sees the spikes of each step, and the means once more for the gradient: memory and time of the
-    backward pass do not grow with the number of steps.
+    backward pass do not grow with the number of steps. The norm's scale is trained, or `scale` for every channel.
 
     Source: rate-based backpropagation, Yu et al., NeurIPS 2024 (arXiv 2410.11488), and ReLU networks hardened into
     spikes, Rueckauer et al., Front. Neurosci. 11 (2017), in one network.
     """
 
-    def __init__(self, conv: nn.Module, out_channels: int, timesteps: int) -> None:
+    def __init__(self, conv: nn.Module, out_channels: int, timesteps: int, scale: float | None = None) -> None:
         super().__init__()
         self.conv = conv
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = nn.BatchNorm2d(out_channels) if scale is None else FixedScaleNorm(out_channels, scale)
         self.neuron = IF(initial_membrane=0.5)
         self.timesteps = timesteps
 
@@ -137,7 +146,8 @@ class SeparableCNN(nn.Module):
     """Spiking stages on images shown as constant currents, read place by place: [batch, channels, ...] -> [batch, n].
 
     The first stage is an ordinary convolution, all others are separable; none pads. `channels` are the widths of all of
-    them, the last is the number n of features. The rates of the last stage are read by a `PlaceReadout`.
+    them, the last is the number n of features. The rates of the last stage are read by a `PlaceReadout`. All norms
+    have this `scale`; where None, each channel's is trained.
     """
 
     def __init__(
@@ -148,12 +158,13 @@ class SeparableCNN(nn.Module):
         kernels: Sequence[int],
         strides: Sequence[int],
         timesteps: int,
+        scale: float | None = None,
     ) -> None:
         super().__init__()
         convs: list[nn.Module] = [nn.Conv2d(in_channels, channels[0], kernels[0], strides[0], bias=False)]
         for (before, after), kernel, stride in zip(pairwise(channels), kernels[1:], strides[1:], strict=True):
             convs.append(SeparableConv(before, after, kernel, stride))
-        stages = [RateTrainedStage(conv, width, timesteps) for conv, width in zip(convs, channels, strict=True)]
+        stages = [RateTrainedStage(conv, width, timesteps, scale) for conv, width in zip(convs, channels, strict=True)]
         self.stages = nn.ModuleList(stages)
         height, width = (sides_after(side, kernels, strides)[-1] for side in image_size)
         self.readout = PlaceReadout(channels[-1], (height, width))
@@ -170,7 +181,8 @@ class SeparableCNN(nn.Module):
         for stage in cast(Iterable[RateTrainedStage], self.stages):
             for weight in stage.conv.parameters():
                 _uniform(weight, weight[0].numel(), generator)
-            nn.init.constant_(stage.norm.weight, INITIAL_SCALE)
+            if isinstance(stage.norm.weight, nn.Parameter):
+                nn.init.constant_(stage.norm.weight, INITIAL_SCALE)
             nn.init.constant_(stage.norm.bias, INITIAL_SHIFT)
         for weight in (self.readout.rows, self.readout.columns):
             _uniform(weight, weight.shape[1], generator)

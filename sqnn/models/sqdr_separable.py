@@ -43,6 +43,9 @@ class SQDRSeparableConfig(HeadConfig, ModelConfig):
     analog: float = option(
         0.9, "share of the training, from its start, in which neurons give rates in place of spikes", least=0, most=1
     )
+    norm_scale: float | None = option(
+        None, "standard deviation of the normed currents in thresholds, of all channels (default: trained)", above=0
+    )
     n_qubits: int = option(7, "qubits of the circuit", least=1)
     angle_scale: float = option(4.0, "radians that a readout of 1 turns", above=0)
 
@@ -98,7 +101,12 @@ class SQDRSeparable(QuantumHead, Network):
         self.circuit = make_circuit(config, generator)
         self.encoder = Direct(config.timesteps)
         self.frontend = SeparableCNN(
-            config.in_channels, config.image_size, config.widths, *config.windows, config.timesteps
+            config.in_channels,
+            config.image_size,
+            config.widths,
+            *config.windows,
+            config.timesteps,
+            config.norm_scale,
         )
         self.head = make_head(config)
         self.frontend.reset_parameters(generator)

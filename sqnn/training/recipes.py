@@ -57,11 +57,11 @@ RECIPES: Choices[Recipe] = Choices(
             MappingProxyType({"epochs": 12, "batch_size": 128, "learning_rate": 0.05}),
         ),
         "sqdr-cnn-803": Recipe(
-            "at most 803 parameters (788): separable spiking stages, trained as rates and hardened into spikes",
+            "at most 803 parameters (800): separable spiking stages, trained as rates and hardened into spikes",
             "sqdr-separable",
             "mnist",
-            MappingProxyType({"analog": 0.95}),
-            MappingProxyType({"epochs": 80, "learning_rate": 0.012, "gradient_clip": 5.0}),
+            MappingProxyType({"channels": (4, 6, 6), "n_qubits": 8, "norm_scale": 0.4, "analog": 0.96}),
+            MappingProxyType({"epochs": 100, "learning_rate": 0.015, "gradient_clip": 5.0}),
         ),
         "sqdr-cnn-2000": Recipe(
             "at most 2,000 parameters (1,947): the same, wider, on images turned and moved a little",

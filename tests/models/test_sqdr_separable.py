@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -24,6 +26,25 @@ def test_parameters_are_those_counted_by_hand() -> None:
     assert sqnn.count(small).total == by_hand((4, 5, 7), (3, 4, 4, 3), 7, 3) == 788
     large = sqnn.create_model("sqdr-separable", channels=(6, 12, 22), n_qubits=9)
     assert sqnn.count(large).total == by_hand((6, 12, 22), (3, 4, 4, 3), 9, 3) == 1947
+    fixed = sqnn.create_model("sqdr-separable", channels=(4, 6, 6), n_qubits=8, norm_scale=0.4)
+    assert sqnn.count(fixed).total == by_hand((4, 6, 6), (3, 4, 4, 3), 8, 3) - (4 + 6 + 6 + 24) == 800
+
+
+def test_a_given_scale_of_the_norms_is_kept_in_training_and_in_a_file(tmp_path: Path) -> None:
+    model = sqnn.create_model("sqdr-separable", norm_scale=0.4, timesteps=2)
+    images, labels = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0)), torch.tensor([1, 2, 3, 4])
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for progress in (0.0, 1.0):
+        model.learn(images, labels, None, progress)[1].backward()
+        optimizer.step()
+    sqnn.save_model(model, tmp_path / "model.safetensors")
+    loaded = sqnn.load_model(tmp_path / "model.safetensors")
+    torch.testing.assert_close(model.eval()(images), loaded.eval()(images), rtol=0, atol=0)
+    for stage in loaded.train().frontend.stages:
+        values = torch.randn(64, stage.norm.num_features, 5, 5, generator=torch.Generator().manual_seed(1))
+        spread = stage.norm(3 * values + 2).std((0, 2, 3), correction=0)
+        torch.testing.assert_close(spread, torch.full_like(spread, 0.4), rtol=1e-4, atol=0)
+        assert stage.norm.bias.abs().max() > 0
 
 
 @pytest.mark.parametrize("recipe", ["sqdr-cnn-803", "sqdr-cnn-2000"])
