@@ -268,6 +268,7 @@ def report(run: Run) -> None:
         ("best epoch", f"{run.result['best_epoch']} of {run.result['epochs']}"),
         ("training and evaluation", f"{run.result['seconds']:.1f} s"),
         ("threads", f"{run.result['threads']} on {run.result['cores']} cores, {run.result['machine']}"),
+        ("compiled kernels", run.result["kernels"]),
     ]
     table(f"{run.result['model']} on {run.result['data']}, seed {run.result['seed']}", ("", "value"), rows)
     for warning in run.warnings:

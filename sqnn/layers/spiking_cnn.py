@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.core import Choices, when_small
+from sqnn.kernels import is_hooked, pooled_rates, rule_of
 from sqnn.layers.spiking import SpikingConv
 from sqnn.neurons import MakeNeuron
 
@@ -66,9 +67,23 @@ class SpikingCNN(nn.Module):
         return when_small(spikes[:, :, :1].numel() * self._first_width, self._read, spikes)
 
     def _read(self, spikes: Tensor) -> Tensor:
-        for block in self.blocks:
-            spikes = block(spikes)
-        currents = self.linear(spikes.mean((-2, -1)))
+        rates = self._learn_compiled(spikes) if self.training and torch.is_grad_enabled() else None
+        if rates is None:
+            for block in self.blocks:
+                spikes = block(spikes)
+            rates = spikes.mean((-2, -1))
+        currents = self.linear(rates)
         if self.output is not None:
             currents = self.output(currents)
         return torch.mean(currents, 0)
+
+    def _learn_compiled(self, spikes: Tensor) -> Tensor | None:
+        """Return the mean spikes of the last block by the compiled kernels, None where they do not compute this."""
+        parts = []
+        for block in self.blocks:
+            assert isinstance(block, SpikingBlock)
+            rule = None if is_hooked(block) else rule_of(block.conv, block.norm, block.neuron)
+            if rule is None:
+                return None
+            parts.append((block.conv, block.norm, rule))
+        return pooled_rates(spikes, parts)

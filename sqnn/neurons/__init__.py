@@ -16,7 +16,7 @@ from sqnn.neurons.qcfs import (
 )
 from sqnn.neurons.registry import NEURONS, make_neuron
 from sqnn.neurons.step import RESETS, lif_sequence, lif_step
-from sqnn.neurons.surrogates import SURROGATES, Surrogate, make_surrogate
+from sqnn.neurons.surrogates import SURROGATES, ATan, FastSigmoid, Surrogate, make_surrogate
 
 __all__ = [
     "BETA_MARGIN",
@@ -30,6 +30,8 @@ __all__ = [
     "RESETS",
     "SURROGATES",
     "THRESHOLDS",
+    "ATan",
+    "FastSigmoid",
     "MakeNeuron",
     "Neuron",
     "NeuronConfig",
