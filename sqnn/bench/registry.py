@@ -4,6 +4,7 @@ from noise_models import Choices
 from sqnn.bench.benchmark import Benchmark
 from sqnn.bench.conversion import ConversionBenchmark
 from sqnn.bench.exactness import ExactnessBenchmark
+from sqnn.bench.frontend import FrontEndBenchmark
 from sqnn.bench.layerwise import HybridBenchmark
 from sqnn.bench.noise import NoiseBenchmark
 from sqnn.bench.plasticity import PlasticityBenchmark
@@ -16,6 +17,7 @@ BENCHMARKS: Choices[type[Benchmark]] = Choices(
         for benchmark in (
             QuantumBenchmark,
             NoiseBenchmark,
+            FrontEndBenchmark,
             HybridBenchmark,
             ConversionBenchmark,
             PlasticityBenchmark,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,11 @@ class SpikingCNN(nn.Module):
     Takes spike trains [time, batch, in_channels, height, width], height and width at least 2^blocks, and gives
     [batch, n_features]. With z_t the linear layer's output at step t, readout `spike` is the mean over time of the
     spikes that a last neuron fires on z_t, in [0, 1]; readout `membrane` is the mean over time of z_t itself, the
-    potential per step of a neuron that never fires.
+    potential per step of a neuron that never fires. In training the blocks are computed by the compiled kernels
+    (`sqnn.kernels`) where these can, unless `compiled` is set to False.
     """
+
+    compiled = True
 
     def __init__(
         self,
@@ -66,22 +70,26 @@ class SpikingCNN(nn.Module):
     def forward(self, spikes: Tensor) -> Tensor:
         return when_small(spikes[:, :, :1].numel() * self._first_width, self._read, spikes)
 
+    def rates(self, spikes: Tensor) -> Tensor:
+        """Return the spikes of the last block, averaged over the image, [time, batch, channels]."""
+        if self.compiled and self.training and torch.is_grad_enabled():
+            found = self._compiled_rates(spikes)
+            if found is not None:
+                return found
+        for block in self.blocks:
+            spikes = block(spikes)
+        return spikes.mean((-2, -1))
+
     def _read(self, spikes: Tensor) -> Tensor:
-        rates = self._learn_compiled(spikes) if self.training and torch.is_grad_enabled() else None
-        if rates is None:
-            for block in self.blocks:
-                spikes = block(spikes)
-            rates = spikes.mean((-2, -1))
-        currents = self.linear(rates)
+        currents = self.linear(self.rates(spikes))
         if self.output is not None:
             currents = self.output(currents)
         return torch.mean(currents, 0)
 
-    def _learn_compiled(self, spikes: Tensor) -> Tensor | None:
-        """Return the mean spikes of the last block by the compiled kernels, None where they do not compute this."""
+    def _compiled_rates(self, spikes: Tensor) -> Tensor | None:
+        """Return the rates by the compiled kernels, None where they do not compute these blocks."""
         parts = []
-        for block in self.blocks:
-            assert isinstance(block, SpikingBlock)
+        for block in cast(Iterable[SpikingBlock], self.blocks):
             rule = None if is_hooked(block) else rule_of(block.conv, block.norm, block.neuron)
             if rule is None:
                 return None

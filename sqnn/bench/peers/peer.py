@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Evaluate = Callable[[Tensor, Tensor], Tensor]
 """Inputs [batch, 3 n_qubits] and weights [n_blocks, n_qubits, 3], in radians, to <Z> [batch, n_qubits]."""
+Fire = Callable[[Tensor], Tensor]
+"""Currents [time, batch, ...] to spikes, from membranes of zero."""
 Run = Callable[[Tensor], Tensor]
 """Everything that one batch of images takes, from images to summed outputs."""
 
@@ -69,7 +71,9 @@ class Peer:
 
     `convert(model, images, timesteps)` converts a ReLU network, calibrated on some images. `layerwise()` gives the
     parts of layer-wise networks. `windows(weight, pre, post)` gives its updates of a weight [out, in] by the pairs of
-    spikes of a window [time, batch, ...], by title: each call returns the change.
+    spikes of a window [time, batch, ...], by title: each call returns the change. `neurons()` makes a layer of neurons
+    without leak, threshold 1, arctan surrogate of slope 2 where it has one, in the way that runs all steps at once
+    where there is one; `subtracts` says whether a spike takes off one threshold, or all of the membrane.
     """
 
     name: str
@@ -88,6 +92,8 @@ class Peer:
     convert: Callable[[nn.Module, Tensor, int], Run] | None = None
     layerwise: Callable[[], Layerwise] | None = None
     windows: Callable[[Tensor, Tensor, Tensor], Mapping[str, Callable[[], Tensor]]] | None = None
+    neurons: Callable[[], Fire] | None = None
+    subtracts: bool = True
 
     def installed(self) -> bool:
         """Whether everything that it needs can be imported here."""

@@ -1,7 +1,7 @@
 """SpikingJelly's conversion by rates and its STDP, run as its tutorials do.
 
 Conversion: reset, then T times the whole network. STDP: a learner with the spikes of all steps, which it goes through
-one by one.
+one by one. Neurons: all steps in one call, reset before each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from importlib import import_module
 import torch
 from torch import Tensor, nn
 
-from sqnn.bench.peers.peer import Peer, Run
+from sqnn.bench.peers.peer import Fire, Peer, Run
 
 
 def _convert(model: nn.Module, images: Tensor, timesteps: int) -> Run:
@@ -55,6 +55,24 @@ def _windows(weight: Tensor, pre: Tensor, post: Tensor) -> Mapping[str, Callable
     return {"SpikingJelly STDPLearner": window}
 
 
+def _neurons() -> Fire:
+    surrogate = import_module("spikingjelly.activation_based.surrogate").ATan(alpha=2.0)
+    layer = import_module("spikingjelly.activation_based.neuron").IFNode(
+        v_reset=None, surrogate_function=surrogate, step_mode="m"
+    )
+    reset_net = import_module("spikingjelly.activation_based.functional").reset_net
+
+    def fire(currents: Tensor) -> Tensor:
+        reset_net(layer)
+        spikes: Tensor = layer(currents)
+        return spikes
+
+    return fire
+
+
 SPIKINGJELLY = Peer(
-    "spikingjelly", "spikingjelly", "spikingjelly", ("spikingjelly",), convert=_convert, windows=_windows
+    *("spikingjelly", "spikingjelly", "spikingjelly", ("spikingjelly",)),
+    convert=_convert,
+    windows=_windows,
+    neurons=_neurons,
 )
