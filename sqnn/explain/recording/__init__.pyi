@@ -1,0 +1,17 @@
+from .heads import HeadRecord
+from .hooks import Recorder, neurons_of, recorder
+from .layers import LayerRecord
+from .run import MOST_BYTES, record, record_bytes
+from .spikes import SpikeRecord
+
+__all__ = [
+    "MOST_BYTES",
+    "HeadRecord",
+    "LayerRecord",
+    "Recorder",
+    "SpikeRecord",
+    "neurons_of",
+    "record",
+    "record_bytes",
+    "recorder",
+]
