@@ -126,7 +126,7 @@ def spike_motifs(
         words=bits.view(-1, length, together).bool(),
         counts=counts,
         expected=shuffled.mean(0),
-        deviation=shuffled.std(0, correction=0),
+        deviation=(shuffled - shuffled.mean(0)).square().mean(0).sqrt(),
         p=(1 + (shuffled >= counts).sum(0)) / (1 + shuffles),
         places=trains.shape[1] * (len(trains) - length + 1) * (1 if joint else trains.shape[2]),
         null=null,
