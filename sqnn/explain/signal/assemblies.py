@@ -64,18 +64,16 @@ class Assemblies(Signal):
         )
 
     def draw(self, axes: Axes) -> None:
-        """Draw the weights of each assembly, one above the other."""
-        for number, pattern in enumerate(self.patterns):
-            axes.stem(
-                range(len(pattern)),
-                (pattern + 1.5 * number).tolist(),
-                bottom=1.5 * number,
-                basefmt="grey",
-                markerfmt=".",
-            )
-        axes.set_yticks([1.5 * number for number in range(len(self.patterns))], map(str, range(len(self.patterns))))
+        """Draw the weights of each assembly as a row of colours."""
+        from sqnn.metrics import figure_of
+
+        rows, columns = [at - 0.5 for at in range(len(self.patterns) + 1)], range(len(self.neurons) + 1)
+        limit = float(self.patterns.abs().max()) if len(self.patterns) else 1.0
+        mesh = axes.pcolormesh(columns, rows, self.patterns.numpy(), cmap="coolwarm", vmin=-limit, vmax=limit)
+        axes.set_yticks(range(len(self.patterns)))
         axes.set_xlabel("neuron")
-        axes.set_ylabel("assembly (weights of unit length)")
+        axes.set_ylabel("assembly")
+        figure_of(axes).colorbar(mesh, ax=axes, label="weight (patterns have length 1)")
 
     def summary(self) -> str:
         """Say how many there are, and of how many neurons each."""

@@ -106,7 +106,7 @@ def bloch_spheres(head: HasBloch | Tensor, image: int = 0) -> BlochSpheres:
         raise ConfigError(f"head: got {type(head).__name__}, expected that of a circuit of blocks, record.head")
     if vectors.ndim != 4 or vectors.shape[-1] != 3:
         raise ConfigError(f"head: got shape {list(vectors.shape)}, expected [n_blocks, batch, n_qubits, 3]")
-    return BlochSpheres(vectors=vectors.detach()[:, image_of(image, vectors.shape[1])])
+    return BlochSpheres(vectors=vectors.detach().cpu()[:, image_of(image, vectors.shape[1])])
 
 
 def _seen(vectors: Tensor) -> tuple[Tensor, Tensor]:

@@ -80,7 +80,8 @@ def neural_codes(
 
     Information is the plug-in estimate, which is too large for few images, less its mean over `shuffles` permutations
     of the labels. Counts and latencies are functions of the word, so that the plug-in estimate of the word is never
-    below theirs. Permutations are drawn from `generator`, by default one with seed 0.
+    below theirs; less chance, it is too small where images are few. Permutations are drawn from `generator`, by default
+    one with seed 0.
 
     Source: Panzeri et al., J. Neurophysiol. 98 (2007), on the bias.
     """

@@ -66,7 +66,7 @@ class FirstSpikes(Signal):
                 share = self._share(self.steps[images])
                 axes.step(self._range, share.tolist(), where="mid", color=f"C{number % 10}", label=f"class {name}")
             axes.legend(frameon=False, fontsize=8, ncols=2)
-        axes.set_ylim(0, 1.02)
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("step")
         axes.set_ylabel("share of neurons that have fired")
 

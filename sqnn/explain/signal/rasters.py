@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,30 @@ from sqnn.explain.signal.trains import HasSpikes, Layer, fired, image_of, spikes
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+
+HALF = 0.4
+"""Half the length of the line of a spike, in steps."""
+TIME = "timestep"
+
+
+@runtime_checkable
+class HasValues(Protocol):
+    """An attribution: `values` with named `axes`, of the layer that `at` names."""
+
+    @property
+    def values(self) -> Tensor:
+        """One number per element of the layer and image."""
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The names of the dimensions."""
+
+    @property
+    def at(self) -> str:
+        """The path of the layer."""
+
+
+Colours: TypeAlias = Mapping[str, Tensor] | Tensor | HasValues | None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -51,28 +75,17 @@ class Raster(Signal):
         return pd.DataFrame(columns)
 
     def draw(self, axes: Axes) -> None:
-        """Draw layers from the bottom up, a mark per spike; colours are symmetric about 0."""
+        """Draw layers from the bottom up, a short line per spike; colours are symmetric about 0."""
         from sqnn.metrics import figure_of
 
         starts = torch.tensor((0, *self.sizes)).cumsum(0)
         heights = (starts[self.numbers] + self.neurons).numpy()
         steps = self.steps.numpy()
-        if self.values is None:
-            axes.scatter(steps, heights, s=6, marker="s", color="black", lw=0)
-        else:
+        lines = axes.hlines(heights, steps - HALF, steps + HALF, colors="black", lw=1.2)
+        if self.values is not None:
             limit = float(self.values.abs().max()) if len(self.values) else 0.0
-            dots = axes.scatter(
-                steps,
-                heights,
-                s=8,
-                marker="s",
-                lw=0,
-                c=self.values.numpy(),
-                cmap="coolwarm",
-                vmin=-limit,
-                vmax=limit or 1,
-            )
-            figure_of(axes).colorbar(dots, ax=axes, label="attribution")
+            lines.set(array=self.values.numpy(), cmap="coolwarm", clim=(-limit or -1, limit or 1))
+            figure_of(axes).colorbar(lines, ax=axes, label="attribution")
         for start in starts[1:-1].tolist():
             axes.axhline(start - 0.5, color="grey", lw=0.6)
         middles = (starts[:-1] + starts[1:] - 1) / 2
@@ -86,17 +99,13 @@ class Raster(Signal):
         return f"{len(self.steps):,} spikes of {sum(self.sizes):,} neurons in {self.timesteps} steps"
 
 
-def raster(
-    layers: Mapping[str, HasSpikes | Tensor] | Layer,
-    image: int = 0,
-    *,
-    values: Mapping[str, Tensor] | Tensor | None = None,
-) -> Raster:
+def raster(layers: Mapping[str, HasSpikes | Tensor] | Layer, image: int = 0, *, values: Colours = None) -> Raster:
     """Return the raster of one image: of the layers of a recording by name, or of one layer.
 
-    `values`, of the shape `[time, batch, *neurons]` of the spikes, colour them: one tensor for one layer, or a mapping
-    by the names of layers; a layer that has none there counts as 0. Raises ConfigError on an image that is not there,
-    on layers of different lengths in time, and on values of another shape.
+    `values` colour the spikes: an attribution at a layer, such as `attribute(model, images, at="frontend.blocks.2")`;
+    or numbers of the shape `[time, batch, *neurons]` of the spikes, by the names of layers, or for the one layer. A
+    layer that has none counts as 0. Raises ConfigError on an image that is not there, on layers of different lengths in
+    time, and on values of another shape or of no layer.
     """
     named = dict(layers) if isinstance(layers, Mapping) else {"": layers}
     if not named:
@@ -106,11 +115,7 @@ def raster(
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {steps}" for name, steps in lengths.items())
         raise ConfigError(f"layers: got different numbers of steps ({listed}), expected one; choose some layers")
-    colours = values if isinstance(values, Mapping) or values is None else dict.fromkeys(named, values)
-    if isinstance(colours, Mapping) and not set(colours) <= set(named):
-        raise ConfigError(
-            f"values: got {', '.join(set(colours) - set(named))}, expected layers among {', '.join(named)}"
-        )
+    colours = _by_layer(values, named)
     numbers, neurons, steps, painted, sizes = [], [], [], [], []
     for number, (name, layer) in enumerate(named.items()):
         trains = fired(layer)
@@ -120,12 +125,11 @@ def raster(
         neurons.append(neuron)
         steps.append(step + start)
         sizes.append(trains.shape[2])
-        if colours is not None:
-            colour = colours.get(name, torch.zeros_like(trains, dtype=torch.float32))
-            if name in colours and colour.shape != spikes_of(layer).shape:
-                shape, expected = list(colour.shape), list(spikes_of(layer).shape)
-                raise ConfigError(f"values: got shape {shape}, expected {expected}, that of the spikes")
-            painted.append(colour.detach().cpu().flatten(2)[step, at, neuron].double())
+        shape = spikes_of(layer).shape
+        colour = colours.get(name, torch.zeros(shape))
+        if colour.shape != shape:
+            raise ConfigError(f"values: got shape {list(colour.shape)}, expected {list(shape)}, that of the spikes")
+        painted.append(colour.detach().cpu().flatten(2)[step, at, neuron].double())
     return Raster(
         layers=tuple(named),
         sizes=tuple(sizes),
@@ -133,6 +137,26 @@ def raster(
         numbers=torch.cat(numbers),
         neurons=torch.cat(neurons),
         steps=torch.cat(steps),
-        values=torch.cat(painted) if colours is not None else None,
+        values=None if values is None else torch.cat(painted),
         start=start,
     )
+
+
+def _by_layer(values: Colours, named: Mapping[str, HasSpikes | Tensor]) -> Mapping[str, Tensor]:
+    """Return values `[time, batch, *neurons]` by the names of layers; ConfigError on a name that is none of `named`."""
+    if values is None:
+        return {}
+    if isinstance(values, Tensor):
+        if len(named) > 1:
+            raise ConfigError(f"values: got one tensor for {len(named)} layers, expected a mapping of names to tensors")
+        return dict.fromkeys(named, values)
+    if isinstance(values, HasValues):
+        if TIME not in values.axes:
+            raise ConfigError(
+                f"values: got an attribution at {values.at!r} without time steps, expected one at a layer"
+            )
+        values = {values.at: values.values.movedim(values.axes.index(TIME), 0)}
+    strange = ", ".join(sorted(set(values) - set(named)))
+    if strange:
+        raise ConfigError(f"values: got {strange}, expected layers among {', '.join(named)}")
+    return values

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqnn.explain.signal.embedding import Embedding
     from sqnn.explain.signal.histograms import Psth
     from sqnn.explain.signal.membranes import Traces
-    from sqnn.explain.signal.rasters import Raster
+    from sqnn.explain.signal.rasters import Colours, Raster
     from sqnn.explain.signal.trains import Neurons
 
 
@@ -41,9 +41,7 @@ class SignalVerbs:
 
         def __getitem__(self, name: str) -> LayerRecord: ...
 
-    def raster(
-        self, image: int = 0, *, layer: str | None = None, values: Mapping[str, Tensor] | Tensor | None = None
-    ) -> Raster:
+    def raster(self, image: int = 0, *, layer: str | None = None, values: Colours = None) -> Raster:
         """Return the spikes of one image, of one layer or of all, coloured by `values`: see `raster`."""
         from sqnn.explain.signal.rasters import raster
 

@@ -34,9 +34,9 @@ class Windows(Signal):
     @property
     def critical(self) -> tuple[int, int]:
         """The window whose counts say most of the label, by the mean over neurons; ConfigError without labels."""
-        require(self.information is not None, "labels", None, "one per image: which window matters is asked of them")
-        means = self.frame["information"]
-        return self.windows[int(means.to_numpy().argmax())]
+        if self.information is None:
+            raise ConfigError("labels: got None, expected one per image; without them no window is critical")
+        return self.windows[int(self.information.mean(1).argmax())]
 
     @property
     def frame(self) -> pd.DataFrame:

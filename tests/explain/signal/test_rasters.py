@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -30,8 +32,22 @@ def test_a_raster_has_each_spike_of_the_image_in_its_colour() -> None:
     assert list(made.frame.itertuples(index=False, name=None)) == expected
     assert made.sizes == (8, 6)
     # The second layer stands above the first.
-    dots = made.plot().axes[0].collections[0].get_offsets()
-    assert dots[:, 1].max() >= 8 > dots[: sum(made.numbers == 0), 1].max()
+    heights = [float(line[0, 1]) for line in made.plot().axes[0].collections[0].get_segments()]
+    first = int((made.numbers == 0).sum())
+    assert max(heights[:first]) < 8 <= min(heights[first:])
+
+
+def test_an_attribution_colours_the_spikes_of_its_layer() -> None:
+    spikes = spikes_of(5, 4, 3, 2, 2)
+    values = torch.randn(3, 4, 2, 2, generator=torch.Generator().manual_seed(6))
+    found = SimpleNamespace(values=values, axes=("image", "timestep", "channel", "row"), at="a")
+    frame = raster({"a": spikes, "b": spikes}, 2, values=found).frame
+    expected = values[2][spikes[:, 2] != 0].tolist()
+    assert list(frame[frame.layer == "a"].value) == pytest.approx(expected)
+    assert set(frame[frame.layer == "b"].value) == {0}
+    found.axes = ("image", "angle")
+    with pytest.raises(sqnn.core.ConfigError, match="values: got an attribution at 'a' without time steps, expected"):
+        raster({"a": spikes}, values=found)
 
 
 def test_steps_keep_their_numbers_in_a_window() -> None:

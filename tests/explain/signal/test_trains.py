@@ -86,6 +86,10 @@ def test_what_is_no_layer_is_one_clear_error(name: str, layer: object, message: 
         (lambda s: signal.raster({}), "layers: got a recording without layers"),
         (lambda s: signal.raster({"a": s, "b": s[:3]}), r"layers: got different numbers of steps \(a 6, b 3\)"),
         (lambda s: signal.raster(s, values=s[0]), r"values: got shape \[5, 2, 3\], expected \[6, 5, 2, 3\]"),
+        (
+            lambda s: signal.raster({"a": s, "b": s}, values=s),
+            "values: got one tensor for 2 layers, expected a mapping",
+        ),
         (lambda s: signal.raster({"a": s}, values={"b": s}), "values: got b, expected layers among a"),
         (lambda s: signal.traces(LayerRecord("a", s)), "layer: got one without membranes, expected"),
         (lambda s: signal.synchrony(s, [6]), r"neurons: got 6, expected 0 to 5, or coordinates within \[2, 3\]"),
