@@ -13,8 +13,8 @@ from sqnn.conversion import SpikingNetwork
 from sqnn.core import ConfigError, counted, whole
 from sqnn.data import Split
 from sqnn.explain.recording.heads import HeadRecord, joined_heads
+from sqnn.explain.recording.hooks import Recorder, recorder
 from sqnn.explain.recording.layers import LayerRecord, joined
-from sqnn.explain.recording.recorder import Recorder, recorder
 from sqnn.explain.recording.spikes import SpikeRecord
 from sqnn.layers import CONVENTIONS, libraries_of
 from sqnn.metrics import EVALUATION_BATCH, EVALUATION_SEED, run_batches

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from sqnn.explain import record
 from sqnn.layers import FrontEnd
+from sqnn.models import SpikingQuantum
 
 STEPS = 6
 IMAGES = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -122,6 +123,18 @@ def test_spikingjelly_in_both_step_modes(kind: str, hard: bool, mode: str) -> No
     assert layer.reset == ("zero" if hard else "subtract")
     assert not isinstance(node.v, Tensor)  # the state is that after a reset
     assert len(node._forward_hooks) == len(node._forward_pre_hooks) == 0
+
+
+def test_a_quantum_head_on_foreign_neurons_is_recorded_as_a_whole() -> None:
+    neuron = snntorch.Leaky(beta=0.9, threshold=0.5, init_hidden=True)
+    frontend = nn.Sequential(nn.Flatten(), linear(), neuron)
+    model = SpikingQuantum(frontend, features=5, num_classes=2, timesteps=STEPS, encoding="rate", n_qubits=2).eval()
+    found = record(model, IMAGES, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.equal(found.logits, model(IMAGES, torch.Generator().manual_seed(1)))
+        rates = found["frontend.network.2"].spikes.mean(0)
+        assert_close(found.head.angles, model.config.angle_scale * model.linear(rates))
+        assert_close(found["frontend.network.2"].currents, frontend[1](found.input.flatten(2)))
 
 
 def test_states_of_an_earlier_batch_are_forgotten() -> None:

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 import sqnn
 from circuits import DataReupload, QuantumLayer, ReuploadLayer
+from sqnn.core import ConfigError
 from sqnn.explain import record, recorder
 
 DIGITS = sqnn.load_data("digits")
@@ -83,6 +84,20 @@ def test_a_branch_and_a_circuit_of_ones_own_are_found() -> None:
         assert torch.equal(head.angles, network[:2](IMAGES))
         assert torch.equal(head.expectations, network(IMAGES))
     assert head.bloch is None
+
+
+def test_a_circuit_too_large_for_vectors_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(circuit: ReuploadLayer, angles: Tensor) -> Tensor:
+        raise ValueError("n_qubits: got a cone of 40 wires")
+
+    monkeypatch.setattr("sqnn.explain.recording.hooks.bloch_vectors", refuse)
+    layer = ReuploadLayer(2, 1)
+    message = "bloch: got True, expected False for this circuit: n_qubits: got a cone"
+    with pytest.raises(ConfigError, match=message), recorder(layer):
+        layer(torch.zeros(1, 6))
+    with recorder(layer, bloch=False) as seen:
+        layer(torch.zeros(1, 6))
+    assert seen.heads[""].bloch is None
 
 
 def test_a_network_without_vectors_asked_for_has_none() -> None:

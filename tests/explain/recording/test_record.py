@@ -132,7 +132,7 @@ class Steps(nn.Module):
         return self.neuron(values.expand(6, *values.shape)).sum(0)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     reset=st.sampled_from(["subtract", "zero", "none"]),
     beta=st.floats(0.1, 1.0),

@@ -162,7 +162,10 @@ def _watch_circuit(
         angles = inputs.reshape(-1, inputs.shape[-1])
         vectors = None
         if bloch and isinstance(circuit, ReuploadLayer):
-            vectors = wanted.made(bloch_vectors(circuit, angles.detach()))
+            try:
+                vectors = wanted.made(bloch_vectors(circuit, angles.detach()))
+            except ValueError as error:
+                raise ConfigError(f"bloch: got True, expected False for this circuit: {error}") from error
         expectations = output.reshape(len(angles), -1)
         seen.heads[path] = HeadRecord(wanted.keep(angles), wanted.keep(expectations), vectors)
 
