@@ -135,9 +135,13 @@ def spike_motifs(
 
 def _words(trains: Tensor, length: int, joint: bool) -> Tensor:
     """Return each word as a whole number, flat; bit `step * neurons + neuron` is that neuron's spike at that step."""
-    windows = trains.unfold(0, length, 1).movedim(-1, 1)  # [places, length, batch, neurons]
-    rows = windows.transpose(1, 2).flatten(2) if joint else windows.permute(0, 2, 3, 1)
-    return (rows.long() << torch.arange(rows.shape[-1])).sum(-1).flatten()
+    neurons = trains.shape[2]
+    steps = (trains.long() << torch.arange(neurons)).sum(2) if joint else trains.long()
+    width = neurons if joint else 1
+    words = torch.zeros_like(steps[: len(steps) - length + 1])
+    for step in range(length):
+        words |= steps[step : step + len(words)] << (step * width)
+    return words.flatten()
 
 
 def _occurrences(words: Tensor, among: Tensor) -> Tensor:
