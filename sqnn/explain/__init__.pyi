@@ -1,4 +1,4 @@
-from . import recording
+from . import recording, signal
 from .recording import HeadRecord, LayerRecord, SpikeRecord, record, record_bytes, recorder
 
 __all__ = [
@@ -9,4 +9,5 @@ __all__ = [
     "record_bytes",
     "recorder",
     "recording",
+    "signal",
 ]

@@ -14,6 +14,7 @@ from torch import Tensor
 from sqnn.core import Choices, ConfigError, counted, require
 from sqnn.explain.recording.heads import HeadRecord
 from sqnn.explain.recording.layers import LayerRecord
+from sqnn.explain.signal import SignalVerbs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ Positions = int | slice | Sequence[int] | Tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SpikeRecord:
+class SpikeRecord(SignalVerbs):
     """What a network did with images.
 
     - `layers`: the record of each layer of neurons by its name, in the order of the forward pass; empty for a network
