@@ -1,6 +1,7 @@
-from . import conversion, core, data, encoding, layers, metrics, models, neurons, plasticity, studies, training
+from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
+from .explain import SpikeRecord, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -20,6 +21,7 @@ __all__ = [
     "ParameterCount",
     "ResultsTable",
     "Run",
+    "SpikeRecord",
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
@@ -31,6 +33,7 @@ __all__ = [
     "data",
     "encoding",
     "evaluate",
+    "explain",
     "fit",
     "layers",
     "load_data",
@@ -43,6 +46,7 @@ __all__ = [
     "plasticity",
     "predict",
     "read_images",
+    "record",
     "resume",
     "save_model",
     "studies",
