@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError
-from sqnn.explain.recording.recorder import neurons_of
+from sqnn.explain.recording import neurons_of
 from sqnn.layers import SpikingLinear
 from sqnn.models import circuits_of
 from sqnn.neurons import Neuron

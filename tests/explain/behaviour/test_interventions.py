@@ -25,11 +25,14 @@ def test_what_follows_sees_the_new_spikes_and_nothing_else_changes() -> None:
 
 def test_nothing_outlives_an_exception() -> None:
     model, data = Small(), small_data()
-    with pytest.raises(KeyError), changed_spikes(model, "hidden", torch.zeros_like):
-        with changed_spikes(model, "hidden", torch.ones_like):
+    zeros = changed_spikes(model, "hidden", torch.zeros_like)
+    with pytest.raises(ZeroDivisionError), zeros, changed_spikes(model, "hidden", lambda spikes: 1 / 0):
+        sqnn.record(model, data.test)
+    zeros, ones = (changed_spikes(model, "hidden", change) for change in (torch.zeros_like, torch.ones_like))
+    with zeros:
+        with ones:
             assert sqnn.record(model, data.test)["hidden"].spikes.min() == 1
         assert sqnn.record(model, data.test)["hidden"].spikes.max() == 0
-        raise KeyError
     assert "forward" not in vars(model.hidden)
     circuit = quantum()
     for changed in (changed_angles, changed_expectations):
