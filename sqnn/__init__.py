@@ -14,7 +14,9 @@ Training:     fit(model, data), resume(folder), evaluate(model, data), predict(m
               accuracy is published; TrainingConfig, Run, Evaluation
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable;
               compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
-Explanation:  record(model, images): SpikeRecord, what every layer of neurons and the quantum head did
+Explanation:  record(model, images): SpikeRecord, what every layer of neurons and the quantum head did;
+              distil(model, data, into): a tree, rules or a graph of states that answers as the network does;
+              causal_graph(model, data, layer): what clamping its channels changes
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
 `sqnn.plasticity`, `sqnn.explain`, `sqnn.studies`, ...

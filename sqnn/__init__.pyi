@@ -1,7 +1,7 @@
 from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
-from .explain import SpikeRecord, record
+from .explain import SpikeRecord, causal_graph, distil, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -25,12 +25,14 @@ __all__ = [
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
+    "causal_graph",
     "compare",
     "conversion",
     "core",
     "count",
     "create_model",
     "data",
+    "distil",
     "encoding",
     "evaluate",
     "explain",
