@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from result_tables.base import markdown, rows, table
+from result_tables.base import markdown, number, rows, table
 from sqnn.studies import paired_tests, paper_table
 from sqnn.studies.compare.tables import tests_table
 
@@ -43,3 +43,15 @@ def digits_tests() -> str:
     """Paired tests of the SQDR-CNN and each other network, corrected for all pairs."""
     tests = paired_tests(clean("compare-digits"))
     return words(tests_table(tests[(tests["first"] == JUDGED) | (tests["second"] == JUDGED)]))
+
+
+@number("compare-digits-planned")
+def digits_planned() -> str:
+    """How many of the contrasts with the SQDR-CNN alone pass 5 %, and whom they favour."""
+    tests = paired_tests(clean("compare-digits"), against=JUDGED)
+    passed = tests[tests.p_corrected < 0.05]
+    worse = int((passed.difference < 0).sum())
+    return (
+        f"{len(passed)} of the {len(tests)} pass 0.05, {worse} of them against the SQDR-CNN (p at least "
+        f"{passed.p_corrected.min():.2g})"
+    )
