@@ -81,8 +81,8 @@ def main() -> None:
         for name, (single, usual) in works.items():
             if options.only not in name:
                 continue
-            for bound in (threads.SMALL, 0) if options.unbound else (threads.SMALL,):
-                threads.SMALL = bound
+            for bound in (threads.ONE_THREAD_WORK, 0) if options.unbound else (threads.ONE_THREAD_WORK,):
+                threads.ONE_THREAD_WORK = bound
                 one, other = take_turns([in_threads(1, single), in_threads(default, usual)], options.budget)
                 print(
                     f"{options.busy} busy, {name}{'' if bound else ', unbound'}: 1 thread {one.median * 1e3:.2f} ms "
@@ -90,7 +90,7 @@ def main() -> None:
                     f"[{other.lower * 1e3:.2f}, {other.upper * 1e3:.2f}], ratio {other.median / one.median:.2f}",
                     flush=True,
                 )
-                threads.SMALL = 2**20
+                threads.ONE_THREAD_WORK = 2**20
     finally:
         for process in others:
             process.kill()

@@ -18,7 +18,7 @@ from .noise import CHIP_SHAPES, chip_shape, resolve_noise
 from .observables import OBSERVABLES, observable_text, words_of
 from .quantum_layer import OWN_ENGINES, QuantumLayer
 from .reupload import SCALINGS, DataReupload
-from .threads import SMALL, computing_in, when_small
+from .threads import ONE_THREAD_WORK, computing_in, when_small
 
 __all__ = [
     "ALIASES",
@@ -30,9 +30,9 @@ __all__ = [
     "GATES",
     "INITIALS",
     "OBSERVABLES",
+    "ONE_THREAD_WORK",
     "OWN_ENGINES",
     "SCALINGS",
-    "SMALL",
     "AerEngine",
     "Compiled",
     "DataReupload",

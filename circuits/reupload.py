@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-LARGEST = 100_000
+MOST_QUBITS_OR_BLOCKS = 100_000
 """Most qubits, and most blocks, of a circuit: far beyond any use, and small enough to be built."""
 SCALINGS: Choices[str] = Choices(
     "data_scaling",
@@ -61,7 +61,7 @@ class DataReupload:
 
     def __post_init__(self) -> None:
         for name in ("n_qubits", "n_blocks"):
-            object.__setattr__(self, name, whole(name, vars(self)[name], most=LARGEST))
+            object.__setattr__(self, name, whole(name, vars(self)[name], most=MOST_QUBITS_OR_BLOCKS))
         object.__setattr__(self, "entangler", named(self.entangler))
         GATES.pick(self.entangling_gate)
         SCALINGS.pick(self.data_scaling)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Result = TypeVar("Result", Tensor, list[Tensor])
 
-SMALL = 2**20
+ONE_THREAD_WORK = 2**20
 """Most numbers, of a feature map or of a batch of states, that one thread handles alone."""
 
 
@@ -34,14 +34,14 @@ def computing_in(threads: int) -> Iterator[None]:
 
 
 def when_small(work: int, call: Callable[..., Result], *inputs: Tensor) -> Result:
-    """Return `call(*inputs)`, computed in one thread where `work` is at most SMALL numbers; so are its gradients.
+    """Return `call(*inputs)`, computed in one thread up to a `work` of ONE_THREAD_WORK numbers; so are its gradients.
 
     The backward pass takes its own number of threads again when the gradients of `inputs` are there, at the latest when
     it ends, be it in an error. GPUs and torch.compile are left alone.
     """
     import torch
 
-    if torch.compiler.is_compiling() or work > SMALL or any(x.device.type != "cpu" for x in inputs):
+    if torch.compiler.is_compiling() or work > ONE_THREAD_WORK or any(x.device.type != "cpu" for x in inputs):
         return call(*inputs)
     if torch.get_num_threads() == 1:
         return call(*inputs)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from result_tables.base import markdown, rows, table
+from result_tables.base import markdown, number, percent, rows, table
 from sqnn.studies import paired_tests, paper_table
-from sqnn.studies.compare.tables import tests_table
+from sqnn.studies.compare.tables import MINUS, tests_table
 
 MODELS = (
     "sqdr-cnn,sqdr-twin:core=linear,sqdr-twin:core=mlp,sqdr-twin:core=trigonometric,sqdr-twin:core=random-circuit,"
@@ -43,3 +43,63 @@ def digits_tests() -> str:
     """Paired tests of the SQDR-CNN and each other network, corrected for all pairs."""
     tests = paired_tests(clean("compare-digits"))
     return words(tests_table(tests[(tests["first"] == JUDGED) | (tests["second"] == JUDGED)]))
+
+
+@number("compare-digits-planned")
+def digits_planned() -> str:
+    """How many of the contrasts with the SQDR-CNN alone pass 5 %, and whom they favour."""
+    tests = paired_tests(clean("compare-digits"), against=JUDGED)
+    passed = tests[tests.p_corrected < 0.05]
+    worse = int((passed.difference < 0).sum())
+    return (
+        f"{len(passed)} of the {len(tests)} pass 0.05, {worse} of them against the SQDR-CNN (p at least "
+        f"{passed.p_corrected.min():.2g})"
+    )
+
+
+def mean_of(model: str, noise: float = 0.0) -> str:
+    """Return the mean test accuracy of a network."""
+    frame = rows("compare-digits")
+    return percent(frame[(frame.model == model) & (frame.noise == noise)].test_accuracy.mean())
+
+
+def beside(first: str, second: str) -> str:
+    """Return how far the first is ahead of the second, in points, with the 95 % interval over the seeds."""
+    tests = paired_tests(clean("compare-digits"), against=first)
+    line = tests[tests.second == second].iloc[0]
+    difference, low, high = (f"{100 * line[name]:+.1f}".replace("-", MINUS) for name in ("difference", "low", "high"))
+    return f"{difference} points ({low} to {high})"
+
+
+@number("compare-digits-head")
+def digits_head() -> str:
+    """The circuit beside what stands in its place."""
+    twins = ("linear", "trigonometric", "random-circuit")
+    each = (f"{beside(JUDGED, f'sqdr-twin:core={core}')} beside `{core}`" for core in twins)
+    return ", ".join(each)
+
+
+@number("compare-digits-rivals")
+def digits_rivals() -> str:
+    """The SQDR-CNN beside its predecessors."""
+    return f"{beside(JUDGED, 'serial-sqnn')} beside serial-sqnn, {beside(JUDGED, 'ppf-qsnn')} beside ppf-qsnn"
+
+
+@number("compare-digits-parallel")
+def digits_parallel() -> str:
+    """The parallel hybrid beside the serial one."""
+    return f"{mean_of('ppf-qsnn')} against {mean_of('serial-sqnn')}, {beside('ppf-qsnn', 'serial-sqnn')}"
+
+
+@number("compare-digits-spiking")
+def digits_spiking() -> str:
+    """The parallel hybrid beside spiking networks without a circuit."""
+    names = ("snn-cnn", "snn-mlp:encoding=direct")
+    return ", ".join(f"{beside('ppf-qsnn', name)} beside {name}" for name in names)
+
+
+@number("compare-digits-noise")
+def digits_noise() -> str:
+    """Networks on noisy test images, and what the noise costs them."""
+    names = ("serial-sqnn", "snn-cnn")
+    return ", ".join(f"{name} {mean_of(name, 0.2)} (clean {mean_of(name)})" for name in names)

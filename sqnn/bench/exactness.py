@@ -36,11 +36,11 @@ TIMESTEPS = (2, 3, 4, 6, 8)
 BITS = 4
 """Bits of the activations in training; networks of other time steps take over its weights and thresholds."""
 PIXELS = (28, 32, 224)
-LARGE, LARGE_IMAGES, LARGE_PATCH = 224, 64, 16
+LARGE_SIDE, LARGE_IMAGES, LARGE_PATCH = 224, 64, 16
 """Side of the large images in pixels, how many of them there are, and the side of the vision transformer's patches."""
 SETTLING_PASSES = 10
 """Forward passes in training mode that give batch norms their statistics where weights stay random."""
-TRAINING_STEPS = {28: 200, 32: 200, LARGE: 20}
+TRAINING_STEPS = {28: 200, 32: 200, LARGE_SIDE: 20}
 DETECTOR_SHARE = 4
 """The detector, whose step is the dearest, is trained for a quarter of the steps."""
 LEARNING_RATE = 2e-3
@@ -110,7 +110,7 @@ class ExactnessBenchmark(Benchmark):
                 if side not in sides or timesteps not in steps:
                     continue
                 data = sets[side]
-                count = min(self.images, len(data.test), LARGE_IMAGES if side == LARGE else self.images)
+                count = min(self.images, len(data.test), LARGE_IMAGES if side == LARGE_SIDE else self.images)
                 values = (model, WIDTHS[model], data.name, side, count, timesteps, weights, precision)
                 key: Row = dict(zip(self.key, values, strict=True))
                 network = partial(trained, model, weights, side, data)
@@ -143,7 +143,7 @@ def measure(
     accuracy = None if name == "retinanet" else share_right(model, test, pixels)
     model = model.to(torch.float64 if precision == "float64" else torch.float32)
     start = time.perf_counter()
-    report = verify(model, convert(model), at_size(test, pixels), batch_size=4 if pixels == LARGE else 50)
+    report = verify(model, convert(model), at_size(test, pixels), batch_size=4 if pixels == LARGE_SIDE else 50)
     return [
         {
             "bits": report.bits,
@@ -172,7 +172,7 @@ def source(name: str, weights: str, pixels: int, data: ImageData) -> nn.Module:
         "activation": "qcfs",
         "timesteps": BITS,
     }
-    if name == "vit" and pixels == LARGE:
+    if name == "vit" and pixels == LARGE_SIDE:
         options["patch"] = LARGE_PATCH
     network = RetinaNet(RetinaNetConfig(**options)) if name == "retinanet" else create_model(name, **options)
     steps = TRAINING_STEPS[pixels] // (DETECTOR_SHARE if name == "retinanet" else 1)
@@ -207,7 +207,7 @@ def draw(split: Split, pixels: int, batches: int) -> Iterator[tuple[Tensor, Tens
     """Yield so many batches of training images and labels."""
     generator = torch.Generator().manual_seed(0)
     for _ in range(batches):
-        chosen = split.take(torch.randint(len(split), (8 if pixels == LARGE else 64,), generator=generator))
+        chosen = split.take(torch.randint(len(split), (8 if pixels == LARGE_SIDE else 64,), generator=generator))
         yield at_size(chosen, pixels), chosen.labels
 
 
@@ -279,4 +279,4 @@ def find_data(data_dir: Path | None) -> dict[int, ImageData]:
                 continue
         else:
             sets.append(load_data("digits"))
-    return {28: sets[0], 32: sets[1], LARGE: sets[1]}
+    return {28: sets[0], 32: sets[1], LARGE_SIDE: sets[1]}

@@ -241,7 +241,7 @@ def named_data(
 
     Of the options of recordings, `timesteps` is passed over where there are none: it is a network's too.
     """
-    from sqnn.data import DATASETS, MissingDataError, holds_events, is_path, load_data
+    from sqnn.data import DATASETS, DataError, holds_events, is_path, load_data
 
     if name in DATASETS:
         require_none(f"{name} is a published set, whose images are as they are", size=size, in_channels=channels)
@@ -258,8 +258,12 @@ def named_data(
             progress=progress and is_path(name),
             **{key: value for key, value in recordings.items() if framed or key != "timesteps"},
         )
-    except MissingDataError as error:  # of `load_data`, whose arguments are called otherwise
-        raise MissingDataError(f"data: {str(error).removeprefix('name: ').removeprefix('path: ')}") from error
+    except DataError as error:
+        argument, _, rest = str(error).partition(": ")
+        if argument not in ("name", "path"):
+            raise
+        # What `load_data` calls so is the option `data` here.
+        raise type(error)(f"data: {rest}") from error
 
 
 def data_flags(data: ImageData) -> list[str]:

@@ -40,7 +40,7 @@ from sqnn.cli.source import (
 from sqnn.cli.stopping import Interrupted
 from sqnn.core import ConfigError, WriteError, brief, require, write_text
 from sqnn.data import DATASETS, is_path
-from sqnn.studies import AnyStudy, Panel, run_study
+from sqnn.studies import AnyStudy, Panel, StudyError, StudyFrame, run_study
 from sqnn.training import versions
 
 if TYPE_CHECKING:
@@ -79,42 +79,61 @@ def study_command(kind: type[AnyStudy]) -> Callable[..., Clock | None]:
         clock.lap("start-up")
         with _goes_on(kind) as announce, _opened(kind, settings) as arguments:
             clock.lap("data")
-            result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=announce)
-            clock.lap(kind.noun)
-            path = result.path or Path()
-            for part in kind.report(result.frame):
-                if isinstance(part, Panel):
-                    table(*part)
-                else:
-                    console.print(part)
-            # What the rows say comes before the picture, which refuses rows of failed trainings alone.
-            picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
             try:
-                result.plot(picture)
-            except WriteError as error:
-                raise ConfigError(f"picture: {error}") from error
-            tables = {picture.with_suffix(f".{ending}"): text for ending, text in kind.papers(result.frame).items()}
-            for place, text in tables.items():
-                write_text(place, text)
-        console.print(f"rows: {path}\npicture: {picture}")
-        if tables:
-            console.print(f"tables: {', '.join(map(str, tables))}")
-        write_json(
-            json,
-            {
-                **result.settings,
-                "summary": records(result.summary()),
-                "rows": records(result.frame),
-                "table": str(path),
-                "picture": str(picture),
-                "folder": None if result.folder is None else str(result.folder.path),
-                "versions": versions(),
-            },
-        )
+                result = run_study(study, *arguments, **where, keep=True, progress=progress, announce=announce)
+            except StudyError as failure:
+                if failure.finished is not None and len(failure.finished):
+                    _publish_before(failure, failure.finished, json)
+                raise
+            clock.lap(kind.noun)
+            _publish(result, json)
         return clock
 
     command.__name__, command.__doc__ = kind.name, kind.__doc__
     return with_options(subject, fields, places)(command)
+
+
+def _publish(result: StudyFrame, json: Path | None, failure: str = "") -> None:
+    """Print what the rows say, and write their picture, their tables and the JSON file."""
+    path = result.path or Path()
+    for part in result.report():
+        if isinstance(part, Panel):
+            table(*part)
+        else:
+            console.print(part)
+    # What the rows say comes before the picture, which refuses rows of failed trainings alone.
+    picture = path.with_suffix(".png") if result.folder is None else result.folder.picture
+    try:
+        result.plot(picture)
+    except WriteError as error:
+        raise ConfigError(f"picture: {error}") from error
+    tables = {picture.with_suffix(f".{ending}"): text for ending, text in result.papers().items()}
+    for place, text in tables.items():
+        write_text(place, text)
+    console.print(f"rows: {path}\npicture: {picture}")
+    if tables:
+        console.print(f"tables: {', '.join(map(str, tables))}")
+    write_json(
+        json,
+        {
+            **result.settings,
+            "summary": records(result.summary()),
+            "rows": records(result.frame),
+            "table": str(path),
+            "picture": str(picture),
+            "folder": None if result.folder is None else str(result.folder.path),
+            "versions": versions(),
+            **({"failure": failure} if failure else {}),
+        },
+    )
+
+
+def _publish_before(failure: StudyError, finished: StudyFrame, json: Path | None) -> None:
+    """Publish the rows of the cells that did not fail; `failure` is raised where so few make no report."""
+    try:
+        _publish(finished, json, str(failure))
+    except Exception as error:
+        raise failure from error
 
 
 @contextlib.contextmanager
@@ -189,8 +208,8 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
         yield []
     elif kind.takes in ("data", "sets"):
         named = str(name or "digits")
-        names = [named] if kind.takes == "data" or is_path(named) else named.split(",")
-        yield [named_data(each.strip(), folder, size=size, channels=channels, recordings=recordings) for each in names]
+        names = [named] if kind.takes == "data" else _listed(named)
+        yield [named_data(each, folder, size=size, channels=channels, recordings=recordings) for each in names]
     elif kind.takes == "network":
         path = Path(settings["path"])
         model, _ = open_source(path)
@@ -209,6 +228,17 @@ def _opened(kind: type[AnyStudy], settings: Mapping[str, Any]) -> Iterator[list[
             for path in paths[1:] if is_path(name) else ():
                 compare_with_run(path, given, split)
         yield [paths, given, folder, given_own(settings.get("model"), settings.get("model_options"))]
+
+
+def _listed(text: str) -> list[str]:
+    """Return the names and paths between commas; a path that is there may have commas of its own."""
+    parts, names = text.split(","), []
+    while parts:
+        joined = (",".join(parts[:end]).strip() for end in range(len(parts), 0, -1))
+        name = next((each for each in joined if is_path(each)), parts[0].strip())
+        names.append(name)
+        parts = parts[name.count(",") + 1 :]
+    return names
 
 
 def _of_images(kind: type[AnyStudy], recordings: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ from sqnn.models import HasNetwork, circuits_of, logits_of, network_of, require_
 
 TOLERANCE = 1e-12
 """Singular values above this share of the largest are counted; rounding in double precision leaves about 1e-15."""
-LARGEST = 4_000
+MOST_PARAMETERS = 4_000
 """Most trainable parameters of a network that is measured; the Jacobian of more takes many minutes."""
-SHARE = 4
+ADDITIONS_PER_LEAST = 4
 """Images are added a quarter of the least number at a time, until such a quarter adds nothing to the rank."""
-MOST = 4
+MOST_OUTPUTS_PER_PARAMETER = 4
 """Outputs per parameter at which no more are added."""
 MIXED = 256
 """Images that sums of outputs are taken over, to find what the images before have missed."""
@@ -104,8 +104,8 @@ def effective_parameters(
             "model: got no trainable parameter, expected some; those of a converted network are its source's: measure "
             "that one"
         )
-    if parameters > LARGEST:
-        raise ConfigError(f"model: got {parameters:,} trainable parameters, expected at most {LARGEST:,}")
+    if parameters > MOST_PARAMETERS:
+        raise ConfigError(f"model: got {parameters:,} trainable parameters, expected at most {MOST_PARAMETERS:,}")
     generator = torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator
     require(len(images) > 0, "images", "none", "some")
     threads = threads_for(step_work(measured, 1, _floats(images, torch.tensor([0])).shape), AUTO)
@@ -120,10 +120,12 @@ def effective_parameters(
                 f"as many as the {parameters:,} parameters"
             )
         jacobian = torch.cat([first, *islice(rows, least - 1)])
-        spare = islice(rows, (MOST - 1) * least)
+        spare = islice(rows, (MOST_OUTPUTS_PER_PARAMETER - 1) * least)
         values = _singular_values(jacobian)
         rank, settled = _rank(values, tolerance), False
-        while not settled and rank < parameters and (more := list(islice(spare, math.ceil(least / SHARE)))):
+        while (
+            not settled and rank < parameters and (more := list(islice(spare, math.ceil(least / ADDITIONS_PER_LEAST))))
+        ):
             jacobian = torch.cat([jacobian, *more])
             values, before = _singular_values(jacobian), rank
             rank = _rank(values, tolerance)

@@ -19,7 +19,7 @@ from sqnn.models.front_ends import BlocksConfig, FrontEndConfig
 from sqnn.models.initial import reset_parameters
 from sqnn.neurons import NeuronConfig
 
-SMALL = (3, 4, 13)
+SQDR_SIZED_WIDTHS = (3, 4, 13)
 """Widths that come to 783 parameters for one channel and ten classes, as few as the SQDR-CNN has."""
 MOST_SIDE = 1024
 """Most pixels along a side that a regression reads."""
@@ -31,7 +31,7 @@ TRAINING: Mapping[str, str | float] = MappingProxyType({"batch_size": 32, "learn
 class SNNCNNConfig(NeuronConfig, FrontEndConfig):
     """Every choice of the spiking classifier. Raises ConfigError, naming the field, on a value that builds none."""
 
-    channels: tuple[int, ...] | None = option(SMALL, "widths of the blocks", least=1)
+    channels: tuple[int, ...] | None = option(SQDR_SIZED_WIDTHS, "widths of the blocks", least=1)
 
 
 class SNNCNN(Network):
@@ -65,7 +65,7 @@ class SNNCNN(Network):
 class TinyCNNConfig(BlocksConfig):
     """Every choice of the small CNN. Raises ConfigError, naming the field, on a value that builds none."""
 
-    channels: tuple[int, ...] | None = option(SMALL, "widths of the blocks", least=1)
+    channels: tuple[int, ...] | None = option(SQDR_SIZED_WIDTHS, "widths of the blocks", least=1)
 
 
 class TinyCNN(Network):

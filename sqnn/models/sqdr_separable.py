@@ -19,8 +19,8 @@ from sqnn.models.base import ModelConfig, Network, check_batch
 from sqnn.models.initial import reset_parameters
 from sqnn.models.quantum_head import HeadConfig, QuantumHead, make_circuit, make_head
 
-LARGE = (3, 4, 4, 3), (1, 2, 2, 1)
-SMALL = (3, 2, 2, 2), (1, 2, 1, 1)
+STAGES_OF_LARGE_IMAGES = (3, 4, 4, 3), (1, 2, 2, 1)
+STAGES_OF_SMALL_IMAGES = (3, 2, 2, 2), (1, 2, 1, 1)
 """Windows and strides of up to four stages for images of LARGE_SIDE pixels or more, and for smaller ones."""
 LARGE_SIDE = 20
 
@@ -58,7 +58,7 @@ class SQDRSeparableConfig(HeadConfig, ModelConfig):
     def windows(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Sides of the windows, and strides, of each stage."""
         stages = len(self.channels) + 1
-        kernels, strides = LARGE if min(self.image_size) >= LARGE_SIDE else SMALL
+        kernels, strides = STAGES_OF_LARGE_IMAGES if min(self.image_size) >= LARGE_SIDE else STAGES_OF_SMALL_IMAGES
         return (
             kernels[:stages] if self.kernels is None else self.kernels,
             strides[:stages] if self.strides is None else self.strides,

@@ -40,7 +40,7 @@ MODULATIONS: Choices[str] = Choices(
 
 LITERAL = MappingProxyType({"coupling": ("literal",)})
 """Where a rate without a unit has an effect."""
-MOST = 100.0
+LARGEST_UPDATE = 100.0
 """Largest size of the local update, beside which the gradient no longer counts."""
 
 
@@ -92,10 +92,10 @@ class AdaptiveSTDP(LearningRule, PairSTDP):
         0.3,
         "size of the local update as a share of the optimiser's step or of the gradient",
         least=0,
-        most=MOST,
+        most=LARGEST_UPDATE,
         where={"coupling": ("beside", "through")},
     )
-    eta1: float = option(0.01, "rate of the local update (literal only)", least=0, most=MOST, where=LITERAL)
+    eta1: float = option(0.01, "rate of the local update (literal only)", least=0, most=LARGEST_UPDATE, where=LITERAL)
     heterosynaptic: float = option(
         0.0, "share of a weight that its neuron loses per batch at one spike per step", least=0, most=1
     )

@@ -38,7 +38,7 @@ POWER = MappingProxyType({"dependence": ("power",)})
 """Where exponents have an effect."""
 TIMED = MappingProxyType({"decay_plus": (None,), "decay_minus": (None,)})
 """Where a time constant is converted."""
-LARGEST = 1e6
+LARGEST_WEIGHT = 1e6
 """Largest size of amplitudes and of bounds of weights, beyond which single precision is of no use."""
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def _renamed(method: Callable[P, T]) -> Callable[P, T]:
 
 def weight_option(default: float | None, help: str) -> Any:
     """Declare a field in the unit of the weights, of either sign."""
-    return option(default, help, least=-LARGEST, most=LARGEST)
+    return option(default, help, least=-LARGEST_WEIGHT, most=LARGEST_WEIGHT)
 
 
 class Amplitudes(NamedTuple):

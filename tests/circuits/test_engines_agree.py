@@ -29,7 +29,7 @@ def assert_agree(name, theirs, ours):
         assert_close(one, other, atol=GRADIENT, rtol=0, msg=lambda m: f"gradient against {name}: {m}")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(drawn=random_circuits())
 def test_lightcone_equals_pennylane_and_kronecker_products(drawn) -> None:
     circuit, seed = drawn
@@ -62,7 +62,7 @@ def test_each_method_on_a_large_register(method: str, n_qubits: int, n_blocks: i
     assert_agree("pennylane", theirs, ours)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(drawn=random_circuits(max_qubits=5, max_blocks=4))
 def test_gradients_equal_finite_differences(drawn) -> None:
     circuit, seed = drawn

@@ -11,7 +11,7 @@ import torch
 from circuits import ReuploadLayer
 from noise_models import depolarizing, from_aer, readout
 
-CALLS = 8
+CALLS = 4
 
 
 def aer_noise(p: float) -> object:

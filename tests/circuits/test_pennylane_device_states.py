@@ -60,7 +60,7 @@ def evaluate(device, problem, values):
 
 
 # PennyLane #7215, #4964: amplitudes of zero gave NaN gradients.
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(problem=states())
 def test_gradients_of_amplitudes_equal_default_qubit(problem) -> None:
     both = []

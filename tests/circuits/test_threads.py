@@ -89,7 +89,7 @@ def test_a_small_circuit_and_its_gradient_take_one_thread(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Pauli paths", "noise", "device", "amplitudes", "pennylane"])
 def test_a_large_one_takes_as_many_as_pytorch_does(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setattr(threads, "SMALL", 1)
+    monkeypatch.setattr(threads, "ONE_THREAD_WORK", 1)
     call, (inputs, weights) = CALLS[name](), pieces()
     with computing_in(3), Watch() as watch:
         call(inputs, weights).sum().backward()
@@ -107,7 +107,7 @@ def test_what_is_small_goes_by_the_batch_and_the_circuit(monkeypatch: pytest.Mon
     for batch, n_blocks in ((128, 2), (128, 3), (128, 4), (8192, 2), (8, 12)):
         LightConeEngine(DataReupload(9, n_blocks))(torch.zeros(batch, 27), torch.zeros(n_blocks, 9, 3))
     LightConeEngine(DataReupload(18, 12))(torch.zeros(128, 54), torch.zeros(12, 18, 3))
-    assert [size <= threads.SMALL for size in sizes] == [True, True, True, False, True, False]
+    assert [size <= threads.ONE_THREAD_WORK for size in sizes] == [True, True, True, False, True, False]
 
 
 def test_what_comes_before_the_circuit_has_its_threads_back() -> None:

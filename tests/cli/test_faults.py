@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from faults import FAULTS, RUNS_OUT, STOPS, Outcome, contents, lines, run
+from faults import FAULTS, RUNS_OUT, STOPS, Outcome, contents, lines, load, run
 
 import sqnn
 from circuits.plotting import Picture
@@ -80,7 +80,8 @@ class Undisturbed(dict[str, tuple[dict[str, object], list[str]]]):
     def __missing__(self, command: str) -> tuple[dict[str, object], list[str]]:
         root = fresh(self.world)
         outcome = run(COMMANDS[command].split(), root)
-        assert (outcome.code, outcome.errors) == (0, ""), (command, outcome)
+        assert (outcome.code, outcome.errors) == (0, ""), (command, outcome.code, outcome.errors)
+        load(outcome.modules)
         self[command] = (contents(root), outcome.changes)
         return self[command]
 

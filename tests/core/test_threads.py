@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sqnn.core import ConfigError, check_threads, computing_in, cores, threads_for
-from sqnn.core.threads import SHARE, SMALL
+from sqnn.core.threads import ONE_THREAD_WORK, WORK_PER_THREAD
 
 
 @pytest.fixture
@@ -23,7 +23,10 @@ def many_cores(monkeypatch: pytest.MonkeyPatch):
         yield
 
 
-@pytest.mark.parametrize(("work", "threads"), [(0, 1), (SMALL, 1), (SMALL + 1, 4), (10 * SHARE, 10), (2**40, 64)])
+@pytest.mark.parametrize(
+    ("work", "threads"),
+    [(0, 1), (ONE_THREAD_WORK, 1), (ONE_THREAD_WORK + 1, 4), (10 * WORK_PER_THREAD, 10), (2**40, 64)],
+)
 def test_auto_goes_by_the_size_of_the_work(many_cores, work: int, threads: int) -> None:
     assert threads_for(work) == threads
 

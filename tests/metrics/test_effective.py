@@ -12,7 +12,7 @@ import sqnn
 from circuits import ReuploadLayer
 from sqnn.core import ConfigError
 from sqnn.metrics import EffectiveParameters, effective_parameters
-from sqnn.metrics.effective import LARGEST
+from sqnn.metrics.effective import MOST_PARAMETERS
 
 SIDE = 3
 INPUTS, HIDDEN, CLASSES = SIDE**2, 4, 3
@@ -180,7 +180,11 @@ class Silent(nn.Module):
         (perceptron(nn.Tanh()), images(18), r"images: got 18, expected at least 19, so that images x 3 classes are as"),
         (perceptron(nn.Tanh()).requires_grad_(False), images(), "model: got no trainable parameter, expected some"),
         (Silent(), images(), "model: no gradient reaches the weights of Silent, expected a network that is trained"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(9, 401)), images(), f"got 4,010 .* expected at most {LARGEST:,}"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(9, 401)),
+            images(),
+            f"got 4,010 .* expected at most {MOST_PARAMETERS:,}",
+        ),
         (nn.Sequential(nn.Flatten(), ReuploadLayer(3, 2, shots=50)), images(), "model: draws 50 shots, expected exact"),
         (perceptron(nn.Tanh()), [1], r"images: got \[1\], expected images \[batch, ...\], or a part of a data set"),
         ("runs/one", images(), "model: got str, expected a network"),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import types
+
 import pytest
 import torch
+from torch import nn
 
 import sqnn
+from sqnn import training
+from sqnn.metrics import OperationCount
+from sqnn.studies.compare import study
 
 OPTIONS = {"channels": (2, 3), "n_qubits": 3}
 
@@ -27,3 +34,27 @@ def run(digits: sqnn.ImageData, tmp_path_factory: pytest.TempPathFactory) -> sqn
     model = sqnn.create_model("sqdr-cnn", data, noise="depolarizing:0.02", **OPTIONS)
     out = tmp_path_factory.mktemp("sweep") / "run"
     return sqnn.fit(model, data, out=out, epochs=1, seed=7, progress=False)
+
+
+@pytest.fixture
+def few(digits: sqnn.ImageData) -> sqnn.ImageData:
+    return digits.subset(train=100, validation=20, test=30)
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """In the place of `fit`: what it was asked for, each time; validation is best at a learning rate of 0.01."""
+    asked: list[dict[str, object]] = []
+
+    def fit(model: nn.Module, data: sqnn.ImageData, **options: object) -> types.SimpleNamespace:
+        asked.append({**options, "data": data})
+        accuracy = 1 / (1 + abs(math.log10(options["learning_rate"]) + 2))
+        result = {"seconds": 2.0, "machine": "m"}
+        return types.SimpleNamespace(
+            model=model, result=result, warnings=[], validation_accuracy=accuracy, test_accuracy=0.25
+        )
+
+    monkeypatch.setattr(training, "fit", fit)
+    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5, settled=True))
+    monkeypatch.setattr(study, "operations", lambda *arguments: OperationCount(()))
+    return asked

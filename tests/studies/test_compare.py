@@ -17,11 +17,9 @@ import torch
 from torch import nn
 
 import sqnn
-from sqnn import training
 from sqnn.cli import main
 from sqnn.core import ConfigError
-from sqnn.data import MissingDataError
-from sqnn.metrics import OperationCount
+from sqnn.data import DataError
 from sqnn.studies import STUDIES, CompareStudy
 from sqnn.studies.compare import study
 from sqnn.studies.compare.budget import largest_widths
@@ -38,30 +36,6 @@ from torch import nn
 def make(width=4):
     return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
 """
-
-
-@pytest.fixture
-def few(digits: sqnn.ImageData) -> sqnn.ImageData:
-    return digits.subset(train=100, validation=20, test=30)
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
-    """In the place of `fit`: what it was asked for, each time; validation is best at a learning rate of 0.01."""
-    asked: list[dict[str, object]] = []
-
-    def fit(model: nn.Module, data: sqnn.ImageData, **options: object) -> types.SimpleNamespace:
-        asked.append({**options, "data": data})
-        accuracy = 1 / (1 + abs(math.log10(options["learning_rate"]) + 2))
-        result = {"seconds": 2.0, "machine": "m"}
-        return types.SimpleNamespace(
-            model=model, result=result, warnings=[], validation_accuracy=accuracy, test_accuracy=0.25
-        )
-
-    monkeypatch.setattr(training, "fit", fit)
-    monkeypatch.setattr(study, "effective_parameters", lambda *arguments: types.SimpleNamespace(rank=5, settled=True))
-    monkeypatch.setattr(study, "operations", lambda *arguments: OperationCount(()))
-    return asked
 
 
 def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_that_are_given(
@@ -182,62 +156,6 @@ def test_a_lower_bound_of_effective_parameters_is_no_number(
     assert sqnn.study("compare", few, seeds=2, **options).effective.notna().tolist() == [True, False]
 
 
-def test_a_training_that_does_not_stay_finite_is_a_row(
-    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fit(*arguments: object, **options: object) -> sqnn.Run:
-        raise training.NotFiniteError("loss became nan in epoch 3;\nlower learning_rate")
-
-    monkeypatch.setattr(training, "fit", fit)
-    for tuning, failure in ((0, "loss became nan in epoch 3; lower learning_rate"), (2, "none of the 2 tries stayed")):
-        rows = sqnn.study("compare", few, models=SMALL, seeds=1, tuning=tuning, out=tmp_path / str(tuning), **HERE)
-        (row,) = rows.frame.to_dict("records")
-        assert row["failure"].startswith(failure)
-        assert math.isnan(row["test_accuracy"])
-        assert (row["learning_rate"], row["batch_size"]) == (0.015, 32)
-        assert rows.folder.rows()[0]["test_accuracy"] is None
-        summary = rows.summary()
-        assert summary[["n", "failed"]].to_numpy().tolist() == [[0, 1]]
-        assert f"{SMALL} on digits, 100 images, seed 0: {failure}" in " ".join(
-            map(str, CompareStudy.report(rows.frame))
-        )
-
-
-def test_a_failed_training_leaves_the_tests_under_noise_their_other_seeds(
-    tmp_path: Path, few: sqnn.ImageData, trained: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit = training.fit
-
-    def failing(model: nn.Module, data: sqnn.ImageData, **options: object) -> object:
-        if options["seed"] == 1 and "sqdr" in str(options["out"]):
-            raise training.NotFiniteError("loss became nan")
-        return fit(model, data, **options)
-
-    monkeypatch.setattr(training, "fit", failing)
-    models = [SMALL, "snn-mlp:hidden=3"]
-    rows = sqnn.study("compare", few, models=models, seeds=3, noise=(0.2,), epochs=1, out=tmp_path / "c", **HERE)
-    failed = rows.frame[(rows.model == SMALL) & (rows.seed == 1)]
-    assert failed.noise.tolist() == [0.0, 0.2]
-    assert failed.test_accuracy.isna().all()
-    assert rows.tests[["noise", "pairs"]].to_numpy().tolist() == [[0.0, 2], [0.2, 2]]
-    assert rows.summary().set_index(["noise", "model"]).failed[[(0.0, SMALL), (0.2, SMALL)]].tolist() == [1, 1]
-
-
-def test_the_command_says_why_all_trainings_failed(
-    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fit(*arguments: object, **options: object) -> sqnn.Run:
-        raise training.NotFiniteError("loss became nan in epoch 3")
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "fit", fit)
-    monkeypatch.setattr("sqnn.cli.study_command.named_data", lambda name, *arguments, **options: few)
-    assert main(["compare", "--models", SMALL, "--seeds", "1", "--workers", "0", "--no-progress"]) == 2
-    printed = capsys.readouterr()
-    assert "loss became nan in epoch 3" in " ".join(printed.out.split())
-    assert "no rows with an accuracy" in " ".join(printed.err.split())
-
-
 def test_every_row_is_the_training_that_its_settings_name(
     tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -330,12 +248,13 @@ def test_the_command_names_its_own_options(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def load(*arguments: object, **options: object) -> None:
-        raise MissingDataError("name: 'mnist' is not found")
+        raise DataError("name: 'mnist' is not found, and could not be saved")
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sqnn.data.load_data", load)
     for line, told in (
         ("--data mnist", "data: 'mnist' is not found"),
+        ("--models logistic --against tiny-cnn", "against: got 'tiny-cnn', expected one of logistic"),
         ("--seeds 0", "seeds: got '0', expected how many (5)"),
         ("--seeds 99999999999", "seeds: got '99999999999', expected at most 1,000,000 seeds, such as 5 or 0:10"),
     ):
@@ -343,7 +262,9 @@ def test_the_command_names_its_own_options(
         assert " ".join(capsys.readouterr().err.split()).startswith(f"sqnn: {told}")
 
 
-def test_several_image_sets_are_compared_on(few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_image_sets_are_compared_on(
+    tmp_path: Path, few: sqnn.ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[sqnn.ImageData] = []
 
     def run(study: CompareStudy, *sets: sqnn.ImageData, **options: object) -> None:
@@ -355,6 +276,18 @@ def test_several_image_sets_are_compared_on(few: sqnn.ImageData, monkeypatch: py
         "sqnn.cli.study_command.named_data", lambda name, *arguments, **options: dataclasses.replace(few, name=name)
     )
     assert main(["compare", "--data", "mnist, kmnist"]) == 2
+    monkeypatch.chdir(tmp_path)
+    for folder in ("b", "a,b"):
+        Path(folder).mkdir()
+    for line, names in (
+        (f"mnist,{tmp_path / 'b'}", ["mnist", str(tmp_path / "b")]),
+        (f"{tmp_path}/a,b, b ,digits", [f"{tmp_path}/a,b", "b", "digits"]),
+        ("a,b", ["a,b"]),
+    ):
+        already = len(seen)
+        assert main(["compare", "--data", line]) == 2
+        assert [data.name for data in seen[already:]] == names
+    del seen[2:]
     asked = CompareStudy(models=[SMALL, "snn-mlp:hidden=3"], seeds="7,8", train_images=(20, 100))
     cells = asked.cells(asked.prepare(*seen))
     listed = [(cell.data, cell.train_images, cell.seed, cell.model) for cell in cells]

@@ -88,6 +88,29 @@ def test_networks_are_named_in_every_spelling() -> None:
     assert [rival.label for rival in parse_models({"mine": make, "theirs": "snn-mlp"})] == ["mine", "theirs"]
 
 
+def test_labels_stand_before_any_spelling() -> None:
+    text = (
+        "ours=sqdr-cnn:noise=depolarizing:0.1,on=id, a-1 b=snn-mlp:hidden=20,10,c=./nets.py:make:width=8,"
+        "./a=b/nets.py:make,d=nets:make,sqdr-cnn:noise=depolarizing:0.1,on=id+readout:0.02,e=paper"
+    )
+    rivals = parse_models([text, "nets.py:make"])
+    assert [rival.label for rival in rivals] == [
+        *("ours", "a-1 b", "c", "./a=b/nets.py:make", "d"),
+        *("sqdr-cnn:noise=depolarizing:0.1,on=id+readout:0.02", "e", "nets.py:make"),
+    ]
+    assert rivals[0].settings == {"model": "sqdr-cnn", "noise": "depolarizing:0.1,on=id"}
+    assert rivals[1].settings == {"model": "snn-mlp", "hidden": (20, 10)}
+    assert (rivals[2].make.where, rivals[2].make.options) == ("./nets.py:make", {"width": 8})
+    assert rivals[4].make.where == "nets:make"
+    stored = CompareStudy(models=[text, "nets.py:make"]).to_dict()["models"]
+    assert parse_models(stored) == rivals, "what is stored names them again"
+    assert parse_models({"mine": "theirs=logistic"})[0].label == "mine"
+    with pytest.raises(ConfigError, match=r"^models: got 'logistc', expected one of .*; did you mean 'logistic'"):
+        parse_models("mine=logistc")
+    with pytest.raises(ConfigError, match=r"^models: got 'a', expected networks with names of their own"):
+        parse_models("a=logistic,a=tiny-cnn")
+
+
 @pytest.mark.parametrize(
     ("models", "expected"),
     [

@@ -22,7 +22,7 @@ from sqnn.studies.compare import runs as of_runs
 from sqnn.studies.compare import tables
 from sqnn.studies.compare.figure import pareto
 from sqnn.studies.compare.rivals import parse_models
-from sqnn.studies.compare.significance import holm
+from sqnn.studies.compare.significance import holm, unpaired
 from sqnn.training import RunError
 
 
@@ -64,14 +64,42 @@ def test_holms_own_example() -> None:
     assert holm([]) == []
 
 
-def test_each_condition_has_its_tests_in_one_family() -> None:
-    both = pd.concat([rows(FOUR, train_images=100), rows({**FOUR, "a": [0.8, 0.7, 0.9, 0.6]}, train_images=200)])
-    tests = paired_tests(both)
-    assert list(tests.train_images) == [100] * 3 + [200] * 3
-    alone = paired_tests(both[both.train_images == 100])
-    assert tests.p[:3].tolist() == alone.p.tolist()
-    assert (tests.p_corrected[:3] > alone.p_corrected).all()
-    assert tests.p_corrected[:3].max() <= 1
+def test_p_values_are_corrected_for_the_tests_of_their_own_condition() -> None:
+    parts = [rows(FOUR, noise=0.0), rows({**FOUR, "a": [0.8, 0.7, 0.9, 0.6]}, noise=0.2)]
+    tests = paired_tests(pd.concat(parts))
+    assert list(tests.noise) == [0.0] * 3 + [0.2] * 3
+    pd.testing.assert_frame_equal(tests, pd.concat(map(paired_tests, parts), ignore_index=True))
+    assert (tests.p_corrected > tests.p).sum() >= 4
+
+
+def test_planned_contrasts_are_fewer_and_less_corrected() -> None:
+    tests, every = paired_tests(rows(FOUR), against="b"), paired_tests(rows(FOUR)).set_index(["first", "second"])
+    assert tests[["first", "second"]].to_numpy().tolist() == [["b", "a"], ["b", "c"]]
+    assert tests.p.tolist() == pytest.approx([every.p["a", "b"], every.p["b", "c"]])
+    assert tests.difference.tolist() == pytest.approx([-every.difference["a", "b"], every.difference["b", "c"]])
+    assert tests.low[0] == pytest.approx(-every.high["a", "b"])
+    assert tests.p_corrected.tolist() == pytest.approx([max(tests.p), 2 * min(tests.p)])
+    with pytest.raises(ConfigError, match=r"^against: got 'd', expected one of a, b, c"):
+        paired_tests(rows(FOUR), against="d")
+
+
+def test_a_missing_training_takes_its_own_pairs_alone() -> None:
+    parts = [rows(FOUR, train_images=100), rows(FOUR, train_images=200)]
+    frame = pd.concat(parts)
+    whole = paired_tests(frame)
+    left = frame[(frame.model != "b") | (frame.train_images != 200) | (frame.seed != 2)]
+    tests = paired_tests(left)
+    kept = (tests.train_images == 100) | ((tests["first"] == "a") & (tests.second == "c"))
+    pd.testing.assert_frame_equal(tests[kept].drop(columns="p_corrected"), whole[kept].drop(columns="p_corrected"))
+    assert tests.p_corrected[:3].tolist() == whole.p_corrected[:3].tolist()
+    assert tests.pairs.tolist() == [4, 4, 4, 3, 4, 3]
+    three = [0, 1, 3]
+    expected = stats.ttest_rel(*([FOUR[model][seed] for seed in three] for model in ("a", "b")))
+    assert tests.p[3] == pytest.approx(expected.pvalue)
+    assert list(unpaired(frame)) == []
+    assert list(unpaired(left)) == [
+        "not paired: b has no seed 2 (data digits, train_images 200), which another network has"
+    ]
 
 
 def test_what_does_not_vary_has_no_test_and_a_failed_training_no_pair() -> None:
@@ -98,12 +126,10 @@ def test_pairs_without_a_test_are_dashes_in_words() -> None:
     assert (two["p"], two["pairs"]) == (f"{test.pvalue:.2g}", "2")
 
 
-def test_seeds_that_do_not_pair_are_named() -> None:
+def test_rows_that_do_not_pair_are_refused() -> None:
     frame = rows(FOUR)
-    with pytest.raises(
-        ConfigError, match=r"^seeds: got b without seed 2, 3 \(data digits\), which another network has"
-    ):
-        paired_tests(frame[(frame.model != "b") | (frame.seed < 2)])
+    with pytest.raises(ConfigError, match=r"^seeds: got networks without a seed in common, expected pairs; train all"):
+        paired_tests(frame[(frame.model == "a") & (frame.seed < 2) | (frame.model == "b") & (frame.seed > 1)])
     with pytest.raises(ConfigError, match=r"^seeds: got a with seed 0 twice \(data digits\), expected one"):
         paired_tests(pd.concat([frame, frame[:1]]))
     with pytest.raises(ConfigError, match="frame: got 'no column loss', expected columns model, seed and the value"):
@@ -145,9 +171,26 @@ def test_tables_are_latex_and_markdown() -> None:
         "| a_1 & b\\|c\\\\ |    9.5 ± 0.1 | 1,000 |",
         "| x            |            – |     2 |",
     ]
-    floating = to_latex(table, "Costs, $n$ runs", "tab:costs").splitlines()
-    assert floating[:4] == ["\\begin{table}", "\\centering", "\\caption{Costs, $n$ runs}", "\\label{tab:costs}"]
+    floating = to_latex(table, "Costs, $n$ runs", "tab:my_costs").splitlines()
+    assert floating[:4] == ["\\begin{table}", "\\centering", "\\caption{Costs, $n$ runs}", "\\label{tab:my_costs}"]
     assert floating[-1] == "\\end{table}"
+
+
+@pytest.mark.parametrize(
+    ("caption", "latex"),
+    [
+        ("sqdr_cnn & rivals at 95 %", r"sqdr\_cnn \& rivals at 95 \%"),
+        (r"$p_{i} < 0.05$ of a_b", r"$p_{i} < 0.05$ of a\_b"),
+        (
+            r"as \emph{a_b} in \cref[see]{tab:my_table}, 5\,\% of a_b",
+            r"as \emph{a_b} in \cref[see]{tab:my_table}, 5\,\% of a\_b",
+        ),
+        ("from $5 to $6, #1", r"from \$5 to \$6, \#1"),
+        ("x^2 ± ~1 in {0, 1}", r"x\textasciicircum{}2 $\pm$ \textasciitilde{}1 in \{0, 1\}"),
+    ],
+)
+def test_captions_are_escaped_and_their_latex_is_not(caption: str, latex: str) -> None:
+    assert to_latex(pd.DataFrame({"n": [1]}), caption).splitlines()[2] == f"\\caption{{{latex}}}"
 
 
 def test_a_front_is_what_nothing_beats() -> None:
@@ -232,7 +275,7 @@ def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
 def test_why_there_are_no_effective_parameters_and_where_they_are_a_bound_is_said(
     runs: Path, data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sqnn.metrics.effective.LARGEST", 100)
+    monkeypatch.setattr("sqnn.metrics.effective.MOST_PARAMETERS", 100)
     comparison = sqnn.compare(runs, data=data)
     _, large = dict.fromkeys(comparison.frame.model)
     assert comparison.notes[1:] == (
@@ -263,9 +306,13 @@ def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:
     lone = train(other, tmp_path / "lone", 2, 1)
     comparison = sqnn.compare(runs / "2-0", runs / "2-1", runs / "1-0")
     assert comparison.notes[0].startswith("seeds differ: snn-mlp:hidden=2:learning_rate=0.01 on digits 0, 1; snn-mlp")
-    assert "no paired tests: seeds: got" in comparison._repr_html_()
-    with pytest.raises(ConfigError, match=r"^seeds: got snn-mlp:hidden=1.* without seed 1 .*; train the missing, or"):
-        comparison.tests  # noqa: B018
+    assert comparison.tests.pairs.tolist() == [1]
+    apart = sqnn.compare(runs / "2-0", runs / "1-1")
+    assert "no paired tests: seeds: got networks without a seed in common" in apart._repr_html_()
+    second = "snn-mlp:hidden=2:learning_rate=0.01"
+    assert sqnn.compare(runs, against=second).tests["first"].tolist() == [second]
+    with pytest.raises(ConfigError, match=r"^against: got 'snn', expected one of snn-mlp:hidden=1"):
+        sqnn.compare(runs, against="snn")
     of_names = [f"digits ({each.fingerprint[:8]})" for each in (data, other)]
     comparison = sqnn.compare(runs / "1-0", runs / "1-1", lone)
     assert comparison.frame.data.tolist() == [of_names[0], of_names[0], of_names[1]]

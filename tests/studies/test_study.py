@@ -149,6 +149,8 @@ def test_failures_are_collected_and_the_rest_is_kept(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"study: the cell 1 failed (it broke), and so did 1 others; 4 finished rows are in {table}"
     )
+    pd.testing.assert_frame_equal(caught.value.finished.frame, expected(WalkStudy(starts=(2,))))
+    assert caught.value.finished.folder.path == tmp_path / "out"
     for start in (1, 3):
         (tmp_path / f"fail-{start}").unlink()
     pd.testing.assert_frame_equal(run(tmp_path / "out").frame, expected(WalkStudy()))
@@ -169,7 +171,10 @@ def test_the_command_is_made_from_the_fields(tmp_path: Path, monkeypatch: pytest
     line = ["walks", "--starts", "1,2", "--steps", "2", "--no-progress", "--json", "told.json"]
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "fail-2").touch()
-    assert isinstance(CliRunner().invoke(app, line).exception, StudyError)
+    failed = CliRunner().invoke(app, line)
+    assert isinstance(failed.exception, StudyError)
+    assert "rows: runs/walks-1/walks.csv" in failed.output, "the finished cell has its report"
+    assert json.loads(Path("told.json").read_text())["failure"] == str(failed.exception)
     (tmp_path / "runs" / "fail-2").unlink()
     result = CliRunner().invoke(app, line)
     assert result.exit_code == 0, result.output

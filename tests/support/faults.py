@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import importlib
 import itertools
 import json
 import multiprocessing
@@ -10,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +24,7 @@ import torch
 from sqnn.cli import main
 from sqnn.training import RunFolder
 
-# A copy of this process needs no time to import anything.
+# A copy of this process imports nothing that this process has imported: see `load`.
 FORK = multiprocessing.get_context("fork")
 CHANGES = ("open", "os.mkdir", "os.rename", "os.remove", "os.truncate")
 """Events of Python's audit that come before a file is changed."""
@@ -34,24 +37,37 @@ OF_THE_CLOCK = ("seconds", "times", "sha256")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: exit code (a signal's number below 0), what it said, which changes it was about to make."""
+    """How a command ended: exit code (a signal's number below 0), what it said, which changes it was about to make.
+
+    `modules` are those that were loaded when it ended by itself.
+    """
 
     code: int
     errors: str
     changes: list[str]
+    modules: list[str]
 
 
 def run(arguments: Sequence[str], root: Path, fault: str = "", at: int = -1) -> Outcome:
     """Run a command of `sqnn` in the folder `root`; before the change of number `at` below it the fault happens."""
-    log, said = root.parent / f"{root.name}.changes", root.parent / f"{root.name}.said"
-    log.write_text("")
-    process = FORK.Process(target=_child, args=(list(arguments), root, fault, at, log, said))
+    log, said, loaded = (root.parent / f"{root.name}.{name}" for name in ("changes", "said", "modules"))
+    for file in (log, loaded):
+        file.write_text("")
+    process = FORK.Process(target=_child, args=(list(arguments), root, fault, at, log, said, loaded))
     process.start()
     process.join()
-    return Outcome(process.exitcode, said.read_text(), log.read_text().splitlines())
+    return Outcome(process.exitcode, said.read_text(), log.read_text().splitlines(), loaded.read_text().splitlines())
 
 
-def _child(arguments: list[str], root: Path, fault: str, at: int, log: Path, said: Path) -> None:
+def load(modules: Sequence[str]) -> None:
+    """Import these modules, so that the next copies of this process find them there."""
+    with warnings.catch_warnings(action="ignore"):
+        for name in modules:
+            with contextlib.suppress(ImportError):  # made while a program runs, and in no file
+                importlib.import_module(name)
+
+
+def _child(arguments: list[str], root: Path, fault: str, at: int, log: Path, said: Path, loaded: Path) -> None:
     os.chdir(root)
     for descriptor, path in ((1, Path(os.devnull)), (2, said)):
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -69,7 +85,9 @@ def _child(arguments: list[str], root: Path, fault: str, at: int, log: Path, sai
             raise OSError(RUNS_OUT[fault], os.strerror(RUNS_OUT[fault]), str(path))
 
     _watch(root, change)
-    os._exit(main(arguments))
+    code = main(arguments)
+    loaded.write_text("\n".join(sys.modules))
+    os._exit(code)
 
 
 def _watch(root: Path, change: Callable[[str, Path], None]) -> None:

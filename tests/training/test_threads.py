@@ -139,8 +139,8 @@ def test_evaluation_takes_the_number_that_it_is_told(digits, monkeypatch, cores_
         sqnn.evaluate(model, digits, progress=False, threads=threads)
         sqnn.predict(model, digits.test.floats(), threads=threads)
     assert (seen, torch.get_num_threads()) == ([1, 1, 2, 2], 4)
-    monkeypatch.setattr("sqnn.core.threads.SMALL", 100)
-    monkeypatch.setattr("sqnn.core.threads.SHARE", 100)
+    monkeypatch.setattr("sqnn.core.threads.ONE_THREAD_WORK", 100)
+    monkeypatch.setattr("sqnn.core.threads.WORK_PER_THREAD", 100)
     sqnn.evaluate(model, digits, progress=False)
     assert seen.pop() == 4
     with pytest.raises(ConfigError, match=r"^threads: got 0, expected auto or a whole number"):

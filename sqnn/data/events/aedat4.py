@@ -20,8 +20,8 @@ EVENT_4 = np.dtype(
 )
 PLAIN, LZ4 = (0,), (1, 2)
 """Codes of packets as they are, and of those compressed by LZ4."""
-MOST_TIMES, SMALL = 8, 2**17
-"""How many times its file all packets may have unpacked; those of less than SMALL bytes may have it anyway."""
+MOST_TIMES, ALLOWED_BYTES = 8, 2**17
+"""How many times its file all packets may have unpacked; those of less than ALLOWED_BYTES bytes may have it anyway."""
 
 
 class DamagedError(ValueError):
@@ -51,7 +51,7 @@ def read_aedat4(path: Path, data: bytes) -> Recording:
 def _events(data: bytes, at: int, end: int, compression: int) -> NDArray[Any]:
     parts: list[NDArray[Any]] = [np.empty(0, EVENT_4)]
     camera: int | None = None
-    room = max(MOST_TIMES * len(data), SMALL)
+    room = max(MOST_TIMES * len(data), ALLOWED_BYTES)
     while at < end:
         stream, size = _number("<i", data, at), _number("<i", data, at + 4)
         at += 8

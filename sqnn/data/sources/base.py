@@ -15,8 +15,8 @@ from sqnn.data.errors import DataError
 from sqnn.data.sources.download import fetch
 from sqnn.data.split import Split
 
-MOST_UNPACKED, SMALL = 100, 2**24
-"""How many times its packed size a file may have unpacked; smaller ones than SMALL bytes may have it anyway."""
+MOST_UNPACKED, ALLOWED_BYTES = 100, 2**24
+"""How many times its packed size a file may have unpacked; smaller ones than ALLOWED_BYTES bytes may have it anyway."""
 Records = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """Images [N, C, H, W] and labels [N]."""
 
@@ -88,7 +88,7 @@ class PublishedSource(Source):
 
 def most_unpacked(path: Path) -> int:
     """Return how many bytes a packed file may unpack to: zeros are packed a thousandfold, images are not."""
-    return max(SMALL, MOST_UNPACKED * path.stat().st_size)
+    return max(ALLOWED_BYTES, MOST_UNPACKED * path.stat().st_size)
 
 
 def _split(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Split:

@@ -17,7 +17,7 @@ Scale = int | float | tuple[int, ...]
 """The value of a network's `scale_field`: a number of units, a factor on all widths, or widths."""
 FINENESS = 64
 """Steps of a factor on all widths between 0 and 1."""
-LARGEST = 2**24
+LARGEST_SIZE = 2**24
 """Beyond any size that memory holds."""
 
 
@@ -91,7 +91,7 @@ def _smallest(config: type[ModelConfig], field: str, base: Scale) -> int:
 def _largest(fits: Callable[[int], bool], smallest: int) -> int:
     """Return the largest size that fits, where the smallest does and none above one that does not fit does either."""
     low, high = smallest, 2 * smallest
-    while high < LARGEST and fits(high):
+    while high < LARGEST_SIZE and fits(high):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2

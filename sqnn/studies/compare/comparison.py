@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 class Comparison:
     """Trainings of several networks: `frame` has one row per training, `notes` what in them is not the same for all.
 
-    `settings` has one row per network: all settings of its training in which the networks differ.
+    `settings` has one row per network: all settings of its training in which the networks differ. `against` is the
+    network that the others are tested against, where it is not every pair.
     """
 
     frame: pd.DataFrame
     settings: pd.DataFrame
     notes: tuple[str, ...] = field(default=())
+    against: str | None = None
 
     def table(self) -> pd.DataFrame:
         """Return what a paper prints: one row per network, its parameters by part, accuracy, energy and time."""
@@ -39,8 +41,8 @@ class Comparison:
 
     @cached_property
     def tests(self) -> pd.DataFrame:
-        """The paired tests of all pairs of networks, `paired_tests`; ConfigError where their seeds are not the same."""
-        return paired_tests(self.frame)
+        """The paired tests, `paired_tests`; ConfigError where no two networks have a seed in common."""
+        return paired_tests(self.frame, against=self.against)
 
     def plot(
         self,

@@ -20,9 +20,12 @@ from sqnn.studies.compare.budget import check_below, largest_widths
 from sqnn.studies.seeds.settings import DIGITS, VARIED, as_text, as_words, parse_settings, plan
 from sqnn.training import RECIPES, TrainingConfig, check_fit
 
-FORMS = "a network, a recipe, name:field=value:field=value, or file.py:function of your own"
-BETWEEN_NETWORKS = r",(?!\s*(?:\.?\d|\w+=))"
-"""A comma after which no number and no setting follows: those belong to a list of widths, or to a noise."""
+FORMS = "a network, a recipe, name:field=value:field=value, or file.py:function of your own, each after label= or not"
+KNOWN = (*MODELS, *RECIPES)
+LABEL = rf"\s*[^,:=/]+=(?=\s*(?:(?:{'|'.join(map(re.escape, KNOWN))})\s*(?:[:,]|$)|[^,:=]+:[A-Za-z_]\w*(?:[:,]|$)))"
+"""A label and its sign, which a network of the package or a function of one's own follows."""
+BETWEEN_NETWORKS = rf",(?={LABEL})|,(?!\s*(?:\.?\d|\w+=))"
+"""A comma before a label, or before neither a number nor a setting: those belong to widths, or to a noise."""
 BETWEEN_SETTINGS = r":(?=\w+=)"
 
 
@@ -31,13 +34,19 @@ class Rival:
     """A network of a comparison under its label, before it is sized for images.
 
     `settings` are those of a network of the package that are given, its name as `model` among them, `usual` those of
-    its recipe's training; `make` makes a network of a user's own.
+    its recipe's training; `make` makes a network of a user's own. `text` is how it was named, where it was by a text.
     """
 
     label: str
     settings: Mapping[str, object] = dataclasses.field(default_factory=dict)
     usual: Mapping[str, object] = dataclasses.field(default_factory=dict)
     make: Make | None = None
+    text: str = ""
+
+    @property
+    def spelling(self) -> str:
+        """The text that names the network under its label; the label alone where it was no text."""
+        return self.label if self.text in ("", self.label) else f"{self.label}={self.text}"
 
     def entry(self, data: ImageData, budget: int | None, training: Mapping[str, object]) -> Entry:
         """Return the network as it takes part on these images, no larger than the budget; `training` are settings of
@@ -111,7 +120,7 @@ def parse_models(value: object) -> tuple[Rival, ...]:
     """Return the rivals that texts, functions, or a mapping from labels to either name; ConfigError on anything else.
 
     `name:field=value` sets options of a network or of its training, and `file.py:function:width=8` arguments of the
-    function. Texts may hold several, with commas.
+    function; `label=` may stand before either. Texts may hold several, with commas.
     """
     if isinstance(value, Mapping):
         for label in value:
@@ -143,20 +152,21 @@ def _rival(value: object, label: str = "") -> Rival:
     if not isinstance(value, str):
         raise ConfigError(f"models: got {brief(value)}, expected {FORMS}")
     text = value.strip()
+    if named := re.match(LABEL, text):
+        label, text = label or named[0][:-1].strip(), text[named.end() :].strip()
     name, *words = re.split(BETWEEN_SETTINGS, text)
-    known = (*MODELS, *RECIPES)
-    if SEPARATOR in name and name.partition(SEPARATOR)[0] not in known:
-        return Rival(label or text, make=OwnModel(name, _plain(words)))
+    if SEPARATOR in name and name.partition(SEPARATOR)[0] not in KNOWN:
+        return Rival(label or text, make=OwnModel(name, _plain(words)), text=text)
     if name.endswith(".py"):
         example = f"{name}{SEPARATOR}make"
         raise ConfigError(f"models: got {brief(text)}, expected a function of that file as well, such as {example}")
-    if name not in known:
-        raise ConfigError(f"{unknown('models', name, known)}; or file.py:function of your own")
+    if name not in KNOWN:
+        raise ConfigError(f"{unknown('models', name.rpartition('=')[2], KNOWN)}; or file.py:function of your own")
     recipe = None if name in MODELS else RECIPES[name]
     base: dict[str, object] = {"model": name} if recipe is None else {"model": recipe.model, **recipe.options}
     given = parse_settings(words, str(base["model"]), "models")
     require("model" not in given, "models", text, "settings of one network, and its name before them")
-    return Rival(label or text, {**base, **given}, {} if recipe is None else dict(recipe.training))
+    return Rival(label or text, {**base, **given}, {} if recipe is None else dict(recipe.training), text=text)
 
 
 def _plain(words: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sqnn.data import ImageData
 from sqnn.metrics import effective_parameters, operations
 from sqnn.models import PARTS, ModelConfig
 from sqnn.studies.compare.comparison import Comparison
+from sqnn.studies.compare.significance import check_network
 from sqnn.studies.seeds.settings import VARIED, plain
 from sqnn.training import Run, RunError, RunFolder, TrainingConfig
 
@@ -44,7 +45,7 @@ class Trained(NamedTuple):
         return {name: value for name, value in values.items() if name not in VARIED}
 
 
-def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Comparison:
+def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str | None = None) -> Comparison:
     """Compare runs that are trained: parameters by part, accuracy over the seeds, time, paired tests, one picture.
 
     `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
@@ -54,10 +55,11 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
     network's operations and energy are measured on test images, and the effective parameters of its first run on
     training images, for which folders must hold networks of the package. The notes say where runs differ in images,
     seeds or settings, which runs in a folder are not finished, why a network has no effective parameters (more than
-    4,000 parameters, for one), and where they are a lower bound.
+    4,000 parameters, for one), and where they are a lower bound. `against` is the label of the network that all others
+    are tested against; without it every pair is tested.
 
-    Raises ConfigError where there are no runs, and RunError on what is no finished run, or was trained on other images
-    than `data`.
+    Raises ConfigError where there are no runs, or `against` is none of their labels, and RunError on what is no
+    finished run, or was trained on other images than `data`.
     """
     import pandas as pd
 
@@ -69,6 +71,7 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
     if twice is not None:
         raise ConfigError(f"runs: got {twice} twice, expected each run once")
     labels, images = _labels(found), _images(found)
+    check_network(against, dict.fromkeys(labels))
     rows, notes = [], dict[str, str]()
     for trained, label, name in zip(found, labels, images, strict=True):
         row = _row(trained, label, name)
@@ -80,7 +83,7 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None) -> Compariso
         rows.append(row)
     of_ranks = (f"effective parameters of {label}: {note}" for label, note in notes.items() if note)
     told = (*_notes(found, labels, images), *_unfinished(runs), *of_ranks)
-    return Comparison(pd.DataFrame(rows), _settings(found, labels), told)
+    return Comparison(pd.DataFrame(rows), _settings(found, labels), told, against)
 
 
 def _found(one: Run | str | Path) -> Iterator[Trained]:

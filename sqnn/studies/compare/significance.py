@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from noise_models import unknown
 from sqnn.core import ConfigError, require
 from sqnn.studies.runner.intervals import CONFIDENCE
 
@@ -17,18 +18,22 @@ CONDITION = ("data", "train_images", "noise")
 """Columns whose values two networks must share to be compared, where the rows have them."""
 
 
-def paired_tests(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFrame:
+def paired_tests(frame: pd.DataFrame, value: str = "test_accuracy", against: str | None = None) -> pd.DataFrame:
     """Return Student's paired t-test of every pair of networks over their seeds, in each condition of the rows.
+
+    With `against`, a network, only the pairs of it and each other one: contrasts that were planned are fewer, and so
+    are corrected less.
 
     `frame` has the columns model, seed and `value`, and of data, train_images and noise those that matter: one row per
     training. Columns of the result: those of the condition, first, second, difference (mean of first minus second),
-    low and high (its 95 % interval), p (two-sided), p_corrected (Holm, over all tests of the result), effect_size
-    (Cohen's d_z = mean / standard deviation of the differences) and pairs. Pairs in which a training failed, without a
-    value, are left out. Where all differences are equal, as with one pair or two networks that no seed changes, there
-    is no test: interval, p and effect size are nan.
+    low and high (its 95 % interval), p (two-sided), p_corrected (Holm, over the tests of the same condition),
+    effect_size (Cohen's d_z = mean / standard deviation of the differences) and pairs, how many seeds both networks
+    have a value for: where a training is missing, or failed, its pairs are left out, and no others (`unpaired` names
+    them). Where all differences are equal, as with one pair or two networks that no seed changes, there is no test:
+    interval, p and effect size are nan.
 
     The interval is over trainings on one split of the data, not over other images. Raises ConfigError where a column is
-    missing, a seed comes twice, or the networks have not the same seeds.
+    missing, a seed comes twice, no two networks have a seed in common, or `against` is none of the networks.
 
     Source: Holm, Scand. J. Stat. 6, 65 (1979); Cohen, Statistical Power Analysis, 2nd ed. (1988), section 2.3.
     """
@@ -36,16 +41,36 @@ def paired_tests(frame: pd.DataFrame, value: str = "test_accuracy") -> pd.DataFr
 
     for name in ("model", "seed", value):
         require(name in frame, "frame", f"no column {name}", "columns model, seed and the value to be compared")
-    condition = [name for name in CONDITION if name in frame]
-    groups = frame.groupby(condition, sort=False) if condition else [((), frame)]
-    lines = []
-    for values, part in groups:
-        under = dict(zip(condition, values, strict=True))
-        lines += [{**under, **line} for line in _tests(_by_seed(part, value, under), under)]
-    columns = ["first", "second", "difference", "low", "high", "p", "effect_size", "pairs"]
-    result = pd.DataFrame(lines, columns=[*condition, *columns])
-    result.insert(len(condition) + 6, "p_corrected", holm(result["p"].tolist()))
-    return result
+    check_network(against, dict.fromkeys(frame.model))
+    lines: list[dict[str, object]] = []
+    shared: list[bool] = []
+    for under, part in _conditions(frame):
+        table = _by_seed(part, value, under)
+        seeds = [set(rows.seed) for _, rows in part.groupby("model")]
+        shared += [not one.isdisjoint(other) for one, other in combinations(seeds, 2)]
+        tests = list(_tests(table, against))
+        corrected = holm([test["p"] for test in tests])
+        lines += [{**under, **test, "p_corrected": p} for test, p in zip(tests, corrected, strict=True)]
+    if shared and not any(shared):
+        raise ConfigError("seeds: got networks without a seed in common, expected pairs; train all from the same seeds")
+    columns = ("first", "second", "difference", "low", "high", "p", "p_corrected", "effect_size", "pairs")
+    return pd.DataFrame(lines, columns=[*(name for name in CONDITION if name in frame), *columns])
+
+
+def unpaired(frame: pd.DataFrame) -> Iterator[str]:
+    """Say which networks have no row for a seed that another has in the same condition."""
+    for under, part in _conditions(frame):
+        every = set(part.seed)
+        for model, rows in part.groupby("model", sort=False):
+            if missing := sorted(every - set(rows.seed)):
+                yield f"not paired: {model} has no {_numbers(missing)}{_where(under)}, which another network has"
+
+
+def check_network(against: str | None, models: Iterable[str]) -> None:
+    """Raise ConfigError where `against` is none of these networks."""
+    known = list(models)
+    if against is not None and against not in known:
+        raise ConfigError(unknown("against", against, known))
 
 
 def holm(p: list[float]) -> list[float]:
@@ -60,22 +85,25 @@ def holm(p: list[float]) -> list[float]:
 
 def _by_seed(part: pd.DataFrame, value: str, under: dict[str, object]) -> pd.DataFrame:
     """Return the values, a row per seed and a column per network."""
-    where = f" ({', '.join(f'{name} {one}' for name, one in under.items())})" if under else ""
     twice = part[part.duplicated(["model", "seed"])]
     if len(twice):
         one = twice.iloc[0]
         raise ConfigError(
-            f"seeds: got {one.model} with seed {one.seed} twice{where}, expected one training per seed; leave one out"
+            f"seeds: got {one.model} with seed {one.seed} twice{_where(under)}, expected one training per seed; leave "
+            "one out"
         )
-    seeds = {str(model): set(rows.seed) for model, rows in part.groupby("model", sort=False)}
-    every = set().union(*seeds.values())
-    for model, own in seeds.items():
-        if missing := sorted(every - own):
-            raise ConfigError(
-                f"seeds: got {model} without {_numbers(missing)}{where}, which another network has, expected the "
-                "same seeds for all; train the missing, or leave the others out"
-            )
-    return part.pivot(index="seed", columns="model", values=value)[list(seeds)]
+    return part.pivot(index="seed", columns="model", values=value)[list(dict.fromkeys(part.model))]
+
+
+def _conditions(frame: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
+    """Give the rows of each condition with its values by name."""
+    condition = [name for name in CONDITION if name in frame]
+    for values, part in frame.groupby(condition, sort=False) if condition else [((), frame)]:
+        yield dict(zip(condition, values, strict=True)), part
+
+
+def _where(under: Mapping[str, object]) -> str:
+    return f" ({', '.join(f'{name} {one}' for name, one in under.items())})" if under else ""
 
 
 def _numbers(seeds: list[int]) -> str:
@@ -84,10 +112,13 @@ def _numbers(seeds: list[int]) -> str:
     return f"seed {', '.join(map(str, seeds[:10]))}{more}"
 
 
-def _tests(table: pd.DataFrame, under: dict[str, object]) -> Iterator[dict[str, object]]:
+def _tests(table: pd.DataFrame, against: str | None) -> Iterator[dict[str, Any]]:
     from scipy import stats  # type: ignore[import-untyped]
 
-    for first, second in combinations(table.columns, 2):
+    pairs_of: Iterable[tuple[str, str]] = combinations(table.columns, 2)
+    if against is not None:
+        pairs_of = ((against, other) for other in table.columns if against in table and other != against)
+    for first, second in pairs_of:
         differences = (table[first] - table[second]).dropna()
         pairs, mean = len(differences), float(differences.mean())
         line = {"first": first, "second": second, "difference": mean, "pairs": pairs}

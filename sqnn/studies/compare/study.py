@@ -20,6 +20,7 @@ from sqnn.metrics import count, effective_parameters, operations, predict_logits
 from sqnn.models import PARTS
 from sqnn.studies.compare.parts import fewer, noisy
 from sqnn.studies.compare.rivals import Entry, parse_models
+from sqnn.studies.compare.significance import check_network
 from sqnn.studies.compare.summary import papers, report, summarise
 from sqnn.studies.compare.tuning import SEED, Choice, check_tuning, tune
 from sqnn.studies.runner.study import Panel, Study
@@ -78,7 +79,8 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     """Train networks on the same images from the same seeds, and tell what each parameter buys.
 
     Networks are those of the package, recipes, and your own. `name:field=value:field=value` sets options of a network
-    or of its training, `file.py:function:width=8` names a function that makes a network of yours.
+    or of its training, `file.py:function:width=8` names a function that makes a network of yours, and `label=` before
+    either says what it is called.
 
     --budget scales the widths of each network of the package to the largest size with no more trainable parameters;
     widths that are given say in which proportions. --tuning gives each network the same number of tries of learning
@@ -86,7 +88,8 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     seeds are trained with the best. Without it each network trains with its own settings, which the table shows.
 
     --train-images trains on parts of the training images, with each class in its proportion: the same ones for all
-    networks of a seed. --noise measures on noisy test images as well.
+    networks of a seed. --noise measures on noisy test images as well. --against tests one network against each other
+    one, instead of all pairs, which are more to correct for.
 
     Trainings run side by side, one per core. Every finished one is on the disk: the same command goes on where it was
     stopped, within a training too, and with more networks, data sets, seeds or parts it trains only what is new.
@@ -105,7 +108,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     columns = COLUMNS
     figure = "sqnn.studies.compare.figure:plot_compare"
     key = (*CompareCell._fields, "noise")
-    axes = ("models", "seeds", "train_images")
+    axes = ("models", "seeds", "train_images", "against")
     takes = "sets"
     again = "the runs beside it fill it again"
     noun = "comparison"
@@ -115,7 +118,8 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     texts = MappingProxyType({"models": list[str], "seeds": tuple[str, ...]})
 
     models: Any = option(
-        MODELS, "networks with commas or the option repeated: name, name:field=value, recipe, or file.py:function"
+        MODELS,
+        "networks with commas or the option repeated: name, name:field=value, recipe, file.py:function, label=...",
     )
     budget: int | None = option(None, "most trainable parameters, to which widths are scaled", least=1)
     seeds: tuple[int, ...] = option(
@@ -130,6 +134,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     noise: tuple[float, ...] = option(
         (), "standard deviations of noise on test images, beside none, white being 1", above=0, most=10
     )
+    against: str | None = option(None, "label of the network that the others are tested against (default: all pairs)")
     threads: int = option(1, "threads that a training computes in", least=1, most=1024)
 
     def __post_init__(self) -> None:
@@ -143,9 +148,10 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
             object.__setattr__(self, name, tuple(dict.fromkeys(vars(self)[name])))
         fits = self.tuning_epochs is None or self.tuning > 0
         require(fits, "tuning_epochs", self.tuning_epochs, "none, or one beside --tuning")
+        check_network(self.against, [rival.label for rival in self.models])
 
     def to_dict(self) -> dict[str, Any]:
-        return {**super().to_dict(), "models": [rival.label for rival in self.models]}
+        return {**super().to_dict(), "models": [rival.spelling for rival in self.models]}
 
     def prepare(self, *sets: ImageData) -> dict[str, Subject]:
         names = [data.name for data in sets]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqnn.core import ConfigError, counted
 from sqnn.models import PARTS
-from sqnn.studies.compare.significance import CONDITION, paired_tests
+from sqnn.studies.compare.significance import CONDITION, paired_tests, unpaired
 from sqnn.studies.compare.tables import PERCENT, accuracy_words, paper_table, tests_table, to_latex, to_markdown
 from sqnn.studies.runner.intervals import t_interval
 from sqnn.studies.runner.study import Panel
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SIZES = ("parameters", *PARTS)
 COSTS = ("accumulates", "multiply_accumulates", "energy", "seconds")
 TRAINED = ("epochs", "batch_size", "learning_rate", "weight_decay", "tries")
-SHORT: Mapping[str, str] = MappingProxyType(
+COLUMN_WORDS: Mapping[str, str] = MappingProxyType(
     {
         "model": "network",
         "batch_size": "batch",
@@ -70,13 +70,14 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def report(rows: pd.DataFrame) -> Iterator[Panel | str]:
+def report(rows: pd.DataFrame, against: str | None = None) -> Iterator[Panel | str]:
     """Yield accuracies, costs, paired tests and settings on each part of each image set, accuracies under noise, and
-    the trainings that failed or collapsed.
+    the trainings that failed or collapsed, or are missing.
     """
-    tests, problem = _tests(rows)
+    tests, problem = _tests(rows, against)
     if problem:
         yield f"no paired tests: {problem}"
+    yield from unpaired(rows[rows.noise == 0])
     for (data, images), part in rows.groupby(["data", "train_images"], sort=False):
         under = f"{data}, {images:,} training images"
         clean, summary = part[part.noise == 0], summarise(part)
@@ -92,9 +93,9 @@ def report(rows: pd.DataFrame) -> Iterator[Panel | str]:
         yield f"{row['model']} on {row['data']}, {row['train_images']:,} images, seed {row['seed']}: {row['failure']}"
 
 
-def papers(rows: pd.DataFrame) -> dict[str, str]:
+def papers(rows: pd.DataFrame, against: str | None = None) -> dict[str, str]:
     """Return the table of a paper, with the paired tests under it, by the ending of its file."""
-    tests, _ = _tests(rows)  # the report says why there are none
+    tests, _ = _tests(rows, against)  # the report says why there are none
     tables = [paper_table(rows), *([tests_table(tests)] if len(tests) else [])]
     return {"md": "\n".join(map(to_markdown, tables)), "tex": "\n".join(map(to_latex, tables))}
 
@@ -103,19 +104,19 @@ def _panel(title: str, table: pd.DataFrame) -> Panel:
     return Panel(title, list(table.columns), list(table.itertuples(index=False, name=None)))
 
 
-def _tests(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Return the paired tests of all pairs of networks on clean images, and why there are none where seeds differ."""
+def _tests(rows: pd.DataFrame, against: str | None) -> tuple[pd.DataFrame, str]:
+    """Return the paired tests on clean images, and why there are none."""
     try:
-        return paired_tests(rows[rows.noise == 0]), ""
+        return paired_tests(rows[rows.noise == 0], against=against), ""
     except ConfigError as error:
         return paired_tests(rows[:0]), str(error)
 
 
 def _settings(summary: pd.DataFrame) -> pd.DataFrame:
-    table = summary[["model", *TRAINED, "validation"]].rename(columns=SHORT)
+    table = summary[["model", *TRAINED, "validation"]].rename(columns=COLUMN_WORDS)
     return table.assign(
-        **{SHORT[name]: summary[name].map("{:.3g}".format) for name in ("learning_rate", "weight_decay")},
-        **{SHORT["validation"]: summary.validation.map(lambda value: f"{100 * value:.2f}")},
+        **{COLUMN_WORDS[name]: summary[name].map("{:.3g}".format) for name in ("learning_rate", "weight_decay")},
+        **{COLUMN_WORDS["validation"]: summary.validation.map(lambda value: f"{100 * value:.2f}")},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ LATEX: Mapping[str, str] = {
     "·": r"$\cdot$",
 }
 """What signs of text become in LaTeX."""
+IN_LATEX = r"(\$(?! )[^$]*(?<! )\$|\\[A-Za-z]+\*?(?:\[[^\]]*\]|\{[^{}]*\})*|\\[^A-Za-z])"
+"""Formulas, commands with their arguments, and signs that are escaped, in a caption."""
 FORMULAS: Mapping[str, str] = {"p": "$p$", "p (Holm)": "$p$ (Holm)", "d_z": "$d_z$"}
 """Headings that are formulas there."""
 
@@ -111,7 +114,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 def to_latex(table: pd.DataFrame, caption: str = "", label: str = "") -> str:
     """Return a table as LaTeX with the rules of booktabs; with a caption or a label, as a floating table.
 
-    Text is escaped, that of the caption not: it may hold LaTeX.
+    Text is escaped. What in the caption is LaTeX stays so: formulas between dollars, and commands with their arguments.
     """
     cells = [[_escaped(_word(cell)) for cell in row] for row in _rows(table)]
     columns = "".join("r" if _is_number(cells[1:], number) else "l" for number in range(len(cells[0])))
@@ -126,7 +129,8 @@ def to_latex(table: pd.DataFrame, caption: str = "", label: str = "") -> str:
         r"\end{tabular}",
     ]
     if caption or label:
-        over = [rf"\caption{{{caption}}}"] if caption else []
+        words = (_escaped(word) if place % 2 == 0 else word for place, word in enumerate(re.split(IN_LATEX, caption)))
+        over = [rf"\caption{{{''.join(words)}}}"] if caption else []
         over += [rf"\label{{{label}}}"] if label else []
         lines = [r"\begin{table}", r"\centering", *over, *lines, r"\end{table}"]
     return "\n".join(lines) + "\n"

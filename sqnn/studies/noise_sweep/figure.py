@@ -26,7 +26,7 @@ BANDS = {"t": "95 % over", "std": "standard deviation over", "range": "least to 
 CHANCE = "chance level"
 LEAST_ROWS = 3
 """Noises that differ in one number from which a heat map is drawn."""
-LONG = 14
+LONG_WORD = 14
 """Letters of a noise's name above which the names on the axis are turned."""
 DODGE = 0.12
 """Distance between the points of neighbouring lines over one noise, in noises."""
@@ -192,7 +192,7 @@ def _points(panels: Panels, summary: pd.DataFrame, noises: list[str], lines: lis
         axes.errorbar(places, 100 * part.accuracy, spread, capsize=3, label=name, **style)
     words = [_short(panels.label(noise)) for noise in noises]
     ticks = axes.set_xticks(range(len(noises)), words, fontsize=9)
-    if max(map(len, words)) > LONG:
+    if max(map(len, words)) > LONG_WORD:
         for tick in ticks:
             tick.label1.set(rotation=30, ha="right")
     axes.set_xlim(-0.5, len(noises) - 0.5)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqnn.core import path_of, write_figure
 from sqnn.studies.runner.folder import RowsFolder
-from sqnn.studies.runner.study import AnyStudy
+from sqnn.studies.runner.study import AnyStudy, Panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +58,14 @@ class StudyFrame:
     def table(self) -> pd.DataFrame:
         """Return what a paper prints of these rows."""
         return self.summary()
+
+    def report(self) -> Iterator[Panel | str]:
+        """Yield the lines and tables that the command prints."""
+        return self.study.report(self.frame)
+
+    def papers(self) -> dict[str, str]:
+        """Return tables for a paper by the endings of their files, where the study has some."""
+        return self.study.papers(self.frame)
 
     def to_latex(self, **options: object) -> str:
         """Return `table(**options)` as LaTeX."""

@@ -25,7 +25,12 @@ C = TypeVar("C")
 
 
 class StudyError(ValueError):
-    """Cells that could not be measured: one line naming the first of them and why."""
+    """Cells that could not be measured: one line naming the first of them and why.
+
+    `finished` are the rows of the others, as `run_study` would have returned them.
+    """
+
+    finished: StudyFrame | None = None
 
 
 def run_study(
@@ -76,8 +81,15 @@ def run_study(
         if announce is not None and shared is not None:
             announce(f"{counted(len(cells), 'cell')}; rows: {shared.path}")
         place = None if folder is None else folder.path
-        frame = measure_cells(study, cells, prepared, shared, place, scheduler, workers, progress)
-    return study.frame_class()(frame, type(study), None if shared is None else shared.path, folder, settings)
+        path = None if shared is None else shared.path
+        try:
+            frame = measure_cells(study, cells, prepared, shared, place, scheduler, workers, progress)
+        except StudyError as error:
+            if error.finished is not None:
+                rows = error.finished.frame
+                error.finished = study.frame_class()(rows, type(study), path, folder, settings)
+            raise
+    return study.frame_class()(frame, type(study), path, folder, settings)
 
 
 def measure_cells(
@@ -90,7 +102,10 @@ def measure_cells(
     workers: int | None = 0,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Make the measurements that the table lacks; return the rows of all cells in their order."""
+    """Make the measurements that the table lacks; return the rows of all cells in their order.
+
+    Raises StudyError, with the rows of the others, where cells failed.
+    """
     if table is not None:
         table.append([])  # what cannot be written shows itself now
     schema = study.schema()
@@ -116,9 +131,12 @@ def measure_cells(
                 tick(study.tell(cell, parts))
             if table is not None:
                 table.append(finished)
+    frame = schema.frame(row for key in by_key for row in rows[key].values())
     if failed:
-        raise _failure(study, failed, sum(map(len, rows.values())), table) from failed[0][1]
-    return schema.frame(row for key in by_key for row in rows[key].values())
+        failure = _failure(study, failed, len(frame), table)
+        failure.finished = study.frame_class()(frame, type(study))
+        raise failure from failed[0][1]
+    return frame
 
 
 def _measured(
