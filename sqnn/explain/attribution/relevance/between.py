@@ -64,7 +64,7 @@ def find_between(before: Tensor, after: Tensor) -> Pull | None:
         if values is None or values[-1].numel() != after.numel() or values[-1].shape[:2] != after.shape[:2]:
             continue
         if torch.allclose(values[-1].reshape(after.shape), after, rtol=1e-4, atol=1e-6):
-            return lambda multipliers: _back(steps, values, multipliers)  # noqa: B023 - returned at once
+            return lambda multipliers: _back(steps, values, multipliers)
     return None
 
 

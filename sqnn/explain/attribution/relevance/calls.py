@@ -23,6 +23,7 @@ CIRCUITS = (ReuploadLayer, QuantumLayer)
 IDLE = (nn.Identity, nn.Flatten, nn.Dropout, nn.Dropout2d, Encoder)
 """Modules that change no value in evaluation mode, or that nothing is divided in."""
 SUPPORTED = "linear layers, convolutions, batch norms, if and lif neurons, ReLU, QCFS and pools, one after the other"
+ELSE = "method='shapley' explains any network"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Passed:
-    """What one forward pass showed: the layers in their order, the angles of the circuit if there is one, the logits."""
+    """What one forward pass showed: the layers in their order, the angles of the circuit, if any, and the logits."""
 
     layers: list[Layer]
     angles: Tensor | None
@@ -103,7 +104,7 @@ def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield path, module
             ignored.append(path)
         elif not any(module.children()) and not isinstance(module, IDLE) and path:
-            raise ConfigError(f"method: got {type(module).__name__} at {path}, expected {SUPPORTED}; take method='shapley'")
+            raise ConfigError(f"method: got {type(module).__name__} at {path}, expected {SUPPORTED}; {ELSE}")
 
 
 def _by_step(module: nn.Module, values: Tensor, batch: int, path: str) -> Tensor:

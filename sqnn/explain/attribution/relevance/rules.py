@@ -93,7 +93,9 @@ def neuron_shares(
     start = torch.full_like(trains.currents[0], neuron.initial_membrane) * threshold
     if rule.own_sign:
         start = start.clamp(min=0)
-    sums = trains.membranes if rule.resets else _leaky(trains.positive if rule.own_sign else trains.currents, start, decay)
+    sums = (
+        trains.membranes if rule.resets else _leaky(trains.positive if rule.own_sign else trains.currents, start, decay)
+    )
     drawn = arriving
     if rule.own_sign and at_membranes is not None:
         drawn, at_membranes = arriving + at_membranes * trains.membranes, None

@@ -68,10 +68,10 @@ def weighted_sum(module: nn.Module, norm: nn.Module | None = None) -> WeightedSu
         weight = place.new_zeros(len(place), *place.shape)
         weight[range(len(place)), range(len(place))] = place
         return WeightedSum(lambda x, w: F.linear(x.flatten(1), w.flatten(1)), weight, module.bias.detach(), None)
-    weight, bias = module.weight, getattr(module, "bias", None)
-    if not isinstance(weight, Tensor):
+    given, bias = module.weight, getattr(module, "bias", None)
+    if not isinstance(given, Tensor):
         raise ConfigError(f"method: got {type(module).__name__} in the network, whose weights relevance cannot read")
-    weight, trailing = weight.detach(), (1,) * (weight.ndim - 2)
+    weight, trailing = given.detach(), (1,) * (given.ndim - 2)
     bias = bias.detach().view(-1, *trailing) if isinstance(bias, Tensor) else None
     shift = None
     if isinstance(norm, NORMS):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sqnn.core import ConfigError
 from sqnn.explain.attribution.relevance.between import find_between, max_pool_pull
-from sqnn.explain.attribution.relevance.calls import SUPPORTED, Layer, Passed, pass_through
+from sqnn.explain.attribution.relevance.calls import ELSE, SUPPORTED, Layer, Passed, pass_through
 from sqnn.explain.attribution.relevance.rules import Rule, Shares, Trains, activation_shares, neuron_shares
 from sqnn.explain.attribution.relevance.sums import WeightedSum, pulled
 from sqnn.explain.attribution.shapley import head_relevance
@@ -27,30 +27,50 @@ QUANTUM = (SQDRCNN, SQDRSeparable, SerialSQNN)
 """Networks whose angles are a fixed increasing function, zero at zero, of the mean over time of their last layer."""
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """What arrived at one place, [steps, batch, ...], and the terms [batch] that were booked on the way there."""
+
+    values: Tensor
+    booked: Mapping[str, Tensor]
+
+    def summed(self) -> Arrived:
+        """Return the same, added up over the steps."""
+        return Arrived(self.values.sum(0, keepdim=True), self.booked)
+
+
 class Walk:
     """The way back through one network: relevance at its places, and the balance at each layer.
 
-    `relevance` has what arrived at what the layers gave, by path, [steps, batch, ...]: of a block at its outputs, and
-    at its neurons before a pool; `angles` what arrived at the data angles [batch, n], and `inputs` at what the first
-    layer read. `booked` [batch] are the terms, and `balances` what was handed on and booked so far after each layer.
+    `at_layers` has what arrived at what the layers gave, by path: of a block at its outputs, and at its neurons before
+    a pool; `at_angles` what arrived at the data angles [1, batch, n], and `at_input` at what the first layer read.
+    `balances` has what each layer handed on and all that was booked until then, [batch].
     """
 
     def __init__(self, rule: Rule, epsilon: float, output: Tensor, reference: Tensor) -> None:
         self.rule, self.epsilon = rule, epsilon
         self.output, self.reference = output, reference
-        self.relevance: dict[str, list[Tensor]] = {}
+        self.at_layers: dict[str, list[Arrived]] = {}
         self.balances: dict[str, Mapping[str, Tensor]] = {}
         self.booked = {term: torch.zeros_like(output) for term in TERMS}
-        self.angles: Tensor | None = None
-        self.inputs = output
+
+    def arrived(self, values: Tensor) -> Arrived:
+        """Return what arrives now at a place, with what was booked before."""
+        return Arrived(values, dict(self.booked))
+
+    def keep(self, path: str, values: Tensor) -> None:
+        """Keep what arrives now at a layer."""
+        self.at_layers.setdefault(path, []).append(self.arrived(values))
 
     def book(self, term: str, amounts: Tensor, batch_axis: int = 0) -> None:
         """Add amounts, summed over all but the batch, to a term."""
         self.booked[term] = self.booked[term] + amounts.movedim(batch_axis, 0).flatten(1).sum(1)
 
-    def close(self, path: str, handed_on: Tensor) -> None:
-        """Write down the balance after a layer that handed on [steps, batch, ...]."""
+    def close(self, path: str, handed_on: Tensor) -> Arrived:
+        """Write down the balance after a layer that handed on [steps, batch, ...], and return what it handed on."""
         self.balances[path] = {HANDED_ON: handed_on.movedim(1, 0).flatten(1).sum(1), **self.booked}
+        self.at_input = self.arrived(handed_on)
+        return self.at_input
 
 
 @dataclass(frozen=True)
@@ -78,28 +98,25 @@ def walk_back(
     """
     passed = pass_through(model, images, generator)
     if not passed.layers:
-        raise ConfigError(f"method: got {type(model).__name__}, which has no layers to go back through; take 'shapley'")
+        raise ConfigError(f"method: got {type(model).__name__}, which has no layers to go back through; {ELSE}")
     walk, seed = _begin(model, passed, target, rule, epsilon)
     for number in reversed(range(len(passed.layers))):
         layer = passed.layers[number]
-        walk.relevance.setdefault(layer.path, []).append(seed.arriving)
-        if layer.activation_path and layer.activation_path != layer.path:
-            walk.relevance.setdefault(layer.activation_path, []).append(seed.arriving)
+        for path in {layer.path, layer.activation_path or layer.path}:
+            walk.keep(path, seed.arriving)
         multipliers = _through(walk, layer, seed)
         handed_on = multipliers * layer.inputs
         walk.close(layer.path, handed_on)
         if number == 0:
-            walk.inputs = handed_on
             break
         before = passed.layers[number - 1]
         outputs, pull = before.outputs, find_between(before.outputs, layer.inputs)
         if pull is None:
             raise ConfigError(
-                f"method: got {layer.path}, which does not read {before.path} alone, expected {SUPPORTED}; "
-                "take method='shapley'"
+                f"method: got {layer.path}, which does not read {before.path} alone, expected {SUPPORTED}; {ELSE}"
             )
         if outputs.numel() != layer.inputs.numel():
-            walk.relevance.setdefault(before.path, []).append(handed_on)
+            walk.keep(before.path, handed_on)
         seed = Seed(pull(multipliers) * outputs)
     return walk
 
@@ -111,7 +128,9 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
     if passed.angles is not None:
         if not isinstance(model, QUANTUM):
             names = ", ".join(kind.__name__ for kind in QUANTUM)
-            raise ConfigError(f"method: got {type(model).__name__}, expected {names}, or a network without a circuit")
+            raise ConfigError(
+                f"method: got {type(model).__name__}, expected {names}, or a network without a circuit; {ELSE}"
+            )
         return _begin_head(model, passed, passed.angles, target, rule, epsilon)
     walk = Walk(rule, epsilon, output, nothing)
     chosen = F.one_hot(target, passed.logits.shape[1]).to(output.dtype)
@@ -125,7 +144,7 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
         return walk, Seed(chosen * last.outputs, weight.expand_as(membranes))
     means = last.outputs.mean(0)
     if last.activation is not None or means.shape != passed.logits.shape or not _close(means, passed.logits):
-        raise ConfigError(f"method: got {type(model).__name__}, whose logits are not those of {last.path}; take 'shapley'")
+        raise ConfigError(f"method: got {type(model).__name__}, whose logits are not those of {last.path}; {ELSE}")
     return walk, Seed((chosen * passed.logits).expand_as(last.outputs) / len(last.outputs))
 
 
@@ -134,11 +153,11 @@ def _begin_head(
 ) -> tuple[Walk, Seed]:
     found = head_relevance(model, angles, target)
     walk = Walk(rule, epsilon, found.output.to(angles.dtype), found.reference.to(angles.dtype))
-    walk.angles = found.values.to(angles.dtype)
-    walk.close("angles", walk.angles.unsqueeze(0))
+    shares = found.values.to(angles.dtype)
+    walk.at_angles = walk.close("angles", shares.unsqueeze(0))
     outputs = passed.layers[-1].outputs
     total = outputs.sum(0)
-    multipliers = torch.where(total != 0, walk.angles / torch.where(total != 0, total, 1), 0)
+    multipliers = torch.where(total != 0, shares / torch.where(total != 0, total, 1), 0)
     return walk, Seed(multipliers * outputs)
 
 
@@ -166,9 +185,7 @@ def _through(walk: Walk, layer: Layer, seed: Seed) -> Tensor:
     return weights.pull(shares.multipliers, inputs)
 
 
-def _neurons(
-    walk: Walk, layer: Layer, neuron: LIF, currents: Tensor, positive: Tensor | None, seed: Seed
-) -> Shares:
+def _neurons(walk: Walk, layer: Layer, neuron: LIF, currents: Tensor, positive: Tensor | None, seed: Seed) -> Shares:
     spikes, membranes = neuron(currents, return_membrane=True)
     if layer.fed_back is None:
         return neuron_shares(
@@ -209,7 +226,13 @@ def _through_pool(pool: nn.Module, layer: Layer, arriving: Tensor) -> Tensor:
     multipliers = torch.where(outputs != 0, arriving / torch.where(outputs != 0, outputs, 1), 0)
     if isinstance(pool, nn.MaxPool2d):
         side = pool.kernel_size
-        if not isinstance(side, int) or pool.stride != side or pool.padding != 0 or pool.dilation != 1 or pool.ceil_mode:
+        if (
+            not isinstance(side, int)
+            or pool.stride != side
+            or pool.padding != 0
+            or pool.dilation != 1
+            or pool.ceil_mode
+        ):
             raise ConfigError(f"method: got {pool} at {layer.path}, expected a max pool of windows that do not overlap")
         return max_pool_pull(multipliers, inputs, side)
     return pulled(lambda steps: pool(steps.flatten(0, 1)).unflatten(0, steps.shape[:2]), inputs, multipliers)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from circuits import ReuploadLayer
+from circuits import QuantumLayer, ReuploadLayer
 from sqnn.core import ConfigError
 from sqnn.explain.attribution.shapley.game import coalitions, shapley_matrix
 from sqnn.models import QuantumHead
@@ -100,9 +100,8 @@ class _Head:
         outputs = self.circuit.n_outputs
         if self.head is None:
             return self.scale * nn.functional.one_hot(self.target, outputs).double()
-        if not isinstance(self.head, nn.Sequential) or len(self.head) != 1:
-            return None
-        return self.head[0].weight[self.target]
+        only = self.head[0] if isinstance(self.head, nn.Sequential) and len(self.head) == 1 else None
+        return only.weight[self.target] if isinstance(only, nn.Linear) else None
 
     def multipliers(self) -> Tensor:
         """Return the factors [batch, outputs] of changed expectations in the change of a logit, through ReLU layers."""
@@ -163,11 +162,11 @@ def _owners(head: _Head, qubits: bool) -> Tensor:
     return torch.arange(head.angles.shape[1]) // (ROTATIONS if qubits else 1)
 
 
-def _cones(circuit: nn.Module) -> Sequence[Sequence[int]]:
+def _cones(circuit: ReuploadLayer | QuantumLayer) -> Sequence[Sequence[int]]:
     """Return the angles that each expectation can depend on; of a circuit of one's own, which shows none, all."""
     if isinstance(circuit, ReuploadLayer):
         return circuit.data_cones()
-    return [range(int(circuit.n_inputs))] * int(circuit.n_outputs)
+    return [range(circuit.n_inputs)] * circuit.n_outputs
 
 
 def _apart(players: Sequence[Sequence[int]]) -> Iterator[list[int]]:

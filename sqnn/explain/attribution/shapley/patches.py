@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,13 +23,6 @@ PARTS = 7
 """Patches along the shorter side of an image by default."""
 
 
-class PatchValues(NamedTuple):
-    """Values of the pixels of one image, and how many images the network was given."""
-
-    values: Tensor
-    images: int
-
-
 def patch_side(height: int, width: int) -> int:
     """Return the default side of a patch in pixels."""
     return -(-min(height, width) // PARTS)
@@ -47,7 +39,7 @@ def patch_values(
     within: str,
     batch_size: int,
     generator: torch.Generator,
-) -> PatchValues:
+) -> Tensor:
     """Return Shapley values [..., height, width], in float64, of the patches of one image of that shape.
 
     A coalition of patches is worth the `logit` of the image in which all other pixels are those of the `baseline`;
@@ -65,11 +57,8 @@ def patch_values(
     by_patch = differences.sum(0).flatten() @ one_hot
     playing = by_patch.nonzero()[:, 0]
     players = len(playing)
-    seen = 0
 
     def worth(flags: Tensor) -> Tensor:
-        nonlocal seen
-        seen += len(flags)
         shown = torch.zeros(len(flags), one_hot.shape[1], dtype=torch.bool, device=image.device)
         shown[:, playing] = flags.to(image.device)
         parts = []
@@ -90,4 +79,4 @@ def patch_values(
     weights = WITHIN.pick(within)(differences)
     totals = (weights.sum(0).flatten() @ one_hot).clamp(min=torch.finfo(torch.float64).tiny)
     values = weights * (shares / totals)[patch]
-    return PatchValues(values.view(image.shape), seen)
+    return values.view(image.shape)
