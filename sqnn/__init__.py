@@ -14,8 +14,10 @@ Training:     fit(model, data), resume(folder), evaluate(model, data), predict(m
               accuracy is published; TrainingConfig, Run, Evaluation
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable;
               compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
+Explanation:  attribute(model, images, target, method, at): Attribution, how much pixels, spikes, angles, layers or
+              weights did for a logit
 
-`help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
+`help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`, `sqnn.explain`,
 `sqnn.plasticity`, `sqnn.studies`, ...
 """
 
