@@ -1,7 +1,7 @@
 from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
-from .explain import Attribution, attribute
+from .explain import Attribution, SpikeRecord, attribute, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -22,6 +22,7 @@ __all__ = [
     "ParameterCount",
     "ResultsTable",
     "Run",
+    "SpikeRecord",
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
@@ -47,6 +48,7 @@ __all__ = [
     "plasticity",
     "predict",
     "read_images",
+    "record",
     "resume",
     "save_model",
     "studies",
