@@ -1,6 +1,7 @@
-from . import conversion, core, data, encoding, layers, metrics, models, neurons, plasticity, studies, training
+from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
+from .explain import Attribution, SpikeRecord, attribute, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -13,6 +14,7 @@ __all__ = [
     "MODELS",
     "RECIPES",
     "STUDIES",
+    "Attribution",
     "Comparison",
     "Evaluation",
     "ImageData",
@@ -20,9 +22,11 @@ __all__ = [
     "ParameterCount",
     "ResultsTable",
     "Run",
+    "SpikeRecord",
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
+    "attribute",
     "compare",
     "conversion",
     "core",
@@ -31,6 +35,7 @@ __all__ = [
     "data",
     "encoding",
     "evaluate",
+    "explain",
     "fit",
     "layers",
     "load_data",
@@ -43,6 +48,7 @@ __all__ = [
     "plasticity",
     "predict",
     "read_images",
+    "record",
     "resume",
     "save_model",
     "studies",
