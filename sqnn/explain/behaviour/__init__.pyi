@@ -1,0 +1,3 @@
+from .automaton import Automaton, learn_automaton, neuron_automaton
+
+__all__ = ["Automaton", "learn_automaton", "neuron_automaton"]
