@@ -1,0 +1,5 @@
+from .explore import explore
+from .page import ALL, Page, chosen_methods, make_page
+from .story import FORMAT, Story
+
+__all__ = ["ALL", "FORMAT", "Page", "Story", "chosen_methods", "explore", "make_page"]
