@@ -3,10 +3,13 @@ from .gradient import GradientInput, Saliency
 from .occlusion import Occlusion
 from .probe import Probe, probing
 from .registry import METHODS, attribute
+from .relevance import RULES, Relevance
 from .result import Attribution, Cost, Grouping, Ledger
+from .shapley import Shapley
 
 __all__ = [
     "METHODS",
+    "RULES",
     "Attribution",
     "Cost",
     "Found",
@@ -16,7 +19,9 @@ __all__ = [
     "Method",
     "Occlusion",
     "Probe",
+    "Relevance",
     "Saliency",
+    "Shapley",
     "attribute",
     "probing",
 ]

@@ -9,9 +9,11 @@ from sqnn.core import Choices, ConfigError
 from sqnn.explain.attribution.base import Attribution, Method
 from sqnn.explain.attribution.gradient import GradientInput, Saliency
 from sqnn.explain.attribution.occlusion import Occlusion
+from sqnn.explain.attribution.relevance import Relevance
+from sqnn.explain.attribution.shapley import Shapley
 from sqnn.models import HasNetwork, network_of
 
-_KINDS: tuple[type[Method], ...] = (Saliency, GradientInput, Occlusion)
+_KINDS: tuple[type[Method], ...] = (Shapley, Relevance, Saliency, GradientInput, Occlusion)
 METHODS: Choices[type[Method]] = Choices("method", {kind.name: kind for kind in _KINDS})
 
 

@@ -56,15 +56,19 @@ _TIME = _linear(lambda x: x.mean(0, keepdim=True))
 def find_between(before: Tensor, after: Tensor) -> Pull | None:
     """Return how multipliers of `after`, which a layer read, become those of `before`, which the last layer gave.
 
-    Both are [steps, batch, ...]. None where `after` is no function of `before` that is known here.
+    Both are [steps, batch, ...]. None where `after` is no function of `before` that is known here: a number times a
+    pool, a mean over space and a mean over time, or some of them.
     """
     for chosen in product((False, True), repeat=3):
         steps = [step for step, taken in zip((_POOL, _SPACE, _TIME), chosen, strict=True) if taken]
         values = _applied(steps, before)
         if values is None or values[-1].numel() != after.numel() or values[-1].shape[:2] != after.shape[:2]:
             continue
-        if torch.allclose(values[-1].reshape(after.shape), after, rtol=1e-4, atol=1e-6):
-            return lambda multipliers: _back(steps, values, multipliers)
+        given = values[-1].reshape(after.shape)
+        square = given.square().sum()
+        factor = (given * after).sum() / square if square > 0 else torch.ones_like(square)
+        if torch.allclose(factor * given, after, rtol=1e-4, atol=1e-6):
+            return lambda multipliers: _back(steps, values, factor * multipliers)
     return None
 
 

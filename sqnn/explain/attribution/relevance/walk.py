@@ -53,6 +53,7 @@ class Walk:
         self.at_layers: dict[str, list[Arrived]] = {}
         self.balances: dict[str, Mapping[str, Tensor]] = {}
         self.booked = {term: torch.zeros_like(output) for term in TERMS}
+        self.at_input = self.at_angles = self.arrived(output - reference)
 
     def arrived(self, values: Tensor) -> Arrived:
         """Return what arrives now at a place, with what was booked before."""
@@ -142,10 +143,11 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
         # softsign(m) / 2 is m times 1 / (2 + 2 |m|), a multiplier without a zero denominator.
         weight = weight / (2 + 2 * membranes.mean(0).abs())
         return walk, Seed(chosen * last.outputs, weight.expand_as(membranes))
-    means = last.outputs.mean(0)
-    if last.activation is not None or means.shape != passed.logits.shape or not _close(means, passed.logits):
-        raise ConfigError(f"method: got {type(model).__name__}, whose logits are not those of {last.path}; {ELSE}")
-    return walk, Seed((chosen * passed.logits).expand_as(last.outputs) / len(last.outputs))
+    for share in (1.0, 1 / len(last.outputs)):
+        read = share * last.outputs
+        if read.shape[1:] == passed.logits.shape and _close(read.sum(0), passed.logits):
+            return walk, Seed(chosen * read)
+    raise ConfigError(f"method: got {type(model).__name__}, whose logits {last.path} does not give; {ELSE}")
 
 
 def _begin_head(

@@ -36,7 +36,7 @@ def head_values(model: QuantumHead, angles: Tensor, target: Tensor, baseline: Te
     """Return the Shapley values of a head's players for the logit `target` [batch], in float64.
 
     A coalition is worth the logit where its players have the angles [batch, 3 n_qubits] of an image and all others
-    those of the `baseline` [3 n_qubits]. Players are the angles, or the qubits with three angles each.
+    those of the `baseline`, of the same shape. Players are the angles, or the qubits with three angles each.
 
     The logit is sum_q c_q <P_q> + b, and each expectation depends on the angles in its cone alone: the values are
     sums of those of n games of few players, all of whose coalitions are evaluated. Expectations whose cones do not meet
@@ -62,7 +62,7 @@ def head_relevance(model: QuantumHead, angles: Tensor, target: Tensor) -> HeadVa
     Shapley values of the expectations, so weighted, add up to the same difference. Source of these multipliers:
     DeepLIFT (rescale rule), Shrikumar et al., ICML 2017.
     """
-    head = _Head(model, angles.double(), torch.zeros_like(angles[0]).double(), target)
+    head = _Head(model, angles.double(), torch.zeros_like(angles).double(), target)
     head.evaluate_ends()
     coefficients = head.coefficients
     if coefficients is None:
@@ -82,7 +82,7 @@ class _Head:
 
     def evaluate_ends(self) -> None:
         """Evaluate the logits that a game begins and ends with."""
-        ends = torch.cat([self.angles, self.baseline.expand_as(self.angles)])
+        ends = torch.cat([self.angles, self.baseline])
         self.ends = self.expectations(ends)
         self.output, self.reference = self.logits(self.ends, torch.cat([self.target, self.target])).chunk(2)
 
@@ -122,7 +122,7 @@ class _Head:
 
     def where(self, flags: Tensor) -> Tensor:
         """Return the angles [batch, rows, n] where flagged angles [rows, n] are those of the image."""
-        return torch.where(flags.to(self.angles.device), self.angles.unsqueeze(1), self.baseline)
+        return torch.where(flags.to(self.angles.device), self.angles.unsqueeze(1), self.baseline.unsqueeze(1))
 
 
 def _whole(head: _Head, qubits: bool) -> Tensor:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from sqnn.core import ConfigError, option, require
 from sqnn.explain.attribution.base import Found, Method
@@ -54,7 +56,7 @@ class Shapley(Method):
         values = torch.zeros_like(probe.point, dtype=torch.float64)
         for number, image in enumerate(probe.point):
             values[number] = patch_values(
-                lambda images, number=number: probe.score(images, torch.full((len(images),), number)),
+                partial(_score, probe, number),
                 image,
                 baseline[number],
                 (reference[number].item(), output[number].item()),
@@ -73,16 +75,19 @@ class Shapley(Method):
                 f"at: got {probe.at!r} for {type(model).__name__}, expected a network with a quantum head"
             )
         found = head_values(model, probe.point, probe.target, probe.baseline(self.baseline), probe.at == QUBITS)
+        axes = (probe.axes[0], "qubit") if probe.at == QUBITS else probe.axes
         note = f"exact, from {found.samples:,} samples of the circuit"
-        if probe.at == QUBITS:
-            axes = (probe.axes[0], "qubit")
-            return Found(
-                values=found.values,
-                output=found.output,
-                reference=found.reference,
-                complete=True,
-                axes=axes,
-                groups={},
-                note=note,
-            )
-        return Found(values=found.values, output=found.output, reference=found.reference, complete=True, note=note)
+        return Found(
+            values=found.values,
+            output=found.output,
+            reference=found.reference,
+            complete=True,
+            axes=axes,
+            groups={} if probe.at == QUBITS else probe.groups,
+            note=note,
+        )
+
+
+def _score(probe: Probe, number: int, images: Tensor) -> Tensor:
+    """Return the logit of images [n, ...] that stand for image `number`."""
+    return probe.score(images, torch.full((len(images),), number))
