@@ -1,3 +1,42 @@
+from .agreement import Agreement
 from .automaton import Automaton, learn_automaton, neuron_automaton
+from .causal import CausalGraph, causal_graph
+from .distil import DISTILLATIONS, Distillation, RulesDistillation, StatesDistillation, TreeDistillation, distil
+from .features import FEATURES, Feature, FeatureTable, Kind, named_features
+from .interchange import Interchange, interchange
+from .interventions import changed_angles, changed_expectations, changed_spikes
+from .rules import Rule, Rules
+from .state_graph import StateGraph
+from .tree import Condition, Node, Tree, Verdict
 
-__all__ = ["Automaton", "learn_automaton", "neuron_automaton"]
+__all__ = [
+    "DISTILLATIONS",
+    "FEATURES",
+    "Agreement",
+    "Automaton",
+    "CausalGraph",
+    "Condition",
+    "Distillation",
+    "Feature",
+    "FeatureTable",
+    "Interchange",
+    "Kind",
+    "Node",
+    "Rule",
+    "Rules",
+    "RulesDistillation",
+    "StateGraph",
+    "StatesDistillation",
+    "Tree",
+    "TreeDistillation",
+    "Verdict",
+    "causal_graph",
+    "changed_angles",
+    "changed_expectations",
+    "changed_spikes",
+    "distil",
+    "interchange",
+    "learn_automaton",
+    "named_features",
+    "neuron_automaton",
+]

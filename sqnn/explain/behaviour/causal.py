@@ -1,0 +1,178 @@
+"""The causal graph of a layer: what changes in the network when one of its channels or neurons is clamped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.core import ConfigError, counted, number_of, require, whole
+from sqnn.data import ImageData, Split
+from sqnn.explain.behaviour.features import units_of
+from sqnn.explain.behaviour.interventions import Change, changed_spikes
+from sqnn.explain.recording import SpikeRecord, record
+from sqnn.models import HasNetwork, network_of, require_network
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ANSWER = "answer"
+"""Name of the network's answer among the effects."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CausalGraph:
+    """What clamping a channel or neuron of a layer changes, as shares of images.
+
+    `causes` are its units, `effects` the units of all recorded layers and, last, the network's answer. `silenced` and
+    `forced` [causes, effects] are the shares of images on which the train of an effect (the answer) differs where the
+    cause never fires, or fires everywhere at every step; NaN from a unit to itself. `first` [causes, effects] is the
+    first step at which a train differs on any image, -1 where none does and for the answer. There is an edge where one
+    of the shares is at least `share`.
+    """
+
+    layer: str
+    causes: tuple[str, ...]
+    effects: tuple[str, ...]
+    silenced: Tensor
+    forced: Tensor
+    first: Tensor
+    images: int
+    share: float
+
+    @property
+    def strength(self) -> Tensor:
+        """The larger of the two shares, [causes, effects]."""
+        return torch.maximum(self.silenced, self.forced)
+
+    @property
+    def edges(self) -> list[tuple[str, str]]:
+        """Cause and effect of each edge."""
+        pairs = (self.strength >= self.share).nonzero().tolist()
+        return [(self.causes[cause], self.effects[effect]) for cause, effect in pairs]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per edge, the strongest first: cause, effect, both shares and the first step that differs."""
+        import pandas as pd
+
+        rows = [
+            (self.causes[i], self.effects[j], *(float(shares[i, j]) for shares in (self.silenced, self.forced)))
+            + (int(self.first[i, j]),)
+            for i, j in (self.strength >= self.share).nonzero().tolist()
+        ]
+        table = pd.DataFrame(rows, columns=["cause", "effect", "silenced", "forced", "first_step"])
+        order = table[["silenced", "forced"]].max(axis=1).sort_values(ascending=False, kind="stable").index
+        return table.loc[order].reset_index(drop=True)
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Draw the strengths, causes in rows and effects in columns; edges have a dot."""
+        from circuits.plotting import panel
+
+        size = (1.5 + 0.28 * len(self.effects), 1.4 + 0.28 * len(self.causes))
+        figure, axes = panel(ax, size, f"clamping of {self.layer}, {counted(self.images, 'image')}")
+        image = axes.imshow(self.strength.numpy(), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        rows, columns = (self.strength >= self.share).nonzero().unbind(1)
+        axes.plot(columns, rows, ".", color="C1", ms=4)
+        axes.set_xticks(range(len(self.effects)), self.effects, rotation=90, fontsize=6)
+        axes.set_yticks(range(len(self.causes)), self.causes, fontsize=6)
+        figure.colorbar(image, ax=axes, label="share of images changed")
+        return figure
+
+    def to_dict(self) -> dict[str, object]:
+        """Return names, shares and first steps as plain values, None where a unit meets itself."""
+        shares = {
+            name: [[None if value != value else value for value in row] for row in getattr(self, name).tolist()]
+            for name in ("silenced", "forced")
+        }
+        names: dict[str, object] = {"layer": self.layer, "causes": list(self.causes), "effects": list(self.effects)}
+        return {**names, **shares, "first": self.first.tolist(), "images": self.images, "share": self.share}
+
+    def __repr__(self) -> str:
+        return (
+            f"CausalGraph({self.layer}: {counted(len(self.edges), 'edge')} from {len(self.causes)} units at a share of "
+            f"{self.share:g} of {counted(self.images, 'image')})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.frame.to_html(index=False)}"
+
+
+def causal_graph(
+    model: nn.Module | HasNetwork,
+    data: ImageData | Split,
+    layer: str,
+    *,
+    units: Sequence[int] | None = None,
+    images: int = 100,
+    share: float = 0.1,
+) -> CausalGraph:
+    """Clamp each channel (or neuron) of a layer to silence and to constant fire, and see which trains change.
+
+    The first so many `images` of the test part, or of the split given, are run once as they are and twice per unit.
+    `units` are those of the layer that are clamped, all by default. There is an edge from i to j where clamping i
+    changes the train of j, or the answer, on at least a `share` of the images (above 0, at most 1).
+
+    Raises ConfigError where the network has no such layer or unit, or its neurons cannot be clamped.
+
+    Source: interventions do(s_i = 0), do(s_i = 1), Pearl, "Causality" (2009), chapter 3.
+    """
+    network = require_network(network_of(model))
+    split = data.test if isinstance(data, ImageData) else data
+    require(isinstance(split, Split) and len(split) > 0, "data", data, "an ImageData or a split with images in it")
+    share = number_of("share", share)
+    require(0 < share <= 1, "share", share, "a share of images above 0 and at most 1")
+    batch = split.floats(slice(min(whole("images", images), len(split))))
+    with changed_spikes(network, layer, lambda spikes: spikes):  # refuses what cannot be clamped
+        plain = _record(network, batch)
+    if layer not in plain.layers:
+        raise ConfigError(f"layer: got {layer}, which these images do not reach, expected {', '.join(plain.layers)}")
+    named = list(units_of(plain))
+    sources = [(unit, name) for at, unit, name in named if at.name == layer]
+    every = range(len(sources))
+    chosen = list(every) if units is None else [int(unit) for unit in units]
+    for unit in chosen:
+        require(unit in every, "units", unit, f"whole numbers from 0 to {len(sources) - 1}, the units of {layer}")
+    before = _trains(plain)
+    effects = (*(name for _, _, name in named), ANSWER)
+    shares = torch.zeros(2, len(chosen), len(effects))
+    first = torch.full((len(chosen), len(effects)), -1)
+    for row, unit in enumerate(chosen):
+        steps = []
+        for value in (0, 1):
+            with changed_spikes(network, layer, _clamp(unit, value)):
+                after = _record(network, batch)
+            differs = torch.stack([(a != b).any(2) for a, b in zip(_trains(after), before, strict=True)], 2)
+            answers = after.predictions != plain.predictions
+            shares[value, row] = torch.cat([differs.any(0).double().mean(0), answers.double().mean()[None]]).float()
+            steps.append(differs.any(1))
+        once = (steps[0] | steps[1]).to(torch.uint8)
+        first[row, :-1] = torch.where(once.any(0), once.argmax(0), -1)
+        itself = next(j for j, (at, other, _) in enumerate(named) if at.name == layer and other == unit)
+        shares[:, row, itself], first[row, itself] = torch.nan, -1
+    causes = tuple(sources[unit][1] for unit in chosen)
+    return CausalGraph(layer, causes, effects, shares[0], shares[1], first, len(batch), share)
+
+
+def _clamp(unit: int, value: int) -> Change:
+    def change(spikes: Tensor) -> Tensor:
+        new = spikes.clone()
+        new[:, :, unit] = value
+        return new
+
+    return change
+
+
+def _trains(record: SpikeRecord) -> list[Tensor]:
+    """Return the trains of every unit of all layers, each [time, batch, places]."""
+    return [layer.spikes[:, :, unit].flatten(2) if layer.spikes.ndim > 3 else layer.spikes[:, :, unit, None]
+            for layer, unit, _ in units_of(record)]
+
+
+def _record(model: nn.Module, images: Tensor) -> SpikeRecord:
+    return record(model, images, membranes=False, currents=False, bloch=False, batch_size=len(images))

@@ -1,0 +1,80 @@
+"""Interventions: the spikes of a layer, or the angles of a circuit, replaced in every forward pass of a block."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from sqnn.core import Choices, ConfigError
+from sqnn.explain.recording.recorder import neurons_of
+from sqnn.layers import SpikingLinear
+from sqnn.models import circuits_of
+from sqnn.neurons import Neuron
+
+Change = Callable[[Tensor], Tensor]
+"""Returns what takes the place of spikes [time, batch, *neurons], angles or expectations [batch, ...]."""
+
+
+@contextmanager
+def changed_spikes(model: nn.Module, layer: str, change: Change) -> Iterator[None]:
+    """Let `change` replace the spikes of a layer within the block; all that reads them, a record too, sees the new ones.
+
+    Membranes stay those that the neurons computed. Raises ConfigError where the network has no such layer, where its
+    neurons are not the package's own, and where they are fed back within the layer.
+    """
+    part, _ = Choices("layer", neurons_of(model)).pick(layer, error=ConfigError)
+    if not isinstance(part, Neuron):
+        raise ConfigError(f"layer: got {layer} of {type(part).__name__}, expected neurons of sqnn.neurons")
+    if any(isinstance(m, SpikingLinear) and m.neuron is part and m.recurrent is not None for m in model.modules()):
+        raise ConfigError(f"layer: got {layer}, which feeds its spikes back, expected a layer that does not")
+    before, own = part.forward, vars(part).get("forward")
+
+    @functools.wraps(before)
+    def forward(*args: Any, **named: Any) -> Any:
+        output = before(*args, **named)
+        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
+
+    part.forward = forward
+    try:
+        yield
+    finally:
+        if own is None:
+            del part.forward
+        else:
+            part.forward = own
+
+
+@contextmanager
+def changed_angles(model: nn.Module, change: Change) -> Iterator[None]:
+    """Let `change` replace the angles [batch, 3 n_qubits] that the network's circuit reads within the block."""
+
+    def enter(part: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return (change(args[0]), *args[1:]), named
+
+    handle = first_circuit(model).register_forward_pre_hook(enter, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def changed_expectations(model: nn.Module, change: Change) -> Iterator[None]:
+    """Let `change` replace the expectations [batch, n_outputs] that are read of the network's circuit in the block."""
+    handle = first_circuit(model).register_forward_hook(lambda part, args, output: change(output))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def first_circuit(model: nn.Module) -> nn.Module:
+    """Return the first circuit of a network; ConfigError where it has none."""
+    circuits = circuits_of(model)
+    if not circuits:
+        raise ConfigError(f"model: got {type(model).__name__}, which has no circuit, expected one with a quantum head")
+    return circuits[0]
