@@ -1,0 +1,7 @@
+from . import quality
+from .quality import compare_methods
+
+__all__ = [
+    "compare_methods",
+    "quality",
+]
