@@ -14,9 +14,11 @@ Training:     fit(model, data), resume(folder), evaluate(model, data), predict(m
               accuracy is published; TrainingConfig, Run, Evaluation
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable;
               compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
+Explanation:  record(model, images): SpikeRecord, what every layer of neurons and the quantum head did;
+              compare_methods(model, data): MethodComparison, which explanations tell the truth
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
-`sqnn.plasticity`, `sqnn.studies`, ...
+`sqnn.plasticity`, `sqnn.explain`, `sqnn.studies`, ...
 """
 
 import lazy_loader

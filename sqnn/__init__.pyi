@@ -1,6 +1,7 @@
-from . import conversion, core, data, encoding, layers, metrics, models, neurons, plasticity, studies, training
+from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
+from .explain import MethodComparison, SpikeRecord, compare_methods, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -16,14 +17,17 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "ImageData",
+    "MethodComparison",
     "NoiseSweep",
     "ParameterCount",
     "ResultsTable",
     "Run",
+    "SpikeRecord",
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
     "compare",
+    "compare_methods",
     "conversion",
     "core",
     "count",
@@ -31,6 +35,7 @@ __all__ = [
     "data",
     "encoding",
     "evaluate",
+    "explain",
     "fit",
     "layers",
     "load_data",
@@ -43,6 +48,7 @@ __all__ = [
     "plasticity",
     "predict",
     "read_images",
+    "record",
     "resume",
     "save_model",
     "studies",

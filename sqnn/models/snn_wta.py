@@ -17,12 +17,12 @@ from sqnn.models.base import ModelConfig, Network, OwnRule, check_batch
 from sqnn.plasticity import (
     COMPETITIVE_RULES,
     LABEL_READOUTS,
+    Competition,
     LabelReadout,
     balanced,
     moved,
     trace_sums,
     unit_rows,
-    winners_of,
 )
 
 VOTERS: Choices[int] = Choices("rule", {"stdp": 3, "r-stdp": 1})
@@ -69,7 +69,7 @@ class SNNWTA(Network):
 
     Images are scaled to one norm and become Bernoulli spikes s_t drawn from the generator; neuron j receives
     gain w_j . s_t / input_norm with |w_j| = 1. Neurons fire at 1 + theta_j, one at a time while they learn and at most
-    `voters` otherwise, and reset all (`winners_of`); counts of spikes become logits by the responses counted in
+    `voters` otherwise, and reset all (`Competition`); counts of spikes become logits by the responses counted in
     training (`LabelReadout`).
 
     The network learns within `learn`, once per batch and without gradients, so that optimiser, learning rate and
@@ -101,6 +101,7 @@ class SNNWTA(Network):
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         height, width = config.image_size
         self.encoder = Rate(config.timesteps)
+        self.competition = Competition(config.beta)
         drawn = torch.rand(config.neurons, config.in_channels * height * width, generator=generator)
         self.weight = nn.Parameter(unit_rows(drawn))
         self.theta = nn.Parameter(torch.zeros(config.neurons))
@@ -162,7 +163,8 @@ class SNNWTA(Network):
     def _compete(self, currents: Tensor, labels: Tensor | None = None, most: int = 1) -> tuple[Tensor, Tensor]:
         """Return the winners; with labels only neurons of the images' classes compete."""
         allowed = None if labels is None else labels[:, None] == self.classes
-        return winners_of(currents, 1 + self.theta, self.config.beta, allowed, min(most, self.config.neurons))
+        winners, fired = self.competition(currents, 1 + self.theta, allowed, min(most, self.config.neurons))
+        return winners, fired
 
     def _counts(self, winners: Tensor, fired: Tensor) -> Tensor:
         """Return how often each neuron fired for each image, [batch, neurons]."""

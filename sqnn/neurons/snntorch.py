@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, overload
 
 import torch
 from torch import Tensor
@@ -69,12 +69,23 @@ class SnnTorchNeuron(Neuron):
         self.reset = reset
         self.surrogate = make_surrogate(surrogate)
 
-    def forward(self, currents: Tensor) -> Tensor:
-        """Spikes in {0, 1}; their gradient is the surrogate's."""
+    @overload
+    def forward(self, currents: Tensor, return_membrane: Literal[False] = False) -> Tensor: ...
+
+    @overload
+    def forward(self, currents: Tensor, return_membrane: Literal[True]) -> tuple[Tensor, Tensor]: ...
+
+    def forward(self, currents: Tensor, return_membrane: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """Spikes in {0, 1}, whose gradient is the surrogate's, and on request the membranes they come from."""
         check_currents(currents)
         neurons = self._neurons(currents)
         neurons.mem = torch.full_like(currents[0], self.initial_membrane * self.threshold)
-        return torch.stack([neurons(current) for current in currents.unbind(0)])
+        spikes, membranes = [], []
+        for current in currents.unbind(0):
+            spikes.append(neurons(current))
+            if return_membrane:
+                membranes.append(neurons.mem)
+        return (torch.stack(spikes), torch.stack(membranes)) if return_membrane else torch.stack(spikes)
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={vars(self)[name]!r}" for name in self.options)

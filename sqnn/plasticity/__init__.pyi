@@ -1,6 +1,6 @@
 from .adaptive import COUPLINGS, MODULATIONS, AdaptiveSTDP
 from .base import LearningRule
-from .competitive import COMPETITIVE_RULES, balanced, moved, trace_sums, unit_rows, winners_of
+from .competitive import COMPETITIVE_RULES, Competition, balanced, moved, trace_sums, unit_rows, winners_of
 from .connections import LINEAR, Connection, Conv, Conv1d, Conv2d, Linear, Recurrent, connection_of
 from .curve import plot_curve, plot_window, stdp_curve, stdp_window
 from .dependence import DEPENDENCES
@@ -34,6 +34,7 @@ __all__ = [
     "TRIPLETS",
     "AdaptiveSTDP",
     "AdaptiveUpdates",
+    "Competition",
     "Connection",
     "Conv",
     "Conv1d",

@@ -7,7 +7,7 @@ inputs, sums of the traces at the winners' spikes, and counts. The order of the 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sqnn.core import Choices, Trains
 from sqnn.plasticity.checks import rate_of
@@ -45,6 +45,23 @@ def winners_of(
         winners.append(winner)
         fired.append(fires)
     return torch.stack(winners), torch.stack(fired)
+
+
+class Competition(nn.Module):
+    """`winners_of` as a part of a network, which a recording of it finds; it has neither weights nor state."""
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+
+    def forward(
+        self, currents: Tensor, thresholds: Tensor, allowed: Tensor | None = None, most: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """Return who is nearest to firing at each step, and whether it fires."""
+        return winners_of(currents, thresholds, self.decay, allowed, most)
+
+    def extra_repr(self) -> str:
+        return f"decay={self.decay}"
 
 
 def trace_sums(trains: Trains, winners: Tensor, fired: Tensor, decay: float, neurons: int) -> tuple[Tensor, Tensor]:

@@ -102,7 +102,7 @@ def compare_methods(
     (model, images, classes, generator) -> maps [batch, height, width] of your own; by default all that explain pixels.
     The intensity, random ink and random pixels stand beside them, which a method has to beat. A method that refuses the
     network has its reason in the column `problem`. `options` are the fields of `QualityOptions`: images, repeated,
-    steps, share, squares, noises, radius, stages, seed. A data set of planted images tells where the truth lies.
+    steps, deleted, squares, noises, radius, stages, seed. A data set of planted images tells where the truth lies.
 
     Raises ConfigError where the network does not fit the images, or a name or an option is unknown.
     """

@@ -49,7 +49,7 @@ class QualityOptions(Config):
         50, "of them, those explained anew: under noise, for another class, with shuffled weights", least=0
     )
     steps: int = option(28, "steps of deletion and insertion", least=1)
-    share: float = option(0.5, "share of the pixels that are deleted or inserted", above=0, most=1)
+    deleted: float = option(0.5, "share of the pixels that are deleted or inserted", above=0, most=1)
     squares: int = option(16, "squares per image that are blackened for the infidelity", least=2)
     noises: int = option(4, "draws of noise for the sensitivity", least=1)
     radius: float = option(0.02, "largest noise of a pixel, in units of full intensity", above=0, most=1)
@@ -94,7 +94,7 @@ def measure_maps(
                 maps.values,
                 draws,
                 steps=how.steps,
-                share=how.share,
+                share=how.deleted,
                 fill=fill,
                 insert=kind == "insertion",
             )
@@ -125,8 +125,6 @@ def measure_maps(
             ]
     rows: list[Row] = [
         {"image": number, "randomised": TRAINED, "target": label} for number, label in enumerate(target.tolist(), start)
-    ]
-        {"image": n, "randomised": TRAINED, "target": label} for n, label in enumerate(target.tolist(), start)
     ]
     for name, column in values.items():
         for row, value in zip(rows, column.tolist(), strict=False):

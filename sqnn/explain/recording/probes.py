@@ -1,0 +1,204 @@
+"""What is recorded of each kind of neurons of this package: hooks on one module, and what they saw."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.conversion import SpikingNeuron
+from sqnn.explain.recording.layers import LayerRecord, joined
+from sqnn.neurons import Neuron, to_levels, to_values
+from sqnn.plasticity import Competition
+
+See = Callable[[LayerRecord], None]
+Arguments = tuple[Any, ...]
+Named = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is kept of a layer beside its spikes, and whether the graph of gradients is cut off."""
+
+    membranes: bool = True
+    currents: bool = True
+    detach: bool = True
+
+    def keep(self, values: Tensor) -> Tensor:
+        """Return values as they are kept: what the network does with them later does not change a detached record."""
+        return values.detach().clone() if self.detach else values
+
+    def current(self, values: Tensor) -> Tensor | None:
+        """Return the currents as they are kept, if they are."""
+        return self.keep(values) if self.currents else None
+
+
+class Probe(ABC):
+    """Records one kind of neurons; the first probe that knows a module records it."""
+
+    @abstractmethod
+    def knows(self, part: nn.Module) -> bool:
+        """Say whether a module is of this kind."""
+
+    @abstractmethod
+    def watch(self, part: Any, wanted: Wanted, see: See, hooks: ExitStack) -> None:
+        """Set hooks that hand on a record of every call; `hooks` removes them."""
+
+    def combine(self, calls: Sequence[LayerRecord]) -> list[LayerRecord]:
+        """Return the records of one forward pass: one per call, numbered from the second on."""
+        return [replace(each, name=f"{each.name}#{n}" if n > 1 else each.name) for n, each in enumerate(calls, 1)]
+
+
+class OwnNeurons(Probe):
+    """Layers of neurons that show their membranes in the same call."""
+
+    def knows(self, part: nn.Module) -> bool:
+        return isinstance(part, Neuron)
+
+    def watch(self, part: Neuron, wanted: Wanted, see: See, hooks: ExitStack) -> None:
+        signature = inspect.signature(part.forward)
+        shows = wanted.membranes and "return_membrane" in signature.parameters
+        asked = False
+
+        def enter(part: nn.Module, args: Arguments, named: Named) -> tuple[Arguments, dict[str, Any]]:
+            nonlocal asked
+            given = signature.bind(*args, **named)
+            asked = bool(given.arguments.get("return_membrane", False))
+            if shows:
+                given.arguments["return_membrane"] = True
+            return given.args, given.kwargs
+
+        def leave(part: Neuron, args: Arguments, named: Named, output: Any) -> Any:
+            spikes, membranes = output if isinstance(output, tuple) else (output, None)
+            currents = next(iter(signature.bind(*args, **named).arguments.values()))
+            trains = LayerRecord(
+                "",
+                wanted.keep(spikes),
+                None if membranes is None or not wanted.membranes else wanted.keep(membranes),
+                wanted.current(currents),
+            )
+            see(_own_dynamics(part, trains))
+            return output if asked else spikes
+
+        hooks.callback(part.register_forward_pre_hook(enter, with_kwargs=True).remove)
+        # Hooks of others see the output that the network asked for.
+        hooks.callback(part.register_forward_hook(leave, prepend=True, with_kwargs=True).remove)
+
+
+def _own_dynamics(part: Neuron, trains: LayerRecord) -> LayerRecord:
+    """Return the trains with the dynamics of their neurons, as far as a neuron of one's own states them."""
+    return replace(
+        trains,
+        threshold=along(getattr(part, "threshold", 1.0), trains),
+        beta=along(getattr(part, "beta", 1.0), trains),
+        initial_membrane=getattr(part, "initial_membrane", 0.0),
+        reset=getattr(part, "reset", "none"),
+        neuron=type(part).__name__,
+    )
+
+
+def along(value: Tensor | float, trains: LayerRecord) -> Tensor | float:
+    """Return a number as it is, and one value per channel as a tensor that broadcasts over the trains."""
+    if not isinstance(value, Tensor):
+        return value
+    value = value.detach().clone()
+    return value if value.ndim == 0 else value.view(-1, *(1 for _ in trains.neurons[1:]))
+
+
+class ConvertedNeurons(Probe):
+    """Neurons of a converted network, whose trains have their steps in the batch, and whose spikes have heights."""
+
+    def knows(self, part: nn.Module) -> bool:
+        return isinstance(part, SpikingNeuron)
+
+    def watch(self, part: SpikingNeuron, wanted: Wanted, see: See, hooks: ExitStack) -> None:
+        code = part.code
+
+        def leave(part: SpikingNeuron, args: Arguments, output: Tensor) -> None:
+            (currents,) = args
+            spikes = (output != 0).to(output.dtype).unflatten(0, (code.timesteps, -1))
+            if part.takes_train:
+                steps = currents.unflatten(0, (code.timesteps, -1))
+            else:
+                shares = [weight / sum(code.weights) for weight in code.weights]
+                steps = torch.stack([currents * share for share in shares])
+            membranes = None
+            if wanted.membranes:
+                whole = None if part.takes_train else currents
+                membranes = _converted_membranes(part, steps, spikes, whole)
+            level = to_values(torch.ones_like(currents[:1]), part.threshold_for(currents[:1]), code.steps)
+            weights = level.new_tensor(code.weights).view(-1, *(1 for _ in level.shape))
+            see(
+                LayerRecord(
+                    "",
+                    spikes,
+                    membranes,
+                    wanted.current(steps),
+                    threshold=weights * level,
+                    initial_membrane=code.initial / weights,
+                    neuron=type(part).__name__,
+                    postponed=part.postponed,
+                    heights=tuple(map(float, code.weights)),
+                )
+            )
+
+        hooks.callback(part.register_forward_hook(leave).remove)
+
+    def combine(self, calls: Sequence[LayerRecord]) -> list[LayerRecord]:
+        return [joined(calls)]  # of the parts of a batch
+
+
+def _converted_membranes(part: SpikingNeuron, steps: Tensor, spikes: Tensor, whole: Tensor | None) -> Tensor:
+    """Return the membranes before each reset in the unit of the currents, by the neuron's own arithmetic."""
+    code, threshold = part.code, part.threshold_for(steps[0])
+    membrane = part.initial(steps[0])
+    if part.postponed:
+        membrane = to_levels(steps.sum(0) if whole is None else whole, threshold, code.steps, code.initial)
+    charged = []
+    for current, weight, fired in zip(steps, code.weights, spikes, strict=True):
+        if not part.postponed:
+            membrane = membrane + to_levels(current, threshold, code.steps, 0.0)
+        charged.append(membrane)
+        membrane = membrane - weight * fired
+    return to_values(torch.stack(charged), threshold, code.steps)
+
+
+class CompetingNeurons(Probe):
+    """Neurons of which the nearest to firing fire, and silence all."""
+
+    def knows(self, part: nn.Module) -> bool:
+        return isinstance(part, Competition)
+
+    def watch(self, part: Competition, wanted: Wanted, see: See, hooks: ExitStack) -> None:
+        signature = inspect.signature(part.forward)
+
+        def leave(part: Competition, args: Arguments, named: Named, output: tuple[Tensor, Tensor]) -> None:
+            given = signature.bind(*args, **named).arguments
+            currents, thresholds, (winners, fired) = given["currents"], given["thresholds"], output
+            membranes = None
+            if wanted.membranes:
+                v, charged = torch.zeros_like(currents[0]), []
+                for current, fires in zip(currents, fired, strict=True):
+                    charged.append(v * part.decay + current)
+                    v = charged[-1] * ~fires[:, :1]
+                membranes = torch.stack(charged)
+            see(
+                LayerRecord(
+                    "",
+                    torch.zeros_like(currents).scatter_(2, winners, fired.to(currents.dtype)),
+                    membranes,
+                    wanted.current(currents),
+                    threshold=thresholds.detach().clone(),
+                    beta=part.decay,
+                    reset="all",
+                    neuron=type(part).__name__,
+                )
+            )
+
+        hooks.callback(part.register_forward_hook(leave, with_kwargs=True).remove)
