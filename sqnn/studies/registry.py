@@ -52,9 +52,9 @@ def study(
 
     The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), one or
     more image sets (compare), a network (conversion) or networks (noise-sweep, faithfulness), with data where they are
-    no runs or runs' folders. `options` are the fields of its class in STUDIES. With `out` its rows are on the disk, and the same
-    call goes on where it was stopped; `scheduler` is the address of a Dask cluster, `workers` a number of processes.
-    Raises ValueError as `run_study` does.
+    no runs or runs' folders. `options` are the fields of its class in STUDIES. With `out` its rows are on the disk, and
+    the same call goes on where it was stopped; `scheduler` is the address of a Dask cluster, `workers` a number of
+    processes. Raises ValueError as `run_study` does.
     """
     chosen = STUDIES.pick(name, "study", ConfigError).read(options)
     return run_study(chosen, *subject, out=out, scheduler=scheduler, workers=workers, progress=progress)
