@@ -170,8 +170,10 @@ def _clamp(unit: int, value: int) -> Change:
 
 def _trains(record: SpikeRecord) -> list[Tensor]:
     """Return the trains of every unit of all layers, each [time, batch, places]."""
-    return [layer.spikes[:, :, unit].flatten(2) if layer.spikes.ndim > 3 else layer.spikes[:, :, unit, None]
-            for layer, unit, _ in units_of(record)]
+    return [
+        layer.spikes[:, :, unit].flatten(2) if layer.spikes.ndim > 3 else layer.spikes[:, :, unit, None]
+        for layer, unit, _ in units_of(record)
+    ]
 
 
 def _record(model: nn.Module, images: Tensor) -> SpikeRecord:

@@ -46,7 +46,9 @@ class TreeDistillation(Distillation):
 
     leaves: int = option(64, "most leaves of the tree", least=2)
     features: tuple[str, ...] = option(
-        (), "kinds of features; where none is named, the set of them that does best on validation images", among=FEATURES
+        (),
+        "kinds of features; where none is named, the set of them that does best on validation images",
+        among=FEATURES,
     )
     layers: tuple[str, ...] | None = option(None, "layers of neurons whose spikes are looked at (default: all)")
     images: int | None = option(None, "most training images that the tree is grown on (default: all)", least=1)

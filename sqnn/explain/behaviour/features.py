@@ -318,9 +318,7 @@ def layer_of(feature: Feature, record: SpikeRecord) -> LayerRecord:
 
 
 def first_spikes(layer: LayerRecord, units: Sequence[int]) -> Tensor:
-    """Return the first step at which each unit fires anywhere, [batch, units]; the number of steps where it never does.
-
-    """
+    """Return the first step at which each unit fires anywhere, [batch, units]; the number of steps where it never does."""
     fired = torch.stack([(layer.spikes[:, :, unit] != 0).flatten(2).any(2) for unit in units], 2)
     return torch.where(fired.any(0), fired.to(torch.uint8).argmax(0), len(fired))
 

@@ -80,7 +80,9 @@ class StateGraph:
         lines = []
         for state in range(self.states):
             moves, ends = self.moves[state], self.ends[state]
-            then = f"then {int(moves.argmax())} ({float(moves.max() / moves.sum()):.0%})" if moves.any() else "never left"
+            then = (
+                f"then {int(moves.argmax())} ({float(moves.max() / moves.sum()):.0%})" if moves.any() else "never left"
+            )
             end = f"at the end {self.classes[int(ends.argmax())]} ({float(ends.max() / ends.sum()):.0%})"
             lines.append(f"state {state}: {then}; {end if ends.any() else 'never the last'}")
         return "\n".join(lines)
@@ -163,7 +165,9 @@ def state_graph(
         following = tuple(float((test[1:] == guess).double().mean()) for guess in guesses)  # type: ignore[assignment]
     told = torch.where(ends.any(1), ends.argmax(1), ends.sum(0).argmax())[test[-1]]
     labels = data.test.labels[: len(answered)]
-    return StateGraph(name, centres, moves, ends, *following, data.classes, Agreement(answered, told, labels, data.classes))
+    return StateGraph(
+        name, centres, moves, ends, *following, data.classes, Agreement(answered, told, labels, data.classes)
+    )
 
 
 def _first(split: Split, images: int) -> Split:
