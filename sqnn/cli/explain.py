@@ -41,9 +41,7 @@ def explain(
         typer.Option(help=f"maps of the pixels, with commas, or {ALL} (default: those that are recommended)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn at random")] = 0,
-    json: Annotated[
-        Path | None, typer.Option(help="also write everything that the page tells to this JSON file")
-    ] = None,
+    json: Annotated[Path | None, typer.Option(help="also write what the page tells to this JSON file")] = None,
     progress: Progress = True,
     model: ModelOption = None,
     model_options: ModelOptions = None,

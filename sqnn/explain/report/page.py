@@ -90,9 +90,7 @@ def make_page(
     require_one_of("split", split, SPLITS)
     images = data.splits[split]
     fits = is_whole(index) and 0 <= index < len(images)
-    require(
-        fits, "index", index, f"a number from 0 to {len(images) - 1:,}, as there are {len(images):,} {split} images"
-    )
+    require(fits, "index", index, f"the number of one of the {len(images):,} {split} images, from 0")
     chosen = chosen_methods(methods)
     generator = torch.Generator().manual_seed(seed)
     seen = record(network, images.take([index]), generator=generator)
@@ -159,7 +157,7 @@ def chosen_methods(methods: Sequence[str] | str | None) -> list[str]:
 
 
 def _tree(subject: Subject, data: ImageData) -> tuple[Tree, Split] | str:
-    """Return a tree grown on some training images, and the test images that it was measured on, or why there is none."""
+    """Return a tree grown on some training images with those that it was measured on, or why there is none."""
     tested = data.test.take(slice(TESTED))
     part = dataclasses.replace(
         data, train=data.train.take(slice(GROWN)), validation=data.validation.take(slice(TESTED)), test=tested

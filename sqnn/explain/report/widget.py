@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError, is_whole, require
 from sqnn.explain.behaviour import changed_spikes
-from sqnn.explain.recording import SpikeRecord, record
+from sqnn.explain.recording import record
 from sqnn.explain.report import sections
 from sqnn.explain.report.names import neuron_name
 from sqnn.explain.report.page import HEAD_METHOD, begin, read_asset
@@ -82,8 +82,8 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         with ExitStack() as stack:
             for layer in {name for name, _ in self.changes}:
                 stack.enter_context(changed_spikes(self.model, layer, self._change_of(layer)))
-            self.record: SpikeRecord = record(self.model, self.image)
-            self.story = self._told()
+            self.record = record(self.model, self.image)
+            self.set_trait("story", self._told())
 
     def _change_of(self, layer: str) -> Any:
         numbers = [neuron for name, neuron in self.changes if name == layer]

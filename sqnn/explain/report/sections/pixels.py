@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -17,8 +18,8 @@ from sqnn.explain.report.subject import Subject
 STEPS, SHARE = 28, 0.5
 """Pixels are deleted in so many equal steps, until this share of them is gone."""
 NOTE = (
-    "Marks are of this image alone. One image says little: the study faithfulness (sqnn study faithfulness RUN) tests the methods on hundreds, "
-    "and what happens to each map once the weights are shuffled."
+    "Marks are of this image alone, and one image says little. The study faithfulness tests the methods on hundreds of "
+    "images, and compares each map with that of shuffled weights."
 )
 
 
@@ -36,9 +37,8 @@ def pixels(subject: Subject, methods: Sequence[str]) -> Pixels | Absent:
     if not maps:
         return {"absent": f"none of the methods can make a map of the pixels: {', '.join(methods)}"}
     told: Badge = {"text": "knows nothing of the network", "state": "plain", "detail": "what every method has to beat"}
-    maps.append(
-        _entry(INTENSITY, "the image itself", [(subject.predicted, intensity)], [told], intensity, own, subject)
-    )
+    shown = [(subject.predicted, intensity)]
+    maps.append(_entry(INTENSITY, "the image itself", shown, [told], own, subject))
     return {"maps": maps, "fractions": fractions, "note": NOTE}
 
 
@@ -53,11 +53,7 @@ def _map(subject: Subject, found: Attribution, fractions: Sequence[float], inten
             "state": "pass" if area < intensity else "fail",
             "detail": f"mean probability while pixels go: {area:.3f}, by the intensity {intensity:.3f} (low is good)",
         },
-        {
-            "text": "sees the class" if alike < OTHER_CLASS else "same map for the runner-up",
-            "state": "pass" if alike < OTHER_CLASS else "fail",
-            "detail": f"rank correlation with the map of the runner-up, where there is ink: {alike:.2f}",
-        },
+        _sees_class(alike),
         _adds_up(found),
         {
             "text": f"{500 * found.cost.seconds:,.0f} ms",
@@ -67,7 +63,7 @@ def _map(subject: Subject, found: Attribution, fractions: Sequence[float], inten
     ]
     targets = list(zip(subject.both.tolist(), values, strict=True))
     title = "; ".join(text for text in (METHODS[found.method].title, found.note) if text)
-    return _entry(found.method, title, targets, badges, values[0], gone, subject)
+    return _entry(found.method, title, targets, badges, gone, subject)
 
 
 def _entry(
@@ -75,7 +71,6 @@ def _entry(
     title: str,
     targets: Sequence[tuple[int, Tensor]],
     badges: list[Badge],
-    values: Tensor,
     gone: Tensor,
     subject: Subject,
 ) -> Map:
@@ -84,7 +79,17 @@ def _entry(
         "title": title,
         "targets": [{"target": target, "values": pack_scaled(one)} for target, one in targets],
         "badges": badges,
-        "deletion": {"order": pack_whole(_order(subject, values)), "probabilities": pack_floats(gone)},
+        "deletion": {"order": pack_whole(_order(subject, targets[0][1])), "probabilities": pack_floats(gone)},
+    }
+
+
+def _sees_class(alike: float) -> Badge:
+    if math.isnan(alike):
+        return {"text": "too little ink to compare", "state": "plain", "detail": "with the map of the runner-up"}
+    return {
+        "text": "sees the class" if alike < OTHER_CLASS else "same map for the runner-up",
+        "state": "pass" if alike < OTHER_CLASS else "fail",
+        "detail": f"rank correlation with the map of the runner-up, where there is ink: {alike:.2f}",
     }
 
 
@@ -94,7 +99,7 @@ def _adds_up(found: Attribution) -> Badge:
         return {
             "text": "does not add up",
             "state": "plain",
-            "detail": "the method does not claim to add up to the logit",
+            "detail": "and the method does not claim to",
         }
     worst = float(error.max())
     return {

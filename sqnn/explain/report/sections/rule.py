@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from sqnn.data import Split
 from sqnn.explain.behaviour import Tree
+from sqnn.explain.behaviour.features import measured
 from sqnn.explain.report.pack import pack_bytes
 from sqnn.explain.report.story import Absent, Disagreement, Rule
 from sqnn.explain.report.subject import Subject
@@ -24,8 +24,7 @@ def rule(subject: Subject, grown: tuple[Tree, Split] | str) -> Rule | Absent:
         return {"absent": grown}
     tree, tested = grown
     verdict = tree.explain(subject.record)[0]
-    values = torch.stack([feature.measure(subject.record).float() for feature in tree.features], 1)
-    leaf = tree.nodes[int(tree.leaf_of(values)[0])]
+    leaf = tree.nodes[int(tree.leaf_of(measured(tree.features, subject.record))[0])]
     return {
         "kind": "tree",
         "size": f"{tree.leaves} leaves",

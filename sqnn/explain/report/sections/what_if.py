@@ -43,6 +43,8 @@ def _without(subject: Subject, layer: str) -> list[Neuron]:
     counts = (subject.record[layer].spikes[:, 0] != 0).flatten(1).sum(0)
     fired = counts.argsort(descending=True, stable=True)[: min(CANDIDATES, int((counts > 0).sum()))]
     plain, shape = float(subject.record.logits[0, subject.predicted]), subject.record[layer].neurons
+    if not len(fired):
+        return []
     rows = []
     for index in cut(torch.arange(len(fired)), AT_ONCE):
         silent = fired[index]
@@ -54,7 +56,7 @@ def _without(subject: Subject, layer: str) -> list[Neuron]:
 
         with changed_spikes(subject.model, layer, change):
             rows.append(predict_logits(subject.model, subject.image.expand(len(silent), *subject.image.shape[1:])))
-    logits = torch.cat(rows).double() if rows else torch.zeros(0)
+    logits = torch.cat(rows).double()
     return [
         {
             "text": neuron_name(layer, shape, int(neuron)),
@@ -96,7 +98,7 @@ def _nearest(subject: Subject) -> Nearest | Absent:
         "image": pack_bytes(other),
         "radius": level / LEVELS,
         "label": int(subject.answers(other[None])[0].argmax()),
-        "how": f"The nearest of {tried:,} changes tried: every pixel up or down by as much, drawn from the seed of the page.",
+        "how": f"The nearest of {tried:,} changes tried, each of which moves every pixel up or down by as much.",
     }
 
 
