@@ -45,7 +45,7 @@ class Relevance(Method):
     epsilon: float = option(0.0, "added to denominators, in units of the membrane; what it keeps is booked", least=0)
 
     def explain(self, probe: Probe) -> Found:
-        model, note = _explained(probe.model, probe.at)
+        model, note = explained(probe.model, probe.at)
         walk = walk_back(model, probe.images, probe.target, RULES[self.rule], self.epsilon, probe.generator())
         arrived = _arrived(walk, probe)
         booked = torch.stack(list(arrived.booked.values())).sum(0)
@@ -62,7 +62,7 @@ class Relevance(Method):
         )
 
 
-def _explained(model: nn.Module, at: str) -> tuple[nn.Module, str]:
+def explained(model: nn.Module, at: str) -> tuple[nn.Module, str]:
     """Return the network that is gone back through, and what a reader has to know of it."""
     if not isinstance(model, SpikingNetwork):
         return model, ""

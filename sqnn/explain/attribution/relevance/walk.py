@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.core import ConfigError
-from sqnn.explain.attribution.relevance.between import find_between, max_pool_pull
+from sqnn.explain.attribution.relevance.between import find_between, max_pool_pull, same
 from sqnn.explain.attribution.relevance.calls import ELSE, SUPPORTED, Layer, Passed, pass_through
 from sqnn.explain.attribution.relevance.rules import Rule, Shares, Trains, activation_shares, neuron_shares
 from sqnn.explain.attribution.relevance.sums import WeightedSum, pulled
@@ -145,7 +145,7 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
         return walk, Seed(chosen * last.outputs, weight.expand_as(membranes))
     for share in (1.0, 1 / len(last.outputs)):
         read = share * last.outputs
-        if read.shape[1:] == passed.logits.shape and _close(read.sum(0), passed.logits):
+        if read.shape[1:] == passed.logits.shape and same(read.sum(0), passed.logits):
             return walk, Seed(chosen * read)
     raise ConfigError(f"method: got {type(model).__name__}, whose logits {last.path} does not give; {ELSE}")
 
@@ -244,7 +244,3 @@ def _book_constants(walk: Walk, weights: WeightedSum, multipliers: Tensor) -> No
     for term, constant in ((BIAS, weights.bias), (SHIFT, weights.shift)):
         if constant is not None:
             walk.book(term, multipliers * constant, batch_axis=1)
-
-
-def _close(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, rtol=1e-4, atol=1e-5)
