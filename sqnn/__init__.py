@@ -15,7 +15,8 @@ Training:     fit(model, data), resume(folder), evaluate(model, data), predict(m
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable;
               compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
 Explanation:  record(model, images): SpikeRecord, what every layer of neurons and the quantum head did;
-              compare_methods(model, data): MethodComparison, which explanations tell the truth
+              attribute(model, images, target, method, at): Attribution, how much pixels, spikes, angles, layers or
+              weights did for a logit; compare_methods(model, data): MethodComparison, which methods tell the truth
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
 `sqnn.plasticity`, `sqnn.explain`, `sqnn.studies`, ...

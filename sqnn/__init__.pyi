@@ -1,7 +1,7 @@
 from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
-from .explain import MethodComparison, SpikeRecord, compare_methods, record
+from .explain import Attribution, MethodComparison, SpikeRecord, attribute, compare_methods, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -14,6 +14,7 @@ __all__ = [
     "MODELS",
     "RECIPES",
     "STUDIES",
+    "Attribution",
     "Comparison",
     "Evaluation",
     "ImageData",
@@ -26,6 +27,7 @@ __all__ = [
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
+    "attribute",
     "compare",
     "compare_methods",
     "conversion",

@@ -157,7 +157,7 @@ def test_black_images_and_a_batch_of_one_have_defined_values(digits: ImageData) 
         ({"images": 1}, "images: got 1, expected"),
         ({"stepz": 3}, "stepz: QualityOptions has no such field"),
         ({"methods": {"intensity": contribution}}, "methods: got 'intensity'"),
-        ({"methods": {"mine": 3}}, "methods: got 'mine': 3, expected a name of its own: a function"),
+        ({"methods": {"mine": 3}}, "methods: got 'mine': 3, expected a name of its own: a method or function"),
         ({"methods": "no-such"}, "methods: got 'no-such', expected one of .*random"),
     ],
 )
