@@ -77,7 +77,9 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
     takes = "networks"
     axes = ("methods",)
 
-    methods: tuple[str, ...] = option((), "methods, with commas (default: all that explain pixels)")
+    methods: tuple[str, ...] = option(
+        (), "methods, with commas, and options as in relevance:rule=signed (default: all that explain pixels)"
+    )
 
     def validate(self) -> None:
         super().validate()
