@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sqnn.core import ConfigError, Row, reason, require, sweep_progress
 from sqnn.data import ImageData, planted_half, require_image_data
+from sqnn.explain.attribution import Method
 from sqnn.explain.quality.agreement import rank_correlation
 from sqnn.explain.quality.badges import BADGES, summarise_methods
 from sqnn.explain.quality.maps import MapMaker, ink
@@ -91,15 +92,15 @@ class MethodComparison:
 def compare_methods(
     model: nn.Module | HasNetwork,
     data: ImageData,
-    methods: str | Sequence[str] | Mapping[str, MapMaker] | None = None,
+    methods: str | Sequence[str] | Mapping[str, MapMaker | Method] | None = None,
     *,
     progress: bool = False,
     **options: int | float,
 ) -> MethodComparison:
     """Measure whether explanation methods tell the truth about a network, on test images and the classes it predicts.
 
-    `methods` are names of METHODS, with commas or as a list, or a mapping from names to functions
-    (model, images, classes, generator) -> maps [batch, height, width] of your own; by default all that explain pixels.
+    `methods` are names of METHODS, with commas or as a list; or a mapping from names of your own to methods, or to
+    functions (model, images, classes, generator) -> maps [batch, height, width]; by default all that explain pixels.
     The intensity, random ink and random pixels stand beside them, which a method has to beat. A method that refuses the
     network has its reason in the column `problem`. `options` are the fields of `QualityOptions`: images, repeated,
     steps, deleted, squares, noises, radius, stages, seed. A data set of planted images tells where the truth lies.

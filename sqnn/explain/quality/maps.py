@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError, brief
+from sqnn.explain.attribution import Attribution
 
-
-class Explained(Protocol):
-    """What an attribution gives: values of the shape of the images, and how far they are from adding up."""
-
-    @property
-    def values(self) -> Tensor: ...
-    @property
-    def output(self) -> Tensor: ...
-    @property
-    def reference(self) -> Tensor: ...
-    @property
-    def completeness_error(self) -> Tensor | None: ...
-
-
-MapMaker = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor | Explained]
+MapMaker = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor | Attribution]
 """What explains: (network, images, classes [batch], generator) -> a value per pixel, or per pixel and channel."""
 
 
@@ -85,8 +72,5 @@ def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, 
     if not torch.isfinite(values).all():
         bad = values[~torch.isfinite(values)][0].item()
         raise ConfigError(f"method: got {brief(bad)} for a pixel, expected finite numbers")
-    error = None if isinstance(made, Tensor) else made.completeness_error
-    if error is not None and not isinstance(made, Tensor):
-        whole = (made.output - made.reference).abs()
-        error = error.detach().abs() / whole.clamp_min(torch.finfo(whole.dtype).tiny)
-    return Maps(values, error, seconds)
+    error = None if isinstance(made, Tensor) else made.relative_error
+    return Maps(values, None if error is None else error.detach(), seconds)

@@ -77,7 +77,9 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
     takes = "networks"
     axes = ("methods",)
 
-    methods: tuple[str, ...] = option((), "methods, with commas (default: all that explain pixels)")
+    methods: tuple[str, ...] = option(
+        (), "methods, with commas, and options as in relevance:rule=signed (default: all that explain pixels)"
+    )
 
     def validate(self) -> None:
         super().validate()
@@ -129,29 +131,21 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
 
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
-        """Yield a table of each network's methods, the best at deletion first, and the reasons of those that failed."""
+        """Yield measures and claims of each network's methods, the best at deletion first, and why others failed."""
         for network, lines in cls.summary(rows).groupby("network", sort=False):
             ordered = lines.sort_values("deletion", kind="stable", na_position="last").to_dict("records")
-            columns = ("method", "deletion", "minus intensity", "insertion", "infidelity", "ms", *BADGES)
-            body = [
-                (
-                    line["method"],
-                    _number(line["deletion"]),
-                    _interval(line),
-                    _number(line["insertion"]),
-                    _number(line["infidelity"]),
-                    _number(line["milliseconds"]),
-                    *(SIGNS.get(line[name], "-") for name in BADGES),
-                )
-                for line in ordered
-                if not line["problem"]
-            ]
-            yield Panel(f"{network}, {max(line['images'] for line in ordered):,} images", columns, body)
+            measured = [line for line in ordered if not line["problem"]]
+            images = max(line["images"] for line in ordered)
+            names = ("deletion", "insertion", "infidelity", "sensitivity", "milliseconds")
+            body = [(line["method"], _interval(line), *(_number(line[name]) for name in names)) for line in measured]
+            yield Panel(f"{network}, {images:,} images", ("method", "minus intensity", *names), body)
+            signs = [(line["method"], *(SIGNS.get(line[name], "-") for name in BADGES)) for line in measured]
+            yield Panel("claims", ("method", *(name.replace("_", " ") for name in BADGES)), signs)
             yield from (f"{network}: {line['method']}: {line['problem']}" for line in ordered if line["problem"])
 
 
 def _number(value: float) -> str:
-    return "-" if value != value else f"{value:.3g}"
+    return "-" if value != value else f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _interval(line: Mapping[Any, Any]) -> str:

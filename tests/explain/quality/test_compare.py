@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, Split, planted_set
-from sqnn.explain.quality import BADGES, MethodComparison, compare_methods
+from sqnn.explain.quality import BADGES, MethodComparison, compare_methods, make_maps, makers_of
 from sqnn.models import reset_parameters
 
 SMALL: dict[str, int] = {"images": 60, "repeated": 6, "stages": 2, "steps": 8, "noises": 2, "squares": 6}
@@ -157,7 +157,7 @@ def test_black_images_and_a_batch_of_one_have_defined_values(digits: ImageData) 
         ({"images": 1}, "images: got 1, expected"),
         ({"stepz": 3}, "stepz: QualityOptions has no such field"),
         ({"methods": {"intensity": contribution}}, "methods: got 'intensity'"),
-        ({"methods": {"mine": 3}}, "methods: got 'mine': 3, expected a name of its own: a function"),
+        ({"methods": {"mine": 3}}, "methods: got 'mine': 3, expected a name of its own: a method or function"),
         ({"methods": "no-such"}, "methods: got 'no-such', expected one of .*random"),
     ],
 )
@@ -172,3 +172,31 @@ def test_a_network_of_other_images_is_refused(digits: ImageData) -> None:
     reset_parameters(model, torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="data: digits has image_size"):
         compare_methods(model, digits, {}, images=4)
+
+
+def test_methods_have_options_in_their_names(digits: ImageData) -> None:
+    image = digits.test.floats(slice(3))
+    model, target, draws = Linear(digits), torch.tensor([0, 1, 2]), torch.Generator()
+    makers = makers_of("occlusion:window=2:stride=2,saliency")
+    assert list(makers) == ["intensity", "random-ink", "random", "occlusion:window=2:stride=2", "saliency"]
+    maps = make_maps(makers["occlusion:window=2:stride=2"], model, image, target, draws).values
+    # Windows of two by two pixels that do not overlap have one value each.
+    assert torch.equal(maps, maps[:, ::2, ::2].repeat_interleave(2, 1).repeat_interleave(2, 2))
+    weight = model.head.weight[target].view(3, 8, 8).detach()
+    by_hand = (weight * image[:, 0]).unfold(1, 2, 2).unfold(2, 2, 2).sum((-1, -2))
+    torch.testing.assert_close(maps[:, ::2, ::2], by_hand)
+    torch.testing.assert_close(make_maps(makers["saliency"], model, image, target, draws).values, weight.abs())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("saliency:3", "methods: got 'saliency:3', expected options as in"),
+        ("random:seed=3", "methods: got 'random:seed=3', expected random, which has no options"),
+        ("occlusion:windows=3", "windows: Occlusion has no such field"),
+        ("occlusion:window=0", "window: got 0"),
+    ],
+)
+def test_wrong_options_of_methods_are_named(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        makers_of(name)
