@@ -22,7 +22,7 @@ from sqnn.cli.output import check_files, console, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
 from sqnn.data import DATASETS
-from sqnn.explain.report import ALL, Story, chosen_methods, make_page
+from sqnn.explain.report import ALL, Story, chosen_methods, make_page, seconds_of
 
 OWN_IMAGES = image_options(also=OWN_CHANNELS)
 PAGE = Path("explanation.html")
@@ -73,6 +73,8 @@ def explain(
     size, channels = pictures.get("size"), pictures.get("in_channels")
     images = open_data(path, data, data_dir, size, channels, recordings_in(pictures), split)
     clock.lap("data")
+    if methods == ALL:
+        console.print(f"maps by {len(chosen)} methods: about {seconds_of(opened.network, images, chosen):.0f} s")
     page = make_page(
         opened.network,
         images,

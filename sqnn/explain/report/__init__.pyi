@@ -1,5 +1,5 @@
 from .explore import explore
-from .page import ALL, Page, chosen_methods, make_page
+from .page import ALL, Page, chosen_methods, make_page, seconds_of
 from .story import FORMAT, Story
 
-__all__ = ["ALL", "FORMAT", "Page", "Story", "chosen_methods", "explore", "make_page"]
+__all__ = ["ALL", "FORMAT", "Page", "Story", "chosen_methods", "explore", "make_page", "seconds_of"]

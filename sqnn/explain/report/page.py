@@ -24,6 +24,7 @@ from sqnn.explain.report import sections
 from sqnn.explain.report.pack import Packed, pack_bytes
 from sqnn.explain.report.story import FORMAT, Answer, Story
 from sqnn.explain.report.subject import Subject
+from sqnn.metrics import predict_logits
 from sqnn.models import HasNetwork, network_of, require_network
 
 ALL, PIXELS = "all", "pixels"
@@ -32,6 +33,17 @@ REFERENCE = 500
 """Training images that the rates of the classes are means over."""
 GROWN, TESTED = 3_000, 2_000
 """Training images that the tree is grown on, and images that it is tested on, at most."""
+PASSES = {
+    "shapley": 2_000,
+    "occlusion": 1_400,
+    "integrated-surrogate": 150,
+    "integrated-smooth": 500,
+    "integrated-events": 3_000,
+    "spike-triggered": 200,
+}
+"""Images that methods send through a network for the maps of both classes, roughly, forward and backward."""
+FEW_PASSES, TIMED = 20, 32
+"""Such images of all other methods, and images that are sent through at a time to see how long one takes."""
 HEAD_FEATURES, SPIKE_FEATURES = ("angles",), ("counts", "regions")
 """What a tree asks of: the angles of a quantum head, which make its answer, and else spikes of channels and regions."""
 HEAD_METHOD, LEDGER_METHOD = "shapley", "relevance"
@@ -154,6 +166,16 @@ def chosen_methods(methods: Sequence[str] | str | None) -> list[str]:
         METHODS.pick(name, error=ConfigError)
         require_one_of("methods", name, able)
     return list(dict.fromkeys(names))
+
+
+def seconds_of(model: nn.Module | HasNetwork, data: ImageData, methods: Sequence[str]) -> float:
+    """Return roughly how many seconds the maps of these methods will take here: images to be sent, times one's time."""
+    network, images = require_network(network_of(model)), data.test.floats(slice(TIMED))
+    predict_logits(network, images[:1])
+    began = time.perf_counter()
+    predict_logits(network, images)
+    each = (time.perf_counter() - began) / len(images)
+    return each * sum(PASSES.get(method, FEW_PASSES) for method in methods)
 
 
 def _tree(subject: Subject, data: ImageData) -> tuple[Tree, Split] | str:

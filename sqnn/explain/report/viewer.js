@@ -58,13 +58,14 @@ class State {
     this.watchers = [];
   }
   /** Draw now and after every change of one of `keys`; with `host`, when its size changes, and until it is gone. */
-  watch(keys, draw, host) {
+  watch(keys, drawn, host) {
+    const draw = host ? () => { if (host.clientWidth) drawn(); } : drawn;
     const watcher = { keys, draw, host, stood: false };
     this.watchers.push(watcher);
     if (!host) return draw();
     watcher.observer = new ResizeObserver(() => {
       watcher.stood ||= host.isConnected;
-      if (host.clientWidth) requestAnimationFrame(draw);
+      requestAnimationFrame(draw);
     });
     return watcher.observer.observe(host);
   }
@@ -192,7 +193,9 @@ class Viewer {
     const viewer = new Viewer(this.root, story, this.send);
     Object.assign(viewer.state, { t, zoom, theme });
     viewer.wished = chosen;
+    const focused = this.root.contains(document.activeElement);
     viewer.show();
+    if (focused) this.root.focus();
     return viewer;
   }
 
@@ -202,7 +205,7 @@ class Viewer {
     const dark = matchMedia("(prefers-color-scheme: dark)");
     const notebook = document.body.dataset.jpThemeLight;
     const now = () => (notebook === undefined ? dark.matches : notebook === "false") ? "dark" : "light";
-    this.set_theme(now());
+    this.set_theme(this.state.theme || now());
     dark.addEventListener("change", () => this.set_theme(now()), { signal: this.listeners.signal });
   }
   turn_theme() {
@@ -350,7 +353,7 @@ class Viewer {
     const lead = ["Each mark is a spike: time runs to the right, one row per neuron that fires. ",
       part.coloured_by ? `Colours are ${part.coloured_by}: ` : "",
       part.coloured_by ? [make("b", { class: "positive" }, "speaks for"), " or ", make("b", { class: "negative" }, "against"), ` ${this.name(this.story.predicted)}. `] : "",
-      "Drag across a raster to zoom all of them, click a neuron to see its membrane. ", part.note];
+      "Drag across a raster to zoom all of them; click a neuron, or choose one with the up and down keys, to see its membrane. ", part.note];
     return this.section(id, count, title, lead, whole, this.layers.map((layer) => this.layer_view(layer)),
       make("h3", {}, "Membranes of the chosen neurons"), this.traces());
   }
@@ -393,7 +396,7 @@ class Viewer {
   }
   layer_view(layer) {
     const channels = [...new Set(range(layer.n).map((i) => layer.channel(i)))];
-    let draw = () => {};
+    let draw = () => {}, rows = [];
     const pick = (change) => (event) => { change(event.target.value); draw(); };
     const filter = layer.shape.length > 1 && channels.length > 1
       ? make("label", {}, "channel ", make("select", { onchange: pick((value) => { layer.state.channel = value === "all" ? value : Number(value); }) },
@@ -402,9 +405,17 @@ class Viewer {
       make("option", { value: "place" }, "place"), make("option", { value: "first" }, "first spike"),
       make("option", { value: "value" }, layer.values ? "share" : "spikes")));
     const total = layer.spikes.values.reduce((a, b) => a + b, 0);
-    const canvas = make("canvas", { class: "raster", role: "img", "aria-label": `spikes of ${layer.title}` });
+    const canvas = make("canvas", { class: "raster", role: "img", "aria-label": `spikes of ${layer.title}; up and down choose a neuron`, tabindex: 0,
+      onkeydown: (event) => {
+        const move = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+        if (!move || !rows.length) return;
+        const now = this.state.chosen.filter((one) => one.layer === layer).at(-1);
+        const at = now ? rows.indexOf(now.place) + move : 0;
+        const others = this.state.chosen.filter((one) => one !== now);
+        this.state.set({ chosen: [...others, { layer, place: rows[clamp(at, 0, rows.length - 1)] }].slice(-MOST_CHOSEN) });
+        event.preventDefault();
+      } });
     const host = make("div", { class: "raster-place" }, canvas);
-    let rows = [];
     draw = () => { rows = this.raster(layer, canvas, host.clientWidth); };
     this.state.watch(["t", "zoom", "theme", "chosen"], draw, host);
     this.brush(canvas, (t, share) => {

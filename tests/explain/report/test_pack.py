@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pages import unpacked
 
 from sqnn.explain.report.pack import pack_bits, pack_bytes, pack_floats, pack_scaled, pack_whole
 
 
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 1), max_size=40))
 def test_bits_of_any_number_come_back(bits: list[int]) -> None:
     assert unpacked(pack_bits(torch.tensor(bits, dtype=torch.float64))).tolist() == bits
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=20))
 def test_floats_come_back_and_scaled_ones_within_half_a_step(numbers: list[float]) -> None:
     values = torch.tensor(numbers)

@@ -175,6 +175,7 @@ def test_a_network_without_spikes_has_a_page_that_says_what_is_missing() -> None
     assert len(sections["pixels"]["maps"]) == 2
 
 
+@pytest.mark.slow
 def test_a_silent_network_has_a_page() -> None:
     silent = pages.small_network(threshold=1e6)
     told = make_page(silent, pages.small_data(), 0, methods="shapley").story["sections"]

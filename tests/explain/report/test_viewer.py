@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import pages
 import pytest
 from pages import unpacked
 
+import sqnn
 from sqnn.explain.report import Page, make_page
 from sqnn.explain.report.page import read_asset
 
@@ -33,6 +35,9 @@ press(" "); await wait(800); told.playing = step(); press(" ");
 press("End"); told.back = step();
 const raster = document.querySelector("canvas.raster");
 told.raster = new Set(ink(raster).match(/[0-9]+,[0-9]+,[0-9]+,255/g)).size;
+const traces = () => [...document.querySelectorAll("figure.trace figcaption")].map((text) => text.textContent);
+told.traces = [traces()];
+raster.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true})); told.traces.push(traces());
 told.arrows = document.querySelectorAll("#sqnn-head .sphere .arrow").length;
 const slider = document.querySelector("#sqnn-pixels input[type=range]");
 const left = document.querySelectorAll("#sqnn-pixels article")[0].querySelectorAll("canvas")[2];
@@ -83,11 +88,57 @@ def test_time_moves_everything_and_all_sections_are_drawn(tmp_path: Path) -> Non
     assert told["end"][1] != told["home"][1]
     assert told["end"][2] != told["home"][2]
     assert told["raster"] > 3
+    assert told["traces"][0] != told["traces"][1]
     assert told["arrows"] == 2 * 3
     assert told["before"] != told["after"]
     assert told["deleted"] == "18 of 36 pixels deleted"
     assert {told["theme"], told["turned"]} == {"light", "dark"}
     assert told["unnamed"] == []
+
+
+WIDGET = """
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const listeners = {}, place = document.createElement("div");
+document.body.append(place);
+const stories = JSON.parse(document.getElementById("stories").textContent);
+const model = { get: () => stories[0] };
+model.send = (message) => { told.sent = message; };
+model.on = (name, call) => { listeners[name] = call; };
+globalThis.widget.render({ model, el: place });
+await wait(100);
+const bars = () => [...place.querySelectorAll(".bar-value")].slice(0, 3).map((bar) => bar.textContent);
+told.before = bars();
+place.firstChild.dispatchEvent(new KeyboardEvent("keydown", {key: "Home", bubbles: true}));
+[...place.querySelectorAll(".hands button")].find((button) => button.textContent === "silence").click();
+model.get = () => stories[1];
+listeners["change:story"]();
+await wait(100);
+told.after = bars(); told.step = place.querySelector("output.step").textContent;
+told.text = place.querySelector(".told").textContent; told.hands = place.querySelectorAll(".hands").length;
+"""
+
+
+@browser
+@pytest.mark.slow
+def test_the_widget_sends_what_is_asked_and_draws_what_comes_back(tmp_path: Path) -> None:
+    pytest.importorskip("anywidget")
+    seen = sqnn.explore(pages.small_network(), pages.small_data().test.floats([4])[0])
+    layer = next(iter(seen.record.layers))
+    before = seen.story
+    seen.silence(layer, int(seen.record[layer].spikes[:, 0].flatten(1).sum(0).argmax()))
+    stories = json.dumps([before, seen.story])
+    module = read_asset("viewer.js").replace("export default {", "globalThis.widget = {")
+    style = f"<style>{read_asset('viewer.css')}</style>"
+    data = f'<script type="application/json" id="stories">{stories}</script>'
+    text = f'<body>{style}{data}<script type="module">{module}</script></body>'
+    told, console = pages.look(text, tmp_path, WIDGET)
+    assert console == ""
+    assert told["sent"]["action"] == "silence"
+    assert seen.record[told["sent"]["layer"]].spikes[0, 0].numel() > told["sent"]["neuron"] >= 0
+    assert told["before"] != told["after"]
+    assert told["text"] == seen.story["sections"]["answer"]["changed"]
+    assert told["step"] == "step 1 of 8"
+    assert told["hands"] > 0
 
 
 @browser

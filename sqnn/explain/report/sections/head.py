@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from circuits import ReuploadLayer
+from sqnn.explain.behaviour.features import ANGLE_NAMES
 from sqnn.explain.recording.heads import bloch_vectors
 from sqnn.explain.report.pack import pack_floats
 from sqnn.explain.report.sections.answer import angles_over_time
@@ -13,9 +14,6 @@ from sqnn.explain.report.story import Absent, Head, Waterfall
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import evaluating
 from sqnn.models import QuantumHead, place_of
-
-ANGLE_NAMES = ["φ", "θ", "ω"]
-"""Angles of a qubit, in the order in which the circuit reads them."""
 
 
 def head(subject: Subject, method: str) -> Head | Absent:
@@ -31,7 +29,7 @@ def head(subject: Subject, method: str) -> Head | Absent:
     return {
         "n_qubits": model.circuit.circuit.n_qubits,
         "n_blocks": model.circuit.circuit.n_blocks,
-        "angle_names": ANGLE_NAMES,
+        "angle_names": list(ANGLE_NAMES),
         "angles": pack_floats(angles),
         "bloch": pack_floats(vectors),
         "waterfall": _waterfall(subject, method),
