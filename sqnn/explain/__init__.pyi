@@ -1,17 +1,19 @@
 from . import attribution, quality, recording, report
-from .attribution import METHODS, Attribution, attribute
+from .attribution import METHODS, ActivationMap, Attribution, activation_map, attribute, robustness_margins
 from .quality import MethodComparison, compare_methods
 from .recording import HeadRecord, LayerRecord, SpikeRecord, record, record_bytes, recorder
 from .report import Page, explore, make_page
 
 __all__ = [
     "METHODS",
+    "ActivationMap",
     "Attribution",
     "HeadRecord",
     "LayerRecord",
     "MethodComparison",
     "Page",
     "SpikeRecord",
+    "activation_map",
     "attribute",
     "attribution",
     "compare_methods",
@@ -23,4 +25,5 @@ __all__ = [
     "recorder",
     "recording",
     "report",
+    "robustness_margins",
 ]
