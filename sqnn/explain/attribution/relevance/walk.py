@@ -15,7 +15,7 @@ from sqnn.explain.attribution.relevance.calls import ELSE, SUPPORTED, Layer, Pas
 from sqnn.explain.attribution.relevance.rules import Rule, Shares, Trains, activation_shares, neuron_shares
 from sqnn.explain.attribution.relevance.sums import WeightedSum, pulled
 from sqnn.explain.attribution.shapley import head_relevance
-from sqnn.models import SNNMLP, SQDRCNN, QuantumHead, SerialSQNN, SQDRSeparable
+from sqnn.models import SNNMLP, SQDRCNN, QuantumHead, SerialSQNN, SpikingQuantum, SQDRSeparable
 from sqnn.neurons import LIF
 
 BIAS, SHIFT, INITIAL, STABILISER, LOST = "bias", "norm shift", "initial membrane", "stabiliser", "dead ends"
@@ -23,7 +23,7 @@ TERMS = (BIAS, SHIFT, INITIAL, STABILISER, LOST)
 """Where relevance is booked beside the input: biases of weighted sums, shifts of batch norms, the charge that membranes
 begin with, what a stabiliser keeps back, and what arrives where there is nothing to hand it on to."""
 HANDED_ON = "handed on"
-QUANTUM = (SQDRCNN, SQDRSeparable, SerialSQNN)
+QUANTUM = (SQDRCNN, SQDRSeparable, SerialSQNN, SpikingQuantum)
 """Networks whose angles are a fixed increasing function, zero at zero, of the mean over time of their last layer."""
 
 
@@ -132,6 +132,8 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
             raise ConfigError(
                 f"method: got {type(model).__name__}, expected {names}, or a network without a circuit; {ELSE}"
             )
+        if isinstance(model, SpikingQuantum) and model.bound == "sigmoid":
+            raise ConfigError(f"bound: got 'sigmoid', whose angles are not zero at zero, expected none or tanh; {ELSE}")
         return _begin_head(model, passed, passed.angles, target, rule, epsilon)
     walk = Walk(rule, epsilon, output, nothing)
     chosen = F.one_hot(target, passed.logits.shape[1]).to(output.dtype)

@@ -42,10 +42,11 @@ def head_values(model: QuantumHead, angles: Tensor, target: Tensor, baseline: Te
     sums of those of n games of few players, all of whose coalitions are evaluated. Expectations whose cones do not meet
     share their samples. A head with hidden layers is one game of all players.
 
-    Raises ConfigError where expectations are estimated from shots, or where a game has more than MOST_PLAYERS.
+    Raises ConfigError where expectations are estimated from shots, or where a game has more than MOST_PLAYERS. Of a
+    circuit of one's own no cones are known: each expectation is a game of all angles.
     """
-    if model.circuit.shots is not None:
-        raise ConfigError(f"shots: got {model.circuit.shots:,}, expected exact expectations; with_engine takes them")
+    if qubits and not isinstance(model.circuit, ReuploadLayer):
+        raise ConfigError("at: got qubits for a circuit of one's own, whose angles belong to no wire; expected angles")
     head = _Head(model, angles.double(), baseline.double(), target)
     head.evaluate_ends()
     coefficients = head.coefficients
@@ -74,6 +75,10 @@ class _Head:
     """Circuit and head of a network in float64."""
 
     def __init__(self, model: QuantumHead, angles: Tensor, baseline: Tensor, target: Tensor) -> None:
+        if model.circuit.shots is not None:
+            raise ConfigError(
+                f"shots: got {model.circuit.shots:,}, expected exact expectations: model.with_engine('lightcone')"
+            )
         self.circuit = model.circuit
         self.head = None if model.head is None else copy.deepcopy(model.head).double()
         self.scale = model.config.logit_scale

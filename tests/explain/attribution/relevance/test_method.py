@@ -12,7 +12,7 @@ from sqnn.conversion import convert, convert_rate
 from sqnn.explain.attribution import attribute
 from sqnn.explain.attribution.relevance.method import explained
 from sqnn.layers import SpikingResidual
-from sqnn.models import create_model
+from sqnn.models import SpikingQuantum, create_model
 from sqnn.neurons import IF, QCFS, make_neuron
 
 
@@ -77,6 +77,30 @@ def test_what_a_converted_network_has_no_relevance_of(options: dict[str, bool], 
     )
     with pytest.raises(ValueError, match=message):
         explained(network, at)
+
+
+@pytest.mark.parametrize("bound", ["none", "tanh", "sigmoid"])
+def test_a_quantum_head_on_a_network_of_known_layers(bound: str) -> None:
+    frontend = nn.Sequential(nn.Flatten(), nn.Linear(16, 6), nn.ReLU())
+    model = SpikingQuantum(frontend, features=6, num_classes=3, n_qubits=3, bound=bound).double()
+    if bound == "sigmoid":
+        with pytest.raises(ValueError, match="bound: got 'sigmoid', whose angles are not zero at zero"):
+            attribute(model, images(2, side=4), 1, "relevance")
+        return
+    result = attribute(model, images(2, side=4), 1, "relevance")
+    assert result.completeness_error.max() < 1e-12
+    assert result.values.any()
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_one_step_one_image_and_neurons_that_are_silent(batch: int) -> None:
+    model = create_model("snn-mlp", image_size=(4, 4), hidden=(5,), timesteps=1).double()
+    for bias in (0.0, -1e6):
+        model.hidden[0].linear.bias.data.fill_(bias)
+        result = attribute(model, images(batch, side=4), 1, "relevance", rule="signed")
+        assert result.completeness_error.max() < 1e-9
+        assert result.values.isfinite().all()
+    assert not result.values.any()
 
 
 class Residual(nn.Module):

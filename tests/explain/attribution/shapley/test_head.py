@@ -10,8 +10,10 @@ from explained import images, sqdr
 from games import shapley_by_definition
 from torch import Tensor, nn
 
+from circuits import QuantumLayer
 from sqnn.explain.attribution import attribute
 from sqnn.explain.attribution.shapley import head_relevance, head_values
+from sqnn.models import OwnCircuitSQDRCNN
 
 
 def drawn(count: int, width: int, seed: int = 0) -> Tensor:
@@ -111,7 +113,7 @@ def test_the_verb_gives_them_for_images_of_a_network_in_single_precision() -> No
 @pytest.mark.parametrize(
     ("options", "at", "message"),
     [
-        ({"shots": 10}, "angles", "shots: got 10, expected exact expectations"),
+        ({"shots": 10}, "angles", "shots: got 10, expected exact expectations: model.with_engine"),
         ({"n_qubits": 6, "mlp_hidden": (4,)}, "angles", "at: got angles, of which 18 together make one expectation"),
         ({"n_qubits": 7, "entangler": "all", "n_blocks": 3}, "angles", "take at='qubits'"),
     ],
@@ -119,3 +121,22 @@ def test_the_verb_gives_them_for_images_of_a_network_in_single_precision() -> No
 def test_what_has_no_exact_values_is_refused(options: dict[str, object], at: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         attribute(sqdr(**options), images(1), 0, "shapley", at)
+
+
+def test_a_circuit_of_ones_own_has_exact_angles_and_no_qubits() -> None:
+    import pennylane as qml
+
+    def circuit(inputs: Tensor, weights: Tensor) -> list[object]:
+        for wire in range(2):
+            qml.RY(inputs[..., wire], wire)
+        qml.CRX(weights[0], [0, 1])
+        qml.RZ(inputs[..., 2], 1)
+        return [qml.expval(qml.Z(0)), qml.expval(qml.X(1))]
+
+    model = OwnCircuitSQDRCNN(sqdr().config, QuantumLayer(circuit, {"weights": 1}, 3)).double().eval()
+    angles, nothing, target = drawn(1, 3), torch.zeros(1, 3).double(), torch.tensor([1])
+    found = head_values(model, angles, target, nothing, False)
+    assert torch.allclose(found.values[0], by_definition(model, angles[0], 1, nothing[0], 1), rtol=0, atol=1e-12)
+    assert attribute(model, images(2), 1, "relevance").completeness_error.max() < 1e-12
+    with pytest.raises(ValueError, match="at: got qubits for a circuit of one's own"):
+        head_values(model, angles, target, nothing, True)
