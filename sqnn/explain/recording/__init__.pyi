@@ -1,6 +1,6 @@
 from .heads import HeadRecord
+from .hooks import Recorder, neurons_of, recorder
 from .layers import LayerRecord
-from .recorder import Recorder, recorder
 from .run import MOST_BYTES, record, record_bytes
 from .spikes import SpikeRecord
 
@@ -10,6 +10,7 @@ __all__ = [
     "LayerRecord",
     "Recorder",
     "SpikeRecord",
+    "neurons_of",
     "record",
     "record_bytes",
     "recorder",

@@ -15,6 +15,9 @@ from sqnn.explain.recording.layers import TRAINS, LayerRecord
 from sqnn.explain.recording.probes import Arguments, Probe, See, Wanted
 from sqnn.layers import is_of
 
+NEVER = 1e30
+"""A threshold that no membrane reaches."""
+
 
 class StepNeurons(Probe):
     """Neurons that keep their state from call to call: the calls of a forward pass follow each other in time."""
@@ -46,8 +49,8 @@ class SnnTorchNeurons(StepNeurons):
                     wanted.keep(spikes)[None],
                     wanted.keep(shown)[None] if shows and shown is not None else None,
                     None if (current := wanted.current(args[0])) is None else current[None],
-                    threshold=part.threshold.detach().clone(),
-                    beta=part.beta.detach().clone() if hasattr(part, "beta") else 1.0,
+                    threshold=wanted.number(part.threshold, args[0].ndim - 1),
+                    beta=wanted.number(getattr(part, "beta", 1.0), args[0].ndim - 1),
                     reset=part.reset_mechanism,
                     neuron=type(part).__name__,
                 )
@@ -57,35 +60,41 @@ class SnnTorchNeurons(StepNeurons):
 
 
 class SpikingJellyNeurons(StepNeurons):
-    """Neurons of SpikingJelly in both step modes: a copy that is run step by step shows their membranes."""
+    """Neurons of SpikingJelly in both step modes: a copy that never fires shows what each step charges them to.
+
+    Membranes of neurons with another state beside `v` are None.
+    """
 
     def knows(self, part: nn.Module) -> bool:
-        return is_of(part, "spikingjelly") and hasattr(part, "v_threshold") and hasattr(part, "surrogate_function")
+        return is_of(part, "spikingjelly") and hasattr(part, "v_threshold") and hasattr(part, "v_reset")
 
     def watch(self, part: Any, wanted: Wanted, see: See, hooks: ExitStack) -> None:
-        shown: list[Tensor] = []
+        shows = wanted.membranes and [name for name, _ in part.named_memories()] == ["v"]
         twin = copy.deepcopy(part)
-        twin.step_mode = "s"
-        if wanted.membranes:
-            twin.surrogate_function.register_forward_pre_hook(lambda function, args: shown.append(args[0]))
+        twin.step_mode, twin.v_threshold = "s", NEVER
+        begin: Any = 0.0
 
         def enter(part: Any, args: Arguments) -> None:
-            shown.clear()
-            if not isinstance(part.v, Tensor):
-                twin.reset()
+            nonlocal begin
+            begin = part.v
+
+        def charged(currents: Tensor, fired: Tensor) -> Tensor:
+            membranes, twin.v = [], begin
+            for current, spikes in zip(currents, fired, strict=True):
+                twin(current)
+                u = twin.v
+                membranes.append(u)
+                twin.v = u - part.v_threshold * spikes if part.v_reset is None else u.where(spikes == 0, part.v_reset)
+            return torch.stack(membranes)
 
         def leave(part: Any, args: Arguments, spikes: Tensor) -> None:
             several = part.step_mode == "m"
             currents, fired = (args[0], spikes) if several else (args[0][None], spikes[None])
-            if wanted.membranes:
-                for current in currents:
-                    twin(current)
-            complete = len(shown) == len(currents)
             see(
                 LayerRecord(
                     "",
                     wanted.keep(fired),
-                    wanted.keep(torch.stack(shown)) + part.v_threshold if wanted.membranes and complete else None,
+                    wanted.made(charged(currents, fired)) if shows else None,
                     wanted.current(currents),
                     threshold=part.v_threshold,
                     beta=1 - 1 / part.tau if hasattr(part, "tau") else 1.0,

@@ -19,8 +19,8 @@ class HeadRecord:
 
     - `angles` [batch, 3 n_qubits]: data angles in radians, wire after wire;
     - `bloch` [n_blocks, batch, n_qubits, 3]: <X>, <Y>, <Z> of each wire after the rotations of each block, before the
-      gates that join wires; None for a `circuits.QuantumLayer`, which has no blocks;
-    - `expectations` [batch, n_outputs]: what the network reads on, <Z> of each wire by default.
+      gates that join wires, of the state without noise; None for a `circuits.QuantumLayer`, which has no blocks;
+    - `expectations` [batch, n_outputs]: what the network goes on with, by default <Z> of each wire, under its noise.
     """
 
     angles: Tensor
@@ -50,8 +50,7 @@ def joined_heads(parts: Sequence[HeadRecord]) -> HeadRecord:
 def bloch_vectors(circuit: ReuploadLayer, angles: Tensor) -> Tensor:
     """Return <X>, <Y>, <Z> of each wire after each block for data angles [batch, 3 n_qubits].
 
-    They are [n_blocks, batch, n_qubits, 3], and exact: under the circuit's own noise, whatever engine evaluates it and
-    however many shots it takes.
+    They are [n_blocks, batch, n_qubits, 3], and those of the state without noise and shots.
     """
     from circuits import ReuploadLayer
 
@@ -66,7 +65,6 @@ def bloch_vectors(circuit: ReuploadLayer, angles: Tensor) -> Tensor:
             whole.entangler,
             entangling_gate=whole.entangling_gate,
             data_scaling=whole.data_scaling,
-            noise=circuit.noise,
             observable=("X", "Y", "Z"),
         ).to(angles)
         for name, weights in part.named_parameters():

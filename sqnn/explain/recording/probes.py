@@ -24,19 +24,34 @@ Named = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is kept of a layer beside its spikes, and whether the graph of gradients is cut off."""
+    """What is kept of a layer beside its spikes, whether the graph of gradients is cut off, and where records go."""
 
     membranes: bool = True
     currents: bool = True
     detach: bool = True
+    device: torch.device | None = None
 
     def keep(self, values: Tensor) -> Tensor:
         """Return values as they are kept: what the network does with them later does not change a detached record."""
-        return values.detach().clone() if self.detach else values
+        return values.detach().to(self.device or values.device, copy=True) if self.detach else values
+
+    def made(self, values: Tensor) -> Tensor:
+        """Return values that the recorder has made itself, as they are kept."""
+        return values.detach().to(self.device or values.device)
 
     def current(self, values: Tensor) -> Tensor | None:
         """Return the currents as they are kept, if they are."""
         return self.keep(values) if self.currents else None
+
+    def number(self, value: Tensor | float, features: int = 0) -> Tensor | float:
+        """Return a constant of a neuron: numbers as they are, one per channel so that it broadcasts over a train.
+
+        `features` are the dimensions of a train after time and batch.
+        """
+        if not isinstance(value, Tensor):
+            return value
+        value = value.detach().to(self.device or value.device, copy=True)
+        return value.view(-1, *(1 for _ in range(features - 1))) if value.ndim == 1 else value
 
 
 class Probe(ABC):
@@ -77,38 +92,25 @@ class OwnNeurons(Probe):
         def leave(part: Neuron, args: Arguments, named: Named, output: Any) -> Any:
             spikes, membranes = output if isinstance(output, tuple) else (output, None)
             currents = next(iter(signature.bind(*args, **named).arguments.values()))
-            trains = LayerRecord(
-                "",
-                wanted.keep(spikes),
-                None if membranes is None or not wanted.membranes else wanted.keep(membranes),
-                wanted.current(currents),
+            see(
+                LayerRecord(
+                    "",
+                    wanted.keep(spikes),
+                    None if membranes is None or not wanted.membranes else wanted.keep(membranes),
+                    wanted.current(currents),
+                    # A neuron of one's own states what it has.
+                    threshold=wanted.number(getattr(part, "threshold", 1.0), currents.ndim - 2),
+                    beta=wanted.number(getattr(part, "beta", 1.0), currents.ndim - 2),
+                    initial_membrane=getattr(part, "initial_membrane", 0.0),
+                    reset=getattr(part, "reset", "none"),
+                    neuron=type(part).__name__,
+                )
             )
-            see(_own_dynamics(part, trains))
             return output if asked else spikes
 
         hooks.callback(part.register_forward_pre_hook(enter, with_kwargs=True).remove)
         # Hooks of others see the output that the network asked for.
         hooks.callback(part.register_forward_hook(leave, prepend=True, with_kwargs=True).remove)
-
-
-def _own_dynamics(part: Neuron, trains: LayerRecord) -> LayerRecord:
-    """Return the trains with the dynamics of their neurons, as far as a neuron of one's own states them."""
-    return replace(
-        trains,
-        threshold=along(getattr(part, "threshold", 1.0), trains),
-        beta=along(getattr(part, "beta", 1.0), trains),
-        initial_membrane=getattr(part, "initial_membrane", 0.0),
-        reset=getattr(part, "reset", "none"),
-        neuron=type(part).__name__,
-    )
-
-
-def along(value: Tensor | float, trains: LayerRecord) -> Tensor | float:
-    """Return a number as it is, and one value per channel as a tensor that broadcasts over the trains."""
-    if not isinstance(value, Tensor):
-        return value
-    value = value.detach().clone()
-    return value if value.ndim == 0 else value.view(-1, *(1 for _ in trains.neurons[1:]))
 
 
 class ConvertedNeurons(Probe):
@@ -131,17 +133,17 @@ class ConvertedNeurons(Probe):
             membranes = None
             if wanted.membranes:
                 whole = None if part.takes_train else currents
-                membranes = _converted_membranes(part, steps, spikes, whole)
+                membranes = wanted.made(_converted_membranes(part, steps, spikes, whole))
             level = to_values(torch.ones_like(currents[:1]), part.threshold_for(currents[:1]), code.steps)
             weights = level.new_tensor(code.weights).view(-1, *(1 for _ in level.shape))
             see(
                 LayerRecord(
                     "",
-                    spikes,
+                    wanted.made(spikes),
                     membranes,
                     wanted.current(steps),
-                    threshold=weights * level,
-                    initial_membrane=code.initial / weights,
+                    threshold=wanted.made(weights * level),
+                    initial_membrane=wanted.made(code.initial / weights),
                     neuron=type(part).__name__,
                     postponed=part.postponed,
                     heights=tuple(map(float, code.weights)),
@@ -187,14 +189,14 @@ class CompetingNeurons(Probe):
                 for current, fires in zip(currents, fired, strict=True):
                     charged.append(v * part.decay + current)
                     v = charged[-1] * ~fires[:, :1]
-                membranes = torch.stack(charged)
+                membranes = wanted.made(torch.stack(charged))
             see(
                 LayerRecord(
                     "",
-                    torch.zeros_like(currents).scatter_(2, winners, fired.to(currents.dtype)),
+                    wanted.made(torch.zeros_like(currents).scatter_(2, winners, fired.to(currents.dtype))),
                     membranes,
                     wanted.current(currents),
-                    threshold=thresholds.detach().clone(),
+                    threshold=wanted.number(thresholds, 1),
                     beta=part.decay,
                     reset="all",
                     neuron=type(part).__name__,

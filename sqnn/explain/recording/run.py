@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,8 +13,8 @@ from sqnn.conversion import SpikingNetwork
 from sqnn.core import ConfigError, counted, whole
 from sqnn.data import Split
 from sqnn.explain.recording.heads import HeadRecord, joined_heads
+from sqnn.explain.recording.hooks import Recorder, recorder
 from sqnn.explain.recording.layers import LayerRecord, joined
-from sqnn.explain.recording.recorder import Recorder, recorder
 from sqnn.explain.recording.spikes import SpikeRecord
 from sqnn.layers import CONVENTIONS, libraries_of
 from sqnn.metrics import EVALUATION_BATCH, EVALUATION_SEED, run_batches
@@ -62,8 +63,9 @@ def record(
         )
     parts: list[_Part] = []
     logits = _run(network, images, size, generator, options, parts)
+    # What is joined is let go at once, so that no more than one layer is there twice.
     return SpikeRecord(
-        layers={name: joined([part.layers[name] for part in parts]) for name in parts[0].layers},
+        layers={name: joined([part.layers.pop(name) for part in parts]) for name in list(parts[0].layers)},
         heads={path: joined_heads([part.heads[path] for part in parts]) for path in parts[0].heads},
         input=None if parts[0].input is None else torch.cat([part.input for part in parts], 1),  # type: ignore[misc]
         images=images,
@@ -112,7 +114,7 @@ def _run(
 ) -> Tensor:
     """Return the logits of all images, and append what each batch left to `parts`."""
     libraries = libraries_of(model)
-    with recorder(model, **options) as seen:
+    with recorder(model, **options, device=images.device) as seen:
 
         def call(batch: Tensor) -> Tensor:
             seen.clear()
@@ -137,12 +139,8 @@ def _other_orders(model: nn.Module, images: Tensor, layers: Sequence[str] | None
     heights = tuple(map(float, model.how.code.weights))
     dtype = next(model.parameters()).dtype
     chosen = trains if layers is None else {name: trains[name] for name in layers}
-    return {
-        name: LayerRecord(
-            name, spikes.to(dtype), heights=heights, neuron="SpikingNeuron", postponed=model.how.postponed
-        )
-        for name, spikes in chosen.items()
-    }
+    like = LayerRecord("", images, heights=heights, neuron="SpikingNeuron", postponed=model.how.postponed)
+    return {name: replace(like, name=name, spikes=spikes.to(images.device, dtype)) for name, spikes in chosen.items()}
 
 
 def _bytes(model: nn.Module, images: Tensor, generator: torch.Generator, options: dict[str, Any]) -> int:

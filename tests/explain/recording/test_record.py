@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from convertible import draw_images, plain
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.testing import assert_close
@@ -132,6 +132,7 @@ class Steps(nn.Module):
         return self.neuron(values.expand(6, *values.shape)).sum(0)
 
 
+@settings(max_examples=20)
 @given(
     reset=st.sampled_from(["subtract", "zero", "none"]),
     beta=st.floats(0.1, 1.0),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from circuits import QuantumLayer, ReuploadLayer
@@ -72,7 +73,7 @@ def neurons_of(model: nn.Module) -> dict[str, tuple[nn.Module, Probe]]:
         probe = next((probe for probe in PROBES if probe.knows(part)), None)
         if probe is not None:
             name = known.get(path, path.removesuffix(NEURON) or type(part).__name__)
-            found[name] = (part, probe)
+            found[path if name in found else name] = (part, probe)
     return found
 
 
@@ -94,12 +95,14 @@ def recorder(
     currents: bool = True,
     bloch: bool = True,
     detach: bool = True,
+    device: torch.device | None = None,
 ) -> Iterator[Recorder]:
     """Record the forward passes of a network within the block, and leave the network as it was after it.
 
     The network computes what it computes without, bit by bit. `layers` are the names of those that are recorded, all by
     default; `membranes`, `currents` and `bloch` say what is kept beside the spikes and the head. With `detach=False`
-    the trains are those of the network's own graph, for gradients. Hooks are removed whatever happens within the block.
+    the trains are those of the network's own graph, for gradients. Detached ones are kept on `device`, by default where
+    the network is. Hooks are removed whatever happens within the block.
 
     Raises ConfigError naming a layer that the network does not have.
 
@@ -115,7 +118,7 @@ def recorder(
         known = Choices("layers", found)
         found = {name: known.pick(name, error=ConfigError) for name in layers}
     seen = Recorder({name: probe for name, (_, probe) in found.items()})
-    wanted = Wanted(membranes, currents, detach)
+    wanted = Wanted(membranes, currents, detach, device)
     with ExitStack() as hooks:
         for name, (part, probe) in found.items():
             probe.watch(part, wanted, partial(seen.see, name), hooks)
@@ -134,7 +137,7 @@ def _watch_encoder(encoder: Encoder, wanted: Wanted, seen: Recorder, hooks: Exit
         def call(images: Tensor, *args: Any, **named: Any) -> Any:
             trains = verb(images, *args, **named)
             if isinstance(trains, SparseTrains):
-                seen.see_input(trains.dense(images.dtype).view(-1, *images.shape))
+                seen.see_input(wanted.made(trains.dense(images.dtype).view(-1, *images.shape)))
             else:
                 seen.see_input(wanted.keep(trains))
             return trains
@@ -159,7 +162,10 @@ def _watch_circuit(
         angles = inputs.reshape(-1, inputs.shape[-1])
         vectors = None
         if bloch and isinstance(circuit, ReuploadLayer):
-            vectors = bloch_vectors(circuit, angles)
+            try:
+                vectors = wanted.made(bloch_vectors(circuit, angles.detach()))
+            except ValueError as error:
+                raise ConfigError(f"bloch: got True, expected False for this circuit: {error}") from error
         expectations = output.reshape(len(angles), -1)
         seen.heads[path] = HeadRecord(wanted.keep(angles), wanted.keep(expectations), vectors)
 

@@ -1,0 +1,145 @@
+"""Neurons of other libraries: the record is what they computed, and membranes are those that spikes come from."""
+
+from __future__ import annotations
+
+import pytest
+import snntorch
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from sqnn.explain import record
+from sqnn.layers import FrontEnd
+from sqnn.models import SpikingQuantum
+
+STEPS = 6
+IMAGES = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def linear(outputs: int = 5, scale: float = 1.0) -> nn.Linear:
+    layer = nn.Linear(16, outputs)
+    draw = torch.Generator().manual_seed(outputs)
+    with torch.no_grad():
+        layer.weight.copy_(scale * torch.randn(layer.weight.shape, generator=draw))
+        layer.bias.zero_()
+    return layer
+
+
+def plain(network: nn.Module, images: Tensor = IMAGES) -> Tensor:
+    with torch.no_grad():
+        return network(images)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+@pytest.mark.parametrize("kind", ["Leaky", "Lapicque", "Synaptic", "Alpha", "RLeaky"])
+def test_snntorch_step_by_step(kind: str, reset: str) -> None:
+    options = {"alpha": 0.8} if kind in ("Synaptic", "Alpha") else {}
+    if kind == "RLeaky":
+        options = {"linear_features": 5}
+    scale = 20 if kind == "Alpha" else 1
+    neuron = vars(snntorch)[kind](
+        beta=0.7, threshold=0.6, reset_mechanism=reset, init_hidden=True, output=kind != "RLeaky", **options
+    )
+    network = FrontEnd(nn.Sequential(nn.Flatten(), linear(scale=scale), neuron), timesteps=STEPS).eval()
+    found = record(network, IMAGES, batch_size=2)
+    assert_close(found.logits, plain(network))
+    (layer,) = found.layers.values()
+    assert layer.spikes.shape == layer.membranes.shape == layer.currents.shape == (STEPS, 3, 5)
+    assert torch.equal(layer.spikes, (layer.membranes > layer.threshold).to(layer.spikes))
+    assert 0 < float(layer.spikes.mean()) < 1
+    assert_close(layer.spikes.mean(0), found.logits)
+    assert_close(layer.currents[0], plain(network.network[:2], IMAGES))
+    assert (layer.reset, float(layer.threshold)) == (reset, pytest.approx(0.6))
+    if kind == "Leaky" and reset == "none":  # summed up by hand
+        decays = 0.7 ** torch.arange(STEPS).flip(0)
+        assert_close(layer.membranes[-1], (decays[:, None, None] * layer.currents).sum(0))
+    assert list(found.layers) == ["network.2"]
+    assert torch.equal(plain(network), found.logits)
+
+
+class Loop(nn.Module):
+    """A network of snnTorch as its tutorials write them: neurons that hand their membranes on."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self.first, self.second = linear(5), nn.Linear(5, 2, bias=False)
+        self.hidden = snntorch.Leaky(beta=0.5, threshold=0.4, **options)
+        self.output = snntorch.Leaky(beta=0.9, threshold=0.2, **options)
+        nn.init.constant_(self.second.weight, 0.15)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        first, second, spikes, membranes = self.hidden.init_leaky(), self.output.init_leaky(), [], []
+        for _ in range(STEPS):
+            fired, first = self.hidden(self.first(images.flatten(1)), first)
+            fired, second = self.output(self.second(fired), second)
+            spikes.append(fired)
+            membranes.append(second)
+        return torch.stack(spikes), torch.stack(membranes)
+
+
+def test_a_loop_of_snntorch_is_recorded_as_it_returns() -> None:
+    network = Loop()
+    found = record(network, IMAGES)
+    spikes, membranes = plain(network)
+    assert torch.equal(found.logits, spikes.sum(0))
+    assert torch.equal(found["output"].spikes, spikes)
+    assert torch.equal(found["output"].membranes, membranes)
+    assert list(found.layers) == ["hidden", "output"]
+    assert float(found["hidden"].spikes.sum()) > 0
+    assert found["hidden"].beta == 0.5
+
+
+def test_membranes_that_snntorch_has_reset_already_are_none() -> None:
+    found = record(Loop(reset_delay=False), IMAGES)
+    assert found["hidden"].membranes is None
+    assert found["hidden"].spikes.shape == (STEPS, 3, 5)
+
+
+@pytest.mark.parametrize("mode", ["s", "m"])
+@pytest.mark.parametrize("hard", [True, False])
+@pytest.mark.parametrize("kind", ["IFNode", "LIFNode", "ParametricLIFNode"])
+def test_spikingjelly_in_both_step_modes(kind: str, hard: bool, mode: str) -> None:
+    pytest.importorskip("spikingjelly")
+    from spikingjelly.activation_based import functional, neuron
+    from spikingjelly.activation_based import layer as layers
+
+    inner = layers.Linear(16, 5)
+    inner.load_state_dict(linear().state_dict())
+    node = vars(neuron)[kind](v_threshold=0.7, v_reset=0.0 if hard else None)
+    network = nn.Sequential(layers.Flatten(), inner, node)
+    functional.set_step_mode(network, mode)
+    model = FrontEnd(network, timesteps=STEPS).eval()
+    found = record(model, IMAGES, batch_size=2)
+    assert_close(found.logits, plain(model))
+    (layer,) = found.layers.values()
+    assert_close(layer.spikes.mean(0), found.logits)
+    assert 0 < float(layer.spikes.mean()) < 1
+    v = torch.zeros(3, 5)
+    for current, membrane, spikes in zip(layer.currents, layer.membranes, layer.spikes, strict=True):
+        u = v + current if kind == "IFNode" else v + (current - v) / 2  # the default decay of both
+        assert_close(membrane, u)
+        assert torch.equal(spikes, (membrane >= 0.7).to(spikes))
+        v = u * (1 - spikes) if hard else u - 0.7 * spikes
+    assert layer.reset == ("zero" if hard else "subtract")
+    assert not isinstance(node.v, Tensor)  # the state is that after a reset
+    assert len(node._forward_hooks) == len(node._forward_pre_hooks) == 0
+
+
+def test_a_quantum_head_on_foreign_neurons_is_recorded_as_a_whole() -> None:
+    neuron = snntorch.Leaky(beta=0.9, threshold=0.5, init_hidden=True)
+    frontend = nn.Sequential(nn.Flatten(), linear(), neuron)
+    model = SpikingQuantum(frontend, features=5, num_classes=2, timesteps=STEPS, encoding="rate", n_qubits=2).eval()
+    found = record(model, IMAGES, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.equal(found.logits, model(IMAGES, torch.Generator().manual_seed(1)))
+        rates = found["frontend.network.2"].spikes.mean(0)
+        assert_close(found.head.angles, model.config.angle_scale * model.linear(rates))
+        assert_close(found["frontend.network.2"].currents, frontend[1](found.input.flatten(2)))
+
+
+def test_states_of_an_earlier_batch_are_forgotten() -> None:
+    neuron = snntorch.Leaky(beta=0.9, threshold=0.5, init_hidden=True)
+    network = nn.Sequential(nn.Flatten(), linear(), neuron)
+    first = record(network, IMAGES).logits
+    plain(network)
+    assert torch.equal(record(network, IMAGES).logits, first)
