@@ -1,10 +1,24 @@
 from . import attribution, quality, recording, report
 from .attribution import METHODS, ActivationMap, Attribution, activation_map, attribute, robustness_margins
-from .quality import MethodComparison, compare_methods
+from .quality import (
+    BADGES,
+    MEASURES,
+    MethodComparison,
+    QualityOptions,
+    QualitySubject,
+    compare_methods,
+    draw_methods,
+    makers_of,
+    measure_part,
+    subject_of,
+    summarise_methods,
+)
 from .recording import HeadRecord, LayerRecord, SpikeRecord, record, record_bytes, recorder
 from .report import Page, explore, make_page
 
 __all__ = [
+    "BADGES",
+    "MEASURES",
     "METHODS",
     "ActivationMap",
     "Attribution",
@@ -12,13 +26,18 @@ __all__ = [
     "LayerRecord",
     "MethodComparison",
     "Page",
+    "QualityOptions",
+    "QualitySubject",
     "SpikeRecord",
     "activation_map",
     "attribute",
     "attribution",
     "compare_methods",
+    "draw_methods",
     "explore",
     "make_page",
+    "makers_of",
+    "measure_part",
     "quality",
     "record",
     "record_bytes",
@@ -26,4 +45,6 @@ __all__ = [
     "recording",
     "report",
     "robustness_margins",
+    "subject_of",
+    "summarise_methods",
 ]

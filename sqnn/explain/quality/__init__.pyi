@@ -1,10 +1,10 @@
 from .agreement import rank_correlation, share_inside
 from .badges import BADGES, Interval, paired_bootstrap, summarise_methods
-from .compare import CHUNK, MethodComparison, compare_methods, measure_part, subject_of
+from .compare import MethodComparison, compare_methods, measure_part, subject_of
 from .deletion import Curves, deletion
 from .figure import draw_methods
 from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps
-from .measure import MEASURES, TRAINED, QualityOptions, Subject, measure_maps
+from .measure import MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
 from .methods import makers_of
 from .randomisation import randomised
 from .robustness import infidelity, sensitivity
@@ -12,7 +12,6 @@ from .robustness import infidelity, sensitivity
 __all__ = [
     "BADGES",
     "BASELINES",
-    "CHUNK",
     "INK",
     "INTENSITY",
     "MEASURES",
@@ -24,7 +23,7 @@ __all__ = [
     "Maps",
     "MethodComparison",
     "QualityOptions",
-    "Subject",
+    "QualitySubject",
     "compare_methods",
     "deletion",
     "draw_methods",

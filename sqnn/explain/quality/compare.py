@@ -17,7 +17,7 @@ from sqnn.explain.attribution import Method
 from sqnn.explain.quality.agreement import rank_correlation
 from sqnn.explain.quality.badges import BADGES, summarise_methods
 from sqnn.explain.quality.maps import MapMaker, ink
-from sqnn.explain.quality.measure import MEASURES, TRAINED, QualityOptions, Subject, measure_maps
+from sqnn.explain.quality.measure import AT_ONCE, MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
 from sqnn.explain.quality.methods import makers_of
 from sqnn.models import HasNetwork, known_name, network_of, require_network
 from sqnn.training import check_fit
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CHUNK = 50
-"""Images that are explained together."""
 AVERAGED = 10_000
 """Training images that make the mean image."""
 SHOWN = ("deletion", "deletion_difference", "deletion_low", "deletion_high", "insertion", "infidelity", "milliseconds")
@@ -116,23 +114,20 @@ def compare_methods(
     name = known_name(network) or type(network).__name__
     rows: list[Row] = []
     kept: dict[str, list[Tensor]] = {}
-    starts = range(0, len(images), CHUNK)
-    with sweep_progress(len(makers) * len(starts), progress, noun="part") as tick:
+    with sweep_progress(len(makers) * len(how.parts), progress, noun="part") as tick:
         for method, make in makers.items():
-            for start in starts:
-                part = images[start : start + CHUNK]
-                some = min(max(how.repeated - start, 0), len(part))
-                found, maps = measure_part(make, subject, part, some, start, how)
+            for start in how.parts:
+                found, maps = measure_part(make, subject, images, start, how)
                 rows += [{"network": name, "method": method, **row} for row in found]
-                if some and maps is not None:
-                    kept.setdefault(method, []).append(maps[:some])
+                if maps is not None and start < how.repeated:
+                    kept.setdefault(method, []).append(maps[: how.repeated - start])
                 tick(method)
     columns = ["network", "method", "image", "randomised", "target", *MEASURES, "problem"]
     frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(MEASURES, float))
     return MethodComparison(summarise_methods(frame), frame, _agreement(kept, images[: how.repeated]))
 
 
-def subject_of(model: nn.Module, data: ImageData, images: int) -> tuple[Subject, Tensor]:
+def subject_of(model: nn.Module, data: ImageData, images: int) -> tuple[QualitySubject, Tensor]:
     """Return a network with what its explanations are measured by, and the first so many test images.
 
     Raises ValueError where the two do not fit or there are fewer.
@@ -141,20 +136,22 @@ def subject_of(model: nn.Module, data: ImageData, images: int) -> tuple[Subject,
     count = len(data.test)
     require(images <= count, "images", images, f"at most {count:,}, the test images of {data.name}")
     mean = data.train.images[:AVERAGED].float().mean(0) / data.train.max_level
-    return Subject(model, mean, planted_half(data)), data.test.floats(slice(images))
+    return QualitySubject(model, mean, planted_half(data)), data.test.floats(slice(images))
 
 
 def measure_part(
-    make: MapMaker, subject: Subject, images: Tensor, repeated: int, start: int, how: QualityOptions
+    make: MapMaker, subject: QualitySubject, images: Tensor, start: int, how: QualityOptions
 ) -> tuple[list[Row], Tensor | None]:
-    """Return the rows of images that begin with number `start`, and the maps.
+    """Return the rows of the part of all `images` that begins with number `start`, and its maps.
 
     Where the method refuses them, there is one row per image with its reason as `problem`, and no map.
     """
+    part = images[start : start + AT_ONCE]
+    repeated = min(max(how.repeated - start, 0), len(part))
     try:
-        rows, maps = measure_maps(make, subject, images, repeated, start, how)
+        rows, maps = measure_maps(make, subject, part, repeated, start, how)
     except ValueError as error:
-        rows, maps = [{"image": start + number, "problem": reason(error)} for number in range(len(images))], None
+        rows, maps = [{"image": start + number, "problem": reason(error)} for number in range(len(part))], None
     return [{"randomised": TRAINED, "problem": "", **row} for row in rows], maps
 
 

@@ -34,6 +34,8 @@ MEASURES = MappingProxyType(
     }
 )
 """Measures of a map, each of one image."""
+AT_ONCE = 50
+"""Images that are explained together."""
 SEEDS = 1_000_003
 """Distance of the seeds of two images."""
 TRAINED = ""
@@ -56,8 +58,13 @@ class QualityOptions(Config):
     stages: int = option(3, "networks with ever more layers shuffled, the last one with all", least=1)
     seed: int = option(0, "seed of all that is drawn", least=0)
 
+    @property
+    def parts(self) -> range:
+        """Numbers of the first images of the parts that are explained together."""
+        return range(0, self.images, AT_ONCE)
 
-class Subject(NamedTuple):
+
+class QualitySubject(NamedTuple):
     """A network with what its explanations are measured by.
 
     `mean` is the mean training image, `region` the pixels that the label was planted in, bool [height, width]; None
@@ -70,7 +77,7 @@ class Subject(NamedTuple):
 
 
 def measure_maps(
-    make: MapMaker, subject: Subject, images: Tensor, repeated: int, start: int, how: QualityOptions
+    make: MapMaker, subject: QualitySubject, images: Tensor, repeated: int, start: int, how: QualityOptions
 ) -> tuple[list[Row], Tensor]:
     """Return measures of the maps that `make` gives for images and the classes predicted for them; and these maps.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqnn.explain.quality import draw_methods, summarise_methods
+from sqnn.explain import draw_methods, summarise_methods
 from sqnn.studies.runner.panels import Labels, Panels
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sqnn.conversion import SPIKING_FORMAT, load_spiking
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, require_image_data
-from sqnn.explain.quality import Subject, subject_of
+from sqnn.explain import QualitySubject, subject_of
 from sqnn.models import FORMAT, known_name, load_model, read_header
 from sqnn.training import Run, RunFolder
 
@@ -29,7 +29,7 @@ class ExplainedNetwork:
 
     label: str
     data: str
-    subject: Subject
+    subject: QualitySubject
     images: Tensor
     labels: Tensor
 

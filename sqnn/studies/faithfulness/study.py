@@ -9,15 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqnn.core import Row, option
 from sqnn.data import ImageData
-from sqnn.explain.quality import (
-    BADGES,
-    CHUNK,
-    MEASURES,
-    QualityOptions,
-    makers_of,
-    measure_part,
-    summarise_methods,
-)
+from sqnn.explain import BADGES, MEASURES, QualityOptions, makers_of, measure_part, summarise_methods
 from sqnn.studies.faithfulness.networks import ExplainedNetwork, open_networks
 from sqnn.studies.runner.study import Panel, Study
 from sqnn.studies.runner.table import Kind, kinds
@@ -99,7 +91,7 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
             FaithfulnessCell(network.fingerprint, method, part)
             for network in subject
             for method in makers_of(self.methods or None)
-            for part in range(0, self.images, CHUNK)
+            for part in self.parts
         ]
 
     def share(
@@ -109,10 +101,8 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
         return [(networks[cell.fingerprint], cell) for cell in cells]
 
     def measure(self, cell: FaithfulnessCell, subject: ExplainedNetwork) -> list[Row]:
-        images = subject.images[cell.part : cell.part + CHUNK]
-        repeated = min(max(self.repeated - cell.part, 0), len(images))
         make = makers_of((cell.method,))[cell.method]
-        rows, _ = measure_part(make, subject.subject, images, repeated, cell.part, self)
+        rows, _ = measure_part(make, subject.subject, subject.images, cell.part, self)
         labels = dict(enumerate(subject.labels.tolist()))
         return [{**row, "label": labels[number]} for row in rows if isinstance(number := row["image"], int)]
 
