@@ -40,7 +40,7 @@ const row = (array, index) => {
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 const range = (count) => Array.from({ length: count }, (_, i) => i);
-const percent = (share) => `${(100 * share).toFixed(share > 0.0995 && share < 0.9995 ? 0 : 1)} %`;
+const percent = (share) => `${(100 * share).toFixed(share === 1 || (share > 0.0995 && share < 0.9995) ? 0 : 1)} %`;
 const number = (value) => {
   if (value === null || value === undefined) return "-";
   const size = Math.abs(value);
