@@ -1,5 +1,6 @@
-from . import attribution, quality, recording, report
+from . import attribution, behaviour, quality, recording, report
 from .attribution import METHODS, ActivationMap, Attribution, activation_map, attribute, robustness_margins
+from .behaviour import causal_graph, distil
 from .quality import (
     BADGES,
     MEASURES,
@@ -32,7 +33,10 @@ __all__ = [
     "activation_map",
     "attribute",
     "attribution",
+    "behaviour",
+    "causal_graph",
     "compare_methods",
+    "distil",
     "draw_methods",
     "explore",
     "make_page",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -200,8 +200,8 @@ def learn_automaton(neuron: LIF, currents: Iterable[int], most_states: int = MOS
 
         def find_cex(self, hypothesis: object) -> tuple[int, ...] | None:
             first = hypothesis.initial_state  # type: ignore[attr-defined]
-            words = {(first.state_id, float(start)): ()}
-            left = deque([(first, float(start), ())])
+            seen = {(first.state_id, float(start))}
+            left: deque[tuple[Any, float, tuple[int, ...]]] = deque([(first, float(start), ())])
             while left:
                 state, v, word = left.popleft()
                 before = torch.full((len(inputs),), v, dtype=torch.float64)
@@ -218,8 +218,8 @@ def learn_automaton(neuron: LIF, currents: Iterable[int], most_states: int = MOS
                     if state.output_fun[letter] != int(spike):
                         return longer
                     to = state.transitions[letter]
-                    if (to.state_id, reached) not in words:
-                        words[to.state_id, reached] = longer
+                    if (to.state_id, reached) not in seen:
+                        seen.add((to.state_id, reached))
                         left.append((to, reached, longer))
             return None
 

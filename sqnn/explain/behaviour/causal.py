@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sqnn.core import ConfigError, counted, number_of, require, whole
 from sqnn.data import ImageData, Split
-from sqnn.explain.behaviour.features import units_of
+from sqnn.explain.behaviour.features import train_of, units_of
 from sqnn.explain.behaviour.interventions import Change, changed_spikes
 from sqnn.explain.recording import SpikeRecord, record
 from sqnn.models import HasNetwork, network_of, require_network
@@ -62,8 +62,13 @@ class CausalGraph:
         import pandas as pd
 
         rows = [
-            (self.causes[i], self.effects[j], *(float(shares[i, j]) for shares in (self.silenced, self.forced)))
-            + (int(self.first[i, j]),)
+            (
+                self.causes[i],
+                self.effects[j],
+                float(self.silenced[i, j]),
+                float(self.forced[i, j]),
+                int(self.first[i, j]),
+            )
             for i, j in (self.strength >= self.share).nonzero().tolist()
         ]
         table = pd.DataFrame(rows, columns=["cause", "effect", "silenced", "forced", "first_step"])
@@ -151,8 +156,8 @@ def causal_graph(
             answers = after.predictions != plain.predictions
             shares[value, row] = torch.cat([differs.any(0).double().mean(0), answers.double().mean()[None]]).float()
             steps.append(differs.any(1))
-        once = (steps[0] | steps[1]).to(torch.uint8)
-        first[row, :-1] = torch.where(once.any(0), once.argmax(0), -1)
+        once = steps[0] | steps[1]
+        first[row, :-1] = torch.where(once.any(0), once.to(torch.uint8).argmax(0), -1)
         itself = next(j for j, (at, other, _) in enumerate(named) if at.name == layer and other == unit)
         shares[:, row, itself], first[row, itself] = torch.nan, -1
     causes = tuple(sources[unit][1] for unit in chosen)
@@ -170,10 +175,7 @@ def _clamp(unit: int, value: int) -> Change:
 
 def _trains(record: SpikeRecord) -> list[Tensor]:
     """Return the trains of every unit of all layers, each [time, batch, places]."""
-    return [
-        layer.spikes[:, :, unit].flatten(2) if layer.spikes.ndim > 3 else layer.spikes[:, :, unit, None]
-        for layer, unit, _ in units_of(record)
-    ]
+    return [train_of(layer, unit) for layer, unit, _ in units_of(record)]
 
 
 def _record(model: nn.Module, images: Tensor) -> SpikeRecord:

@@ -12,10 +12,11 @@ from torch import nn
 from sqnn.core import Choices, Config, ConfigError, option, require
 from sqnn.data import ImageData, Split, require_image_data
 from sqnn.explain.behaviour.agreement import Agreement
-from sqnn.explain.behaviour.features import FEATURES, Feature, FeatureTable, named_features
+from sqnn.explain.behaviour.features import FEATURES, Feature, FeatureTable, kinds_in, named_features
 from sqnn.explain.behaviour.rules import Rules, first_answers, shorten
 from sqnn.explain.behaviour.state_graph import StateGraph, state_graph
 from sqnn.explain.behaviour.tree import Node, Tree, grow, leaf_of, ways
+from sqnn.explain.recording import record
 from sqnn.models import HasNetwork, network_of, require_network
 
 if TYPE_CHECKING:
@@ -62,7 +63,11 @@ class TreeDistillation(Distillation):
     def grown(self, model: nn.Module, data: ImageData, generator: torch.Generator) -> Grown:
         """Return the tree that does best on validation images (training images where there are none)."""
         require(len(data.test) > 0, "data", data, "one with test images, on which the fidelity is measured")
-        sets = [self.features] if self.features else list(VOCABULARIES)
+        sets = [self.features]
+        if not self.features:
+            one = record(model, data.train.floats(slice(1)), layers=self.layers, membranes=False, currents=False)
+            present = kinds_in(one)
+            sets = [some for some in VOCABULARIES if set(some) <= set(present)] or [VOCABULARIES[0]]
         kinds = tuple(dict.fromkeys(kind for some in sets for kind in some))
         first = data.train if self.images is None else data.train.take(slice(self.images))
 
@@ -70,8 +75,6 @@ class TreeDistillation(Distillation):
             return named_features(model, images, kinds, self.layers, generator.clone_state())
 
         train = table(first, kinds)
-        present = {feature.kind for feature in train.features}
-        sets = [some for some in sets if set(some) <= present] or sets
         judge = table(data.validation, kinds) if len(data.validation) and len(sets) > 1 else train
         tried, trees = {}, {}
         for some in sets:

@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import ClassVar
 
 import torch
@@ -24,6 +24,8 @@ THIRDS = 3
 """Regions of a plane of neurons along each side."""
 MOST_ORDERED = 32
 """Units of a layer above which the order of their first spikes is left out: it has as many features as pairs."""
+MOST_BYTES = 2 * 2**30
+"""Memory that a table of features may take."""
 AT_ONCE = 250
 """Images that are recorded together."""
 Span = tuple[int, int]
@@ -267,11 +269,11 @@ def named_features(
     """Run a network over images, and return their features of all `kinds` (see FEATURES).
 
     `layers` are those of the record that are looked at, all by default. Random encoders draw from `generator`, by
-    default one of the same seed in every call. Raises ConfigError on an unknown kind or layer, where there are no
-    images, and where no feature is left.
+    default one of the same seed in every call. Raises ConfigError on an unknown kind or layer, on a kind of which the
+    network has none, where there are no images, and where the table would take more than MOST_BYTES.
     """
     require(isinstance(images, Split) and len(images) > 0, "images", images, "a part of a data set with images in it")
-    chosen = [(kind, FEATURES.pick(kind, error=ConfigError)) for kind in kinds]
+    chosen = {kind: FEATURES.pick(kind, error=ConfigError) for kind in kinds}
     generator = torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator
     features: tuple[Feature, ...] | None = None
     values, logits = [], []
@@ -286,12 +288,31 @@ def named_features(
             generator=generator,
         )
         if features is None:
-            features = tuple(feature for _, kind in chosen for feature in kind.features(part))
-            require(len(features) > 0, "features", list(kinds), "a kind that the network has: it has none of these")
+            features = tuple(feature for kind in chosen.values() for feature in kind.features(part))
+            for kind in chosen:
+                expected = (
+                    f"one that the network has: {', '.join(kinds_in(part)) or 'none, without spikes or a circuit'}"
+                )
+                require(any(feature.kind == kind for feature in features), "features", kind, expected)
+            _check_size(len(features), len(images))
         values.append(measured(features, part))
         logits.append(part.logits)
     assert features is not None
     return FeatureTable(features, torch.cat(values), torch.cat(logits), images.labels)
+
+
+def kinds_in(record: SpikeRecord) -> list[str]:
+    """Return the kinds of features that a record has."""
+    return [name for name, kind in FEATURES.items() if next(kind.features(record), None) is not None]
+
+
+def _check_size(features: int, images: int) -> None:
+    size = 4 * features * images
+    if size > MOST_BYTES:
+        raise ConfigError(
+            f"features: got {features:,} of {counted(images, 'image')}, a table of {size / 1e9:.3g} GB, expected at "
+            f"most {MOST_BYTES / 1e9:.3g} GB; name fewer kinds or layers, or give fewer images"
+        )
 
 
 def measured(features: Sequence[Feature], record: SpikeRecord) -> Tensor:
@@ -312,14 +333,19 @@ def units_of(record: SpikeRecord) -> Iterator[tuple[LayerRecord, int, str]]:
 
 def layer_of(feature: Feature, record: SpikeRecord) -> LayerRecord:
     """Return the layer that a feature is of; ConfigError where the record has it not."""
-    if feature.layer not in record.layers:
+    if feature.layer is None or feature.layer not in record.layers:
         raise ConfigError(f"record: has no layer {feature.layer}, expected the layers of the features")
     return record.layers[feature.layer]
 
 
+def train_of(layer: LayerRecord, unit: int) -> Tensor:
+    """Return the trains of a channel or neuron, [time, batch, places]."""
+    return layer.spikes[:, :, unit : unit + 1].flatten(2)
+
+
 def first_spikes(layer: LayerRecord, units: Sequence[int]) -> Tensor:
-    """Return the first step at which each unit fires anywhere, [batch, units]; the number of steps where it never does."""
-    fired = torch.stack([(layer.spikes[:, :, unit] != 0).flatten(2).any(2) for unit in units], 2)
+    """Return the first step at which each unit fires, [batch, units]; the number of steps where it never does."""
+    fired = torch.stack([(train_of(layer, unit) != 0).any(2) for unit in units], 2)
     return torch.where(fired.any(0), fired.to(torch.uint8).argmax(0), len(fired))
 
 
@@ -331,7 +357,7 @@ def angle_name(unit: int) -> str:
 def thirds(side: int) -> list[Span]:
     """Return the spans of three nearly equal parts of a side."""
     ends = [side * part // THIRDS for part in range(THIRDS + 1)]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(pairwise(ends))
 
 
 def steps_in_words(first: int, after: int) -> str:

@@ -109,9 +109,9 @@ def interchange(
     """Swap features of pairs of images in a network, and compare its answers with those of its tree or rules.
 
     What a feature is measured on (the spikes of a channel in a window or region, an angle) takes in the first image the
-    values of the second; the network goes on from there. The tree answers from the features of that very pass. Each
-    feature that it asks of is swapped equally often, at least `pairs` times in all, alone or with `together` - 1 others;
-    pairs and others are drawn from `generator`, by default one of a fixed seed.
+    values of the second; the network goes on from there, and the tree answers from the features of that very pass. Each
+    feature that it asks of is swapped equally often, alone or with `together` - 1 others, at least `pairs` times in
+    all. Pairs and others are drawn from `generator`, by default one of a fixed seed.
 
     Raises ConfigError where the tree asks nothing, `together` exceeds its features, or there are fewer than two images.
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError
-from sqnn.explain.recording.recorder import neurons_of
+from sqnn.explain.recording import neurons_of
 from sqnn.layers import SpikingLinear
 from sqnn.models import circuits_of
 from sqnn.neurons import Neuron
@@ -21,7 +21,7 @@ Change = Callable[[Tensor], Tensor]
 
 @contextmanager
 def changed_spikes(model: nn.Module, layer: str, change: Change) -> Iterator[None]:
-    """Let `change` replace the spikes of a layer within the block; all that reads them, a record too, sees the new ones.
+    """Let `change` replace the spikes of a layer within the block: all that reads them, a record too, sees the new.
 
     Membranes stay those that the neurons computed. Raises ConfigError where the network has no such layer, where its
     neurons are not the package's own, and where they are fed back within the layer.
@@ -38,14 +38,14 @@ def changed_spikes(model: nn.Module, layer: str, change: Change) -> Iterator[Non
         output = before(*args, **named)
         return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
 
-    part.forward = forward
+    part.forward = forward  # type: ignore[method-assign]
     try:
         yield
     finally:
         if own is None:
             del part.forward
         else:
-            part.forward = own
+            part.forward = own  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -94,11 +94,12 @@ class StateGraph:
         figure, axes = panel(ax, (5.5, 5.5), f"states of {self.layer}")
         turn = [2 * math.pi * state / self.states for state in range(self.states)]
         places = [(math.sin(angle), math.cos(angle)) for angle in turn]
-        for row in self.frame.itertuples():
-            if row.share >= SHOWN and row.state != row.next:
-                arrow = {"arrowstyle": "->", "lw": 2.5 * row.share, "color": "C0", "shrinkA": 12, "shrinkB": 12}
-                arrow["connectionstyle"] = "arc3,rad=0.15"
-                axes.annotate("", places[row.next], places[row.state], arrowprops=arrow)
+        shares = self.moves / self.moves.sum(1, keepdim=True).clamp(min=1)
+        for i, j in (shares >= SHOWN).nonzero().tolist():
+            if i != j:
+                curve = {"connectionstyle": "arc3,rad=0.15", "shrinkA": 12, "shrinkB": 12}
+                arrow = {"arrowstyle": "->", "lw": 2.5 * float(shares[i, j]), "color": "C0", **curve}
+                axes.annotate("", places[j], places[i], arrowprops=arrow)
         for state, (x, y) in enumerate(places):
             answer = self.classes[int(self.ends[state].argmax())] if self.ends[state].any() else "-"
             box = {"boxstyle": "circle", "fc": "white", "ec": "C0"}
@@ -180,7 +181,7 @@ def _seen(model: nn.Module, split: Split, layer: str | None) -> tuple[str, Tenso
     """Return the layer, its membranes [time, images, units] and the answers [images] of a split."""
     vectors, answers, name = [], [], layer
     for part in _recorded(model, split, layer):
-        name = next(reversed(part.layers), None) if layer is None else layer
+        name = next(reversed(list(part.layers)), None) if layer is None else layer
         if name is None:
             raise ConfigError("model: got a network without spiking neurons, expected one whose membranes have states")
         vectors.append(vectors_of(part, name))

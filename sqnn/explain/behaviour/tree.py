@@ -127,12 +127,12 @@ class Tree:
 
     def explain(self, record: SpikeRecord) -> list[Verdict]:
         """Return for each image of a record of the network the way to its leaf, in words, and both answers."""
-        reached, predicted = dict(ways(self.features, self.nodes)), record.logits.argmax(1).tolist()
+        conditions, predicted = dict(ways(self.features, self.nodes)), record.logits.argmax(1).tolist()
         verdicts = []
         for leaf, network in zip(self.leaf_of(measured(self.features, record)).tolist(), predicted, strict=True):
             node = self.nodes[leaf]
             share = max(node.counts) / max(sum(node.counts), 1)
-            verdicts.append(Verdict(reached[leaf], self.classes[node.answer], self.classes[network], share))
+            verdicts.append(Verdict(conditions[leaf], self.classes[node.answer], self.classes[network], share))
         return verdicts
 
     @property
