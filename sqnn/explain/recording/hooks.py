@@ -101,8 +101,8 @@ def recorder(
 
     The network computes what it computes without, bit by bit. `layers` are the names of those that are recorded, all by
     default; `membranes`, `currents` and `bloch` say what is kept beside the spikes and the head. With `detach=False`
-    the trains are those of the network's own graph, for gradients. Detached ones are kept on `device`, by default where
-    the network is. Hooks are removed whatever happens within the block.
+    the trains of this package's neurons are those of the network's own graph, for gradients. Detached ones are kept on
+    `device`, by default where the network is. Hooks are removed whatever happens within the block.
 
     Raises ConfigError naming a layer that the network does not have.
 

@@ -46,6 +46,10 @@ class SpikeRecord:
         for name in ("layers", "heads"):
             object.__setattr__(self, name, MappingProxyType(dict(vars(self)[name])))
 
+    def __getstate__(self) -> dict[str, object]:
+        # Views of mappings cannot be stored or copied.
+        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in vars(self).items()}
+
     def __getitem__(self, name: str) -> LayerRecord:
         if not self.layers:
             raise ConfigError(f"layer: got {name!r}, expected none: the network has no spiking neurons")

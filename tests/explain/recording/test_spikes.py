@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import numpy as np
@@ -178,5 +179,7 @@ def test_text_and_memory_are_those_of_the_trains() -> None:
     assert record._repr_html_().count("<tr>") == 3
     trains = 4 * T * B * (3 * 6 + 2 * 4 + 4)
     assert record.nbytes == trains + 4 * B * (2 + 6 + 2 + 12)
+    again = copy.deepcopy(record)
+    assert torch.equal(again.select("b", window=(1, 3))["b"].spikes, record["b"].spikes[1:3])
     with pytest.raises(TypeError):
         record.layers["c"] = record["a"]  # type: ignore[index]
