@@ -169,3 +169,18 @@ def test_what_lies_between_layers_is_recognised_or_not() -> None:
     multipliers = torch.randn(1, 2, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert torch.allclose((pull(multipliers) * before).sum(), (multipliers * after).sum())
     assert find_between(before, after + 0.01) is None
+
+
+def test_sums_of_their_own_sign_count_products_and_not_weights() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 6), nn.Linear(6, 3)).double()
+    images = pictures()
+    walk = walked(model, "z+", images)
+    hidden, weight = model[:2](images).detach(), model[2].weight.detach()
+    assert (hidden < 0).any()
+    for image, target in enumerate(TARGET):
+        products = weight[target] * hidden[image]
+        logit = walk.output[image]
+        alike = products.where(products * logit > 0, 0)
+        assert torch.allclose(walk.at_layers["1"][0].values[0, image], logit * alike / alike.sum(), atol=1e-12)
+    total = sum(list(walk.balances.values())[-1].values())
+    assert torch.allclose(total, walk.output, rtol=0, atol=1e-9)
