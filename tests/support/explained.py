@@ -1,15 +1,17 @@
-"""Small networks to explain."""
-
-"""A spiking network and images small enough to work out by hand, for tests of explanations."""
+"""Networks and images small enough to work out by hand, for tests of explanations."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+import sqnn
+from sqnn.data import ImageData, Split
 from sqnn.encoding import Direct, make_encoder
 from sqnn.models import create_model
-from sqnn.neurons import LIF
+from sqnn.neurons import IF, LIF
+
+TIMESTEPS = 4
 
 
 def images(count: int, side: int = 6, seed: int = 0, channels: int = 1) -> Tensor:
@@ -45,12 +47,6 @@ class Perceptron(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.readout(self.neuron(self.linear(self.encoder(images).flatten(2))).sum(0))
-
-import sqnn
-from sqnn.data import ImageData, Split
-from sqnn.neurons import IF
-
-TIMESTEPS = 4
 
 
 class Small(nn.Module):
