@@ -22,7 +22,7 @@ from sqnn.cli.output import check_files, console, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
 from sqnn.data import DATASETS
-from sqnn.explain.report import ALL, Story, chosen_methods, make_page, seconds_of
+from sqnn.explain import ALL_METHODS, Story, chosen_methods, make_page, seconds_of
 
 OWN_IMAGES = image_options(also=OWN_CHANNELS)
 PAGE = Path("explanation.html")
@@ -38,7 +38,7 @@ def explain(
     out: Annotated[Path, typer.Option(help="the page, one file that needs no network")] = PAGE,
     methods: Annotated[
         str | None,
-        typer.Option(help=f"maps of the pixels, with commas, or {ALL} (default: those that are recommended)"),
+        typer.Option(help=f"maps of the pixels, with commas, or {ALL_METHODS} (default: those that are recommended)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn at random")] = 0,
     json: Annotated[Path | None, typer.Option(help="also write what the page tells to this JSON file")] = None,
@@ -66,14 +66,16 @@ def explain(
     """
     clock = Clock()
     check_files(out=out, json=json)
-    chosen = chosen_methods(methods if methods in (None, ALL) else [name.strip() for name in methods.split(",")])
+    chosen = chosen_methods(
+        methods if methods in (None, ALL_METHODS) else [name.strip() for name in methods.split(",")]
+    )
     pictures = read_settings(None, values, OWN_IMAGES)
     opened = open_model(path, given_own(model, model_options))
     clock.lap("start-up")
     size, channels = pictures.get("size"), pictures.get("in_channels")
     images = open_data(path, data, data_dir, size, channels, recordings_in(pictures), split)
     clock.lap("data")
-    if methods == ALL:
+    if methods == ALL_METHODS:
         console.print(f"maps by {len(chosen)} methods: about {seconds_of(opened.network, images, chosen):.0f} s")
     page = make_page(
         opened.network,

@@ -15,9 +15,10 @@ from .quality import (
     summarise_methods,
 )
 from .recording import HeadRecord, LayerRecord, SpikeRecord, record, record_bytes, recorder
-from .report import Page, explore, make_page
+from .report import ALL_METHODS, Page, Story, chosen_methods, explore, make_page, seconds_of
 
 __all__ = [
+    "ALL_METHODS",
     "BADGES",
     "MEASURES",
     "METHODS",
@@ -30,11 +31,13 @@ __all__ = [
     "QualityOptions",
     "QualitySubject",
     "SpikeRecord",
+    "Story",
     "activation_map",
     "attribute",
     "attribution",
     "behaviour",
     "causal_graph",
+    "chosen_methods",
     "compare_methods",
     "distil",
     "draw_methods",
@@ -49,6 +52,7 @@ __all__ = [
     "recording",
     "report",
     "robustness_margins",
+    "seconds_of",
     "subject_of",
     "summarise_methods",
 ]

@@ -27,7 +27,7 @@ from sqnn.explain.report.subject import Subject
 from sqnn.metrics import predict_logits
 from sqnn.models import HasNetwork, network_of, require_network
 
-ALL, PIXELS = "all", "pixels"
+ALL_METHODS, PIXELS = "all", "pixels"
 """Stands for every method that makes maps of the pixels, and the place that these are of."""
 REFERENCE = 500
 """Training images that the rates of the classes are means over."""
@@ -159,7 +159,7 @@ def chosen_methods(methods: Sequence[str] | str | None) -> list[str]:
     able = [name for name, kind in METHODS.items() if PIXELS in kind.at]
     if methods is None:
         return [name for name in able if METHODS[name].recommended]
-    if methods == ALL:
+    if methods == ALL_METHODS:
         return able
     names = [methods] if isinstance(methods, str) else list(methods)
     for name in names:
