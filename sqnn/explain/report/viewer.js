@@ -680,7 +680,7 @@ class Viewer {
     const terms = stations.flatMap((station) => station.terms);
     const most = Math.max(...[...stations.map((station) => station.arriving), ...terms.map((term) => term.value)].map(Math.abs)) || 1;
     const strip = this.chart("relevance from the logit down to the input", tops.at(-1), (width) => {
-      const half = Math.min(130, width * 0.2), middle = half + 4, x = 2 * half + 18;
+      const half = Math.min(130, width * (width < 420 ? 0.14 : 0.2)), leaves = width < 420 ? "" : "leaves here, ", middle = half + 4, x = 2 * half + 18;
       const wide = (value) => Math.max(1, (Math.abs(value) / most) * half);
       const sign = (value) => (value >= 0 ? "positive" : "negative");
       return stations.map((station, i) => {
@@ -691,7 +691,7 @@ class Viewer {
             d: `M${middle - here},${y} C${middle - here},${y + bend} ${middle - next},${end - bend} ${middle - next},${end} L${middle + next},${end} C${middle + next},${end - bend} ${middle + here},${y + bend} ${middle + here},${y} Z` }),
           make("svg:rect", { class: `node ${sign(station.arriving)}`, x: middle - here, y: tops[i], width: 2 * here, height: 14, rx: 3 }),
           make("svg:text", { class: "label", x, y: tops[i] + 12 }, `${station.name}: ${number(station.arriving)}`),
-          station.terms.map((term, k) => make("svg:text", { class: "axis", x: x + 10, y: tops[i] + 27 + 14 * k }, `leaves here, ${term.name}: ${signed(term.value)}`)),
+          station.terms.map((term, k) => make("svg:text", { class: "axis", x: x + 10, y: tops[i] + 27 + 14 * k }, `${leaves}${term.name}: ${signed(term.value)}`)),
         ];
       });
     }, []);
