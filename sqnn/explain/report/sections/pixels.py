@@ -97,9 +97,9 @@ def _adds_up(found: Attribution) -> Badge:
     error = found.relative_error
     if error is None:
         return {
-            "text": "does not add up",
+            "text": "no claim to add up",
             "state": "plain",
-            "detail": "and the method does not claim to",
+            "detail": "to the difference in the logit",
         }
     worst = float(error.max())
     return {
