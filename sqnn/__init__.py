@@ -16,7 +16,7 @@ Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSwee
               compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
 Explanation:  record(model, images): SpikeRecord, what every layer of neurons and the quantum head did;
               attribute(model, images, target, method, at): Attribution, how much pixels, spikes, angles, layers or
-              weights did for a logit
+              weights did for a logit; activation_map(model, images, layer)
 
 `help(sqnn.fit)` and its like say the rest. The packages below have more: `sqnn.conversion`,
 `sqnn.plasticity`, `sqnn.explain`, `sqnn.studies`, ...

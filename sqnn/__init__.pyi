@@ -1,7 +1,7 @@
 from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
-from .explain import Attribution, SpikeRecord, attribute, record
+from .explain import Attribution, SpikeRecord, activation_map, attribute, record
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -26,6 +26,7 @@ __all__ = [
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
+    "activation_map",
     "attribute",
     "compare",
     "conversion",

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 MAP = {"row", "column"}
 
 
-def draw_values(values: Tensor, names: Sequence[str], title: str, ax: Axes | None = None) -> Figure:
-    """Draw values with the axes `names`, in logits: red where they raise the logit, blue where they lower it."""
+def draw_values(
+    values: Tensor, names: Sequence[str], title: str, ax: Axes | None = None, unit: str = "logits"
+) -> Figure:
+    """Draw values with the axes `names`: red above 0, where they raise the logit, blue below."""
     figure, axes = panel(ax, (4.2, 3.6), title)
     values = values.detach().cpu()
     if set(names) >= MAP:
@@ -28,7 +30,7 @@ def draw_values(values: Tensor, names: Sequence[str], title: str, ax: Axes | Non
     if values.ndim == 1:
         axes.bar(torch.arange(len(values)).numpy(), values.numpy(), color=["C3" if v > 0 else "C0" for v in values])
         axes.set_xlabel(names[0])
-        axes.set_ylabel("logits")
+        axes.set_ylabel(unit)
         return figure
     bound = values.abs().max().item() or 1.0
     shown = axes.imshow(
@@ -39,5 +41,5 @@ def draw_values(values: Tensor, names: Sequence[str], title: str, ax: Axes | Non
     else:
         axes.set_xlabel(names[0])
         axes.set_ylabel(" x ".join(names[1:]))
-    figure.colorbar(shown, ax=axes, label="logits", shrink=0.9)
+    figure.colorbar(shown, ax=axes, label=unit, shrink=0.9)
     return figure

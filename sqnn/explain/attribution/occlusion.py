@@ -12,7 +12,7 @@ from torch import Tensor
 from noise_models import unknown
 from sqnn.core import ConfigError, option, require
 from sqnn.explain.attribution.base import Found, Method
-from sqnn.explain.attribution.places import QUBITS
+from sqnn.explain.attribution.places import LAYER, NAMED, QUBITS, WEIGHTS
 from sqnn.explain.attribution.probe import Baseline, Probe
 
 MAP = ("row", "column")
@@ -24,13 +24,15 @@ class Occlusion(Method):
 
     Parts of maps are windows of `window` pixels on a side, `stride` apart, of all channels, one step at a time; entries
     under several windows get their mean. Parts of other places are single entries, or with `by` all entries of an axis
-    that share a number: "channel", "timestep", "neuron", "qubit". captum's windows are the same, but round to float32.
+    that share a number: "channel", "timestep", "neuron", "qubit"; of weights "tensor" or
+    "layer". captum's windows are the same, but round to float32.
 
     Source: Zeiler and Fergus, ECCV 2014.
     """
 
     name: ClassVar[str] = "occlusion"
     title: ClassVar[str] = "loss of the logit where a window is replaced"
+    at: ClassVar[tuple[str, ...]] = (*NAMED, LAYER)
 
     window: int = option(3, "side of a window in pixels", least=1)
     stride: int = option(1, "pixels from one window to the next", least=1)
@@ -40,7 +42,7 @@ class Occlusion(Method):
     def explain(self, probe: Probe) -> Found:
         baseline = probe.baseline(self.baseline)
         reference = probe.score(baseline)
-        by = "qubit" if probe.at == QUBITS and self.by is None else self.by
+        by = {QUBITS: "qubit", WEIGHTS: "tensor"}.get(probe.at) if self.by is None else self.by
         if by is None and set(MAP) <= set(probe.axes):
             return Found(values=self._windows(probe, baseline), reference=reference)
         index, count, axes = _parts(probe, by)

@@ -292,12 +292,14 @@ def emitting(encoder: Encoder, instead: Callable[[Tensor, Tensor], Tensor]) -> I
             return instead(trains.unflatten(2, images.shape[1:]), images).flatten(2).as_subclass(_DenseTrains)
 
         own["sparse"] = in_one_line
+    before = {name: vars(encoder)[name] for name in own if name in vars(encoder)}
     vars(encoder).update(own)
     try:
         yield
     finally:
         for name in own:
             del vars(encoder)[name]
+        vars(encoder).update(before)
 
 
 class _DenseTrains(Tensor):

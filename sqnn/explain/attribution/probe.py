@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import Self
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,14 @@ Baseline = float | Tensor
 """What stands for nothing: one number for all entries, or the values of one image or of each."""
 
 
+@dataclass
+class Passes:
+    """Images sent forward and backward so far."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+
 class Probe:
     """The logit of class `target` as a function of what one place holds, for each image of a batch.
 
@@ -39,18 +47,19 @@ class Probe:
     Make one with `probing`.
     """
 
-    def __init__(self, model: nn.Module, images: Tensor, at: str, place: Place, state: Tensor) -> None:
+    def __init__(
+        self, model: nn.Module, images: Tensor, at: str, place: Place, state: Tensor, passes: Passes | None = None
+    ) -> None:
         self.model, self.images, self.at, self.place = model, images, at, place
         self._state = state
-        self.forwards = self.backwards = 0
+        self.passes = Passes() if passes is None else passes
         start = time.perf_counter()
         with torch.no_grad():
             self.plain = logits_of(model, images, self.generator())
         self.inference = time.perf_counter() - start
-        self.forwards += len(images)
+        self.passes.forwards += len(images)
         self._start = start
-        with torch.no_grad():
-            self.point = place.read(images, self.generator())
+        self.point = self._read(images)
         self.target = self.plain.argmax(-1)
         self.pixels_of: Probe | None = None
         """The probe of the pixels that this one, of their spikes, stands in for."""
@@ -88,9 +97,22 @@ class Probe:
             raise ConfigError(f"target: got {brief(target)}, expected {expected}")
         self.target = wanted.to(self.target)
 
+    @torch.no_grad()
+    def _read(self, images: Tensor) -> Tensor:
+        """Return what the place holds for images, and count the passes that it takes."""
+
+        def count(module: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+            self.passes.forwards += len(inputs[0])
+
+        hook = self.model.register_forward_hook(count)
+        try:
+            return self.place.read(images, self.generator())
+        finally:
+            hook.remove()
+
     def logits(self, points: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return the logits [n, classes] of points [n, ...] of the images `rows` [n], by default one of each image."""
-        self.forwards += len(points)
+        self.passes.forwards += len(points)
         images = self.images if rows is None else self.images[rows]
         return self.place.logits(points, images, self.generator())
 
@@ -117,7 +139,7 @@ class Probe:
         with torch.enable_grad():
             total = self.score(variable, rows).sum()
             gradient = torch.autograd.grad(total, variable, allow_unused=True)[0] if total.requires_grad else None
-        self.backwards += len(points)
+        self.passes.backwards += len(points)
         if gradient is None:
             raise ConfigError(
                 f"at: got {self.at!r}, which the logits of {type(self.model).__name__} have no gradient by; expected a "
@@ -128,7 +150,7 @@ class Probe:
     def baseline(self, value: Baseline) -> Tensor:
         """Return the point [batch, ...] that stands for nothing; ConfigError on values of another shape."""
         if self.pixels_of is not None:
-            return self.place.read(self.pixels_of.baseline(value), self.generator()).detach()
+            return self._read(self.pixels_of.baseline(value))
         baseline = torch.as_tensor(value, dtype=self.point.dtype, device=self.point.device)
         try:
             return baseline.expand(self.point.shape)
@@ -141,9 +163,9 @@ class Probe:
     def cost(self) -> Cost:
         """Return what was spent so far."""
         seconds = time.perf_counter() - self._start
-        return Cost(self.forwards, self.backwards, seconds, seconds / max(self.inference, 1e-9))
+        return Cost(self.passes.forwards, self.passes.backwards, seconds, seconds / max(self.inference, 1e-9))
 
-    def differentiable(self, straight: bool = False) -> Self | Probe:
+    def differentiable(self, straight: bool = False) -> Probe:
         """Return a probe whose place the logits have a gradient by: the spikes of the one encoder, or this one.
 
         The pixels give way where an encoder hands no gradient on, and with `straight` wherever it is not the identity
@@ -161,11 +183,24 @@ class Probe:
                 f"at: got {PIXELS!r} for a network with an encoder without gradient, {opaque[0]}, and another way from "
                 "the images; expected spikes or the path of a layer, or a method without gradients: occlusion"
             )
-        path = opaque[0]
-        other = Probe(self.model, self.images, self.at, Spikes(self.model, encoders[path], path), self._state)  # type: ignore[arg-type]
-        other._start, other.inference = self._start, self.inference
-        other.forwards += self.forwards
-        other.target, other.pixels_of = self.target, self
+        other = self._another(self.model, Spikes(self.model, encoders[opaque[0]], opaque[0]))
+        other.pixels_of = self
+        return other
+
+    def on(self, model: nn.Module) -> Probe:
+        """Return a probe of the same place, images and targets in another network of the same structure."""
+        if self.pixels_of is None:
+            return self._another(model, place_named(model, self.at))
+        pixels = self.pixels_of.on(model)
+        assert isinstance(self.place, Spikes)
+        other = pixels._another(model, place_named(model, self.place.path))
+        other.pixels_of = pixels
+        return other
+
+    def _another(self, model: nn.Module, place: Place) -> Probe:
+        images = self.images.to(place_of(model)[1])
+        other = Probe(model, images, self.at, place, self._state, self.passes)
+        other._start, other.inference, other.target = self._start, self.inference, self.target
         return other
 
     def _opaque(self, encoders: dict[str, Encoder], straight: bool) -> list[str]:

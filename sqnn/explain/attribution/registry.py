@@ -8,12 +8,21 @@ from torch import Tensor, nn
 from sqnn.core import Choices, ConfigError
 from sqnn.explain.attribution.base import Attribution, Method
 from sqnn.explain.attribution.gradient import GradientInput, Saliency
+from sqnn.explain.attribution.influence import Influence
+from sqnn.explain.attribution.integrated import IntegratedEvents, IntegratedSmooth, IntegratedSurrogate
 from sqnn.explain.attribution.occlusion import Occlusion
 from sqnn.explain.attribution.relevance import Relevance
 from sqnn.explain.attribution.shapley import Shapley
+from sqnn.explain.attribution.spike_triggered import SpikeTriggered
+from sqnn.explain.attribution.temporal_spike import TemporalSpike
 from sqnn.models import HasNetwork, network_of
 
-_KINDS: tuple[type[Method], ...] = (Shapley, Relevance, Saliency, GradientInput, Occlusion)
+_KINDS: tuple[type[Method], ...] = (
+    *(Shapley, Relevance),
+    *(Saliency, GradientInput),
+    *(IntegratedSurrogate, IntegratedSmooth, IntegratedEvents),
+    *(Occlusion, Influence, SpikeTriggered, TemporalSpike),
+)
 METHODS: Choices[type[Method]] = Choices("method", {kind.name: kind for kind in _KINDS})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -121,14 +121,7 @@ class Attribution:
     @property
     def frame(self) -> pd.DataFrame:
         """The values as a table: one row per image and entry, a column per axis and per division, and `value`."""
-        import pandas as pd
-
-        places = torch.cartesian_prod(*(torch.arange(side) for side in self.values.shape))
-        columns: dict[str, Any] = dict(zip(self.axes, places.reshape(-1, len(self.axes)).t().numpy(), strict=True))
-        for name, grouping in self.groups.items():
-            names = pd.Series(grouping.names)
-            columns[name] = names.iloc[grouping.index.cpu().numpy()[columns[grouping.axis]]].to_numpy()
-        return pd.DataFrame({**columns, "value": self.values.detach().cpu().flatten().numpy()})
+        return table_of(self.values, self.axes, self.groups)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -180,3 +173,15 @@ class Attribution:
         }
         cells = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in rows.items())
         return f"<table>{cells}</table>"
+
+
+def table_of(values: Tensor, axes: Sequence[str], groups: Mapping[str, Grouping]) -> pd.DataFrame:
+    """Return values as a table: one row per value, a column per axis and per division of one, and `value`."""
+    import pandas as pd
+
+    places = torch.cartesian_prod(*(torch.arange(side) for side in values.shape))
+    columns: dict[str, Any] = dict(zip(axes, places.reshape(-1, len(axes)).t().numpy(), strict=True))
+    for name, grouping in groups.items():
+        names = pd.Series(grouping.names)
+        columns[name] = names.iloc[grouping.index.cpu().numpy()[columns[grouping.axis]]].to_numpy()
+    return pd.DataFrame({**columns, "value": values.detach().cpu().flatten().numpy()})

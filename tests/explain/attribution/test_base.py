@@ -143,7 +143,7 @@ def test_a_run_is_explained_as_its_network(model: nn.Module) -> None:
         ({"method": "saliensy"}, "method: got 'saliensy', expected one of .*did you mean 'saliency'"),
         ({"at": "frontend.block.0"}, "at: got 'frontend.block.0', expected one of pixels, .*did you mean 'frontend."),
         ({"at": 3}, "at: got 3, expected a name, such as pixels, or the path of a layer"),
-        ({"at": "weights", "method": "occlusion"}, "at: got 'weights', expected one of .* for occlusion"),
+        ({"at": "weights", "method": "influence"}, "at: got 'weights', expected one of .* for influence"),
         ({"target": 3}, "target: got 3, expected a class from 0 to 2, or one for each of 2 images"),
         ({"target": -1}, "target: got -1, expected a class from 0 to 2"),
         ({"target": torch.tensor([0, 3])}, "target: got .*, expected a class from 0 to 2"),
