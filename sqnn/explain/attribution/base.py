@@ -9,7 +9,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from noise_models import unknown
 from sqnn.core import Config, ConfigError
 from sqnn.explain.attribution.places import LAYER, NAMED, QUBITS
 from sqnn.explain.attribution.probe import Baseline, Probe, probing
@@ -77,13 +76,18 @@ class Method(Config, ABC):
         Raises ConfigError where the method does not explain this place, and what `probing` raises.
         """
         if isinstance(at, str) and at in NAMED and at not in self.at:
-            raise ConfigError(unknown("at", at, self.at) + f" for {self.name}")
+            raise self._elsewhere(at)
         with probing(model, images, target, at, generator) as plain:
             if at not in NAMED and LAYER not in self.at:
-                raise ConfigError(unknown("at", at, self.at) + f" for {self.name}")
+                raise self._elsewhere(at)
             probe = plain.differentiable(self.straight) if self.by_gradient else plain
             found = self.explain(probe)
             return self._attribution(probe, found, at)
+
+    def _elsewhere(self, at: str) -> ConfigError:
+        """Return the error for a place that the method does not explain."""
+        places = ", ".join("the path of a layer" if place == LAYER else place for place in self.at)
+        return ConfigError(f"at: got {at!r} for the method {self.name}, expected one of {places}")
 
     def _attribution(self, probe: Probe, found: Found, at: str) -> Attribution:
         values, notes = found.values.detach(), [found.note]

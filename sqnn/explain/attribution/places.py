@@ -197,7 +197,6 @@ class Weights(Place):
         self.axes = (IMAGE, "parameter")
         if not self.parameters:
             raise ConfigError(f"at: got {WEIGHTS!r} for a network without parameters, expected pixels")
-        self._whole = _Logits(model)
         sizes = torch.tensor([weight.numel() for weight in self.parameters.values()])
         index = torch.arange(len(sizes)).repeat_interleave(sizes)
         layers = [name.rpartition(".")[0] or name for name in self.parameters]
@@ -215,28 +214,33 @@ class Weights(Place):
         return line.expand(len(images), -1)
 
     def logits(self, point: Tensor, images: Tensor, generator: torch.Generator) -> Tensor:
-        state = generator.get_state()
-        rows = [
-            torch.func.functional_call(self._whole, self._named(row), (image[None], generator.set_state(state)))
-            for row, image in zip(point, images, strict=True)
-        ]
+        state, rows = generator.get_state(), []
+        for row, image in zip(point, images, strict=True):
+            with self._holding(row):
+                rows.append(logits_of(self.model, image[None], generator.set_state(state)))
         return torch.cat(rows)
 
-    def _named(self, row: Tensor) -> dict[str, Tensor]:
+    @contextlib.contextmanager
+    def _holding(self, row: Tensor) -> Iterator[None]:
+        """Within the block, the network has the parameters of a line.
+
+        torch.func.functional_call would do, but leaves a module that has two paths with the others.
+        """
         parts = row.split([weight.numel() for weight in self.parameters.values()])
-        named = zip(self.parameters.items(), parts, strict=True)
-        return {f"model.{name}": part.view(weight.shape) for (name, weight), part in named}
-
-
-class _Logits(nn.Module):
-    """A network as a module that gives its logits."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        return logits_of(self.model, images, generator)
+        given = {id(weight): part for weight, part in zip(self.parameters.values(), parts, strict=True)}
+        owners = [
+            (module._parameters, name, weight)
+            for module in self.model.modules()
+            for name, weight in module._parameters.items()
+            if weight is not None
+        ]
+        try:
+            for parameters, name, weight in owners:
+                parameters[name] = given[id(weight)].view(weight.shape)  # type: ignore[assignment]
+            yield
+        finally:
+            for parameters, name, weight in owners:
+                parameters[name] = weight
 
 
 def place_named(model: nn.Module, at: str) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from sqnn.explain.attribution.result import Cost, Grouping
 from sqnn.metrics import EVALUATION_SEED, evaluating
 from sqnn.models import logits_of, place_of, require_network, step_work
 
-PASSES = 256
+PASSES = 64
 """Images of one forward pass, at most."""
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.uint8, torch.int8)
 Baseline = float | Tensor
@@ -37,6 +38,17 @@ class Passes:
 
     forwards: int = 0
     backwards: int = 0
+
+
+def copy_of(model: nn.Module) -> nn.Module:
+    """Return a copy of a network, weights and all; ConfigError where it holds what cannot be copied."""
+    try:
+        return copy.deepcopy(model)
+    except RuntimeError as error:
+        raise ConfigError(
+            f"model: got {type(model).__name__}, which cannot be copied, as where neurons keep membranes with their "
+            "gradients; expected one that forgets them, or the method integrated-surrogate"
+        ) from error
 
 
 class Probe:
@@ -142,8 +154,8 @@ class Probe:
         self.passes.backwards += len(points)
         if gradient is None:
             raise ConfigError(
-                f"at: got {self.at!r}, which the logits of {type(self.model).__name__} have no gradient by; expected a "
-                "place after what passes none (see at), or a method without gradients: occlusion"
+                f"at: got {self.at!r}, by which the logits of {type(self.model).__name__} have no gradient; expected a "
+                "method that needs none, such as occlusion, or a later place"
             )
         return gradient
 

@@ -37,7 +37,7 @@ class TemporalSpike(Method):
     def explain(self, probe: Probe) -> Found:
         neurons = [part for part in probe.model.modules() if isinstance(part, Neuron)]
         if not neurons:
-            raise ConfigError(f"method: got {self.name} for a network without spiking neurons, expected gradient-input")
+            raise ConfigError(f"method: got {self.name} for a network without neurons of sqnn, expected gradient-input")
         with contextlib.ExitStack() as hooks:
             for part in neurons:
                 hooks.callback(part.register_forward_hook(self._gate).remove)

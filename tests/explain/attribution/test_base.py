@@ -116,19 +116,42 @@ def test_the_passes_are_counted() -> None:
 def test_the_network_is_as_it_was(model: nn.Module) -> None:
     model.train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    parameters = dict(model.named_parameters())
     for at in PLACES:
         attribute(model, images(2), None, "gradient-input", at)
     failing = model.frontend.linear.register_forward_hook(lambda *_: 1 / 0)
-    for at in ("spikes", "angles", "frontend.blocks.0"):
+    for at in ("spikes", "angles", "frontend.blocks.0", "weights"):
         with pytest.raises(ZeroDivisionError):
             attribute(model, images(2), None, "gradient-input", at)
     failing.remove()
     assert all(part.training for part in model.modules())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
+    assert all(parameters[name] is weight for name, weight in model.named_parameters())
     assert "emit" not in vars(model.encoder)
     assert all(weight.grad is None for weight in model.parameters())
     model.eval()
+
+
+def test_a_layer_with_two_paths_keeps_its_weights() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(16, 16), nn.Linear(16, 3)
+            self.again = self.first
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.last(self.again(self.first(images.flatten(1)).relu()))
+
+    model, batch = Twice().double(), images(2, side=4)
+    weight = model.first.weight
+    found = attribute(model, batch, 1, "saliency", "weights", signed=True).groups["tensor"]
+    assert model.first.weight is weight
+    assert model.again.weight is weight
+    assert found.names == ("first.weight", "first.bias", "last.weight", "last.bias")
+    model(batch[:1])[0, 1].backward()
+    values = attribute(model, batch[:1], 1, "saliency", "weights", signed=True).values[0]
+    assert torch.allclose(values[:256].view(16, 16), weight.grad, atol=1e-12)
 
 
 def test_a_run_is_explained_as_its_network(model: nn.Module) -> None:
@@ -143,7 +166,10 @@ def test_a_run_is_explained_as_its_network(model: nn.Module) -> None:
         ({"method": "saliensy"}, "method: got 'saliensy', expected one of .*did you mean 'saliency'"),
         ({"at": "frontend.block.0"}, "at: got 'frontend.block.0', expected one of pixels, .*did you mean 'frontend."),
         ({"at": 3}, "at: got 3, expected a name, such as pixels, or the path of a layer"),
-        ({"at": "weights", "method": "influence"}, "at: got 'weights', expected one of .* for influence"),
+        (
+            {"at": "weights", "method": "influence"},
+            "at: got 'weights' for the method influence, expected",
+        ),
         ({"target": 3}, "target: got 3, expected a class from 0 to 2, or one for each of 2 images"),
         ({"target": -1}, "target: got -1, expected a class from 0 to 2"),
         ({"target": torch.tensor([0, 3])}, "target: got .*, expected a class from 0 to 2"),
@@ -179,8 +205,33 @@ def test_a_place_that_is_not_there_is_refused() -> None:
 def test_no_gradient_is_an_error() -> None:
     model = nn.Sequential(nn.Flatten(), QCFS(2), nn.Linear(16, 3)).double()
     model[1].register_forward_hook(lambda module, inputs, output: output.detach())
-    with pytest.raises(ConfigError, match="at: got 'pixels', which the logits of Sequential have no gradient by"):
+    with pytest.raises(ConfigError, match="at: got 'pixels', by which the logits of Sequential have no gradient"):
         attribute(model, images(1, side=4), 0, "saliency")
+
+
+def test_networks_of_one_step_of_one_image_and_of_other_neurons_are_explained() -> None:
+    import snntorch
+
+    class Foreign(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.neuron, self.read = nn.Linear(16, 5), snntorch.Leaky(0.9), nn.Linear(5, 3)
+
+        def forward(self, images: Tensor) -> Tensor:
+            membrane, logits = torch.zeros(len(images), 5), []
+            for _ in range(3):
+                spikes, membrane = self.neuron(3 * self.linear(images.flatten(1)), membrane)
+                logits.append(self.read(spikes))
+            return torch.stack(logits).sum(0)
+
+    one = create_model("snn-mlp", image_size=(4, 4), hidden=(5,), num_classes=3, timesteps=1, encoding="direct")
+    for model, layer, steps in ((one, "hidden.0", 1), (Foreign(), "neuron", 3)):
+        batch = images(1, side=4).float()
+        found = attribute(model, batch, 1, "gradient-input", layer)
+        assert found.values.shape == (1, steps, 5)
+        assert torch.isfinite(found.values).all()
+    with pytest.raises(ConfigError, match="method: got a smooth twin for neuron, neurons of Leaky, which have none"):
+        attribute(model, batch, 1, "integrated-smooth")
 
 
 def test_the_door_of_the_package_has_the_verb() -> None:

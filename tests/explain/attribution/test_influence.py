@@ -30,7 +30,7 @@ def test_each_change_is_one_forward_pass(change: str, sign: int) -> None:
     spikes = record(model, batch)[LAYER].spikes
     plain = model(batch)[:, 1]
     fired = spikes.transpose(0, 1) != 0
-    places = (fired if change == "deletion" else ~fired).nonzero()[:: 7 if change == "deletion" else 83]
+    places = (fired if change == "deletion" else ~fired).nonzero()[:: 7 if change == "deletion" else 149]
     values = []
     for image, step, *rest in places.tolist():
         changed = spikes.clone()

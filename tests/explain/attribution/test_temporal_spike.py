@@ -55,5 +55,5 @@ def test_a_network_with_norms_and_pools_is_taken_as_it_is() -> None:
 
 def test_without_neurons_it_is_refused() -> None:
     model = create_model("logistic", image_size=(4, 4))
-    with pytest.raises(ConfigError, match="method: got temporal-spike for a network without spiking neurons"):
+    with pytest.raises(ConfigError, match="method: got temporal-spike for a network without neurons of sqnn"):
         attribute(model, images(1, side=4).float(), 1, "temporal-spike")

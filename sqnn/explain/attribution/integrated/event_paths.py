@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -14,7 +13,7 @@ from sqnn.core import ConfigError, option
 from sqnn.explain.attribution.base import Found, Method
 from sqnn.explain.attribution.integrated.events import Dynamics, Events, events_between
 from sqnn.explain.attribution.places import PIXELS, SPIKES, Layer, neuron_of
-from sqnn.explain.attribution.probe import PASSES, Baseline, Probe
+from sqnn.explain.attribution.probe import PASSES, Baseline, Probe, copy_of
 from sqnn.explain.recording import LayerRecord, recorder
 
 CLOSE = 1e-9
@@ -46,7 +45,7 @@ class IntegratedEvents(Method):
     baseline: Baseline = option(0.0, "what stands for nothing: a number, or a tensor as of one image")
 
     def explain(self, probe: Probe) -> Found:
-        exact = probe.on(copy.deepcopy(probe.model).double())
+        exact = probe.on(copy_of(probe.model).double())
         baseline = exact.baseline(self.baseline)
         reference = exact.score(baseline).detach()
         layer = _first_layer(exact, baseline)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,8 +11,9 @@ from torch import Tensor, nn
 
 from sqnn.core import ConfigError, option
 from sqnn.explain.attribution.base import Found, Method
-from sqnn.explain.attribution.probe import PASSES, Baseline, Probe
-from sqnn.neurons import LIF, QCFS, Neuron, Surrogate
+from sqnn.explain.attribution.probe import PASSES, Baseline, Probe, copy_of
+from sqnn.explain.recording.recorder import neurons_of
+from sqnn.neurons import LIF, QCFS, Surrogate
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,13 @@ def smooth_twin(model: nn.Module) -> nn.Module:
     Its gradient is the surrogate gradient at the twin's own membranes, reset included. The weights are copied. Raises
     ConfigError where neurons have no smooth form.
     """
-    twin = copy.deepcopy(model)
+    for path, (part, _) in neurons_of(model).items():
+        if not isinstance(part, LIF):
+            raise ConfigError(
+                f"method: got a smooth twin for {path}, neurons of {type(part).__name__}, which have none; expected "
+                "neurons if or lif, or the method integrated-surrogate"
+            )
+    twin = copy_of(model)
     for path, part in list(twin.named_modules()):
         if isinstance(part, QCFS):
             if not path:
@@ -62,11 +68,6 @@ def smooth_twin(model: nn.Module) -> nn.Module:
         elif isinstance(part, LIF):
             part.fused, part.detach_reset = False, False
             part.surrogate = SmoothSpike(part.surrogate.slope, part.surrogate)
-        elif isinstance(part, Neuron):
-            raise ConfigError(
-                f"method: got a smooth twin for {path}, neurons of {type(part).__name__}, whose reset passes no "
-                "gradient; expected neurons if or lif, or the method integrated-surrogate"
-            )
     return twin
 
 

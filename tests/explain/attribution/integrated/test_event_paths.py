@@ -28,7 +28,7 @@ def currents(seed: int, timesteps: int, neurons: int, whole: bool) -> tuple[Tens
     return start, end
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(SEEDS, st.integers(1, 12), RESETS, BETAS, st.sampled_from([0.0, 0.5]), st.booleans())
 def test_no_spike_changes_between_events(
     seed: int, timesteps: int, reset: str, beta: float, initial: float, whole: bool
@@ -59,7 +59,7 @@ def test_no_spike_changes_between_events(
     assert torch.equal(events.spikes(1.0), events.last)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(SEEDS, st.integers(1, 8), RESETS, BETAS)
 def test_an_event_is_where_the_membrane_meets_the_threshold(seed: int, timesteps: int, reset: str, beta: float) -> None:
     start, end = currents(seed, timesteps, 3, whole=False)
@@ -100,7 +100,7 @@ class Conv(nn.Module):
         return self.read(self.second(pooled.flatten(2)).mean(0))
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(SEEDS, RESETS, BETAS, st.booleans(), st.sampled_from([0.0, 0.3]))
 def test_the_jumps_add_up(seed: int, reset: str, beta: float, conv: bool, baseline: float) -> None:
     neuron = LIF(beta, reset=reset, initial_membrane=0.5)

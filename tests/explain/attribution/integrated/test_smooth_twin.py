@@ -61,7 +61,7 @@ def test_the_network_keeps_its_spikes() -> None:
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("bits", [2, 4, 7, 10])
+@pytest.mark.parametrize("bits", [2, 4, 8])
 def test_surrogate_gradients_of_quantised_activations_miss_a_level_of_each(bits: int) -> None:
     """Their gradient is that of clipped ReLU, from which each activation is at most half a level away, at both ends."""
     generator = torch.Generator().manual_seed(0)
@@ -69,16 +69,16 @@ def test_surrogate_gradients_of_quantised_activations_miss_a_level_of_each(bits:
     model = nn.Sequential(nn.Flatten(), nn.Linear(16, 12), QCFS(bits, 2.0), nn.Linear(12, 3)).double()
     for layer, weight in zip((model[1], model[3]), weights, strict=True):
         layer.weight.data = weight.double()
-    found = attribute(model, images(3, side=4), 1, "integrated-surrogate", steps=512)
+    found = attribute(model, images(3, side=4), 1, "integrated-surrogate", steps=256)
     level = 2.0 / (2**bits - 1)
-    quadrature = 2e-3
+    quadrature = 4e-3
     assert found.completeness_error.max() < level * model[3].weight[1].abs().sum() + quadrature
-    smooth = attribute(model, images(3, side=4), 1, "integrated-smooth", steps=512, most_steps=512)
+    smooth = attribute(model, images(3, side=4), 1, "integrated-smooth", steps=256, most_steps=256)
     assert smooth.completeness_error.max() < quadrature
     assert torch.allclose(smooth.values, found.values, atol=1e-5)
 
 
 def test_neurons_without_a_smooth_form_are_refused() -> None:
     model = create_model("sqdr-cnn", image_size=(8, 8), neuron="snntorch:Leaky")
-    with pytest.raises(ConfigError, match=r"method: got a smooth twin for frontend.blocks.0.neuron, neurons of"):
+    with pytest.raises(ConfigError, match=r"method: got a smooth twin for frontend.blocks.0, neurons of SnnTorchLeaky"):
         attribute(model, images(1, side=8).float(), 1, "integrated-smooth")
