@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sqnn.core import ConfigError, option
 from sqnn.explain.attribution.base import Found, Method
 from sqnn.explain.attribution.probe import PASSES, Baseline, Probe, copy_of
-from sqnn.explain.recording.recorder import neurons_of
+from sqnn.explain.recording import neurons_of
 from sqnn.neurons import LIF, QCFS, Surrogate
 
 
