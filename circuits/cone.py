@@ -73,6 +73,17 @@ def held_paulis(circuit: DataReupload, word: Word) -> Held:
     return Held(blocks, couplings)
 
 
+def data_angles(circuit: DataReupload, word: Word) -> tuple[int, ...]:
+    """Return the data angles, by their place among the 3 n_qubits, that can change a word's expectation without noise.
+
+    They are the angles of the wires in its cone, but for the first RZ of a wire that no later block reads, which does
+    nothing to |0>.
+    """
+    first, *later = held_paulis(circuit, word).blocks
+    again = {wire for block in later for wire in block}
+    return tuple(3 * wire + k for wire in sorted({*first, *again}) for k in range(3) if k > 0 or wire in again)
+
+
 def _images(gate: str, first: Paulis, second: Paulis) -> set[tuple[int, int]]:
     """Return what operators on (control, target) can become; X and Y stand for each other under a CRZ."""
     pairs = {(a, b) for a in first for b in second}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from circuits.cone import effective_numbers
+from circuits.cone import data_angles, effective_numbers
 from circuits.engines import AUTO, Engine, all_values, engine_class, engine_options, make_engine, own_generator
 from circuits.engines.lightcone import register_state, separated
 from circuits.entanglers import Pairs
@@ -254,6 +254,27 @@ class ReuploadLayer(nn.Module):
         closing = n_dead_turns(compile_circuit(circuit, self._noise), self._noise)
         opening = {"none": 0, "block": 1, "added": 2}[circuit.data_scaling] * circuit.n_qubits
         return circuit.n_parameters - closing * (2 if circuit.data_scaling == "added" else 1) - opening
+
+    def data_cones(self) -> list[tuple[int, ...]]:
+        """Return for each expectation the data angles, by their place among the inputs, that can change it.
+
+        Without noise these are the ones in its cone. Under noise they are all that turn a wire of the cone under that
+        noise, which may be wider; ValueError where it spreads too far to be followed.
+        """
+        circuit, words, noise = self.circuit, self._engine.reads, self.noise
+        if noise is None:
+            return [data_angles(circuit, word) for word in words]
+        from circuits.compile import compile_circuit
+        from circuits.engines.heisenberg import HeisenbergPicture
+
+        compiled = compile_circuit(circuit, noise)
+        turns: dict[int, set[int]] = {wire: set() for wire in range(compiled.n_wires)}
+        for step in compiled.instructions:
+            slots = {slot for angle in step.angles for slot, _ in angle.terms if slot < circuit.n_weights}
+            for wire in step.wires:
+                turns[wire] |= {slot % circuit.n_angles for slot in slots}
+        picture = HeisenbergPicture(compiled, noise, self._engine.observable, words)
+        return [tuple(sorted(set[int]().union(*(turns[wire] for wire in wires)))) for wires in picture.wires]
 
     def draw(self) -> str:
         """Return the circuit as text."""

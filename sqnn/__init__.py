@@ -15,6 +15,9 @@ Training:     fit(model, data), resume(folder), evaluate(model, data), predict(m
 Studies:      study(name, ...), STUDIES, noise_sweep(networks, noise): NoiseSweep, SweepFrame, ResultsTable;
               compare(run, run, ...): Comparison, a table, tests and a picture of what is trained
 Explanation:  record(model, images): SpikeRecord, what every layer of neurons and the quantum head did;
+              attribute(model, images, target, method, at): Attribution, how much pixels, spikes, angles, layers or
+              weights did for a logit; compare_methods(model, data): MethodComparison, which methods tell the truth;
+              activation_map(model, images, layer); explore(model, image): a widget that silences neurons;
               distil(model, data, into): a tree, rules or a graph of states that answers as the network does;
               causal_graph(model, data, layer): what clamping its channels changes
 

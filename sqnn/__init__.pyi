@@ -1,7 +1,18 @@
 from . import conversion, core, data, encoding, explain, layers, metrics, models, neurons, plasticity, studies, training
 from .data import DATASETS, ImageData, load_data, read_images
 from .discovery import options
-from .explain import SpikeRecord, causal_graph, distil, record
+from .explain import (
+    Attribution,
+    MethodComparison,
+    SpikeRecord,
+    activation_map,
+    attribute,
+    causal_graph,
+    compare_methods,
+    distil,
+    explore,
+    record,
+)
 from .metrics import ParameterCount, count
 from .models import MODELS, SpikingQuantum, create_model, load_model, save_model
 from .studies import STUDIES, Comparison, NoiseSweep, ResultsTable, SweepFrame, compare, noise_sweep, study
@@ -14,9 +25,11 @@ __all__ = [
     "MODELS",
     "RECIPES",
     "STUDIES",
+    "Attribution",
     "Comparison",
     "Evaluation",
     "ImageData",
+    "MethodComparison",
     "NoiseSweep",
     "ParameterCount",
     "ResultsTable",
@@ -25,8 +38,11 @@ __all__ = [
     "SpikingQuantum",
     "SweepFrame",
     "TrainingConfig",
+    "activation_map",
+    "attribute",
     "causal_graph",
     "compare",
+    "compare_methods",
     "conversion",
     "core",
     "count",
@@ -36,6 +52,7 @@ __all__ = [
     "encoding",
     "evaluate",
     "explain",
+    "explore",
     "fit",
     "layers",
     "load_data",

@@ -26,7 +26,7 @@ HEAVY = frozenset(
 )
 TORCH = frozenset({"torch"})
 
-OTHERS = ["evaluate", "predict", "count", "convert", "noise-sweep", "study layers", "bench quantum"]
+OTHERS = ["evaluate", "predict", "count", "convert", "noise-sweep", "explain", "study layers", "bench quantum"]
 """Commands whose help is read beside that of `train`."""
 
 STARTS = [

@@ -38,6 +38,10 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "sqnn.cli.predict:predict",
             "Print the class probabilities of image files, of folders of them, or of arrays of images.",
         ),
+        "explain": Command(
+            "sqnn.cli.explain:explain",
+            "Explain what a network answers to one image, in a page to look at in any browser.",
+        ),
         "count": Command(
             "sqnn.cli.count:count",
             "Count a network's trainable parameters: spiking, quantum (raw and effective) and classical.",

@@ -22,6 +22,7 @@ from .folder import picture_files
 from .images import ImageData, border, require_image_data
 from .load import can_load, is_path, load_data, load_source
 from .module import ImageDataModule
+from .planted import planted_half, planted_set
 from .sources import DATASETS, Source
 from .split import SPLITS, Split
 from .synthetic import synthetic_set
@@ -59,6 +60,8 @@ __all__ = [
     "load_data",
     "load_source",
     "picture_files",
+    "planted_half",
+    "planted_set",
     "read_events",
     "read_frames",
     "read_images",

@@ -89,7 +89,8 @@ def _published(
     """Return a published data set in its three parts, with where it came from."""
     split_seed = seed_number("split_seed", split_seed)
     generator = torch.Generator().manual_seed(split_seed)
-    others = [folder for other in DATASETS.values() if other is not source for folder in other.folders]
+    others = [folder for other in DATASETS.values() for folder in other.folders]
+    others = [folder for folder in others if folder not in source.folders]
     folders = search_folders(data_root(data_dir), source.folders, others) if source.folders else ()
     learn, official = source.read(folders, download)
     if official is None:

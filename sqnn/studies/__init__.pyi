@@ -22,6 +22,8 @@ from .encoders.study import (
 from .events.figure import plot_events
 from .events.likeness import likeness
 from .events.study import EventsStudy
+from .faithfulness.figure import plot_faithfulness
+from .faithfulness.study import FaithfulnessStudy
 from .gradients.figure import plot_gradients
 from .gradients.study import GradientStudy, Training, gradient_study, make_task, summarise, train_student
 from .layers.figure import plot_layers
@@ -69,6 +71,7 @@ __all__ = [
     "EncoderCell",
     "EncoderStudy",
     "EventsStudy",
+    "FaithfulnessStudy",
     "GradientStudy",
     "LayerStudy",
     "NoiseSweep",
@@ -114,6 +117,7 @@ __all__ = [
     "plot_conversion",
     "plot_encoders",
     "plot_events",
+    "plot_faithfulness",
     "plot_gradients",
     "plot_layers",
     "plot_plasticity",

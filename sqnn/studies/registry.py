@@ -11,6 +11,7 @@ from sqnn.studies.compare.study import CompareStudy
 from sqnn.studies.conversion.study import ConversionStudy
 from sqnn.studies.encoders.study import EncoderStudy
 from sqnn.studies.events.study import EventsStudy
+from sqnn.studies.faithfulness.study import FaithfulnessStudy
 from sqnn.studies.gradients.study import GradientStudy
 from sqnn.studies.layers.study import LayerStudy
 from sqnn.studies.noise_sweep.study import NoiseSweep
@@ -32,6 +33,7 @@ STUDIES: Choices[type[AnyStudy]] = Choices(
         "seeds": SeedStudy,
         "plasticity": PlasticityStudy,
         "compare": CompareStudy,
+        "faithfulness": FaithfulnessStudy,
         "noise-sweep": NoiseSweep,
     },
 )
@@ -49,10 +51,10 @@ def study(
     """Run the study called `name` on its subject: `study("encoders", data, seeds=2, out="runs/mine").plot()`.
 
     The subject is what the study is of: nothing (gradients, circle), data (layers, encoders, seeds, plasticity), one or
-    more image sets (compare), a network (conversion) or networks (noise-sweep), with data where they are no runs or
-    runs' folders. `options` are the fields of its class in STUDIES. With `out` its rows are on the disk, and the same
-    call goes on where it was stopped; `scheduler` is the address of a Dask cluster, `workers` a number of processes.
-    Raises ValueError as `run_study` does.
+    more image sets (compare), a network (conversion) or networks (noise-sweep, faithfulness), with data where they are
+    no runs or runs' folders. `options` are the fields of its class in STUDIES. With `out` its rows are on the disk, and
+    the same call goes on where it was stopped; `scheduler` is the address of a Dask cluster, `workers` a number of
+    processes. Raises ValueError as `run_study` does.
     """
     chosen = STUDIES.pick(name, "study", ConfigError).read(options)
     return run_study(chosen, *subject, out=out, scheduler=scheduler, workers=workers, progress=progress)

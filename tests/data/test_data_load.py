@@ -205,7 +205,7 @@ def test_without_files_or_network_one_line_says_what_to_do(tmp_path: Path, name:
     wanted = ["test_batch.bin"] if name == "cifar10" else IDX_FILES
     for part in (
         *wanted,
-        str(tmp_path / name),
+        str(tmp_path / DATASETS[name].folders[0]),
         "--data-dir",
         "SQNN_DATA",
         *(["http", "no connection"] if download else []),

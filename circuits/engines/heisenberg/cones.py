@@ -26,13 +26,15 @@ from circuits.transfer import Transfer
 class Cone:
     """The steps of the observable on `observed` wires, from the last instruction to the first.
 
-    `start` are its Paulis before each wire's last chain, `largest` the most coefficients held at once.
+    `start` are its Paulis before each wire's last chain, `largest` the most coefficients held at once, `wires` all that
+    it meets.
     """
 
     observed: tuple[int, ...]
     start: tuple[Paulis, ...]
     steps: tuple[Step, ...]
     largest: int
+    wires: tuple[int, ...]
 
 
 class ConeBatch(NamedTuple):
@@ -78,7 +80,7 @@ def find_cone(timeline: Timeline, observed: tuple[int, ...], starts: tuple[Pauli
             paulis[axes[wire]] = before_chain(timeline.middle[middle], later)
             steps.append(ChainStep((axes[wire],), (middle,), later, paulis[axes[wire]]))
     ends = [KetStep((axis,), (wire,), paulis[axis]) for wire, axis in axes.items()]
-    return Cone(observed, start, *_contracted(steps, ends, start))
+    return Cone(observed, start, *_contracted(steps, ends, start), tuple(sorted(axes)))
 
 
 def _absorb(steps: list[Step], axis: int, block: Transfer) -> None:

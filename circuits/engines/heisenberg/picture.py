@@ -29,7 +29,8 @@ class HeisenbergPicture:
 
     The expectation of a word P is that of P' = E_1^+(E_2^+(...(P))) in |0...0>, E^+ the adjoint of each gate and
     channel. P' lives on the wires of its cone (`cones.py`); each is contracted with the Bloch vector of its wire as
-    soon as nothing else touches it. Readout error acts last, as <P> -> bias + slope <P> on each wire read.
+    soon as nothing else touches it. Readout error acts last, as <P> -> bias + slope <P> on each wire read. `wires` are
+    those of each word's cone.
 
     Raises ValueError where an observable spreads over more Pauli coefficients than MAX_COEFFICIENTS.
     """
@@ -54,6 +55,7 @@ class HeisenbergPicture:
             starts = tuple(self._start_paulis(wire, PAULI[letter]) for wire, letter in word)
             rows = tuple(self.paulis.index(PAULI[letter]) * circuit.n_qubits + wire for wire, letter in word)
             cones.append(replace(find_cone(timeline, wires, starts), observed=rows))
+        self.wires = [cone.wires for cone in cones]
         self.largest = max(cone.largest for cone in cones)
         if self.largest > MAX_COEFFICIENTS:
             raise ValueError(

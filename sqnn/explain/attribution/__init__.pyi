@@ -1,0 +1,45 @@
+from .ablation import Margins, robustness_margins
+from .activation import ActivationMap, activation_map
+from .base import Found, Method
+from .gradient import GradientInput, Saliency
+from .influence import Influence
+from .integrated import IntegratedEvents, IntegratedSmooth, IntegratedSurrogate, smooth_twin
+from .occlusion import Occlusion
+from .probe import Probe, probing
+from .registry import METHODS, attribute
+from .relevance import RULES, Relevance
+from .result import Attribution, Cost, Grouping, Ledger
+from .shapley import Shapley
+from .spike_triggered import SpikeTriggered, spike_triggered_average
+from .temporal_spike import TemporalSpike
+
+__all__ = [
+    "METHODS",
+    "RULES",
+    "ActivationMap",
+    "Attribution",
+    "Cost",
+    "Found",
+    "GradientInput",
+    "Grouping",
+    "Influence",
+    "IntegratedEvents",
+    "IntegratedSmooth",
+    "IntegratedSurrogate",
+    "Ledger",
+    "Margins",
+    "Method",
+    "Occlusion",
+    "Probe",
+    "Relevance",
+    "Saliency",
+    "Shapley",
+    "SpikeTriggered",
+    "TemporalSpike",
+    "activation_map",
+    "attribute",
+    "probing",
+    "robustness_margins",
+    "smooth_twin",
+    "spike_triggered_average",
+]

@@ -1,0 +1,141 @@
+"""Ablation: how much of a place can be taken away or disturbed before the label changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.core import Choices, ConfigError, counted, is_whole, require
+from sqnn.explain.attribution.probe import PASSES, Probe, probing
+from sqnn.models import HasNetwork, network_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Change = Callable[[Tensor, Tensor], Tensor]
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
+"""Shares that are tried by default."""
+
+
+def _remove(values: Tensor, drawn: Tensor) -> Tensor:
+    return torch.zeros_like(values)
+
+
+def _shuffle(values: Tensor, drawn: Tensor) -> Tensor:
+    return values[drawn.argsort()]
+
+
+def _noise(values: Tensor, drawn: Tensor) -> Tensor:
+    return values + drawn * values.std(correction=0)
+
+
+CHANGES: Choices[Change] = Choices("change", {"remove": _remove, "shuffle": _shuffle, "noise": _noise})
+"""What is done to the chosen entries: set to 0, exchanged among themselves, or noise as large as their spread added."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Margins:
+    """How much of a place each image does without: `kept` [trials, shares, batch] says where the label stayed.
+
+    Each trial takes the entries in one random order, so that larger shares contain smaller ones.
+    """
+
+    kept: Tensor
+    shares: tuple[float, ...]
+    at: str
+    change: str
+    entries: Tensor
+
+    @property
+    def margins(self) -> Tensor:
+        """The largest share up to which the label stays, [trials, batch]; 0 where the smallest share changes it."""
+        steps = self.kept.long().cumprod(1).sum(1)
+        return torch.tensor((0.0, *self.shares), dtype=torch.float64)[steps]
+
+    @property
+    def margin(self) -> Tensor:
+        """The mean of the margins over the trials, [batch]."""
+        return self.margins.mean(0)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per trial, share and image: whether the label stayed."""
+        import pandas as pd
+
+        trials, batch = len(self.kept), self.kept.shape[2]
+        names = ["trial", "share", "image"]
+        index = pd.MultiIndex.from_product([range(trials), self.shares, range(batch)], names=names)
+        return pd.DataFrame({"kept": self.kept.flatten().numpy()}, index=index).reset_index()
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Draw the share of images that keep their label against the share that is changed."""
+        from circuits.plotting import panel
+
+        figure, axes = panel(ax, (4.2, 3.2), f"{self.change} {self.at}")
+        axes.plot((0.0, *self.shares), [1.0, *self.kept.double().mean((0, 2)).tolist()], marker="o")
+        axes.set_xlabel(f"share of {self.at} changed")
+        axes.set_ylabel("images with the same label")
+        axes.set_ylim(0, 1.02)
+        return figure
+
+    def __repr__(self) -> str:
+        trials, _, batch = self.kept.shape
+        return (
+            f"Margins({self.change} {self.at}: mean {self.margin.mean().item():.3f}, least "
+            f"{self.margin.min().item():.3f}; {counted(batch, 'image')}, {counted(trials, 'trial')})"
+        )
+
+
+@torch.no_grad()
+def robustness_margins(
+    model: nn.Module | HasNetwork,
+    images: Tensor,
+    at: str = "weights",
+    change: str = "remove",
+    *,
+    shares: Sequence[float] = SHARES,
+    trials: int = 3,
+    generator: torch.Generator | None = None,
+) -> Margins:
+    """Return up to which share of a place, chosen at random, each image keeps its label.
+
+    Of the entries of a place that are not 0 (spikes, ink, weights), a share is set to 0 (`remove`), exchanged among
+    themselves (`shuffle`), or disturbed by Gaussian noise with their own standard deviation (`noise`), in `trials`
+    random orders drawn from `generator`, by default of seed 0.
+
+    Raises ConfigError on an unknown place or change, shares that do not rise within (0, 1], and fewer trials than 1.
+    """
+    alter = CHANGES.pick(change, error=ConfigError)
+    rising = list(shares) == sorted(set(shares)) and len(shares) > 0 and shares[0] > 0 and shares[-1] <= 1
+    require(rising, "shares", tuple(shares), "rising numbers above 0 and up to 1")
+    require(is_whole(trials) and trials >= 1, "trials", trials, "a whole number of at least 1")
+    drawing = torch.Generator().manual_seed(0) if generator is None else generator
+    with probing(network_of(model), images, None, at, None) as probe:
+        labels = probe.plain.argmax(-1)
+        entries = (probe.point != 0).flatten(1).sum(1)
+        kept = torch.stack([_trial(probe, alter, shares, labels, drawing) for _ in range(trials)])
+    return Margins(kept, tuple(map(float, shares)), at, change, entries)
+
+
+def _trial(probe: Probe, alter: Change, shares: Sequence[float], labels: Tensor, drawing: torch.Generator) -> Tensor:
+    """Return where the labels stayed, [shares, batch], in one random order of the entries of each image."""
+    changed = []
+    for row in probe.point:
+        places = row.flatten().nonzero()[:, 0]
+        order = places[torch.randperm(len(places), generator=drawing)]
+        drawn = torch.randn(len(places), generator=drawing, dtype=row.dtype)
+        for share in shares:
+            count = round(share * len(order))
+            chosen, point = order[:count], row.flatten().clone()
+            point[chosen] = alter(point[chosen], drawn[:count])
+            changed.append(point.view(row.shape))
+    rows = torch.arange(len(probe.point)).repeat_interleave(len(shares))
+    parts = zip(torch.stack(changed).split(PASSES), rows.split(PASSES), strict=True)
+    answers = torch.cat([probe.logits(points, of).argmax(-1) for points, of in parts])
+    return (answers == labels[rows]).view(-1, len(shares)).t()

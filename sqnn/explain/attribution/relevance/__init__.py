@@ -1,0 +1,6 @@
+"""Relevance: a logit divided layer by layer among all that it was made of, with a ledger that adds up."""
+
+from sqnn.explain.attribution.relevance.method import Relevance
+from sqnn.explain.attribution.relevance.rules import RULES
+
+__all__ = ["RULES", "Relevance"]

@@ -1,0 +1,43 @@
+from .agreement import rank_correlation, share_inside
+from .badges import BADGES, Interval, paired_bootstrap, summarise_methods
+from .compare import MethodComparison, compare_methods, measure_part, subject_of
+from .deletion import Curves, deletion
+from .figure import draw_methods
+from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps
+from .measure import MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
+from .methods import makers_of
+from .randomisation import randomised
+from .robustness import infidelity, sensitivity
+
+__all__ = [
+    "BADGES",
+    "BASELINES",
+    "INK",
+    "INTENSITY",
+    "MEASURES",
+    "RANDOM",
+    "TRAINED",
+    "Curves",
+    "Interval",
+    "MapMaker",
+    "Maps",
+    "MethodComparison",
+    "QualityOptions",
+    "QualitySubject",
+    "compare_methods",
+    "deletion",
+    "draw_methods",
+    "infidelity",
+    "ink",
+    "make_maps",
+    "makers_of",
+    "measure_maps",
+    "measure_part",
+    "paired_bootstrap",
+    "randomised",
+    "rank_correlation",
+    "sensitivity",
+    "share_inside",
+    "subject_of",
+    "summarise_methods",
+]

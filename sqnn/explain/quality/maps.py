@@ -1,0 +1,76 @@
+"""Maps of the pixels: what makes one, and the maps that a method has to beat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.core import Choices, ConfigError, brief
+from sqnn.explain.attribution import Attribution
+
+MapMaker = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor | Attribution]
+"""What explains: (network, images, classes [batch], generator) -> a value per pixel, or per pixel and channel."""
+
+
+class Maps(NamedTuple):
+    """Maps [batch, (time,) height, width] of images, the larger the more important.
+
+    `completeness` [batch] is how far the values are from adding up to f(x) - f(baseline), as a share of it; None where
+    the method claims nothing. `seconds` are those of the whole batch.
+    """
+
+    values: Tensor
+    completeness: Tensor | None
+    seconds: float
+
+
+def ink(images: Tensor) -> Tensor:
+    """Return the pixels bool [batch, (time,) height, width] that are not black."""
+    return (images != 0).any(-3)
+
+
+def intensity(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the images themselves, summed over their channels: the map that a method has to beat first."""
+    return images.sum(-3)
+
+
+def random_ink(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random numbers, larger ones where there is ink."""
+    return ink(images) + random_pixels(model, images, target, generator)
+
+
+def random_pixels(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random numbers in [0, 1)."""
+    drawn = torch.rand(images.sum(-3).shape, generator=generator, dtype=images.dtype)
+    return drawn.to(images.device)
+
+
+INTENSITY, INK, RANDOM = "intensity", "random-ink", "random"
+BASELINES: Choices[MapMaker] = Choices("methods", {INTENSITY: intensity, INK: random_ink, RANDOM: random_pixels})
+"""Maps that know nothing of the network: on images of a black background a random one is no measure of anything."""
+
+
+def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Maps:
+    """Return the maps of images that `make` gives for the classes `target` [batch].
+
+    Raises ConfigError where it gives numbers that are not finite, or not one for each pixel.
+    """
+    began = time.perf_counter()
+    made = make(model, images, target, generator)
+    seconds = time.perf_counter() - began
+    values = made if isinstance(made, Tensor) else made.values
+    pixels = (*images.shape[:-3], *images.shape[-2:])
+    if values.shape == images.shape:
+        values = values.sum(-3)
+    if values.shape != pixels:
+        raise ConfigError(f"method: got values {list(values.shape)}, expected {list(pixels)}, one for each pixel")
+    values = values.detach()
+    if not torch.isfinite(values).all():
+        bad = values[~torch.isfinite(values)][0].item()
+        raise ConfigError(f"method: got {brief(bad)} for a pixel, expected finite numbers")
+    error = None if isinstance(made, Tensor) else made.relative_error
+    return Maps(values, None if error is None else error.detach(), seconds)

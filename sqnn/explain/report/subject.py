@@ -1,0 +1,98 @@
+"""The subject of a page: one image, what the network did with it, and the methods that were asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from sqnn.core import ConfigError
+from sqnn.explain.attribution import Attribution, attribute
+from sqnn.explain.recording import SpikeRecord
+from sqnn.explain.report.story import MethodCost
+from sqnn.metrics import predict_logits
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One image, the network, and its record of that image alone; `label` is its true class, None where unknown."""
+
+    model: nn.Module
+    record: SpikeRecord
+    classes: tuple[str, ...]
+    label: int | None = None
+    seed: int = 0
+    methods: list[MethodCost] = field(default_factory=list)
+    """What was asked so far, what it took, and what failed."""
+
+    @property
+    def image(self) -> Tensor:
+        """The image [1, channels, height, width]; of recordings [1, steps, ...]."""
+        return self.record.images
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """Final probabilities [classes]."""
+        return self.record.logits[0].double().softmax(0)
+
+    @property
+    def predicted(self) -> int:
+        """The class that the network answers."""
+        return int(self.record.logits[0].argmax())
+
+    @property
+    def answer(self) -> str:
+        """The name of that class."""
+        return self.classes[self.predicted]
+
+    @property
+    def runner_up(self) -> int:
+        """The class of the second logit."""
+        return int(self.record.logits[0].topk(2).indices[1])
+
+    @property
+    def both(self) -> Tensor:
+        """The answer and the runner-up, as the targets of two explanations."""
+        return torch.tensor([self.predicted, self.runner_up])
+
+    def generator(self) -> torch.Generator:
+        """Return a generator that begins at the seed of the page."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def answers(self, images: Tensor) -> Tensor:
+        """Return the probabilities [batch, classes] that the network gives other images."""
+        return predict_logits(self.model, images).double().softmax(1)
+
+    def ask(self, method: str, at: str = "pixels", targets: Tensor | None = None) -> Attribution | str:
+        """Return what a method finds for the logits of `targets` (the answer), or in words why it cannot."""
+        wanted = torch.tensor([self.predicted]) if targets is None else targets
+        images = self.image.expand(len(wanted), *self.image.shape[1:])
+
+        def run() -> Attribution:
+            return attribute(self.model, images, wanted, method, at, self.generator())
+
+        return self.noted(method if at == "pixels" else f"{method} at {at}", run)
+
+    def noted(self, title: str, run: Callable[[], Attribution]) -> Attribution | str:
+        """Run a method and note what it took; where it raises ConfigError, note that and return it in words."""
+        try:
+            found = run()
+        except ConfigError as error:
+            self.methods.append(
+                {"title": title, "forwards": None, "backwards": None, "seconds": None, "failed": str(error)}
+            )
+            return str(error)
+        cost = found.cost
+        self.methods.append(
+            {
+                "title": title,
+                "forwards": cost.forwards,
+                "backwards": cost.backwards,
+                "seconds": cost.seconds,
+                "failed": None,
+            }
+        )
+        return found

@@ -1,0 +1,187 @@
+"""The page in a headless browser: it draws all of it, obeys the keyboard, fits narrow screens, asks for nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import numpy as np
+import pages
+import pytest
+from pages import unpacked
+
+import sqnn
+from sqnn.explain.report import Page, make_page
+from sqnn.explain.report.page import read_asset
+
+browser = pytest.mark.skipif(pages.BROWSER is None, reason="no Chromium is installed")
+MOST_VIEWER, MOST_PAGE = 60_000, 1_500_000
+
+KEYS = """
+const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const step = () => document.querySelector("output.step").textContent;
+const bars = () => [...document.querySelectorAll("#sqnn-answer .bar-value")].map((bar) => bar.textContent);
+const ink = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.join();
+const entering = () => ink(document.querySelectorAll("#sqnn-answer canvas.picture")[1]);
+await wait(100);
+told.sections = [...document.querySelectorAll("section")].map((part) => part.id);
+told.end = [step(), bars(), entering()];
+press("ArrowLeft"); told.left = step();
+press("Home"); told.home = [step(), bars(), entering()];
+press(" "); await wait(800); told.playing = step(); press(" ");
+press("End"); told.back = step();
+const raster = document.querySelector("canvas.raster");
+told.raster = new Set(ink(raster).match(/[0-9]+,[0-9]+,[0-9]+,255/g)).size;
+const traces = () => [...document.querySelectorAll("figure.trace figcaption")].map((text) => text.textContent);
+told.traces = [traces()];
+raster.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true})); told.traces.push(traces());
+told.arrows = document.querySelectorAll("#sqnn-head .sphere .arrow").length;
+const slider = document.querySelector("#sqnn-pixels input[type=range]");
+const left = document.querySelectorAll("#sqnn-pixels article")[0].querySelectorAll("canvas")[2];
+told.before = ink(left);
+slider.value = slider.max; slider.dispatchEvent(new Event("input"));
+told.after = ink(left);
+told.deleted = document.querySelector("#sqnn-pixels output").textContent;
+told.theme = document.querySelector(".sqnn").dataset.theme;
+document.querySelector("nav button").click();
+told.turned = document.querySelector(".sqnn").dataset.theme;
+told.unnamed = [...document.querySelectorAll("button, input, select, canvas, svg")].filter((part) =>
+  !(part.textContent.trim() || part.getAttribute("aria-label") || part.closest("label"))).map((part) => part.outerHTML);
+"""
+
+
+@cache
+def page() -> Page:
+    return make_page(pages.small_network(), pages.small_data(), 4, methods="relevance")
+
+
+def test_the_page_is_one_small_file_that_asks_for_nothing() -> None:
+    text = page().to_html()
+    assert len(read_asset("viewer.js").encode()) <= MOST_VIEWER
+    assert len(text.encode()) < MOST_PAGE
+    assert "default-src 'none'" in text
+    outside = re.findall(r"https?://[^\"'\s`;]+", text)
+    assert set(outside) == {"http://www.w3.org/2000/svg"}  # a name, not an address
+    assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|importScripts)\b|@import|<link|\bimport\s*[({\"']", text)
+
+
+def test_text_of_a_story_cannot_leave_its_place() -> None:
+    hostile = dict(page().story) | {"title": "</script><script>alert(1)</script>"}
+    text = Page(hostile).to_html()
+    assert text.count("</script>") == page().to_html().count("</script>")
+    assert "<script>alert" not in text
+
+
+@browser
+def test_time_moves_everything_and_all_sections_are_drawn(tmp_path: Path) -> None:
+    told, console = pages.look(page().to_html(), tmp_path, KEYS)
+    assert console == ""
+    assert told["sections"] == [f"sqnn-{name}" for name in page().story["sections"]]
+    assert (told["end"][0], told["left"], told["home"][0]) == ("step 8 of 8", "step 7 of 8", "step 1 of 8")
+    assert (told["playing"], told["back"]) == ("step 2 of 8", "step 8 of 8")
+    answer = page().story["sections"]["answer"]
+    for shown, share in zip(told["home"][1], unpacked(answer["anytime"]["probabilities"])[0], strict=True):
+        assert float(shown.removesuffix(" %")) == pytest.approx(100 * share, abs=0.51)
+    assert told["end"][1] != told["home"][1]
+    assert told["end"][2] != told["home"][2]
+    assert told["raster"] > 3
+    assert told["traces"][0] != told["traces"][1]
+    assert told["arrows"] == 2 * 3
+    assert told["before"] != told["after"]
+    assert told["deleted"] == "18 of 36 pixels deleted"
+    assert {told["theme"], told["turned"]} == {"light", "dark"}
+    assert told["unnamed"] == []
+
+
+WIDGET = """
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const listeners = {}, place = document.createElement("div");
+document.body.append(place);
+const stories = JSON.parse(document.getElementById("stories").textContent);
+const model = { get: () => stories[0] };
+model.send = (message) => { told.sent = message; };
+model.on = (name, call) => { listeners[name] = call; };
+globalThis.widget.render({ model, el: place });
+await wait(100);
+const bars = () => [...place.querySelectorAll(".bar-value")].slice(0, 3).map((bar) => bar.textContent);
+told.before = bars();
+place.firstChild.dispatchEvent(new KeyboardEvent("keydown", {key: "Home", bubbles: true}));
+[...place.querySelectorAll(".hands button")].find((button) => button.textContent === "silence").click();
+model.get = () => stories[1];
+listeners["change:story"]();
+await wait(100);
+told.after = bars(); told.step = place.querySelector("output.step").textContent;
+told.text = place.querySelector(".told").textContent; told.hands = place.querySelectorAll(".hands").length;
+"""
+
+
+@browser
+@pytest.mark.slow
+def test_the_widget_sends_what_is_asked_and_draws_what_comes_back(tmp_path: Path) -> None:
+    pytest.importorskip("anywidget")
+    seen = sqnn.explore(pages.small_network(), pages.small_data().test.floats([4])[0])
+    layer = next(iter(seen.record.layers))
+    before = seen.story
+    seen.silence(layer, int(seen.record[layer].spikes[:, 0].flatten(1).sum(0).argmax()))
+    stories = json.dumps([before, seen.story])
+    module = read_asset("viewer.js").replace("export default {", "globalThis.widget = {")
+    style = f"<style>{read_asset('viewer.css')}</style>"
+    data = f'<script type="application/json" id="stories">{stories}</script>'
+    text = f'<body>{style}{data}<script type="module">{module}</script></body>'
+    told, console = pages.look(text, tmp_path, WIDGET)
+    assert console == ""
+    assert told["sent"]["action"] == "silence"
+    assert seen.record[told["sent"]["layer"]].spikes[0, 0].numel() > told["sent"]["neuron"] >= 0
+    assert told["before"] != told["after"]
+    assert told["text"] == seen.story["sections"]["answer"]["changed"]
+    assert told["step"] == "step 1 of 8"
+    assert told["hands"] > 0
+
+
+@browser
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_narrow_screen_needs_no_sideways_scrolling(tmp_path: Path, dark: bool) -> None:
+    # In a frame: the window of Chromium is 500 pixels wide at least.
+    frame = f'<body><iframe width="400" height="900" srcdoc="{escape(page().to_html())}"></iframe></body>'
+    script = """
+    const frame = document.querySelector("iframe");
+    const drawn = () => frame.contentDocument.querySelector(".sqnn section");
+    for (let i = 0; i < 15 && !drawn(); i++) await new Promise((done) => setTimeout(done, 100));
+    await new Promise((done) => setTimeout(done, 100));
+    const inside = frame.contentDocument;
+    told.theme = inside.querySelector(".sqnn").dataset.theme;
+    told.inner = [inside.documentElement.scrollWidth, inside.documentElement.clientWidth];
+    """
+    told, console = pages.look(frame, tmp_path, script, 600, dark)
+    assert console == ""
+    assert told["theme"] == ("dark" if dark else "light")
+    assert told["inner"][0] <= told["inner"][1] <= 400
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours by WCAG 2.2."""
+
+    def luminance(colour: str) -> float:
+        levels = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+        linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_can_be_read_in_both_schemes() -> None:
+    style = read_asset("viewer.css")
+    blocks = re.findall(r"\{([^}]*--ink:[^}]*)\}", style)
+    schemes = [dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block)) for block in blocks]
+    assert len(schemes) == 2
+    for colours in schemes:
+        for text in ("ink", "muted", "accent", "positive", "negative", "pass", "fail"):
+            for ground in ("page", "ground"):
+                assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+        assert contrast(colours["ground"], colours["accent"]) >= 4.5
