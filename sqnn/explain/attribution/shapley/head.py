@@ -194,5 +194,5 @@ def _check(players: int, qubits: bool) -> None:
         mend = "a circuit of fewer blocks" if qubits else "at='qubits'"
         raise ConfigError(
             f"at: got {what}, of which {players} together make one expectation, expected at most {MOST_PLAYERS}; "
-            f"take {mend}, or method='gradient_x_input'"
+            f"take {mend}, or method='gradient-input'"
         )
