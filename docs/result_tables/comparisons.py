@@ -17,6 +17,11 @@ COMMAND = (
     f"sqnn compare --models {MODELS} --data digits --budget 803 --seeds 5 --tuning 6 --tuning-epochs 12 --epochs 40 "
     "--batch-size 32 --noise 0.2"
 )
+MNIST_MODELS = MODELS.replace("snn-mlp:encoding=direct", "sqdr-separable")
+MNIST_COMMAND = (
+    f"sqnn compare --models {MNIST_MODELS} --data mnist --data-dir DIR --budget 803 --seeds 5 --tuning 5 "
+    "--tuning-epochs 2 --epochs 10 --batch-size 128 --noise 0.2"
+)
 JUDGED = "sqdr-cnn"
 """The network whose differences from all others are printed."""
 
@@ -43,6 +48,18 @@ def digits_tests() -> str:
     """Paired tests of the SQDR-CNN and each other network, corrected for all pairs."""
     tests = paired_tests(clean("compare-digits"))
     return words(tests_table(tests[(tests["first"] == JUDGED) | (tests["second"] == JUDGED)]))
+
+
+@table("compare-mnist", "compare-mnist", MNIST_COMMAND)
+def mnist() -> str:
+    """Accuracy, size and cost of each network."""
+    return words(paper_table(clean("compare-mnist")).drop(columns=["spiking", "quantum", "classical", "time (s)"]))
+
+
+@table("compare-mnist-tests", "compare-mnist", MNIST_COMMAND)
+def mnist_tests() -> str:
+    """Paired tests of the SQDR-CNN and each other network, corrected for these pairs."""
+    return words(tests_table(paired_tests(clean("compare-mnist"), against=JUDGED)))
 
 
 @number("compare-digits-planned")

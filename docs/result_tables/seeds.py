@@ -61,6 +61,12 @@ def seeds_mnist() -> str:
     return distributions("seeds-mnist")
 
 
+@table("seeds-803", "seeds-803", lambda: command("seeds-803"))
+def seeds_803() -> str:
+    """The recipe of at most 803 parameters over seeds."""
+    return distributions("seeds-803")
+
+
 @number("seeds-digits")
 def digits_in_a_line() -> str:
     """Mean and range on the digits."""
@@ -71,6 +77,12 @@ def digits_in_a_line() -> str:
 def mnist_in_a_line() -> str:
     """Mean and range on MNIST."""
     return in_a_line("seeds-mnist")
+
+
+@number("seeds-803")
+def record_in_a_line() -> str:
+    """Mean and range of the recipe of at most 803 parameters."""
+    return in_a_line("seeds-803")
 
 
 @number("seeds-mnist-once")
