@@ -6,11 +6,12 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
@@ -75,44 +76,70 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 def _build() -> Kernels:
-    compiler = next((path for name in _candidates() if (path := shutil.which(name)) is not None), None)
-    if compiler is None:
-        return Kernels(None, "none: no C++ compiler was found (install g++ or clang++, or set CXX)")
-    asked = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    version = (asked.stdout.splitlines() or [compiler])[0]
-    key = "\0".join([SOURCE.read_text(), version, machine(), platform.machine(), *FLAGS])
-    name = f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-    try:
-        built = _folder() / name
-        if not built.exists():
-            _compile(compiler, built)
-        return Kernels(_load(built), f"compiled by {version}")
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", "") or str(error)
-        return Kernels(None, f"none: {compiler} failed: {' '.join(said.split())[:200]}")
+    """Return the library of the first compiler that makes one; where none does, the reason of the first that failed."""
+    reasons = []
+    for words in _compilers():
+        try:
+            return _built_by(words)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "") or str(error)
+            reasons.append(f"none: {shlex.join(words)} failed: {' '.join(said.split())[:200]}")
+    return Kernels(None, (reasons or ["none: no C++ compiler was found (install g++ or clang++, or set CXX)"])[0])
 
 
-def _candidates() -> tuple[str, ...]:
-    own = os.environ.get("CXX", "").split()
-    return (own[0], *COMPILERS) if own else COMPILERS
+def _built_by(compiler: Sequence[str]) -> Kernels:
+    version = _said_by([*compiler, "--version"]).partition("\n")[0]
+    key = "\0".join([SOURCE.read_text(), version, machine(), platform.machine(), _features(), *FLAGS])
+    path = _folder() / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    if path.exists():
+        try:
+            return Kernels(_load(path), f"compiled by {version}")
+        except OSError:  # damaged: it is compiled once more
+            path.unlink()
+    _compile(compiler, path)
+    return Kernels(_load(path), f"compiled by {version}")
+
+
+def _compilers() -> list[list[str]]:
+    """Return the commands of the compilers that are there, that of CXX first."""
+    own = shlex.split(os.environ.get("CXX", ""))
+    return [words for words in (own, *([name] for name in COMPILERS)) if words and shutil.which(words[0]) is not None]
+
+
+def _features() -> str:
+    """Return what this very processor can do, as Linux tells it: a library for another one may not run on it."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _folder() -> Path:
-    """Return the folder of compiled libraries of this user, which nobody else may write to."""
+    """Return the folder of compiled libraries, which nobody but this user may write to: what lies there is run.
+
+    Raises OSError where the folder cannot be made, or others may write to it.
+    """
     import pooch
 
     folder = Path(pooch.os_cache("sqnn")) / "kernels"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = folder.stat()
+    if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & 0o022):
+        raise OSError(f"{folder} may be written to by others; chmod 700 it, or remove it")
     return folder
 
 
-def _compile(compiler: str, path: Path) -> None:
+def _said_by(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _compile(compiler: Sequence[str], path: Path) -> None:
     """Compile into a file of another name and put it into place: processes that do so at once do not meet."""
-    print(f"sqnn: compiling kernels with {compiler} (once on this machine, some seconds)", file=sys.stderr, flush=True)
+    name = shlex.join(compiler)
+    print(f"sqnn: compiling kernels with {name} (once on this machine, some seconds)", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name
         for number, native in enumerate(NATIVE, start=1):
-            command = [compiler, *FLAGS, *native, str(SOURCE), "-o", str(made)]
+            command = [*compiler, *FLAGS, *native, str(SOURCE), "-o", str(made)]
             done = subprocess.run(command, capture_output=True, text=True, check=number == len(NATIVE))
             if done.returncode == 0:
                 break
@@ -127,6 +154,7 @@ def _load(path: Path) -> ctypes.CDLL:
         "sqnn_pack": (*[pointer] * 2, *[number] * 5),
         "sqnn_unpack": (*[pointer] * 2, *[number] * 5),
         "sqnn_convolve": (*[pointer] * 4, *[number] * 8),
+        "sqnn_spread": (*[pointer] * 3, *[number] * 6),
         "sqnn_fire": (*[pointer] * 4, *[number] * 4, *neurons, *[number] * 2),
         "sqnn_fire_backward": (*[pointer] * 6, *[number] * 5, *neurons, flag, real, *[number] * 2),
         "sqnn_convolve_backward": (*[pointer] * 7, *[number] * 8),

@@ -19,6 +19,11 @@ enum Reset { SUBTRACT = 0, ZERO = 1, NONE = 2 };
 inline Vector all(float value) { return Vector{} + value; }
 inline Vector choose(Mask mask, Vector yes, Vector no) { return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no)); }
 
+// The membrane before the reset; forward and backward pass compute it alike.
+inline Vector charge(Vector membrane, Vector y, float scale, float shift, float decay) {
+  return decay * membrane + (scale * y + shift);
+}
+
 inline Vector after_reset(Vector membrane, Mask fired, float threshold, int reset) {
   if (reset == SUBTRACT) return membrane - choose(fired, all(threshold), Vector{});
   if (reset == ZERO) return choose(fired, Vector{}, membrane);
@@ -39,13 +44,13 @@ void pad(Vector* padded, const Vector* planes, int64_t channels, int64_t height,
                   width * sizeof(Vector));
 }
 
-// OUT output channels of one step; adds their sums and sums of squares to `sums` [2, out channels].
+// OUT output channels of one step; adds their sums to `sums` [out channels].
 template <int OUT>
 void convolve_some(const Vector* padded, const float* weight, Vector* out, Vector* sums, int64_t channels, int64_t from,
-                   int64_t outputs, int64_t height, int64_t width) {
+                   int64_t height, int64_t width) {
   const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
-  Vector sum[OUT], square[OUT];
-  for (int o = 0; o < OUT; o++) sum[o] = square[o] = Vector{};
+  Vector sum[OUT];
+  for (int o = 0; o < OUT; o++) sum[o] = Vector{};
   for (int64_t i = 0; i < height; i++)
     for (int64_t j = 0; j < width; j++) {
       Vector total[OUT];
@@ -62,13 +67,9 @@ void convolve_some(const Vector* padded, const float* weight, Vector* out, Vecto
       for (int o = 0; o < OUT; o++) {
         out[(from + o) * area + i * width + j] = total[o];
         sum[o] += total[o];
-        square[o] += total[o] * total[o];
       }
     }
-  for (int o = 0; o < OUT; o++) {
-    sums[from + o] += sum[o];
-    sums[outputs + from + o] += square[o];
-  }
+  for (int o = 0; o < OUT; o++) sums[from + o] += sum[o];
 }
 
 }  // namespace
@@ -106,31 +107,47 @@ void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch
   }
 }
 
-// Maps y of a convolution, and the sums of y and y^2 over the images of each group, [groups, 2, outputs].
+// Maps y of a convolution, and the sums of y over the images of each group, [groups, outputs].
 void sqnn_convolve(const float* x, const float* weight, float* y, double* sums, int64_t time, int64_t batch,
                    int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t first, int64_t last) {
   const int64_t area = height * width;
-  std::vector<Vector> padded(channels * (height + 2) * (width + 2)), found(2 * outputs);
+  std::vector<Vector> padded(channels * (height + 2) * (width + 2)), found(outputs);
   std::fill(padded.begin(), padded.end(), Vector{});
   for (int64_t g = first; g < last; g++) {
     const int64_t lanes = std::min<int64_t>(LANES, batch - g * LANES);
-    for (int64_t k = 0; k < 2 * outputs; k++) sums[g * 2 * outputs + k] = 0;
+    for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] = 0;
     for (int64_t t = 0; t < time; t++) {
       pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
       std::fill(found.begin(), found.end(), Vector{});
       Vector* out = (Vector*)y + (g * time + t) * outputs * area;
       int64_t o = 0;
       for (; o + 8 <= outputs; o += 8)
-        convolve_some<8>(padded.data(), weight, out, found.data(), channels, o, outputs, height, width);
+        convolve_some<8>(padded.data(), weight, out, found.data(), channels, o, height, width);
       for (; o + 4 <= outputs; o += 4)
-        convolve_some<4>(padded.data(), weight, out, found.data(), channels, o, outputs, height, width);
+        convolve_some<4>(padded.data(), weight, out, found.data(), channels, o, height, width);
       for (; o + 2 <= outputs; o += 2)
-        convolve_some<2>(padded.data(), weight, out, found.data(), channels, o, outputs, height, width);
+        convolve_some<2>(padded.data(), weight, out, found.data(), channels, o, height, width);
       for (; o < outputs; o++)
-        convolve_some<1>(padded.data(), weight, out, found.data(), channels, o, outputs, height, width);
-      for (int64_t k = 0; k < 2 * outputs; k++) sums[g * 2 * outputs + k] += sum_of(found[k], lanes);
+        convolve_some<1>(padded.data(), weight, out, found.data(), channels, o, height, width);
+      for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] += sum_of(found[k], lanes);
     }
   }
+}
+
+// The sums of (y - mean)^2 over the images of each group, [groups, channels].
+void sqnn_spread(const float* y, const float* mean, double* sums, int64_t time, int64_t batch, int64_t channels,
+                 int64_t area, int64_t first, int64_t last) {
+  for (int64_t g = first; g < last; g++)
+    for (int64_t c = 0; c < channels; c++) {
+      double sum = 0;
+      for (int64_t t = 0; t < time; t++) {
+        const Vector* in = (const Vector*)y + ((g * time + t) * channels + c) * area;
+        Vector squares = Vector{};
+        for (int64_t n = 0; n < area; n++) squares += (in[n] - mean[c]) * (in[n] - mean[c]);
+        sum += sum_of(squares, std::min<int64_t>(LANES, batch - g * LANES));
+      }
+      sums[g * channels + c] = sum;
+    }
 }
 
 // Spikes of neurons on the currents scale * y + shift per channel, after the max pool.
@@ -150,7 +167,7 @@ void sqnn_fire(const float* y, const float* scale, const float* shift, float* po
             Mask any = Mask{};
             for (int corner = 0; corner < 4; corner++) {
               const int64_t n = (2 * i + corner / 2) * width + 2 * j + corner % 2;
-              const Vector charged = decay * membrane[n] + (scale[c] * in[n] + shift[c]);
+              const Vector charged = charge(membrane[n], in[n], scale[c], shift[c], decay);
               const Mask fired = charged > threshold;
               membrane[n] = after_reset(charged, fired, threshold, reset);
               any |= fired;
@@ -192,7 +209,7 @@ void sqnn_fire_backward(const float* gradient, const float* y, const float* scal
           }
           for (int64_t t = 0; t < time; t++)
             for (int k = 0; k < 4; k++) {
-              const Vector u = decay * membrane[k] + (scale[c] * in[t * step + place[k]] + shift[c]);
+              const Vector u = charge(membrane[k], in[t * step + place[k]], scale[c], shift[c], decay);
               charged[t * 4 + k] = u;
               membrane[k] = after_reset(u, u > threshold, threshold, reset);
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -39,8 +39,8 @@ class BlockRule:
 def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | None:
     """Return the rule of a block that the kernels compute, None of every other block.
 
-    They take a 3x3 convolution without bias, a batch norm with weights and running statistics, and neurons with
-    numbers for decay and threshold and the arctan surrogate, all of float32, none with hooks.
+    They take a 3x3 convolution without bias, a batch norm in training with weights and running statistics, and neurons
+    with numbers for decay and threshold and the arctan surrogate, all of float32 on the CPU, none with hooks.
     """
     if not (type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d and type(neuron) in (LIF, IF)):
         return None
@@ -51,8 +51,9 @@ def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | 
     shape = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.bias, conv.padding_mode)
     if shape != (KERNEL, (1, 1), (1, 1), (1, 1), 1, None, "zeros"):
         return None
-    plain = norm.affine and norm.track_running_stats and norm.momentum is not None and neurons.fused
-    if not plain or any(weight.dtype != torch.float32 for weight in (conv.weight, norm.weight)):
+    plain = norm.training and norm.affine and norm.track_running_stats and norm.momentum is not None and neurons.fused
+    held = (*conv.parameters(), *norm.parameters(), norm.running_mean, norm.running_var)
+    if not plain or not all(_is_plain(cast(Tensor, each)) for each in held):
         return None
     if any(is_hooked(part) for part in (conv, norm, neuron)):
         return None
@@ -60,20 +61,15 @@ def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | 
     return BlockRule(*numbers, neurons.reset, neurons.detach_reset, neurons.surrogate.slope)
 
 
-def pooled_rates(trains: Tensor, blocks: Iterable[tuple[nn.Conv2d, nn.BatchNorm2d, BlockRule]]) -> Tensor | None:
+def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, BlockRule]]) -> Tensor | None:
     """Return the spikes of the last block, averaged over the image, [time, batch, channels]; None without kernels.
 
     `trains` are [time, batch, channels, height, width]. Each block convolves, norms over time and batch as a batch norm
     in training does, running statistics included, fires, and pools spikes in windows of 2 x 2. The gradient is that of
-    the same layers in PyTorch, to rounding, and is differentiable once.
+    the same layers in PyTorch, to rounding, and is differentiable once. None too where the images do not fit the
+    blocks, which PyTorch says in its own words, and where somebody watches or compiles what PyTorch computes.
     """
-    fits = trains.device.type == "cpu" and trains.dtype == torch.float32 and trains.numel() > 0
-    busy = (
-        torch.compiler.is_compiling()
-        or torch.is_autocast_enabled("cpu")
-        or torch._C._functorch.peek_interpreter_stack()
-    )
-    if not fits or busy or kernels().library is None:
+    if not (_is_plain(trains) and _fits(trains, blocks)) or _is_watched() or kernels().library is None:
         return None
     batch, threads = trains.shape[1], torch.get_num_threads()
     x = cast(Tensor, _Pack.apply(trains, threads))
@@ -81,6 +77,36 @@ def pooled_rates(trains: Tensor, blocks: Iterable[tuple[nn.Conv2d, nn.BatchNorm2
         x = cast(Tensor, _Block.apply(x, conv.weight, norm.weight, norm.bias, norm, batch, rule, threads))
     rates = x.mean((3, 4)).permute(1, 0, 3, 2)
     return rates.reshape(len(trains), -1, rates.shape[-1])[:, :batch]
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32
+
+
+def _fits(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, BlockRule]]) -> bool:
+    """Say whether every block gets as many channels as it takes, and a window to pool."""
+    if trains.ndim != 5 or trains.numel() == 0:
+        return False
+    channels, height, width = trains.shape[2:]
+    for conv, norm, _ in blocks:
+        if conv.in_channels != channels or norm.num_features != conv.out_channels or min(height, width) < 2:
+            return False
+        channels, height, width = conv.out_channels, height // 2, width // 2
+    return len(blocks) > 0
+
+
+def _is_watched() -> bool:
+    """Say whether a compiler, autocast, other derivatives, a mode of dispatch or hooks on all modules are at work."""
+    module = torch.nn.modules.module
+    hooks = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
+    return (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or any(getattr(module, name) for name in hooks)
+    )
 
 
 def is_hooked(part: nn.Module) -> bool:
@@ -134,12 +160,13 @@ class _Block(torch.autograd.Function):
         groups, time, channels, height, width, _ = x.shape
         weight, outputs = weight.contiguous(), len(weight)
         y = x.new_empty(groups, time, outputs, height, width, LANES)
-        sums = torch.empty(groups, 2, outputs, dtype=torch.double)
+        sums = torch.empty(groups, outputs, dtype=torch.double, device=x.device)
         sides = (channels, outputs, height, width)
         _call("sqnn_convolve", groups, threads, (x, weight, y, sums), time, batch, *sides)
         count = time * batch * height * width
-        mean, square = sums.sum(0) / count
-        variance = (square - mean * mean).clamp(min=0)
+        mean = sums.sum(0) / count
+        _call("sqnn_spread", groups, threads, (y, mean.float(), sums), time, batch, outputs, height * width)
+        variance = sums.sum(0) / count
         _follow(norm, mean, variance, count)
         inverse = torch.rsqrt(variance + norm.eps)
         scale = gamma.double() * inverse

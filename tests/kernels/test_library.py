@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from sqnn.core import ConfigError
-from sqnn.kernels import library, pooled_rates
+from sqnn.kernels import library, pooled_rates, rule_of
 from sqnn.kernels.library import KERNELS, kernels, kernels_asked
+from sqnn.neurons import IF
+
+FOLDER = library._folder
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +45,8 @@ def test_they_are_compiled_once_and_loaded_from_then_on(tmp_path: Path, capsys: 
 def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels_asked() == "none asked for"
     monkeypatch.setattr(library.shutil, "which", lambda name: None)
-    assert pooled_rates(torch.ones(1, 1, 1, 4, 4), []) is None
+    block = (nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.BatchNorm2d(1), IF())
+    assert pooled_rates(torch.ones(1, 1, 1, 4, 4), [(*block[:2], rule_of(*block))]) is None
     assert kernels_asked() == "none: no C++ compiler was found (install g++ or clang++, or set CXX)"
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "on")
@@ -53,9 +58,41 @@ def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho it is broken >&2\nexit 3\n")
     broken.chmod(0o755)
-    monkeypatch.setenv("CXX", str(broken))
-    assert kernels().line == f"none: {broken} failed: it is broken"
+    monkeypatch.setenv("CXX", f"{broken} -m64")
+    monkeypatch.setattr(library, "COMPILERS", ())
+    assert kernels().line == f"none: {broken} -m64 failed: it is broken"
     assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if kernels().library is None:
+        pytest.skip(kernels().line)
+    load, refusals = library._load, [OSError("damaged")]
+
+    def damaged_once(path: Path) -> object:
+        if refusals:
+            raise refusals.pop()
+        return load(path)
+
+    monkeypatch.setattr(library, "_load", damaged_once)
+    monkeypatch.setenv("CXX", "false --option")
+    capsys.readouterr()
+    kernels.cache_clear()
+    assert kernels().line.startswith("compiled by")
+    assert refusals == []
+    assert "compiling kernels" in capsys.readouterr().err
+
+
+def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pooch
+
+    monkeypatch.setattr(library, "_folder", FOLDER)
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path)
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels").chmod(0o777)
+    assert f"{tmp_path / 'kernels'} may be written to by others" in kernels().line
 
 
 def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:

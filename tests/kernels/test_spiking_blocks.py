@@ -84,6 +84,7 @@ def test_kernels_agree_with_double_precision(
     network = front_end(widths, channels, lambda width: LIF(beta, threshold, **options), generator)
     trains = torch.randint(0, 2, (time, batch, channels, *sides), generator=generator).float().requires_grad_()
     exact, exact_trains = copy.deepcopy(network).double(), trains.detach().double().requires_grad_()
+    assume(min(sides) >= 2 ** len(widths))
     gradient = torch.randn(time, batch, widths[-1], generator=generator)
 
     nearest: list[float] = []
@@ -149,6 +150,45 @@ def test_training_takes_the_kernels_and_everything_else_pytorch(monkeypatch: pyt
     hook.remove()
     network(trains)
     assert calls == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("shape", "widths"),
+    [((1, 2, 3, 8, 8), (2,)), ((1, 2, 2, 8, 8), (2,)), ((1, 2, 1, 4, 8), (2, 2, 2)), ((1, 0, 1, 8, 8), (2,))],
+    ids=["too many channels", "too few", "too few pixels", "no image"],
+)
+def test_what_does_not_fit_is_left_to_pytorch(shape: tuple[int, ...], widths: tuple[int, ...]) -> None:
+    channels = {3: 1, 2: 3}.get(shape[2], shape[2])
+    network = front_end(widths, channels, lambda width: IF(), torch.Generator().manual_seed(0))
+    assert pooled_rates(torch.ones(shape), parts(network)) is None
+
+
+def test_frozen_norms_other_devices_and_hooks_on_all_modules_are_left_to_pytorch() -> None:
+    conv, norm = nn.Conv2d(1, 2, 3, padding=1, bias=False), nn.BatchNorm2d(2)
+    trains = torch.ones(1, 2, 1, 4, 4)
+    block = (conv, norm, rule_of(conv, norm, IF()))
+    assert pooled_rates(trains, [block]) is not None
+    assert rule_of(conv, copy.deepcopy(norm).eval(), IF()) is None
+    assert rule_of(copy.deepcopy(conv).to("meta"), norm, IF()) is None
+    assert pooled_rates(trains.to("meta"), [block]) is None
+    with torch.autograd.forward_ad.dual_level():
+        assert pooled_rates(trains, [block]) is None
+    hook = nn.modules.module.register_module_forward_hook(lambda *seen: None)
+    try:
+        assert pooled_rates(trains, [block]) is None
+    finally:
+        hook.remove()
+    assert pooled_rates(trains, [block]) is not None
+
+
+def test_the_variance_of_a_large_mean_is_not_lost() -> None:
+    conv, norm = nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.BatchNorm2d(1)
+    with torch.no_grad():
+        conv.weight.zero_()[0, 0, 1, 1] = 1
+    trains = 100 + 0.1 * torch.randn(2, 64, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert pooled_rates(trains, [(conv, norm, rule_of(conv, norm, IF()))]) is not None
+    wanted = 0.9 + 0.1 * trains.double().var()
+    torch.testing.assert_close(norm.running_var.double().item(), wanted.item(), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize(
