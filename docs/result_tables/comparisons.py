@@ -17,7 +17,7 @@ COMMAND = (
     f"sqnn compare --models {MODELS} --data digits --budget 803 --seeds 5 --tuning 6 --tuning-epochs 12 --epochs 40 "
     "--batch-size 32 --noise 0.2"
 )
-MNIST_MODELS = MODELS.replace("snn-mlp:encoding=direct", "sqdr-separable")
+MNIST_MODELS = MODELS.replace("ppf-qsnn,", "").replace("snn-mlp:encoding=direct", "sqdr-separable")
 MNIST_COMMAND = (
     f"sqnn compare --models {MNIST_MODELS} --data mnist --data-dir DIR --budget 803 --seeds 5 --tuning 5 "
     "--tuning-epochs 2 --epochs 10 --batch-size 128 --noise 0.2"
@@ -80,9 +80,9 @@ def mean_of(model: str, noise: float = 0.0) -> str:
     return percent(frame[(frame.model == model) & (frame.noise == noise)].test_accuracy.mean())
 
 
-def beside(first: str, second: str) -> str:
+def beside(first: str, second: str, name: str = "compare-digits") -> str:
     """Return how far the first is ahead of the second, in points, with the 95 % interval over the seeds."""
-    tests = paired_tests(clean("compare-digits"), against=first)
+    tests = paired_tests(clean(name), against=first)
     line = tests[tests.second == second].iloc[0]
     difference, low, high = (f"{100 * line[name]:+.1f}".replace("-", MINUS) for name in ("difference", "low", "high"))
     return f"{difference} points ({low} to {high})"
@@ -91,9 +91,26 @@ def beside(first: str, second: str) -> str:
 @number("compare-digits-head")
 def digits_head() -> str:
     """The circuit beside what stands in its place."""
+    return head_of("compare-digits")
+
+
+@number("compare-mnist-head")
+def mnist_head() -> str:
+    """The circuit beside what stands in its place, on MNIST."""
+    return head_of("compare-mnist")
+
+
+def head_of(name: str) -> str:
+    """Return the circuit beside three twins."""
     twins = ("linear", "trigonometric", "random-circuit")
-    each = (f"{beside(JUDGED, f'sqdr-twin:core={core}')} beside `{core}`" for core in twins)
+    each = (f"{beside(JUDGED, f'sqdr-twin:core={core}', name)} beside `{core}`" for core in twins)
     return ", ".join(each)
+
+
+@number("compare-mnist-serial")
+def mnist_serial() -> str:
+    """The SQDR-CNN beside its serial predecessor, on MNIST."""
+    return f"{beside(JUDGED, 'serial-sqnn', 'compare-mnist')} beside serial-sqnn"
 
 
 @number("compare-digits-rivals")

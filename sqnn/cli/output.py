@@ -67,6 +67,8 @@ def check_files(**paths: Path | None) -> None:
     options: dict[Path, str] = {}
     for option, path in paths.items():
         check_file(option, path)
+        if path == Path("-"):
+            raise ConfigError(f"{option}: got -, expected the path of a file, such as {option}.json or /dev/stdout")
         if path is not None and (other := options.setdefault(path.resolve(), option)) != option:
             raise ConfigError(f"{option}: got {path}, expected another file than --{other}")
 

@@ -19,6 +19,7 @@ from sqnn.core import ConfigError, is_whole, path_of, require, require_one_of, w
 from sqnn.data import ImageData, Split, require_image_data
 from sqnn.explain.attribution import METHODS
 from sqnn.explain.behaviour import Tree, distil
+from sqnn.explain.behaviour.features import kinds_in
 from sqnn.explain.recording import record
 from sqnn.explain.report import sections
 from sqnn.explain.report.pack import Packed, pack_bytes
@@ -184,8 +185,11 @@ def _tree(subject: Subject, data: ImageData) -> tuple[Tree, Split] | str:
     part = dataclasses.replace(
         data, train=data.train.take(slice(GROWN)), validation=data.validation.take(slice(TESTED)), test=tested
     )
+    wanted = SPIKE_FEATURES if subject.record.head is None else HEAD_FEATURES
+    features = [kind for kind in wanted if kind in kinds_in(subject.record)]
+    if not features:
+        return "the network has neither spikes nor a circuit that a rule could ask of"
     try:
-        features = SPIKE_FEATURES if subject.record.head is None else HEAD_FEATURES
         tree = distil(subject.model, part, "tree", generator=subject.generator(), features=features)
     except ConfigError as error:
         return str(error)
