@@ -136,7 +136,8 @@ class SpikeRecord(SignalVerbs):
     def to_neo(self, step: float = 1.0) -> Any:
         """Return a neo.Block with a segment per image, and in it a spike train per neuron; a step takes `step` ms.
 
-        Membranes are analog signals, one per layer. ConfigError where these are more than 100,000 trains.
+        Membranes are analog signals, one per layer. ConfigError where these are more than 100,000 trains, and
+        on a `step` that is not above 0.
         """
         from sqnn.explain.recording.neo_block import neo_block
 
