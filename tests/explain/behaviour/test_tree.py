@@ -53,6 +53,7 @@ def test_an_image_fulfils_the_conditions_of_its_leaf_alone(random_table: Feature
     features, nodes = grow(random_table, 12, 3)
     values = random_table.columns(features)
     leaves = leaf_of(nodes, values)
+    assert len(dict(ways(features, nodes))) == 12
     for leaf, conditions in ways(features, nodes):
         holds = torch.ones(len(values), dtype=torch.bool)
         for condition in conditions:

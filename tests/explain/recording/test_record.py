@@ -88,7 +88,9 @@ def test_batches_are_those_of_a_prediction(networks: dict[str, nn.Module], name:
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "snn-wta"])
 def test_the_fields_of_a_layer_tell_its_whole_dynamics(networks: dict[str, nn.Module], name: str) -> None:
-    for layer in record(networks[name], IMAGES).layers.values():
+    layers = record(networks[name], IMAGES).layers
+    assert len(layers) == LAYERS.get(name, len(layers)) > 0
+    for layer in layers.values():
         v = torch.zeros_like(layer.currents[0]) + layer.initial_membrane * layer.threshold
         for current, membrane, spikes in zip(layer.currents, layer.membranes, layer.spikes, strict=True):
             u = layer.beta * v + current
