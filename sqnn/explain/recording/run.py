@@ -99,9 +99,9 @@ class _Part:
 
     @property
     def nbytes(self) -> int:
-        heads = [tensor for head in self.heads.values() for tensor in vars(head).values() if tensor is not None]
-        tensors = [*heads, *([] if self.input is None else [self.input])]
-        return sum(one.nbytes for one in self.layers.values()) + sum(one.nbytes for one in tensors)
+        inputs = 0 if self.input is None else self.input.nbytes
+        heads = sum(head.nbytes for head in self.heads.values())
+        return inputs + heads + sum(layer.nbytes for layer in self.layers.values())
 
 
 def _run(

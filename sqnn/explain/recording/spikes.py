@@ -78,9 +78,9 @@ class SpikeRecord(SignalVerbs):
     @property
     def nbytes(self) -> int:
         """Memory of the record in bytes, without the images."""
-        heads = [tensor for head in self.heads.values() for tensor in vars(head).values() if tensor is not None]
-        tensors = [*heads, self.logits, *([] if self.input is None else [self.input])]
-        return sum(layer.nbytes for layer in self.layers.values()) + sum(tensor.nbytes for tensor in tensors)
+        tensors = self.logits.nbytes + (0 if self.input is None else self.input.nbytes)
+        heads = sum(head.nbytes for head in self.heads.values())
+        return tensors + heads + sum(layer.nbytes for layer in self.layers.values())
 
     def select(
         self,
