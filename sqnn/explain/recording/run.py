@@ -139,7 +139,9 @@ def _other_orders(model: nn.Module, images: Tensor, layers: Sequence[str] | None
     heights = tuple(map(float, model.how.code.weights))
     dtype = next(model.parameters()).dtype
     chosen = trains if layers is None else {name: trains[name] for name in layers}
-    like = LayerRecord("", images, heights=heights, neuron="SpikingNeuron", postponed=model.how.postponed)
+    like = LayerRecord(
+        "", images, threshold=None, heights=heights, neuron="SpikingNeuron", postponed=model.how.postponed
+    )
     return {name: replace(like, name=name, spikes=spikes.to(images.device, dtype)) for name, spikes in chosen.items()}
 
 

@@ -198,6 +198,7 @@ def test_other_orders_give_their_own_spikes_alone(order: str) -> None:
     for name, train in model.record(images)[1].items():
         assert torch.equal(found[name].spikes.bool(), train)
         assert found[name].membranes is None
+        assert found[name].threshold is None
 
 
 def test_a_network_without_spikes_gives_logits_and_no_layers() -> None:
