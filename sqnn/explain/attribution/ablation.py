@@ -43,7 +43,8 @@ CHANGES: Choices[Change] = Choices("change", {"remove": _remove, "shuffle": _shu
 class Margins:
     """How much of a place each image does without: `kept` [trials, shares, batch] says where the label stayed.
 
-    Each trial takes the entries in one random order, so that larger shares contain smaller ones.
+    Each trial takes the entries in one random order, so that larger shares contain smaller ones. `entries` counts, for
+    each image, those that were there to choose from, [batch].
     """
 
     kept: Tensor

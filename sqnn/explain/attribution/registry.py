@@ -24,6 +24,7 @@ _KINDS: tuple[type[Method], ...] = (
     *(Occlusion, Influence, SpikeTriggered, TemporalSpike),
 )
 METHODS: Choices[type[Method]] = Choices("method", {kind.name: kind for kind in _KINDS})
+"""Methods of attribution by name, with which `attribute` explains a network."""
 
 
 def attribute(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sqnn.core import ConfigError, brief, is_whole, require
+from sqnn.explain.behaviour.interventions import Tabled
 from sqnn.neurons import LIF, lif_step
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Move = tuple[int, int]
 
 
 @dataclass(frozen=True, repr=False)
-class Automaton:
+class Automaton(Tabled):
     """A Mealy machine: in each state it takes one of `inputs`, answers 0 or 1 (a spike), and goes to the next state.
 
     `moves[state][i]` is what input i brings, as (next state, spike). State 0 is the first, and the others are numbered
@@ -112,9 +113,6 @@ class Automaton:
 
     def __repr__(self) -> str:
         return f"Automaton({self.states} states, inputs {', '.join(map(str, self.inputs))})"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.frame.to_html(index=False)}"
 
 
 def explore(

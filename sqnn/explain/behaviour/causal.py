@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from sqnn.core import ConfigError, counted, number_of, require, whole
 from sqnn.data import ImageData, Split
 from sqnn.explain.behaviour.features import train_of, units_of
-from sqnn.explain.behaviour.interventions import Change, changed_spikes
-from sqnn.explain.recording import SpikeRecord, record
+from sqnn.explain.behaviour.interventions import Change, Tabled, changed_spikes, spikes_and_head
+from sqnn.explain.recording import SpikeRecord
 from sqnn.models import HasNetwork, network_of, require_network
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ANSWER = "answer"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CausalGraph:
+class CausalGraph(Tabled):
     """What clamping a channel or neuron of a layer changes, as shares of images.
 
     `causes` are its units, `effects` the units of all recorded layers and, last, the network's answer. `silenced` and
@@ -104,9 +104,6 @@ class CausalGraph:
             f"{self.share:g} of {counted(self.images, 'image')})"
         )
 
-    def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.frame.to_html(index=False)}"
-
 
 def causal_graph(
     model: nn.Module | HasNetwork,
@@ -134,7 +131,7 @@ def causal_graph(
     require(0 < share <= 1, "share", share, "a share of images above 0 and at most 1")
     batch = split.floats(slice(min(whole("images", images), len(split))))
     with changed_spikes(network, layer, lambda spikes: spikes):  # refuses what cannot be clamped
-        plain = _record(network, batch)
+        plain = spikes_and_head(network, batch)
     if layer not in plain.layers:
         raise ConfigError(f"layer: got {layer}, which these images do not reach, expected {', '.join(plain.layers)}")
     named = list(units_of(plain))
@@ -151,7 +148,7 @@ def causal_graph(
         steps = []
         for value in (0, 1):
             with changed_spikes(network, layer, _clamp(unit, value)):
-                after = _record(network, batch)
+                after = spikes_and_head(network, batch)
             differs = torch.stack([(a != b).any(2) for a, b in zip(_trains(after), before, strict=True)], 2)
             answers = after.predictions != plain.predictions
             shares[value, row] = torch.cat([differs.any(0).double().mean(0), answers.double().mean()[None]]).float()
@@ -176,7 +173,3 @@ def _clamp(unit: int, value: int) -> Change:
 def _trains(record: SpikeRecord) -> list[Tensor]:
     """Return the trains of every unit of all layers, each [time, batch, places]."""
     return [train_of(layer, unit) for layer, unit, _ in units_of(record)]
-
-
-def _record(model: nn.Module, images: Tensor) -> SpikeRecord:
-    return record(model, images, membranes=False, currents=False, bloch=False, batch_size=len(images))

@@ -90,7 +90,7 @@ class TreeDistillation(Distillation):
 
 @dataclass(frozen=True, eq=False)
 class Grown:
-    """A tree, the sets of features that were tried with their validation fidelity, and tables of what it asks of."""
+    """A tree, the sets of features that were tried with their fidelity (see Tree), and tables of what it asks of."""
 
     features: tuple[Feature, ...]
     nodes: tuple[Node, ...]
@@ -141,7 +141,8 @@ def distil(
 ) -> Tree | Rules | StateGraph:
     """Distil a network, or that of a run, into a simpler model that answers as it does: tree, rules or states.
 
-    The simpler model is made on training images, features are chosen on validation images, and `agreement` (fidelity
+    The simpler model is made on training images, features are chosen on validation images (training
+    images where there are none), and `agreement` (fidelity
     and where the two disagree) is that on the test images. `options` are fields of TreeDistillation, RulesDistillation
     and StatesDistillation. Random numbers (of random encoders, and of the clusters) come from `generator`, by default
     one of a fixed seed.

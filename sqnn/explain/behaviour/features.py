@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError, counted, require
 from sqnn.data import Split, cut
-from sqnn.explain.recording import LayerRecord, SpikeRecord, record
+from sqnn.explain.recording import HeadRecord, LayerRecord, SpikeRecord, record
 from sqnn.metrics import EVALUATION_SEED
 
 ANGLE_NAMES = ("phi", "theta", "omega")
@@ -178,13 +178,14 @@ class Order(Kind):
 
 
 class Angles(Kind):
-    """Angles in radians that a circuit reads: of readout `membrane`, weighted sums of spike counts."""
+    """What a circuit reads, angles in radians: of readout `membrane`, weighted sums of spike counts."""
 
     title = "an angle that the circuit reads, in radians"
 
     def features(self, record: SpikeRecord) -> Iterator[Feature]:
-        for unit in range(0 if record.head is None else record.head.angles.shape[1]):
-            yield Feature("angles", angle_name(unit), None, (unit,))
+        head = record.head
+        for unit in range(0 if head is None else head.angles.shape[1]):
+            yield Feature("angles", input_name(unit, head), None, (unit,))
 
     def measure(self, feature: Feature, record: SpikeRecord) -> Tensor:
         if record.head is None:
@@ -203,7 +204,7 @@ class Expectations(Kind):
     def features(self, record: SpikeRecord) -> Iterator[Feature]:
         if record.head is not None:
             outputs = record.head.expectations.shape[1]
-            each = "qubit {}, <Z>" if 3 * outputs == record.head.angles.shape[1] else "expectation {}"
+            each = "qubit {}, <Z>" if record.head.observable == "Z" else "expectation {}"
             for unit in range(outputs):
                 yield Feature("expectations", each.format(unit), None, (unit,))
 
@@ -326,9 +327,10 @@ def units_of(record: SpikeRecord) -> Iterator[tuple[LayerRecord, int, str]]:
     """Go through the channels and neurons of all layers of a record, with their names in words."""
     for path, layer in record.layers.items():
         kind = "channel" if len(layer.neurons) > 1 else "neuron"
-        angles = record.head is not None and layer.neurons == (record.head.angles.shape[1],)
+        head = record.head
+        feeds = head is not None and head.fed_by == path and layer.neurons == (head.angles.shape[1],)
         for unit in range(layer.neurons[0] if layer.neurons else 0):
-            yield layer, unit, angle_name(unit) if angles else f"{path}, {kind} {unit}"
+            yield layer, unit, input_name(unit, head) if feeds else f"{path}, {kind} {unit}"
 
 
 def layer_of(feature: Feature, record: SpikeRecord) -> LayerRecord:
@@ -349,8 +351,10 @@ def first_spikes(layer: LayerRecord, units: Sequence[int]) -> Tensor:
     return torch.where(fired.any(0), fired.to(torch.uint8).argmax(0), len(fired))
 
 
-def angle_name(unit: int) -> str:
-    """Return the name of a data angle: "qubit 4, angle phi"."""
+def input_name(unit: int, head: HeadRecord | None) -> str:
+    """Return the name of what a circuit reads: "qubit 4, angle phi", or "input 4" of a circuit of one's own."""
+    if head is None or head.observable is None:
+        return f"input {unit}"
     return f"qubit {unit // len(ANGLE_NAMES)}, angle {ANGLE_NAMES[unit % len(ANGLE_NAMES)]}"
 
 

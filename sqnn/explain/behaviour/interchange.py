@@ -14,10 +14,17 @@ from torch import Tensor, nn
 from sqnn.core import counted, require, whole
 from sqnn.data import Split
 from sqnn.explain.behaviour.features import Feature, measured
-from sqnn.explain.behaviour.interventions import Change, changed_angles, changed_expectations, changed_spikes
+from sqnn.explain.behaviour.interventions import (
+    Change,
+    Tabled,
+    changed_angles,
+    changed_expectations,
+    changed_spikes,
+    spikes_and_head,
+)
 from sqnn.explain.behaviour.rules import Rules
 from sqnn.explain.behaviour.tree import Tree
-from sqnn.explain.recording import SpikeRecord, record
+from sqnn.explain.recording import SpikeRecord
 from sqnn.metrics import wilson_interval
 from sqnn.models import HasNetwork, network_of, require_network
 
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Interchange:
+class Interchange(Tabled):
     """What comes of swapping features between pairs of images, in the network and in its tree or rules.
 
     All are [pairs]: `before` and `after` are the network's answers to the first image of each pair without and with the
@@ -93,9 +100,6 @@ class Interchange:
             f"{among})"
         )
 
-    def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.frame.to_html(index=False)}"
-
 
 def interchange(
     model: nn.Module | HasNetwork,
@@ -132,9 +136,9 @@ def interchange(
         others = torch.randperm(len(features), generator=generator).tolist()
         chosen = [number, *(other for other in others if other != number)][:together]
         bases, sources = images.floats(first), images.floats(second)
-        plain = _record(network, bases)
-        with swapped(network, [features[one] for one in chosen], _record(network, sources)):
-            after = _record(network, bases)
+        plain = spikes_and_head(network, bases)
+        with swapped(network, [features[one] for one in chosen], spikes_and_head(network, sources)):
+            after = spikes_and_head(network, bases)
         values = (
             torch.full((each,), number),
             plain.predictions,
@@ -187,7 +191,3 @@ def _cells(feature: Feature, spikes: Tensor) -> Change:
         return new
 
     return change
-
-
-def _record(model: nn.Module, images: Tensor) -> SpikeRecord:
-    return record(model, images, membranes=False, currents=False, bloch=False, batch_size=len(images))

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from sqnn.core import Choices, ConfigError
-from sqnn.explain.recording import neurons_of
+from sqnn.explain.recording import SpikeRecord, neurons_of, record
 from sqnn.layers import SpikingLinear
 from sqnn.models import circuits_of
 from sqnn.neurons import Neuron
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Change = Callable[[Tensor], Tensor]
 """Returns what takes the place of spikes [time, batch, *neurons], angles or expectations [batch, ...]."""
+
+
+class Tabled(ABC):
+    """A result that a notebook shows as its one line and its table."""
+
+    @property
+    @abstractmethod
+    def frame(self) -> pd.DataFrame:
+        """The numbers as a table."""
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.frame.to_html(index=False)}"
+
+
+def spikes_and_head(model: nn.Module, images: Tensor) -> SpikeRecord:
+    """Return the record of images as one batch, without membranes, currents and Bloch vectors."""
+    return record(model, images, membranes=False, currents=False, bloch=False, batch_size=len(images))
 
 
 @contextmanager

@@ -140,14 +140,18 @@ def state_graph(
     """Cluster the membranes of a layer (the last by default) on training images, and test on the test images.
 
     Of a convolutional layer, the means over the plane of each channel are clustered. `images` are the most of either
-    part. The first centres of k-means are drawn by a seed that `generator` gives.
+    part. Random encoders draw from `generator`, the same numbers for either part, after a seed for the first centres of
+    k-means.
     """
     from sklearn.cluster import KMeans
 
-    parts = [_seen(model, _first(split, images), layer) for split in (data.train, data.test)]
+    seed = int(torch.randint(2**31 - 1, (), generator=generator))
+    if not len(data.test):
+        raise ConfigError("data: got no test image, expected some to measure on")
+    splits = [split.take(slice(min(images, len(split)))) for split in (data.train, data.test)]
+    parts = [_seen(model, split, layer, generator.clone_state()) for split in splits]
     name, points, answers = parts[0]
     _, tested, answered = parts[1]
-    seed = int(torch.randint(2**31 - 1, (), generator=generator))
     flat = points.flatten(0, 1).double()
     distinct = len(flat.unique(dim=0))
     clusters = KMeans(min(states, distinct), n_init=3, random_state=seed).fit(flat.numpy())
@@ -171,16 +175,10 @@ def state_graph(
     )
 
 
-def _first(split: Split, images: int) -> Split:
-    if not len(split):
-        raise ConfigError("data: got no test image, expected some to measure on")
-    return split.take(slice(min(images, len(split))))
-
-
-def _seen(model: nn.Module, split: Split, layer: str | None) -> tuple[str, Tensor, Tensor]:
+def _seen(model: nn.Module, split: Split, layer: str | None, generator: torch.Generator) -> tuple[str, Tensor, Tensor]:
     """Return the layer, its membranes [time, images, units] and the answers [images] of a split."""
     vectors, answers, name = [], [], layer
-    for part in _recorded(model, split, layer):
+    for part in _recorded(model, split, layer, generator):
         name = next(reversed(list(part.layers)), None) if layer is None else layer
         if name is None:
             raise ConfigError("model: got a network without spiking neurons, expected one whose membranes have states")
@@ -190,10 +188,16 @@ def _seen(model: nn.Module, split: Split, layer: str | None) -> tuple[str, Tenso
     return name, torch.cat(vectors, 1), torch.cat(answers)
 
 
-def _recorded(model: nn.Module, split: Split, layer: str | None) -> Iterator[SpikeRecord]:
-    layers = None if layer is None else [layer]
+def _recorded(model: nn.Module, split: Split, layer: str | None, generator: torch.Generator) -> Iterator[SpikeRecord]:
     for index in cut(torch.arange(len(split)), AT_ONCE):
-        yield record(model, split.floats(index), layers=layers, currents=False, bloch=False, batch_size=len(index))
+        yield record(
+            *(model, split.floats(index)),
+            layers=None if layer is None else [layer],
+            currents=False,
+            bloch=False,
+            batch_size=len(index),
+            generator=generator,
+        )
 
 
 def vectors_of(record: SpikeRecord, layer: str) -> Tensor:

@@ -89,7 +89,8 @@ class Tree:
     """A decision tree that answers as a network does, over the named `features` that it asks of.
 
     `nodes` begin at the root. `agreement` is that on images which the tree was not grown on, and `tried` the fidelity
-    on validation images of each set of features that it was grown on; the best was kept.
+    of each set of features that it was grown on; the best was kept. That is the fidelity on validation images, or on
+    training images, which flatter a tree, where there are none or one set alone was tried.
     """
 
     features: tuple[Feature, ...]

@@ -50,7 +50,7 @@ class SnnTorchNeurons(StepNeurons):
                     wanted.keep(shown)[None] if shows and shown is not None else None,
                     None if (current := wanted.current(args[0])) is None else current[None],
                     threshold=wanted.number(part.threshold, args[0].ndim - 1),
-                    beta=wanted.number(getattr(part, "beta", 1.0), args[0].ndim - 1),
+                    beta=wanted.number(getattr(part, "beta", None), args[0].ndim - 1),
                     reset=part.reset_mechanism,
                     neuron=type(part).__name__,
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,21 +17,31 @@ if TYPE_CHECKING:
 class HeadRecord:
     """What a circuit received and gave.
 
-    - `angles` [batch, 3 n_qubits]: data angles in radians, wire after wire;
+    - `angles` [batch, 3 n_qubits]: data angles in radians, wire after wire; what a `circuits.QuantumLayer` reads,
+      [batch, n_inputs];
     - `bloch` [n_blocks, batch, n_qubits, 3]: <X>, <Y>, <Z> of each wire after the rotations of each block, before the
       gates that join wires, of the state without noise; None for a `circuits.QuantumLayer`, which has no blocks;
-    - `expectations` [batch, n_outputs]: what the network goes on with, by default <Z> of each wire, under its noise.
+    - `expectations` [batch, n_outputs]: what the network goes on with, by default <Z> of each wire, under its noise;
+    - `observable` of a `circuits.ReuploadLayer`, such as "Z"; None of a QuantumLayer;
+    - `fed_by`: the layer of neurons whose rates are the angles, neuron by neuron, None where there is none.
     """
 
     angles: Tensor
     expectations: Tensor
     bloch: Tensor | None = None
+    observable: str | None = None
+    fed_by: str | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the tensors in bytes."""
+        return sum(each.nbytes for each in (self.angles, self.expectations, self.bloch) if each is not None)
 
     def select(self, images: Tensor) -> HeadRecord:
         """Return the record of some images."""
         chosen = images.to(self.angles.device)
         bloch = None if self.bloch is None else self.bloch[:, chosen]
-        return HeadRecord(self.angles[chosen], self.expectations[chosen], bloch)
+        return replace(self, angles=self.angles[chosen], expectations=self.expectations[chosen], bloch=bloch)
 
 
 def joined_heads(parts: Sequence[HeadRecord]) -> HeadRecord:
@@ -39,10 +49,11 @@ def joined_heads(parts: Sequence[HeadRecord]) -> HeadRecord:
     if len(parts) == 1:
         return parts[0]
     bloch = [part.bloch for part in parts if part.bloch is not None]
-    return HeadRecord(
-        torch.cat([part.angles for part in parts]),
-        torch.cat([part.expectations for part in parts]),
-        torch.cat(bloch, 1) if bloch else None,
+    return replace(
+        parts[0],
+        angles=torch.cat([part.angles for part in parts]),
+        expectations=torch.cat([part.expectations for part in parts]),
+        bloch=torch.cat(bloch, 1) if bloch else None,
     )
 
 

@@ -19,6 +19,7 @@ from sqnn.explain.recording.foreign import SnnTorchNeurons, SpikingJellyNeurons
 from sqnn.explain.recording.heads import HeadRecord, bloch_vectors
 from sqnn.explain.recording.layers import LayerRecord
 from sqnn.explain.recording.probes import CompetingNeurons, ConvertedNeurons, OwnNeurons, Probe, Wanted
+from sqnn.models import SQDRCNN
 
 PROBES: tuple[Probe, ...] = (
     OwnNeurons(),
@@ -86,6 +87,16 @@ def _sites(model: nn.Module) -> Iterator[tuple[str, str]]:
             yield from ((f"{before}spiking.{targets[node]}", before + path) for node, path in part.sites.items())
 
 
+def _feeds(model: nn.Module) -> dict[str, str]:
+    """Return the layer of neurons whose rates are the angles of a circuit, by the path of the circuit."""
+    found = {}
+    for path, part in model.named_modules():
+        if isinstance(part, SQDRCNN) and part.frontend.output is not None and isinstance(part.circuit, ReuploadLayer):
+            before = f"{path}." if path else ""
+            found[f"{before}circuit"] = f"{before}frontend.output"
+    return found
+
+
 @contextmanager
 def recorder(
     model: nn.Module,
@@ -122,11 +133,12 @@ def recorder(
     with ExitStack() as hooks:
         for name, (part, probe) in found.items():
             probe.watch(part, wanted, partial(seen.see, name), hooks)
+        feeds = _feeds(model)
         for path, part in model.named_modules():
             if isinstance(part, Encoder):
                 _watch_encoder(part, wanted, seen, hooks)
             if isinstance(part, ReuploadLayer | QuantumLayer):
-                _watch_circuit(part, path, wanted, bloch, seen, hooks)
+                _watch_circuit(part, path, wanted, bloch, seen, hooks, feeds.get(path))
         yield seen
 
 
@@ -153,8 +165,16 @@ def _watch_encoder(encoder: Encoder, wanted: Wanted, seen: Recorder, hooks: Exit
 
 
 def _watch_circuit(
-    circuit: ReuploadLayer | QuantumLayer, path: str, wanted: Wanted, bloch: bool, seen: Recorder, hooks: ExitStack
+    circuit: ReuploadLayer | QuantumLayer,
+    path: str,
+    wanted: Wanted,
+    bloch: bool,
+    seen: Recorder,
+    hooks: ExitStack,
+    fed_by: str | None,
 ) -> None:
+    observable = circuit.engine.observable if isinstance(circuit, ReuploadLayer) else None
+
     def leave(
         circuit: ReuploadLayer | QuantumLayer, args: tuple[Any, ...], named: Mapping[str, Any], output: Tensor
     ) -> None:
@@ -167,6 +187,6 @@ def _watch_circuit(
             except ValueError as error:
                 raise ConfigError(f"bloch: got True, expected False for this circuit: {error}") from error
         expectations = output.reshape(len(angles), -1)
-        seen.heads[path] = HeadRecord(wanted.keep(angles), wanted.keep(expectations), vectors)
+        seen.heads[path] = HeadRecord(wanted.keep(angles), wanted.keep(expectations), vectors, observable, fed_by)
 
     hooks.callback(circuit.register_forward_hook(leave, with_kwargs=True).remove)

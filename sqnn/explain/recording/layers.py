@@ -23,8 +23,9 @@ class LayerRecord:
     - `currents`: input of the neurons, in the unit of membranes and threshold; None where they were not asked for.
     - `threshold`, `beta` (decay of the membrane per step, 1 without a leak): numbers, or tensors that broadcast over
       the trains, such as [channels, 1, 1], or [time, 1, ...] where every step has its own threshold.
+      None where a neuron of one's own does not say.
     - `initial_membrane`: before the first step, in thresholds (of that step).
-    - `reset`: "subtract", "zero", "none", or "all" (a spike sets the whole layer to zero).
+    - `reset`: "subtract", "zero", "none", or "all" (a spike sets the whole layer to zero); None where unknown.
     - `neuron`: the class of the neurons. `postponed` neurons receive all currents before they fire for the first time.
     - `start`: number of the first step, other than 0 after `SpikeRecord.select(window=...)`.
 
@@ -36,10 +37,10 @@ class LayerRecord:
     spikes: Tensor
     membranes: Tensor | None = None
     currents: Tensor | None = None
-    threshold: Tensor | float = 1.0
-    beta: Tensor | float = 1.0
+    threshold: Tensor | float | None = 1.0
+    beta: Tensor | float | None = 1.0
     initial_membrane: Tensor | float = 0.0
-    reset: str = "subtract"
+    reset: str | None = "subtract"
     neuron: str = "LIF"
     postponed: bool = False
     heights: tuple[float, ...] | None = None
@@ -70,7 +71,7 @@ class LayerRecord:
             part = train[first:end] if images is None else train[first:end, images.to(train.device)]
             chosen[name] = part if neurons is None else part.flatten(2)[:, :, neurons.to(part.device)]
 
-        def narrowed(value: Tensor | float) -> Tensor | float:
+        def narrowed(value: Tensor | float | None) -> Tensor | float | None:
             if not isinstance(value, Tensor) or value.ndim == 0:
                 return value
             each = value

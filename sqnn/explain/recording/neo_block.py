@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from sqnn.core import ConfigError, number_of
+from sqnn.core import ConfigError, number_of, require
 
 if TYPE_CHECKING:
     from sqnn.explain.recording.spikes import SpikeRecord
@@ -18,10 +19,11 @@ def neo_block(record: SpikeRecord, step: float) -> Any:
 
     A spike of step t stands at t * `step` ms. Annotations: `layer` and `neuron` of a train, `label` of a segment.
     """
+    step = number_of("step", step)
+    require(0 < step < math.inf, "step", step, "how many ms a step takes, a finite number above 0")
     import neo
     import quantities as pq
 
-    step = number_of("step", step)
     trains = sum(layer.spikes[0].numel() // max(1, len(record)) for layer in record.layers.values()) * len(record)
     if trains > MOST_TRAINS:
         raise ConfigError(

@@ -43,7 +43,7 @@ class Wanted:
         """Return the currents as they are kept, if they are."""
         return self.keep(values) if self.currents else None
 
-    def number(self, value: Tensor | float, features: int = 0) -> Tensor | float:
+    def number(self, value: Tensor | float | None, features: int = 0) -> Tensor | float | None:
         """Return a constant of a neuron: numbers as they are, one per channel so that it broadcasts over a train.
 
         `features` are the dimensions of a train after time and batch.
@@ -99,10 +99,10 @@ class OwnNeurons(Probe):
                     None if membranes is None or not wanted.membranes else wanted.keep(membranes),
                     wanted.current(currents),
                     # A neuron of one's own states what it has.
-                    threshold=wanted.number(getattr(part, "threshold", 1.0), currents.ndim - 2),
-                    beta=wanted.number(getattr(part, "beta", 1.0), currents.ndim - 2),
+                    threshold=wanted.number(getattr(part, "threshold", None), currents.ndim - 2),
+                    beta=wanted.number(getattr(part, "beta", None), currents.ndim - 2),
                     initial_membrane=getattr(part, "initial_membrane", 0.0),
-                    reset=getattr(part, "reset", "none"),
+                    reset=getattr(part, "reset", None),
                     neuron=type(part).__name__,
                 )
             )

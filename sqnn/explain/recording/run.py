@@ -99,9 +99,9 @@ class _Part:
 
     @property
     def nbytes(self) -> int:
-        heads = [tensor for head in self.heads.values() for tensor in vars(head).values() if tensor is not None]
-        tensors = [*heads, *([] if self.input is None else [self.input])]
-        return sum(one.nbytes for one in self.layers.values()) + sum(one.nbytes for one in tensors)
+        inputs = 0 if self.input is None else self.input.nbytes
+        heads = sum(head.nbytes for head in self.heads.values())
+        return inputs + heads + sum(layer.nbytes for layer in self.layers.values())
 
 
 def _run(
@@ -139,7 +139,9 @@ def _other_orders(model: nn.Module, images: Tensor, layers: Sequence[str] | None
     heights = tuple(map(float, model.how.code.weights))
     dtype = next(model.parameters()).dtype
     chosen = trains if layers is None else {name: trains[name] for name in layers}
-    like = LayerRecord("", images, heights=heights, neuron="SpikingNeuron", postponed=model.how.postponed)
+    like = LayerRecord(
+        "", images, threshold=None, heights=heights, neuron="SpikingNeuron", postponed=model.how.postponed
+    )
     return {name: replace(like, name=name, spikes=spikes.to(images.device, dtype)) for name, spikes in chosen.items()}
 
 

@@ -78,9 +78,9 @@ class SpikeRecord(SignalVerbs):
     @property
     def nbytes(self) -> int:
         """Memory of the record in bytes, without the images."""
-        heads = [tensor for head in self.heads.values() for tensor in vars(head).values() if tensor is not None]
-        tensors = [*heads, self.logits, *([] if self.input is None else [self.input])]
-        return sum(layer.nbytes for layer in self.layers.values()) + sum(tensor.nbytes for tensor in tensors)
+        tensors = self.logits.nbytes + (0 if self.input is None else self.input.nbytes)
+        heads = sum(head.nbytes for head in self.heads.values())
+        return tensors + heads + sum(layer.nbytes for layer in self.layers.values())
 
     def select(
         self,
@@ -136,7 +136,8 @@ class SpikeRecord(SignalVerbs):
     def to_neo(self, step: float = 1.0) -> Any:
         """Return a neo.Block with a segment per image, and in it a spike train per neuron; a step takes `step` ms.
 
-        Membranes are analog signals, one per layer. ConfigError where these are more than 100,000 trains.
+        Membranes are analog signals, one per layer. ConfigError where these are more than 100,000 trains, and
+        on a `step` that is not above 0.
         """
         from sqnn.explain.recording.neo_block import neo_block
 

@@ -55,7 +55,7 @@ class Embedding(Signal):
 
     - `preferred` `[neurons]`: the class for which a neuron fires most, -1 for a silent one;
     - `selectivity` `[neurons]`: (most - rest) / (most + rest) of its mean count for that class and over the others, 0
-      to 1, NaN for a silent neuron.
+      to 1, NaN for a silent neuron, and for all where the images are of one class.
 
     Of images, `preferred` are the labels and `selectivity` is None.
     """
@@ -158,7 +158,7 @@ def embed(
 def _preferences(names: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Return the preferred class and the selectivity of each neuron from mean counts `[classes, neurons]`."""
     most, at = counts.max(0)
-    rest = (counts.sum(0) - most) / max(1, len(counts) - 1)
+    rest = (counts.sum(0) - most) / (len(counts) - 1)  # 0 / 0, NaN, where there is no other class
     silent = most == 0
     selectivity = ((most - rest) / (most + rest)).masked_fill(silent, math.nan)
     return names[at].masked_fill(silent, -1), selectivity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -33,15 +34,16 @@ class HasMembranes(Protocol):
         """Membranes as they were compared with the threshold."""
 
     @property
-    def threshold(self) -> Tensor | float:
-        """The threshold, a number or what broadcasts over the membranes."""
+    def threshold(self) -> Tensor | float | None:
+        """The threshold, a number or what broadcasts over the membranes, None where unknown."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Traces(Signal):
     """Membranes of some neurons for one image before each reset, and the `threshold` that they are compared with.
 
-    `membranes`, `threshold` and `spikes` are `[time, neurons]`; rest is 0; `start` is the number of the first step.
+    `membranes`, `threshold` and `spikes` are `[time, neurons]`; rest is 0; `start` is the number of the first step. The
+    threshold of neurons that do not say theirs is NaN.
     """
 
     neurons: tuple[int, ...]
@@ -67,21 +69,23 @@ class Traces(Signal):
         )
 
     def draw(self, axes: Axes) -> None:
-        """Draw a trace per neuron in units of its threshold, with a mark per spike."""
+        """Draw a trace per neuron in units of its threshold, where that is known, with a mark per spike."""
         if len(self.neurons) > LINES_MOST:
             raise ConfigError(f"neurons: got {len(self.neurons)} to draw, expected at most {LINES_MOST}")
+        known = not self.threshold.isnan().any()
         time = torch.arange(self.start, self.start + len(self.membranes))
         for number, neuron in enumerate(self.neurons):
-            shown = self.membranes[:, number] / self.threshold[:, number]
+            shown = self.membranes[:, number] / (self.threshold[:, number] if known else 1)
             axes.plot(
                 time.tolist(), shown.tolist(), ".-", ms=4, lw=1, color=f"C{number % 10}", label=f"neuron {neuron}"
             )
             steps = self.spikes[:, number].nonzero().flatten()
             axes.plot(time[steps].tolist(), shown[steps].tolist(), "^", ms=6, color=f"C{number % 10}")
-        axes.axhline(1, color="black", ls="--", lw=0.8)
+        if known:
+            axes.axhline(1, color="black", ls="--", lw=0.8)
         axes.axhline(0, color="grey", ls=":", lw=0.8)
         axes.set_xlabel("step")
-        axes.set_ylabel("membrane before the reset (thresholds)")
+        axes.set_ylabel("membrane before the reset" + (" (thresholds)" if known else ""))
         axes.legend(frameon=False, fontsize=8, ncols=2)
 
     def summary(self) -> str:
@@ -99,7 +103,7 @@ def traces(layer: HasMembranes, neurons: Neurons = None, image: int = 0) -> Trac
     trains = spikes_of(layer)
     at, chosen = image_of(image, trains.shape[1]), neurons_of(layer, neurons)
     membranes = layer.membranes.detach().cpu()
-    threshold = torch.as_tensor(layer.threshold).detach().cpu()
+    threshold = torch.as_tensor(math.nan if layer.threshold is None else layer.threshold).detach().cpu()
     return Traces(
         neurons=tuple(chosen.tolist()),
         membranes=membranes[:, at].flatten(1)[:, chosen].double(),

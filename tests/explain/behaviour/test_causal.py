@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -108,3 +109,10 @@ def test_channels_of_a_circuits_front_end_reach_the_answer() -> None:
 def test_bad_input_gets_one_line(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sqnn.causal_graph(Small(), small_data(5, 0, 5), **{"layer": "hidden", **options})
+
+
+def test_a_notebook_shows_words_and_table_as_they_are() -> None:
+    graph = sqnn.causal_graph(Small(), small_data(), "hidden", images=5)
+    odd = dataclasses.replace(graph, layer="<b>")
+    assert odd._repr_html_().startswith("<p>CausalGraph(&lt;b&gt;: ")
+    assert graph.frame.to_html(index=False) in graph._repr_html_()

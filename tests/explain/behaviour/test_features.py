@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -9,10 +10,13 @@ import torch
 from explained import Small, small_data
 
 import sqnn
+from circuits import QuantumLayer
 from sqnn.core import ConfigError
 from sqnn.explain.behaviour import FEATURES, named_features
 from sqnn.explain.behaviour.features import measured
 from sqnn.explain.recording import HeadRecord, LayerRecord, SpikeRecord
+from sqnn.models import SpikingQuantum
+from sqnn.neurons import IF
 
 T, B = 5, 3
 
@@ -27,7 +31,7 @@ def drawn() -> SpikeRecord:
         "blocks.0": LayerRecord("blocks.0", (planes < 0.1).float()),
         "output": LayerRecord("output", (angles < 0.3).float()),
     }
-    head = HeadRecord(torch.rand(B, 6, generator=generator), torch.rand(B, 2, generator=generator))
+    head = HeadRecord(torch.rand(B, 6, generator=generator), torch.rand(B, 2, generator=generator), None, "Z", "output")
     return SpikeRecord(layers, torch.zeros(B, 1, 2, 2), torch.zeros(B, 3), heads={"circuit": head})
 
 
@@ -71,6 +75,53 @@ def test_angles_and_expectations_are_those_of_the_head(drawn: SpikeRecord) -> No
     assert drawn.head is not None
     assert table(drawn, "angles")["qubit 1, angle phi"] == drawn.head.angles[:, 3].tolist()
     assert table(drawn, "expectations")["qubit 1, <Z>"] == drawn.head.expectations[:, 1].tolist()
+
+
+def test_only_what_feeds_the_angles_is_named_after_them() -> None:
+    """Two layers as wide as the angles: the first is of neurons, the last of angles, and no name is there twice."""
+    model = sqnn.create_model("sqdr-cnn", n_qubits=2, image_size=(4, 4), channels=(2,), num_classes=3, readout="spike")
+    images = small_images()
+    seen = sqnn.record(model, images)
+    assert seen.head is not None
+    assert (seen.head.observable, seen.head.fed_by) == ("Z", "frontend.output")
+    rates = seen["frontend.output"].spikes.mean(0)
+    torch.testing.assert_close(model.config.angle_scale * rates, seen.head.angles)
+    angles = [f"qubit {qubit}, angle {angle}" for qubit in range(2) for angle in ("phi", "theta", "omega")]
+    twin = dataclasses.replace(seen["frontend.output"], name="wide")
+    wide = dataclasses.replace(seen, layers={"wide": twin, **seen.layers})
+    names = list(table(wide, "counts"))
+    assert names[:6] == [f"wide, neuron {unit}" for unit in range(6)]
+    assert names[-6:] == angles == list(table(wide, "angles"))
+    assert len(set(names)) == len(names)
+
+
+def test_what_a_circuit_of_ones_own_reads_is_an_input() -> None:
+    import pennylane as qml
+
+    def circuit(inputs: torch.Tensor, weights: torch.Tensor) -> object:
+        qml.RX(inputs[0] + inputs[1], 0)
+        qml.RY(inputs[2] * weights[0], 0)
+        return qml.expval(qml.PauliX(0))
+
+    layer = QuantumLayer(circuit, {"weights": 1}, 3)
+    model = sqnn.create_model("sqdr-cnn", circuit=layer, image_size=(4, 4), channels=(2,), num_classes=3)
+    seen = sqnn.record(model, small_images())
+    assert list(table(seen, "angles")) == ["input 0", "input 1", "input 2"]
+    assert list(table(seen, "expectations")) == ["expectation 0"]
+    assert not any("angle" in name for name in table(seen, "counts"))
+
+
+def test_neurons_before_a_linear_layer_are_no_angles() -> None:
+    frontend = torch.nn.Sequential(torch.nn.Flatten(2), torch.nn.Linear(16, 6), IF())
+    model = SpikingQuantum(frontend, features=6, num_classes=2, timesteps=3, n_qubits=2)
+    seen = sqnn.record(model, small_images())
+    (name,) = seen.layers
+    assert list(table(seen, "counts")) == [f"{name}, neuron {unit}" for unit in range(6)]
+    assert list(table(seen, "angles"))[4] == "qubit 1, angle theta"
+
+
+def small_images() -> torch.Tensor:
+    return torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(

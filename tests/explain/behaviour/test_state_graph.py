@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, Split
+from sqnn.encoding import make_encoder
 from sqnn.explain.behaviour import StateGraph
 from sqnn.neurons import IF
 
@@ -84,6 +85,36 @@ def test_recordings_of_events_are_followed() -> None:
     assert isinstance(graph, StateGraph)
     assert (graph.layer, graph.centres.shape) == ("output", (4, 2))
     assert int(graph.moves.sum()) == 2 * 20
+
+
+class Drawn(nn.Module):
+    """Sums a random train of each pixel in a neuron of threshold 100, so that membranes are counts of its spikes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.neurons = make_encoder("rate", 5), IF(100.0)
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        trains = self.encoder.encode(images, generator).flatten(2)
+        return trains.sum(0)[:, :3] + self.neurons(trains).sum(0)[:, :3]
+
+
+def test_random_encoders_draw_from_the_generator() -> None:
+    model, data = Drawn(), small_data(30, 0, 20)
+    graphs = [
+        sqnn.distil(model, data, "states", states=6, generator=torch.Generator().manual_seed(seed))
+        for seed in (3, 3, 4)
+    ]
+    first, again, other = (graph.centres for graph in graphs)
+    assert torch.equal(first, again)
+    assert first.shape != other.shape or not torch.allclose(first, other)
+    # The states are of what the network did under the same numbers.
+    drawing = torch.Generator().manual_seed(3)
+    torch.randint(2**31 - 1, (), generator=drawing)
+    seen = sqnn.record(model, data.train, generator=drawing)
+    states = graphs[0].states_of(seen)
+    assert graphs[0].ends.sum(1).tolist() == states[-1].bincount(minlength=graphs[0].states).tolist()
+    assert graphs[0].ends.sum(0).tolist() == seen.predictions.bincount(minlength=3).tolist()
 
 
 def test_one_step_has_no_next_state() -> None:

@@ -53,6 +53,7 @@ def test_an_image_fulfils_the_conditions_of_its_leaf_alone(random_table: Feature
     features, nodes = grow(random_table, 12, 3)
     values = random_table.columns(features)
     leaves = leaf_of(nodes, values)
+    assert len(dict(ways(features, nodes))) == 12
     for leaf, conditions in ways(features, nodes):
         holds = torch.ones(len(values), dtype=torch.bool)
         for condition in conditions:
@@ -121,6 +122,18 @@ def test_the_features_kept_are_those_best_on_validation_images(tree: Tree) -> No
     assert tree.tried["counts"] == float((one.predict(record) == record.predictions).double().mean())
     best = max(tree.tried, key=lambda name: tree.tried[name])
     assert {feature.kind for feature in tree.features} <= set(best.split(" + "))
+
+
+@pytest.mark.parametrize(("validation", "options"), [(0, {}), (40, {"features": ("counts",)})])
+def test_without_a_choice_on_validation_images_what_is_tried_is_told_of_training_images(
+    validation: int, options: dict[str, object]
+) -> None:
+    data = small_data(validation=validation)
+    tree = sqnn.distil(Small(), data, "tree", leaves=2, **options)
+    assert isinstance(tree, Tree)
+    seen = sqnn.record(Small(), data.train)
+    share = float((tree.predict(seen) == seen.predictions).double().mean())
+    assert share == max(tree.tried.values()) < 1
 
 
 def test_rules_are_measured_as_the_tree_is(tree: Tree) -> None:

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from sqnn.explain import record
 from sqnn.layers import FrontEnd
 from sqnn.models import SpikingQuantum
+from sqnn.neurons import Neuron
 
 STEPS = 6
 IMAGES = torch.rand(3, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -135,6 +136,37 @@ def test_a_quantum_head_on_foreign_neurons_is_recorded_as_a_whole() -> None:
         rates = found["frontend.network.2"].spikes.mean(0)
         assert_close(found.head.angles, model.config.angle_scale * model.linear(rates))
         assert_close(found["frontend.network.2"].currents, frontend[1](found.input.flatten(2)))
+
+
+class Bare(Neuron):
+    """Fires where the sum of currents is odd, rounded: it has no threshold, leak or reset."""
+
+    options = ()
+
+    def forward(self, currents: Tensor, return_membrane: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        membranes = currents.cumsum(0)
+        spikes = (membranes.round() % 2).abs()
+        return (spikes, membranes) if return_membrane else spikes
+
+
+def test_what_a_neuron_does_not_say_is_unknown() -> None:
+    network = FrontEnd(nn.Sequential(nn.Flatten(2), linear(), Bare()), timesteps=STEPS).eval()
+    found = record(network, IMAGES)
+    (layer,) = found.layers.values()
+    assert (layer.threshold, layer.beta, layer.reset) == (None, None, None)
+    assert 0 < float(layer.spikes.mean()) < 1
+    (part,) = found.select(neurons=[1, 3], window=(1, 4)).layers.values()
+    assert part.threshold is None
+    assert torch.equal(part.membranes, layer.membranes[1:4, :, [1, 3]])
+    made = found.traces([2], image=1)
+    assert torch.equal(made.membranes[:, 0], layer.membranes[:, 1, 2].double())
+    assert made.threshold.isnan().all()
+    assert made.frame.threshold.isna().all()
+    axes = made.plot().axes[0]
+    assert axes.get_ylabel() == "membrane before the reset"
+    assert torch.equal(torch.tensor(axes.lines[0].get_ydata()), made.membranes[:, 0])
+    assert len(found.raster(1).frame) == int(layer.spikes[:, 1].sum())
+    found.raster(1).plot()
 
 
 def test_states_of_an_earlier_batch_are_forgotten() -> None:

@@ -88,7 +88,9 @@ def test_batches_are_those_of_a_prediction(networks: dict[str, nn.Module], name:
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "snn-wta"])
 def test_the_fields_of_a_layer_tell_its_whole_dynamics(networks: dict[str, nn.Module], name: str) -> None:
-    for layer in record(networks[name], IMAGES).layers.values():
+    layers = record(networks[name], IMAGES).layers
+    assert len(layers) == LAYERS.get(name, len(layers)) > 0
+    for layer in layers.values():
         v = torch.zeros_like(layer.currents[0]) + layer.initial_membrane * layer.threshold
         for current, membrane, spikes in zip(layer.currents, layer.membranes, layer.spikes, strict=True):
             u = layer.beta * v + current
@@ -196,6 +198,7 @@ def test_other_orders_give_their_own_spikes_alone(order: str) -> None:
     for name, train in model.record(images)[1].items():
         assert torch.equal(found[name].spikes.bool(), train)
         assert found[name].membranes is None
+        assert found[name].threshold is None
 
 
 def test_a_network_without_spikes_gives_logits_and_no_layers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import re
 
 import numpy as np
@@ -149,6 +150,12 @@ def test_neo_gives_the_spikes_back(silent: bool) -> None:
     np.testing.assert_array_equal(signal.magnitude, record["a"].membranes[:, 2].flatten(1))
     assert float(signal.t_start.rescale("ms")) == 2.0
     assert silent == (found == set())
+
+
+@pytest.mark.parametrize("step", [0, -1.0, math.nan, math.inf])
+def test_a_step_for_neo_takes_time(step: float) -> None:
+    with pytest.raises(ConfigError, match=r"^step: got .*, expected how many ms a step takes, a finite number above 0"):
+        made(0, silent=True).to_neo(step=step)
 
 
 def test_too_many_trains_for_neo_are_refused() -> None:

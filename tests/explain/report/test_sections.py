@@ -64,6 +64,7 @@ def test_what_it_cost_is_what_is_counted() -> None:
 def test_trains_are_those_of_the_record_and_rates_means_over_the_images_of_a_class() -> None:
     seen, data = record(model(), image()), pages.small_data()
     whole = record(model(), data.train)
+    assert len(seen.layers) > 0
     for told, (name, layer) in zip(story()["sections"]["time"]["layers"], seen.layers.items(), strict=True):
         assert told["name"] == name
         assert (unpacked(told["spikes"]) == layer.spikes[:, 0].flatten(1).numpy()).all()
@@ -74,7 +75,9 @@ def test_trains_are_those_of_the_record_and_rates_means_over_the_images_of_a_cla
 
 
 def test_shares_of_spikes_are_zero_where_none_is() -> None:
-    for layer in story()["sections"]["time"]["layers"]:
+    layers = story()["sections"]["time"]["layers"]
+    assert len(layers) > 0
+    for layer in layers:
         shares, spikes = unpacked(layer["values"]), unpacked(layer["spikes"])
         assert (shares[spikes == 0] == 0).all()
         assert np.abs(shares).max() > 0

@@ -40,6 +40,15 @@ def test_neurons_of_one_role_form_a_group_and_prefer_its_class(method: str) -> N
         assert float(near[:3, :3].max()) < float(near[:4, 4:8].min())
 
 
+def test_one_class_selects_nothing() -> None:
+    made = embed(tuned()[:, LABELS == 0], torch.zeros(10, dtype=torch.long))
+    assert made.preferred is not None
+    assert made.preferred.tolist() == [0, 0, 0, 0, -1, -1, -1, -1, 0, -1]
+    assert made.selectivity is not None
+    assert made.selectivity.isnan().all()
+    made.plot()
+
+
 def test_principal_components_keep_distances_in_a_plane() -> None:
     spikes = torch.zeros(1, 4, 4)
     spikes[0] = torch.tensor([[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]])

@@ -110,6 +110,8 @@ def _lines(record: LayerRecord, row: int) -> Tensor:
 
 def _dynamics(record: LayerRecord) -> Dynamics:
     """Return the equations of the neurons of a layer, one value for each neuron."""
+    if record.reset is None:
+        raise ConfigError(f"method: got integrated-events for neurons {record.neuron}, expected if or lif")
     like = _lines(record, 0)[0]
     threshold, beta, initial = (
         torch.as_tensor(value, dtype=like.dtype).expand(record.neurons).flatten()

@@ -82,7 +82,9 @@ def _layer(name: str, title: str, layer: LayerRecord, found: Tensor | None, mean
 
 
 def _threshold(layer: LayerRecord, count: int) -> tuple[float | None, Tensor | None]:
-    """Return one threshold, or one per neuron; neither where it changes from step to step."""
+    """Return one threshold, or one per neuron; neither where it is unknown or changes from step to step."""
+    if layer.threshold is None:
+        return None, None
     if not isinstance(layer.threshold, Tensor) or layer.threshold.numel() == 1:
         return float(layer.threshold), None
     if layer.threshold.ndim > len(layer.neurons):

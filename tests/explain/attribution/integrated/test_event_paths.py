@@ -65,6 +65,7 @@ def test_an_event_is_where_the_membrane_meets_the_threshold(seed: int, timesteps
     start, end = currents(seed, timesteps, 3, whole=False)
     ones = torch.ones(3, dtype=torch.float64)
     events = events_between(start, end, Dynamics(ones, beta * ones, 0 * ones, reset))
+    assert len(events) >= int((events.first != events.last).any())
     for k in range(len(events)):
         a, neuron, step = events.positions[k], events.neurons[k], events.steps[k]
         spikes = events.trains[k]
