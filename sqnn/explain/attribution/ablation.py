@@ -59,7 +59,7 @@ class Margins:
     def margins(self) -> Tensor:
         """The largest share up to which the label stays, [trials, batch]; 0 where the smallest share changes it."""
         steps = self.kept.long().cumprod(1).sum(1)
-        return torch.tensor((0.0, *self.shares), dtype=torch.float64)[steps]
+        return torch.tensor((0.0, *self.shares), dtype=torch.float64, device=steps.device)[steps]
 
     @property
     def margin(self) -> Tensor:
@@ -123,13 +123,13 @@ def robustness_margins(
         labels = probe.plain.argmax(-1)
         entries = (probe.point != 0).flatten(1).sum(1)
         kept = torch.stack([_trial(probe, alter, shares, labels, drawing) for _ in range(trials)])
-    return Margins(kept, tuple(map(float, shares)), at, change, entries)
+    return Margins(kept.cpu(), tuple(map(float, shares)), at, change, entries.cpu())
 
 
 def _trial(probe: Probe, alter: Change, shares: Sequence[float], labels: Tensor, drawing: torch.Generator) -> Tensor:
     """Return where the labels stayed, [shares, batch], in one random order of the entries of each image."""
     points = _disturbed(probe.point, alter, shares, drawing)
-    rows = torch.arange(len(probe.point)).repeat_interleave(len(shares))
+    rows = torch.arange(len(probe.point), device=probe.point.device).repeat_interleave(len(shares))
     parts = ((torch.stack(list(islice(points, len(of)))), of) for of in rows.split(PASSES))
     answers = torch.cat([probe.logits(few, of).argmax(-1) for few, of in parts])
     return (answers == labels[rows]).view(-1, len(shares)).t()
@@ -141,7 +141,8 @@ def _disturbed(point: Tensor, alter: Change, shares: Sequence[float], drawing: t
         flat = row.flatten()
         order, silent = (_in_any_order(mask, drawing) for mask in (flat != 0, flat == 0))
         silent = silent[: len(order)]
-        drawn = torch.randn(len(order) + len(silent), generator=drawing, dtype=row.dtype)
+        count = len(order) + len(silent)
+        drawn = torch.randn(count, generator=drawing, device=drawing.device, dtype=row.dtype).to(row.device)
         for share in shares:
             count = round(share * len(order))
             chosen, others, changed = order[:count], silent[:count], flat.clone()
@@ -153,4 +154,4 @@ def _disturbed(point: Tensor, alter: Change, shares: Sequence[float], drawing: t
 def _in_any_order(mask: Tensor, drawing: torch.Generator) -> Tensor:
     """Return the places where a mask [entries] holds, in random order."""
     places = mask.nonzero()[:, 0]
-    return places[torch.randperm(len(places), generator=drawing)]
+    return places[torch.randperm(len(places), generator=drawing, device=drawing.device).to(places.device)]

@@ -128,7 +128,7 @@ class Probe:
             return
         batch, classes = self.plain.shape
         expected = f"a class from 0 to {classes - 1}, or one for each of {batch} images"
-        wanted: object = torch.tensor([int(target)] * batch) if is_whole(target) else target
+        wanted: object = torch.full((batch,), int(target), device=self.plain.device) if is_whole(target) else target
         fits = isinstance(wanted, Tensor) and wanted.shape == (batch,) and wanted.dtype in WHOLE
         if not (isinstance(wanted, Tensor) and fits and bool(((wanted >= 0) & (wanted < classes)).all())):
             raise ConfigError(f"target: got {brief(target)}, expected {expected}")
@@ -166,7 +166,7 @@ class Probe:
         nothing larger than PASSES points is held.
         """
         batch = len(self.images)
-        places = torch.arange(batch * count)
+        places = torch.arange(batch * count, device=self.point.device)
         found = [self.score(points(part // count, part % count), part // count) for part in places.split(PASSES)]
         return torch.cat(found).view(batch, count) if found else self.output.new_zeros(batch, 0)
 

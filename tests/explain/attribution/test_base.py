@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 import sqnn
 from sqnn.core import ConfigError
-from sqnn.explain.attribution import METHODS, attribute, probing
+from sqnn.explain.attribution import METHODS, attribute, probing, robustness_margins
 from sqnn.explain.recording import record
 from sqnn.models import create_model
-from sqnn.neurons import LIF, QCFS
+from sqnn.neurons import IF, LIF, QCFS
 
 PLACES = ["pixels", "spikes", "angles", "qubits", "frontend.blocks.0", "frontend.linear", "weights"]
 
@@ -173,6 +173,35 @@ def test_the_passes_are_counted() -> None:
     cost = attribute(model, images(2, side=4), 0, "occlusion", window=2, stride=2).cost
     assert cost.forwards == sum(calls)
     assert cost.backwards == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "at", "options"),
+    [
+        ("occlusion", "pixels", {}),
+        ("occlusion", "spikes", {}),
+        ("occlusion", "neuron", {}),
+        ("occlusion", "neuron", {"by": "timestep"}),
+        ("influence", "spikes", {"change": "shift"}),
+        ("influence", "spikes", {"change": "insertion"}),
+        ("integrated-events", "pixels", {}),
+        ("temporal-spike", "neuron", {}),
+        *(("margins", at, {"change": change}) for at in ("spikes", "neuron") for change in ("shuffle", "noise")),
+    ],
+)
+def test_all_tensors_are_made_where_the_points_are(method: str, at: str, options: dict[str, str]) -> None:
+    """With another default device a tensor that is made without a word of where it belongs meets the points in vain."""
+    model, batch = Perceptron(IF(), encoding="phase").eval(), images(2, side=4)
+
+    def found() -> Tensor:
+        if method == "margins":
+            return robustness_margins(model, batch, at, **options).margins
+        return attribute(model, batch, 1, method, at, **options).values
+
+    expected = found()
+    assert expected.any()
+    with torch.device("meta"):
+        assert torch.equal(found(), expected)
 
 
 def test_the_network_is_as_it_was(model: nn.Module) -> None:

@@ -30,9 +30,9 @@ class IntegratedSurrogate(Method):
     def explain(self, probe: Probe) -> Found:
         from captum.attr import IntegratedGradients
 
-        probe.gradient(probe.point[:1], torch.arange(1))  # names what has none
+        rows = torch.arange(len(probe.point), device=probe.point.device)
+        probe.gradient(probe.point[:1], rows[:1])  # names what has none
         baseline = probe.baseline(self.baseline)
-        rows = torch.arange(len(probe.point))
         values = IntegratedGradients(probe.logits, multiply_by_inputs=True).attribute(
             probe.point,
             baseline,

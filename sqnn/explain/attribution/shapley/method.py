@@ -90,4 +90,4 @@ class Shapley(Method):
 
 def _score(probe: Probe, number: int, images: Tensor) -> Tensor:
     """Return the logit of images [n, ...] that stand for image `number`."""
-    return probe.score(images, torch.full((len(images),), number))
+    return probe.score(images, torch.full((len(images),), number, device=images.device))
