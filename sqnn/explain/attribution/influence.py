@@ -44,6 +44,7 @@ class Influence(Method):
 
     def explain(self, probe: Probe) -> Found:
         point = probe.point
+        require(self.change != "shift" or self.steps != 0, "steps", self.steps, "a whole number other than 0")
         require("timestep" in probe.axes, "at", probe.at, "a place with time: spikes, or a layer of neurons")
         time = probe.axes.index("timestep") - 1
         fired = point != 0
