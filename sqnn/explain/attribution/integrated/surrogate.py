@@ -16,8 +16,9 @@ from sqnn.explain.attribution.probe import PASSES, Baseline, Probe
 class IntegratedSurrogate(Method):
     """(x - b) times the mean surrogate gradient on the straight line from the baseline b to x, by captum.
 
-    The gradient is not that of the network, whose output changes in jumps: the values miss 60 to 75 % of f(x) - f(b),
-    whatever the steps, and `completeness_error` says how much. Source: Sundararajan et al., ICML 2017.
+    The gradient is not that of the network, whose output changes in jumps: the values do not add up to
+    f(x) - f(b), whatever the steps, and `completeness_error` says how much they miss.
+    Source: Sundararajan et al., ICML 2017.
     """
 
     name: ClassVar[str] = "integrated-surrogate"
