@@ -175,6 +175,30 @@ def test_the_passes_are_counted() -> None:
     assert cost.backwards == 0
 
 
+@pytest.mark.parametrize(("method", "at"), [("relevance", "pixels"), ("shapley", "angles"), ("occlusion", "angles")])
+def test_samples_of_the_circuit_are_counted(method: str, at: str, model: nn.Module) -> None:
+    samples: list[int] = []
+    hook = model.circuit.register_forward_hook(lambda module, inputs, output: samples.append(len(inputs[0])))
+    cost = attribute(model, images(2), 0, method, at).cost
+    hook.remove()
+    assert cost.forwards == sum(samples)
+
+
+def test_the_first_pass_is_not_the_measure_of_one_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which the first pass of a network takes 100 and every other one 1."""
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    model = Perceptron(LIF())
+
+    def tick(module: nn.Module, inputs: object, output: object) -> None:
+        clock[0] += 1 if clock[0] else 100
+
+    model.register_forward_hook(tick)
+    cost = attribute(model, images(2, side=4), 0, "occlusion", window=2, stride=2).cost
+    assert cost.seconds > 100
+    assert cost.ratio == cost.seconds
+
+
 @pytest.mark.parametrize(
     ("method", "at", "options"),
     [
