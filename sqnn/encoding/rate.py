@@ -27,6 +27,8 @@ class Rate(Encoder):
     """
 
     surrogates: ClassVar[tuple[str, ...]] = PLAIN_SURROGATES
+    alike: bool = False
+    """Whether all images are compared with the same numbers, one per step and pixel, whatever else is in the batch."""
 
     def __init__(self, timesteps: int, *, surrogate: str | PlaneSurrogate = "detached") -> None:
         super().__init__(timesteps)
@@ -38,7 +40,8 @@ class Rate(Encoder):
         def draw(unit: Tensor) -> Tensor:
             # A half-precision draw is so coarse that it would bias small probabilities.
             dtype = torch.promote_types(unit.dtype, torch.float32)
-            draws = torch.rand((self.timesteps, *unit.shape), generator=generator, device=generator.device, dtype=dtype)
+            shape = (self.timesteps, 1 if self.alike else len(unit), *unit.shape[1:])
+            draws = torch.rand(shape, generator=generator, device=generator.device, dtype=dtype)
             return (draws.to(unit.device) < unit).to(unit.dtype)
 
         return emit_spikes(unit, draw, _pull if self.surrogate.has_gradient else None)
@@ -49,7 +52,7 @@ class Rate(Encoder):
         No gradient reaches the images. Raises as `encode` does.
         """
         check_images(images)
-        return SparseTrains(images.detach().flatten(1), self.timesteps, _given(generator))
+        return SparseTrains(images.detach().flatten(1), self.timesteps, _given(generator), alike=self.alike)
 
     def standard_error(self, images: Tensor) -> Tensor:
         """Standard deviation of the decoded value, sqrt(x (1 - x) / T), per pixel `[batch, *features]`."""

@@ -17,10 +17,11 @@ class SparseTrains:
     P(s_t = 1) = rate, independently, for `rates` [batch, features] in [0, 1], as `Rate` draws them. Numbers are drawn
     only for rates above 0: `images` and `features` [places] say where these are, `fired` [time, places] which of them
     spike. `sums` and `correlations` are the two products of a linear layer with such an input; each adds up the rows of
-    a matrix that the spikes point to. Raises ValueError where `rates` have another shape.
+    a matrix that the spikes point to. With `alike` one number per step and feature is drawn, the same for all images.
+    Raises ValueError where `rates` have another shape.
     """
 
-    def __init__(self, rates: Tensor, timesteps: int, generator: torch.Generator) -> None:
+    def __init__(self, rates: Tensor, timesteps: int, generator: torch.Generator, alike: bool = False) -> None:
         if rates.ndim != 2:
             raise ValueError(
                 f"rates: got shape {list(rates.shape)}, expected [batch, features]; flatten(1) makes it so"
@@ -28,8 +29,9 @@ class SparseTrains:
         self.shape = torch.Size((timesteps, *rates.shape))
         self.images, self.features = rates.nonzero(as_tuple=True)
         place = generator.device
-        drawn = torch.rand((timesteps, len(self.features)), generator=generator, device=place, dtype=torch.float32)
-        self.fired = drawn.to(rates.device) < rates[self.images, self.features]
+        count = rates.shape[1] if alike else len(self.features)
+        drawn = torch.rand((timesteps, count), generator=generator, device=place, dtype=torch.float32).to(rates.device)
+        self.fired = (drawn[:, self.features] if alike else drawn) < rates[self.images, self.features]
 
     def sums(self, weights: Tensor) -> Trains:
         """Return sum_i s_tbi weights_i for `weights` [features, n], as [time, batch, n]."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,25 +19,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Change = Callable[[Tensor, Tensor], Tensor]
+Change = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Maps the values of chosen entries, those of as many silent ones, and numbers drawn for both, to what they become."""
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0)
 """Shares that are tried by default."""
 
 
-def _remove(values: Tensor, drawn: Tensor) -> Tensor:
-    return torch.zeros_like(values)
+def _remove(values: Tensor, silent: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.zeros_like(values), silent
 
 
-def _shuffle(values: Tensor, drawn: Tensor) -> Tensor:
-    return values[drawn.argsort()]
+def _shuffle(values: Tensor, silent: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    mixed = torch.cat([values, silent])[drawn.argsort()]
+    return mixed[: len(values)], mixed[len(values) :]
 
 
-def _noise(values: Tensor, drawn: Tensor) -> Tensor:
-    return values + drawn * values.std(correction=0)
+def _noise(values: Tensor, silent: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    return values + drawn[: len(values)] * values.square().mean().sqrt(), silent
 
 
 CHANGES: Choices[Change] = Choices("change", {"remove": _remove, "shuffle": _shuffle, "noise": _noise})
-"""What is done to the chosen entries: set to 0, exchanged among themselves, or noise as large as their spread added."""
+"""What is done to the chosen entries: set to 0, exchanged with each other and silent ones, or noise of their size."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +60,7 @@ class Margins:
     def margins(self) -> Tensor:
         """The largest share up to which the label stays, [trials, batch]; 0 where the smallest share changes it."""
         steps = self.kept.long().cumprod(1).sum(1)
-        return torch.tensor((0.0, *self.shares), dtype=torch.float64)[steps]
+        return torch.tensor((0.0, *self.shares), dtype=torch.float64, device=steps.device)[steps]
 
     @property
     def margin(self) -> Tensor:
@@ -106,9 +109,9 @@ def robustness_margins(
 ) -> Margins:
     """Return up to which share of a place, chosen at random, each image keeps its label.
 
-    Of the entries of a place that are not 0 (spikes, ink, weights), a share is set to 0 (`remove`), exchanged among
-    themselves (`shuffle`), or disturbed by Gaussian noise with their own standard deviation (`noise`), in `trials`
-    random orders drawn from `generator`, by default of seed 0.
+    Of the entries of a place that are not 0 (spikes, ink, weights), a share is set to 0 (`remove`), exchanged with
+    each other and with as many silent ones (`shuffle`), or disturbed by Gaussian noise whose standard deviation is
+    their root mean square (`noise`), in `trials` random orders drawn from `generator`, by default of seed 0.
 
     Raises ConfigError on an unknown place or change, shares that do not rise within (0, 1], and fewer trials than 1.
     """
@@ -121,22 +124,35 @@ def robustness_margins(
         labels = probe.plain.argmax(-1)
         entries = (probe.point != 0).flatten(1).sum(1)
         kept = torch.stack([_trial(probe, alter, shares, labels, drawing) for _ in range(trials)])
-    return Margins(kept, tuple(map(float, shares)), at, change, entries)
+    return Margins(kept.cpu(), tuple(map(float, shares)), at, change, entries.cpu())
 
 
 def _trial(probe: Probe, alter: Change, shares: Sequence[float], labels: Tensor, drawing: torch.Generator) -> Tensor:
     """Return where the labels stayed, [shares, batch], in one random order of the entries of each image."""
-    changed = []
-    for row in probe.point:
-        places = row.flatten().nonzero()[:, 0]
-        order = places[torch.randperm(len(places), generator=drawing)]
-        drawn = torch.randn(len(places), generator=drawing, dtype=row.dtype)
+    points = _disturbed(probe.point, alter, shares, drawing)
+    rows = torch.arange(len(probe.point), device=probe.point.device).repeat_interleave(len(shares))
+    parts = ((torch.stack(list(islice(points, len(of)))), of) for of in rows.split(PASSES))
+    answers = torch.cat([probe.logits(few, of).argmax(-1) for few, of in parts])
+    return (answers == labels[rows]).view(-1, len(shares)).t()
+
+
+def _disturbed(point: Tensor, alter: Change, shares: Sequence[float], drawing: torch.Generator) -> Iterator[Tensor]:
+    """Yield what the place holds for one image after another, with each share of its entries changed."""
+    for row in point:
+        flat = row.flatten()
+        order, silent = (_in_any_order(mask, drawing) for mask in (flat != 0, flat == 0))
+        silent = silent[: len(order)]
+        count = len(order) + len(silent)
+        drawn = torch.randn(count, generator=drawing, device=drawing.device, dtype=row.dtype).to(row.device)
         for share in shares:
             count = round(share * len(order))
-            chosen, point = order[:count], row.flatten().clone()
-            point[chosen] = alter(point[chosen], drawn[:count])
-            changed.append(point.view(row.shape))
-    rows = torch.arange(len(probe.point)).repeat_interleave(len(shares))
-    parts = zip(torch.stack(changed).split(PASSES), rows.split(PASSES), strict=True)
-    answers = torch.cat([probe.logits(points, of).argmax(-1) for points, of in parts])
-    return (answers == labels[rows]).view(-1, len(shares)).t()
+            chosen, others, changed = order[:count], silent[:count], flat.clone()
+            numbers = drawn[: len(chosen) + len(others)]
+            changed[chosen], changed[others] = alter(flat[chosen], flat[others], numbers)
+            yield changed.view(row.shape)
+
+
+def _in_any_order(mask: Tensor, drawing: torch.Generator) -> Tensor:
+    """Return the places where a mask [entries] holds, in random order."""
+    places = mask.nonzero()[:, 0]
+    return places[torch.randperm(len(places), generator=drawing, device=drawing.device).to(places.device)]

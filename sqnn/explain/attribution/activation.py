@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from sqnn.core import number_of, require
 from sqnn.explain.attribution.figure import draw_values
-from sqnn.explain.attribution.result import Grouping, table_of
+from sqnn.explain.attribution.places import axes_of
+from sqnn.explain.attribution.result import IMAGE, Grouping, table_of
 from sqnn.explain.recording import record
 from sqnn.models import HasNetwork, network_of
 
@@ -61,7 +62,7 @@ def activation_map(
 
     M(t) = sum_channels s(t) N(t), N(t) = sum_(t' < t) s(t') exp(-gamma (t - t')): a neuron counts where it fires, and
     the more, the more often and the more recently it fired before; silent steps count nothing. The map takes no target:
-    it is the same for every class, and on MNIST it shows less of what a network reads than random pixels do.
+    it is the same for every class, and shows where a layer is active, not what a network reads.
 
     Raises ConfigError on an unknown layer or a gamma below 0. Source: Kim and Panda, Sci. Rep. 11 (2021), whose code
     also counts silent steps.
@@ -76,5 +77,5 @@ def activation_map(
         trace = (trace + step) * math.exp(-gamma)
     values = torch.stack(steps, 1)
     spatial = values.ndim == 5
-    axes = ("image", "timestep", *(("row", "column") if spatial else ("neuron",) * (values.ndim - 2)))
-    return ActivationMap(values.sum(2) if spatial else values, layer, gamma, axes)
+    values = values.sum(2) if spatial else values
+    return ActivationMap(values, layer, gamma, (IMAGE, *axes_of(values.ndim - 1, True)))

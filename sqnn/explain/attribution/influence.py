@@ -44,6 +44,7 @@ class Influence(Method):
 
     def explain(self, probe: Probe) -> Found:
         point = probe.point
+        require(self.change != "shift" or self.steps != 0, "steps", self.steps, "a whole number other than 0")
         require("timestep" in probe.axes, "at", probe.at, "a place with time: spikes, or a layer of neurons")
         time = probe.axes.index("timestep") - 1
         fired = point != 0
@@ -64,7 +65,7 @@ class Influence(Method):
         """Return the difference that each change makes, [n], for places [n, 2] of images and flat entries."""
         rows, entries = places.unbind(1)
         points = probe.point[rows].clone().flatten(1)
-        number = torch.arange(len(rows))
+        number = torch.arange(len(rows), device=rows.device)
         points[number, entries] = heights.flatten(1)[rows, entries] if self.change == "insertion" else 0.0
         if self.change == "shift":
             later = entries + self.steps * probe.point.shape[2 + time :].numel()
@@ -75,7 +76,7 @@ class Influence(Method):
     def _moved(self, fired: Tensor, time: int) -> Tensor:
         """Return whether a place `steps` later is within time and silent."""
         axis, length = time + 1, fired.shape[time + 1]
-        wanted = torch.arange(length) + self.steps
+        wanted = torch.arange(length, device=fired.device) + self.steps
         there = (wanted >= 0) & (wanted < length)
         silent = ~fired.index_select(axis, wanted.clamp(0, length - 1))
         return silent & there.view(-1, *(1 for _ in fired.shape[axis + 1 :]))

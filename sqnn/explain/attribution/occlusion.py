@@ -60,7 +60,7 @@ class Occlusion(Method):
         sides = dict(zip(probe.axes[1:], probe.point.shape[1:], strict=True))
         smallest = min(sides[name] for name in MAP)
         require(self.window <= smallest, "window", self.window, f"at most {smallest}, the smaller side of the map")
-        across, down = (_covered(sides[name], self.window, self.stride).to(probe.point) for name in MAP)
+        across, down = (_covered(sides[name], self.window, self.stride, probe.point) for name in MAP)
         steps = sides.get("timestep", 1)
         counts = (steps, len(across), len(down))
         layout = [steps if name == "timestep" else 1 if name not in MAP else side for name, side in sides.items()]
@@ -68,7 +68,7 @@ class Occlusion(Method):
         def points(rows: Tensor, numbers: Tensor) -> Tensor:
             step, top, left = torch.unravel_index(numbers, counts)
             window = across[top][:, None, :, None] * down[left][:, None, None, :]
-            at_step = torch.arange(steps) == step[:, None]
+            at_step = torch.arange(steps, device=step.device) == step[:, None]
             hidden = (window * at_step.to(window)[:, :, None, None]).view(-1, *layout) > 0
             return torch.where(hidden, baseline[rows], probe.point[rows])
 
@@ -78,23 +78,23 @@ class Occlusion(Method):
         return means.view(-1, *layout).expand(probe.point.shape)
 
 
-def _covered(side: int, window: int, stride: int) -> Tensor:
+def _covered(side: int, window: int, stride: int, like: Tensor) -> Tensor:
     """Return which of `side` pixels each window covers, [windows, side]; the last ones may reach beyond the map."""
-    starts = torch.arange(0, side - window + stride, stride)[:, None]
-    pixels = torch.arange(side)
-    return (pixels >= starts) & (pixels < starts + window)
+    starts = torch.arange(0, side - window + stride, stride, device=like.device)[:, None]
+    pixels = torch.arange(side, device=like.device)
+    return ((pixels >= starts) & (pixels < starts + window)).to(like)
 
 
 def _parts(probe: Probe, by: str | None) -> tuple[Tensor, int, tuple[str, ...]]:
     """Return the number of the part of each entry of a point, how many parts there are, and the axes of the values."""
-    shape, axes = probe.point.shape[1:], probe.axes
+    shape, axes, device = probe.point.shape[1:], probe.axes, probe.point.device
     if by is None:
-        return torch.arange(shape.numel()).view(shape), shape.numel(), axes
+        return torch.arange(shape.numel(), device=device).view(shape), shape.numel(), axes
     grouping = probe.groups.get(by)
     axis = by if grouping is None else grouping.axis
     if axis not in axes[1:]:
         raise ConfigError(unknown("by", by, (*axes[1:], *probe.groups)))
     place = axes.index(axis) - 1
-    numbers = torch.arange(shape[place]) if grouping is None else grouping.index
+    numbers = torch.arange(shape[place], device=device) if grouping is None else grouping.index.to(device)
     lined_up = numbers.view(-1, *(1 for _ in shape[place + 1 :])).expand(shape)
     return lined_up, int(numbers.max()) + 1, (axes[0], by)

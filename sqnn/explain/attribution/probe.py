@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from circuits import QuantumLayer, ReuploadLayer
 from sqnn.core import ConfigError, brief, computing_in, is_whole, require, threads_for
-from sqnn.encoding import Encoder, check_images
+from sqnn.encoding import Encoder, Rate, check_images
 from sqnn.explain.attribution.places import (
     PIXELS,
     Pixels,
@@ -55,7 +56,8 @@ class Probe:
     """The logit of class `target` as a function of what one place holds, for each image of a batch.
 
     `point` [batch, ...] is what the place holds for the images, `output` [batch] the logit there and `plain` the logits
-    [batch, classes] of the network itself. Every evaluation draws the same random numbers, those of `generator`.
+    [batch, classes] of the network itself. Every evaluation draws the same random numbers, those of `generator`, and
+    the same for every image (`drawing_alike`), so that an image's logits are its own, whatever else is in the batch.
     Make one with `probing`.
     """
 
@@ -65,12 +67,14 @@ class Probe:
         self.model, self.images, self.at, self.place = model, images, at, place
         self._state = state
         self.passes = Passes() if passes is None else passes
-        start = time.perf_counter()
+        self._start = time.perf_counter()
         with torch.no_grad():
+            cold = logits_of(model, images, self.generator())
+            start = time.perf_counter()
             self.plain = logits_of(model, images, self.generator())
         self.inference = time.perf_counter() - start
-        self.passes.forwards += len(images)
-        self._start = start
+        self.passes.forwards += 2 * len(images)
+        self._require_steady(cold)
         self.point = self._read(images)
         self.target = self.plain.argmax(-1)
         self.pixels_of: Probe | None = None
@@ -97,13 +101,34 @@ class Probe:
         generator.set_state(self._state)
         return generator
 
+    @torch.no_grad()
+    def _require_steady(self, again: Tensor) -> None:
+        """Raise ConfigError where logits are not a function of an image: other draws in another pass or batch."""
+        circuits = [part for part in self.model.modules() if isinstance(part, QuantumLayer | ReuploadLayer)]
+        shots = [part.shots for part in circuits if part.shots is not None]
+        if shots:
+            raise ConfigError(f"shots: got {shots[0]:,}, expected exact expectations: model.with_engine('lightcone')")
+        steady = torch.allclose(again, self.plain, rtol=1e-4, atol=1e-5, equal_nan=True)
+        if not steady or not torch.equal(self._state_after(1), self._state_after(2)):
+            raise ConfigError(
+                f"model: got {type(self.model).__name__}, whose random numbers depend on the pass or on the batch; "
+                "expected logits that follow from an image and the generator, as with the encoder rate"
+            )
+
+    def _state_after(self, count: int) -> Tensor:
+        """Return the state of the generator after a pass of the first image, so many times."""
+        generator = self.generator()
+        logits_of(self.model, torch.cat([self.images[:1]] * count), generator)
+        self.passes.forwards += count
+        return generator.get_state()
+
     def aim(self, target: int | Tensor | None) -> None:
         """Set the class of each image whose logit is explained, by default the predicted one."""
         if target is None:
             return
         batch, classes = self.plain.shape
         expected = f"a class from 0 to {classes - 1}, or one for each of {batch} images"
-        wanted: object = torch.tensor([int(target)] * batch) if is_whole(target) else target
+        wanted: object = torch.full((batch,), int(target), device=self.plain.device) if is_whole(target) else target
         fits = isinstance(wanted, Tensor) and wanted.shape == (batch,) and wanted.dtype in WHOLE
         if not (isinstance(wanted, Tensor) and fits and bool(((wanted >= 0) & (wanted < classes)).all())):
             raise ConfigError(f"target: got {brief(target)}, expected {expected}")
@@ -141,7 +166,7 @@ class Probe:
         nothing larger than PASSES points is held.
         """
         batch = len(self.images)
-        places = torch.arange(batch * count)
+        places = torch.arange(batch * count, device=self.point.device)
         found = [self.score(points(part // count, part % count), part // count) for part in places.split(PASSES)]
         return torch.cat(found).view(batch, count) if found else self.output.new_zeros(batch, 0)
 
@@ -241,6 +266,19 @@ class Probe:
 
 
 @contextlib.contextmanager
+def drawing_alike(model: nn.Module) -> Iterator[None]:
+    """Within the block, the rate encoders of a network compare every image with the same numbers."""
+    encoders = [part for part in model.modules() if isinstance(part, Rate) and not part.alike]
+    try:
+        for encoder in encoders:
+            encoder.alike = True
+        yield
+    finally:
+        for encoder in encoders:
+            del encoder.alike
+
+
+@contextlib.contextmanager
 def probing(
     model: nn.Module, images: Tensor, target: int | Tensor | None, at: str, generator: torch.Generator | None
 ) -> Iterator[Probe]:
@@ -257,7 +295,7 @@ def probing(
     require(isinstance(at, str), "at", at, f"a name, such as {PIXELS}, or the path of a layer")
     state = (torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator).get_state()
     threads = threads_for(step_work(model, len(images), images.shape))
-    with computing_in(threads), evaluating(model) as device:
+    with computing_in(threads), drawing_alike(model), evaluating(model) as device:
         probe = Probe(model, images.to(device, place_of(model)[1]), at, place_named(model, at), state)
         probe.aim(target)
         yield probe

@@ -45,8 +45,9 @@ def attribute(
     - the path of a layer, such as "frontend.blocks.0", whose output is explained (of a block of neurons, the spikes);
     - "weights", all parameters.
 
-    The network, which may be a Run, is evaluated as it is in use, in its own precision, and changed by nothing. Random
-    encoders and shots draw from `generator`, in every evaluation the same numbers, by default of seed 0. Before an
+    The network, which may be a Run, is evaluated as it is in use, in its own precision, and changed by nothing. Rate
+    encoders draw from `generator`, by default of seed 0, in every evaluation and for every image the same numbers, one
+    per step and pixel: an image has the values that it has alone. Shots and other random layers are refused. Before an
     encoder that passes no gradient, methods that need one act on the spikes and add up over the steps of each pixel,
     which `note` says.
 

@@ -24,7 +24,10 @@ IMAGE = "image"
 
 @dataclass(frozen=True)
 class Cost:
-    """What an explanation took: images sent forward and backward, seconds, and seconds over those of one inference."""
+    """What an explanation took: images sent forward and backward, seconds, and seconds over those of one inference.
+
+    Samples of the circuit alone count as images sent forward; the inference is one of all images after a first one.
+    """
 
     forwards: int
     backwards: int

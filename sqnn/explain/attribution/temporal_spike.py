@@ -58,7 +58,7 @@ class TemporalSpike(Method):
 
     def _factors(self, trains: Tensor) -> Tensor:
         """Return beta^(T-1-t), [time, 1, ...]."""
-        ages = torch.arange(len(trains) - 1, -1, -1).to(trains)
+        ages = torch.arange(len(trains) - 1, -1, -1, device=trains.device).to(trains)
         return (self.beta**ages).view(-1, *(1 for _ in trains.shape[1:]))
 
 

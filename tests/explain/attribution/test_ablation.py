@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
 import pytest
 import torch
 from explained import Perceptron, images, sqdr
-from torch import nn
+from torch import Tensor, nn
 
 from sqnn.core import ConfigError
 from sqnn.explain.attribution import Margins, attribute, robustness_margins
+from sqnn.explain.attribution.ablation import CHANGES, _disturbed
+from sqnn.explain.attribution.probe import PASSES, Probe
 from sqnn.neurons import IF
+
+ablation = import_module("sqnn.explain.attribution.ablation")
 
 
 def test_a_margin_ends_at_the_first_change_of_the_label() -> None:
@@ -49,6 +57,50 @@ def test_every_place_can_be_disturbed(at: str, change: str) -> None:
     assert torch.equal(once.kept, again.kept)
     assert once.kept.shape == (1, 2, 2)
     assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
+
+
+@pytest.mark.parametrize("at", ["pixels", "spikes", "frontend.blocks.0", "weights"])
+@pytest.mark.parametrize("change", list(CHANGES))
+def test_a_change_changes_what_the_place_holds(at: str, change: str) -> None:
+    """Even where all entries that are not silent are 1; a shuffled point has the values that it had."""
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def see(probe: Probe, points: Tensor, rows: Tensor) -> Tensor:
+        seen.append((points, probe.point[rows]))
+        return probe.plain[rows]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Probe, "logits", see)
+        robustness_margins(sqdr(encoding="direct"), images(2), at, change, shares=(0.3, 1.0), trials=1)
+    points, before = (torch.cat(parts).flatten(1) for parts in zip(*seen, strict=True))
+    changed = (points != before).sum(1)
+    entries = (before != 0).sum(1)
+    assert len(points) == 4
+    assert (changed > 0).all()
+    if change == "shuffle":
+        assert torch.equal(points.sort(1).values, before.sort(1).values)
+    else:
+        assert changed.tolist() == [round(share * int(n)) for share, n in zip((0.3, 1.0) * 2, entries, strict=True)]
+
+
+def test_only_a_few_points_are_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, sizes = [0], []
+
+    def counting(*arguments: Any) -> Iterator[Tensor]:
+        for point in _disturbed(*arguments):
+            made[0] += 1
+            yield point
+
+    def see(probe: Probe, points: Tensor, rows: Tensor) -> Tensor:
+        assert made[0] == sum(sizes) + len(points)
+        sizes.append(len(points))
+        return probe.plain[rows]
+
+    monkeypatch.setattr(Probe, "logits", see)
+    monkeypatch.setattr(ablation, "_disturbed", counting)
+    robustness_margins(sqdr(), images(5), "pixels", shares=tuple(k / 50 for k in range(1, 51)), trials=1)
+    assert sum(sizes) == 250
+    assert max(sizes) == PASSES
 
 
 def test_all_weights_removed_leave_no_logit() -> None:

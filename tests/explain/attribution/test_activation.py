@@ -7,8 +7,10 @@ import math
 import pytest
 import torch
 from explained import Perceptron, images, sqdr
+from torch import Tensor, nn
 
 from sqnn.core import ConfigError
+from sqnn.encoding import Direct
 from sqnn.explain.attribution import activation_map
 from sqnn.explain.recording import record
 from sqnn.neurons import IF
@@ -43,6 +45,23 @@ def test_one_step_and_a_silent_layer_have_an_empty_map() -> None:
     model.encoder.timesteps = 4
     model.linear.bias.data.fill_(-100)
     assert not activation_map(model, images(1, side=4), "neuron").values.any()
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((4, 4), ("row", "column")), ((2, 2, 2, 2), None), ((16,), ("neuron",))])
+def test_every_axis_has_a_name_of_its_own(shape: tuple[int, ...], axes: tuple[str, ...] | None) -> None:
+    class Sheet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.neuron = Direct(4), IF()
+
+        def forward(self, images: Tensor) -> Tensor:
+            return self.neuron(self.encoder(images).flatten(2).unflatten(2, shape)).flatten(2).sum(0)
+
+    found = activation_map(Sheet(), images(2, side=4), "neuron")
+    assert found.values.any()
+    assert len(set(found.axes)) == found.values.ndim
+    assert axes is None or found.axes == ("image", "timestep", *axes)
+    assert found.frame["value"].sum() == pytest.approx(found.values.sum().item())
 
 
 def test_bad_input_gets_one_line() -> None:

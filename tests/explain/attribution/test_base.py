@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 import sqnn
 from sqnn.core import ConfigError
-from sqnn.explain.attribution import METHODS, attribute, probing
-from sqnn.models import create_model, logits_of
-from sqnn.neurons import LIF, QCFS
+from sqnn.explain.attribution import METHODS, attribute, probing, robustness_margins
+from sqnn.explain.recording import record
+from sqnn.models import create_model
+from sqnn.neurons import IF, LIF, QCFS
 
 PLACES = ["pixels", "spikes", "angles", "qubits", "frontend.blocks.0", "frontend.linear", "weights"]
 
@@ -46,10 +47,71 @@ def test_drawn_spikes_are_kept(name: str) -> None:
     model = create_model(name, image_size=(4, 4), num_classes=3, timesteps=6)
     batch, generator = images(2, side=4).float(), torch.Generator().manual_seed(5)
     with probing(model, batch, None, "spikes", generator) as probe:
-        assert torch.equal(probe.plain, logits_of(model, batch, torch.Generator().manual_seed(5)))
         assert torch.allclose(probe.logits(probe.point), probe.plain, atol=1e-5)
         assert torch.equal(probe.point, probe.point.round())
     assert generator.get_state().equal(torch.Generator().manual_seed(5).get_state())
+
+
+RATES = {
+    "snn-mlp": {"encoding": "rate"},
+    "snn-cnn": {"encoding": "rate", "channels": (2, 3)},
+    "sqdr-cnn": {"encoding": "rate", "channels": (2, 3), "n_qubits": 3},
+    "snn-wta": {},
+}
+
+
+@pytest.mark.parametrize("name", RATES)
+@pytest.mark.parametrize("at", ["pixels", "spikes"])
+def test_random_spikes_of_an_image_are_its_own(name: str, at: str) -> None:
+    """In any row and beside any other image, an image has the same draws: an unchanged point has the plain logits."""
+    model = create_model(name, image_size=(8, 8), num_classes=3, timesteps=5, **RATES[name])
+    batch = images(3, side=8).float()
+    with probing(model, batch, None, at, None) as probe:
+        rows = torch.tensor([2, 0, 1, 1, 0])
+        assert torch.allclose(probe.logits(probe.point[rows], rows), probe.plain[rows], atol=1e-6)
+        whole = probe.point
+    with probing(model, batch[[1]], None, at, None) as alone:
+        assert torch.equal(alone.point[0], whole[1])
+        assert torch.allclose(alone.plain[0], probe.plain[1], atol=1e-6)
+    drawn = record(model, batch, generator=torch.Generator().manual_seed(0)).input
+    assert not torch.equal(drawn[:, 0] > 0, drawn[:, 1] > 0)  # out of a probe every image draws its own again
+    assert not any("alike" in vars(part) for part in model.modules())
+
+
+@pytest.mark.parametrize("name", ["snn-mlp", "snn-cnn"])
+def test_what_is_black_already_cannot_be_taken_away(name: str) -> None:
+    model = create_model(name, image_size=(8, 8), num_classes=3, timesteps=5, **RATES[name])
+    batch = images(2, side=8).float()
+    batch[:, :, :3, :3] = 0
+    values = attribute(model, batch, 1, "occlusion", window=1).values
+    assert values.any()
+    assert values[:, :, :3, :3].abs().max() < 1e-6
+
+
+def test_a_pixel_without_a_weight_has_no_value() -> None:
+    """Hiding it leaves the draws of all others as they were, though sparse trains draw for ink alone."""
+    model = create_model("snn-mlp", image_size=(4, 4), num_classes=3, timesteps=6, hidden=(7,), encoding="rate")
+    next(model.parameters()).data[:, :3] = 0
+    values = attribute(model, images(2, side=4).float(), 1, "occlusion", window=1).values.flatten(1)
+    assert values[:, 3:].any()
+    assert values[:, :3].abs().max() < 1e-6
+
+
+def test_noise_is_not_explained() -> None:
+    class Noisy(nn.Module):
+        def __init__(self, own: bool) -> None:
+            super().__init__()
+            self.linear, self.own = nn.Linear(16, 3), own
+
+        def forward(self, images: Tensor, generator: torch.Generator) -> Tensor:
+            drawn = torch.rand(len(images), 16, generator=generator if self.own else None)
+            return self.linear(images.flatten(1) + drawn)
+
+    for own in (True, False):
+        with pytest.raises(ConfigError, match="model: got Noisy, whose random numbers depend on the pass or on the"):
+            attribute(Noisy(own), images(1, side=4).float(), 1, "occlusion")
+    with pytest.raises(ConfigError, match=r"shots: got 100, expected exact expectations: model.with_engine"):
+        attribute(sqdr(shots=100), images(1), 1, "occlusion")
 
 
 def test_a_module_called_step_by_step_is_a_layer_with_time() -> None:
@@ -111,6 +173,59 @@ def test_the_passes_are_counted() -> None:
     cost = attribute(model, images(2, side=4), 0, "occlusion", window=2, stride=2).cost
     assert cost.forwards == sum(calls)
     assert cost.backwards == 0
+
+
+@pytest.mark.parametrize(("method", "at"), [("relevance", "pixels"), ("shapley", "angles"), ("occlusion", "angles")])
+def test_samples_of_the_circuit_are_counted(method: str, at: str, model: nn.Module) -> None:
+    samples: list[int] = []
+    hook = model.circuit.register_forward_hook(lambda module, inputs, output: samples.append(len(inputs[0])))
+    cost = attribute(model, images(2), 0, method, at).cost
+    hook.remove()
+    assert cost.forwards == sum(samples)
+
+
+def test_the_first_pass_is_not_the_measure_of_one_inference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which the first pass of a network takes 100 and every other one 1."""
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    model = Perceptron(LIF())
+
+    def tick(module: nn.Module, inputs: object, output: object) -> None:
+        clock[0] += 1 if clock[0] else 100
+
+    model.register_forward_hook(tick)
+    cost = attribute(model, images(2, side=4), 0, "occlusion", window=2, stride=2).cost
+    assert cost.seconds > 100
+    assert cost.ratio == cost.seconds
+
+
+@pytest.mark.parametrize(
+    ("method", "at", "options"),
+    [
+        ("occlusion", "pixels", {}),
+        ("occlusion", "spikes", {}),
+        ("occlusion", "neuron", {}),
+        ("occlusion", "neuron", {"by": "timestep"}),
+        ("influence", "spikes", {"change": "shift"}),
+        ("influence", "spikes", {"change": "insertion"}),
+        ("integrated-events", "pixels", {}),
+        ("temporal-spike", "neuron", {}),
+        *(("margins", at, {"change": change}) for at in ("spikes", "neuron") for change in ("shuffle", "noise")),
+    ],
+)
+def test_all_tensors_are_made_where_the_points_are(method: str, at: str, options: dict[str, str]) -> None:
+    """With another default device a tensor that is made without a word of where it belongs meets the points in vain."""
+    model, batch = Perceptron(IF(), encoding="phase").eval(), images(2, side=4)
+
+    def found() -> Tensor:
+        if method == "margins":
+            return robustness_margins(model, batch, at, **options).margins
+        return attribute(model, batch, 1, method, at, **options).values
+
+    expected = found()
+    assert expected.any()
+    with torch.device("meta"):
+        assert torch.equal(found(), expected)
 
 
 def test_the_network_is_as_it_was(model: nn.Module) -> None:

@@ -95,5 +95,7 @@ def test_bad_input_gets_one_line() -> None:
         attribute(sqdr(), images(1), 1, "influence", LAYER, most=3)
     with pytest.raises(ConfigError, match="at: got 'head', expected a place with time"):
         attribute(sqdr(), images(1), 1, "influence", "head")
+    with pytest.raises(ConfigError, match="steps: got 0, expected a whole number other than 0"):
+        attribute(sqdr(), images(1), 1, "influence", LAYER, change="shift", steps=0)
     with pytest.raises(ConfigError, match="steps: got 2, which has no effect where change is 'deletion'"):
         attribute(sqdr(), images(1), 1, "influence", LAYER, steps=2)

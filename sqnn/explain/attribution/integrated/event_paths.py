@@ -114,7 +114,7 @@ def _dynamics(record: LayerRecord) -> Dynamics:
         raise ConfigError(f"method: got integrated-events for neurons {record.neuron}, expected if or lif")
     like = _lines(record, 0)[0]
     threshold, beta, initial = (
-        torch.as_tensor(value, dtype=like.dtype).expand(record.neurons).flatten()
+        torch.as_tensor(value, dtype=like.dtype, device=like.device).expand(record.neurons).flatten()
         for value in (record.threshold, record.beta, record.initial_membrane)
     )
     return Dynamics(threshold.detach(), beta.detach(), (initial * threshold).detach(), record.reset)
@@ -153,7 +153,7 @@ def _shared_out(probe: Probe, baseline: Tensor, events: Events, jumps: Tensor, r
     weights = torch.zeros_like(events.first).index_add_(1, events.neurons, moves.t())
     variable = probe.point[row : row + 1].detach().requires_grad_()
     with torch.enable_grad():
-        currents = _currents(_arriving(probe, variable, torch.tensor([row])))
+        currents = _currents(_arriving(probe, variable, torch.tensor([row], device=variable.device)))
         (gradient,) = torch.autograd.grad(currents, variable, weights.view(currents.shape))
     probe.passes.backwards += 1
     return gradient * (variable.detach() - baseline[row])

@@ -96,7 +96,7 @@ def events_between(start: Tensor, end: Tensor, dynamics: Dynamics) -> Events:
     direction = end - start
     first = dynamics.run(start, direction, zeros, strict=True)[0]
     last = dynamics.run(end, torch.zeros_like(end), zeros, strict=True)[0]
-    spikes, active, a = first.clone(), torch.arange(count), zeros.clone()
+    spikes, active, a = first.clone(), torch.arange(count, device=start.device), zeros.clone()
     found: list[tuple[Tensor, ...]] = []
 
     def move(neurons: Tensor, positions: Tensor, after: Tensor) -> None:
@@ -118,7 +118,7 @@ def events_between(start: Tensor, end: Tensor, dynamics: Dynamics) -> Events:
         goes_on = following < 1
         active = active[goes_on]
         a[active] = following[goes_on]
-    move(torch.arange(count), zeros + 1, last)
+    move(torch.arange(count, device=start.device), zeros + 1, last)
     parts = [torch.cat(part) for part in zip(*found, strict=True)]
     order = parts[0].argsort(stable=True)
     positions, neurons, steps, slopes, shares, trains = (part[order] for part in parts)

@@ -95,7 +95,8 @@ class IntegratedSmooth(Method):
         baseline = twin.baseline(self.baseline)
         reference = twin.score(baseline).detach()
         difference = twin.output - reference
-        values, left, steps = torch.zeros_like(twin.point), torch.arange(len(twin.point)), self.steps
+        values, steps = torch.zeros_like(twin.point), self.steps
+        left = torch.arange(len(values), device=values.device)
         while True:
             values[left] = integrated(twin, baseline, left, steps)
             error = (values.flatten(1).sum(1) - difference).abs()

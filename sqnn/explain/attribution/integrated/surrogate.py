@@ -16,8 +16,9 @@ from sqnn.explain.attribution.probe import PASSES, Baseline, Probe
 class IntegratedSurrogate(Method):
     """(x - b) times the mean surrogate gradient on the straight line from the baseline b to x, by captum.
 
-    The gradient is not that of the network, whose output changes in jumps: the values miss 60 to 75 % of f(x) - f(b),
-    whatever the steps, and `completeness_error` says how much. Source: Sundararajan et al., ICML 2017.
+    The gradient is not that of the network, whose output changes in jumps: the values do not add up to
+    f(x) - f(b), whatever the steps, and `completeness_error` says how much they miss.
+    Source: Sundararajan et al., ICML 2017.
     """
 
     name: ClassVar[str] = "integrated-surrogate"
@@ -30,9 +31,9 @@ class IntegratedSurrogate(Method):
     def explain(self, probe: Probe) -> Found:
         from captum.attr import IntegratedGradients
 
-        probe.gradient(probe.point[:1], torch.arange(1))  # names what has none
+        rows = torch.arange(len(probe.point), device=probe.point.device)
+        probe.gradient(probe.point[:1], rows[:1])  # names what has none
         baseline = probe.baseline(self.baseline)
-        rows = torch.arange(len(probe.point))
         values = IntegratedGradients(probe.logits, multiply_by_inputs=True).attribute(
             probe.point,
             baseline,

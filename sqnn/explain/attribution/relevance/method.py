@@ -47,6 +47,7 @@ class Relevance(Method):
     def explain(self, probe: Probe) -> Found:
         model, note = explained(probe.model, probe.at)
         walk = walk_back(model, probe.images, probe.target, RULES[self.rule], self.epsilon, probe.generator())
+        probe.passes.forwards += len(probe.images) + walk.samples
         arrived = _arrived(walk, probe)
         booked = torch.stack(list(arrived.booked.values())).sum(0)
         place = INPUT if probe.at in (PIXELS, SPIKES) else HANDED_ON

@@ -44,11 +44,12 @@ class Walk:
 
     `at_layers` has what arrived at what the layers gave, by path: of a block at its outputs, and at its neurons before
     a pool; `at_angles` what arrived at the data angles [1, batch, n], and `at_input` at what the first layer read.
-    `balances` has what each layer handed on and all that was booked until then, [batch].
+    `balances` has what each layer handed on and all that was booked until then, [batch]; `samples` is how many the
+    circuit was given alone.
     """
 
-    def __init__(self, rule: Rule, epsilon: float, output: Tensor, reference: Tensor) -> None:
-        self.rule, self.epsilon = rule, epsilon
+    def __init__(self, rule: Rule, epsilon: float, output: Tensor, reference: Tensor, samples: int = 0) -> None:
+        self.rule, self.epsilon, self.samples = rule, epsilon, samples
         self.output, self.reference = output, reference
         self.at_layers: dict[str, list[Arrived]] = {}
         self.balances: dict[str, Mapping[str, Tensor]] = {}
@@ -156,7 +157,7 @@ def _begin_head(
     model: QuantumHead, passed: Passed, angles: Tensor, target: Tensor, rule: Rule, epsilon: float
 ) -> tuple[Walk, Seed]:
     found = head_relevance(model, angles, target)
-    walk = Walk(rule, epsilon, found.output.to(angles.dtype), found.reference.to(angles.dtype))
+    walk = Walk(rule, epsilon, found.output.to(angles.dtype), found.reference.to(angles.dtype), found.samples)
     shares = found.values.to(angles.dtype)
     walk.at_angles = walk.close("angles", shares.unsqueeze(0))
     outputs = passed.layers[-1].outputs

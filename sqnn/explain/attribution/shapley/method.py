@@ -75,6 +75,7 @@ class Shapley(Method):
                 f"at: got {probe.at!r} for {type(model).__name__}, expected a network with a quantum head"
             )
         found = head_values(model, probe.point, probe.target, probe.baseline(self.baseline), probe.at == QUBITS)
+        probe.passes.forwards += found.samples
         axes = (probe.axes[0], "qubit") if probe.at == QUBITS else probe.axes
         note = f"exact, from {found.samples:,} samples of the circuit"
         return Found(
@@ -90,4 +91,4 @@ class Shapley(Method):
 
 def _score(probe: Probe, number: int, images: Tensor) -> Tensor:
     """Return the logit of images [n, ...] that stand for image `number`."""
-    return probe.score(images, torch.full((len(images),), number))
+    return probe.score(images, torch.full((len(images),), number, device=images.device))
