@@ -3,7 +3,7 @@ from .badges import BADGES, Interval, paired_bootstrap, summarise_methods
 from .compare import MethodComparison, compare_methods, measure_part, subject_of
 from .deletion import Curves, deletion
 from .figure import draw_methods
-from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps
+from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps, shortfall
 from .measure import MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
 from .methods import makers_of
 from .randomisation import randomised
@@ -38,6 +38,7 @@ __all__ = [
     "rank_correlation",
     "sensitivity",
     "share_inside",
+    "shortfall",
     "subject_of",
     "summarise_methods",
 ]

@@ -16,7 +16,7 @@ BADGES = MappingProxyType(
     {
         "beats_intensity": "deletion below that of the intensity, 95 % paired interval off zero",
         "beats_ink": "deletion below that of random ink, 95 % paired interval off zero",
-        "adds_up": "values add up to f(x) - f(baseline) within 1 % on every image",
+        "adds_up": "values alone add up to f(x) - f(baseline) within 1 % on every image",
         "reads_weights": "rank correlation within -0.25 and 0.25 once all weights are shuffled",
         "sees_class": "rank correlation with the map of the runner-up class below 0.9",
         "finds_planted": "90 % or more of the positive values where the label was planted",

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, Split, planted_set
-from sqnn.explain.quality import BADGES, MethodComparison, compare_methods, make_maps, makers_of
+from sqnn.explain import attribute
+from sqnn.explain.quality import BADGES, MethodComparison, compare_methods, make_maps, makers_of, shortfall
 from sqnn.models import reset_parameters
 
 SMALL: dict[str, int] = {"images": 60, "repeated": 6, "stages": 2, "steps": 8, "noises": 2, "squares": 6}
@@ -172,6 +173,29 @@ def test_a_network_of_other_images_is_refused(digits: ImageData) -> None:
     reset_parameters(model, torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="data: digits has image_size"):
         compare_methods(model, digits, {}, images=4)
+
+
+def test_a_map_whose_ledger_closes_does_not_add_up_without_the_biases() -> None:
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).double()
+    images = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with torch.no_grad():
+        layers[1].weight.copy_(torch.tensor([[1.0, 2, 0, 1], [0, 1, 1, 1], [2, 0, 1, 1]]))
+        layers[1].bias.zero_()
+        layers[3].weight.copy_(torch.tensor([[1.0, 1, 0], [0, 1, 1]]))
+    target = torch.tensor([0, 1, 0, 1, 0])
+    # The signed rule books the bias of the logit, and hands on the rest.
+    for bias in (0.0, 3.0):
+        with torch.no_grad():
+            layers[3].bias.fill_(bias)
+            logits = layers(images).gather(1, target[:, None])[:, 0]
+        found = attribute(layers, images, target, "relevance", rule="signed")
+        assert found.completeness_error is not None
+        assert found.completeness_error.max() < 1e-12
+        torch.testing.assert_close(shortfall(found), bias / logits, rtol=1e-9, atol=1e-12)
+        made = make_maps(
+            makers_of("relevance:rule=signed")["relevance:rule=signed"], layers, images, target, torch.Generator()
+        )
+        torch.testing.assert_close(made.completeness, bias / logits, rtol=1e-9, atol=1e-12)
 
 
 def test_methods_have_options_in_their_names(digits: ImageData) -> None:

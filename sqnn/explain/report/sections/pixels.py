@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sqnn.explain.attribution import METHODS, Attribution
-from sqnn.explain.quality import INTENSITY, rank_correlation
+from sqnn.explain.quality import INTENSITY, rank_correlation, shortfall
 from sqnn.explain.quality.badges import ADDS_UP, OTHER_CLASS
 from sqnn.explain.report.pack import pack_floats, pack_scaled, pack_whole
 from sqnn.explain.report.story import Absent, Badge, Map, Pixels
@@ -94,7 +94,7 @@ def _sees_class(alike: float) -> Badge:
 
 
 def _adds_up(found: Attribution) -> Badge:
-    error = found.relative_error
+    error = shortfall(found)
     if error is None:
         return {
             "text": "no claim to add up",
@@ -103,9 +103,9 @@ def _adds_up(found: Attribution) -> Badge:
         }
     worst = float(error.max())
     return {
-        "text": f"adds up to {worst:.1g}" if worst <= ADDS_UP else f"{worst:.0%} short of adding up",
+        "text": f"adds up to {worst:.1g}" if worst <= ADDS_UP else f"{worst:.0%} off adding up",
         "state": "pass" if worst <= ADDS_UP else "fail",
-        "detail": "the sum of the map against f(x) - f(baseline), as a share of it",
+        "detail": "the sum of the map alone against f(x) - f(baseline), as a share of it; a ledger counts biases, too",
     }
 
 
