@@ -132,6 +132,7 @@ def test_the_nearest_change_changes_the_answer_and_is_no_larger_than_it_says() -
     nearest = story()["sections"]["what_if"]["nearest"]
     other = torch.tensor(unpacked(nearest["image"]) / 255, dtype=torch.float32)[None]
     assert (other - image()).abs().max() <= nearest["radius"] + 0.5 / 255 + 1e-6
+    assert "moves every pixel by at most as much" in nearest["how"]
     assert nearest["label"] != story()["predicted"]
     assert answers(other)[0, nearest["label"]] > 1 / 3 - 0.02
 
