@@ -133,7 +133,7 @@ def _badges(line: dict[str, object]) -> dict[str, bool | None]:
         "beats_intensity": settled("deletion_high", BELOW),
         "beats_ink": settled("deletion_ink_high", BELOW),
         "adds_up": settled("completeness", ADDS_UP),
-        "reads_weights": "rank correlation once all weights are shuffled within 25 % of that of a redrawn map",
+        "reads_weights": against_redrawn("shuffled", SHUFFLED, -SHUFFLED),
         "sees_class": against_redrawn("other_class", OTHER_CLASS),
         "finds_planted": settled("inside", math.inf, PLANTED),
     }
