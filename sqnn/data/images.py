@@ -29,7 +29,8 @@ class ImageData:
 
     `source` says where these very images come from: the name and the options of `load_data`; or kind, path, options and
     classes of images of your own; None of a subset, and of a copy in which a part was replaced. `drawn` are the parts
-    that were drawn at random from all images that a path holds, and not found there as parts of their own.
+    that were drawn at random from all images that a path holds, and not found there as parts of their own. `planted`
+    says that images stand side by side and the label is that of the left one (see `planted_set`); a copy keeps it.
 
     `from_arrays`, `from_folder`, `from_file` and `from_dataset` make one of images of your own, `from_events` one of
     event recordings.
@@ -42,6 +43,7 @@ class ImageData:
     validation: Split
     test: Split
     classes: tuple[str, ...]
+    planted: bool = field(default=False, kw_only=True)
     # Not an argument, so that dataclasses.replace never carries it over to other images.
     source: Mapping[str, Any] | None = field(default=None, init=False)
     drawn: tuple[str, ...] = field(default=(), init=False)

@@ -16,6 +16,7 @@ from sqnn.data.images import ImageData, image_set, with_source
 from sqnn.data.own import KINDS, load_own
 from sqnn.data.sources import DATASETS, Source
 from sqnn.data.sources.locate import data_root, search_folders
+from sqnn.data.sources.planted import PlantedSource
 from sqnn.data.splitting import stratified_draw
 from sqnn.data.synthetic import synthetic_set
 
@@ -100,7 +101,8 @@ def _published(
     count = (source.validation if fits else round(TENTH * len(learn))) if validation is None else validation
     count = whole_number("validation", count, 0, len(learn) - 1)
     chosen, rest = stratified_draw(learn.labels, count, generator)
-    data = ImageData(source.name, learn.take(rest), learn.take(chosen), official, source.classes)
+    parts = (learn.take(rest), learn.take(chosen), official)
+    data = ImageData(source.name, *parts, source.classes, planted=isinstance(source, PlantedSource))
     stored: dict[str, str | int] = {"name": source.name}
     if data_dir is not None:
         stored["data_dir"] = str(user_path("data_dir", data_dir).resolve())

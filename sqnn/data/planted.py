@@ -20,12 +20,12 @@ def planted_set(data: ImageData) -> ImageData:
         raise DataError(f"data: got recordings of {data.name}, expected images; load_data('digits') gives some")
     generator = torch.Generator().manual_seed(SEED)
     parts = {name: side_by_side(split, generator) for name, split in data.splits.items()}
-    return ImageData(f"{PLANTED.name}-{data.name}", **parts, classes=data.classes)
+    return ImageData(f"{PLANTED.name}-{data.name}", **parts, classes=data.classes, planted=True)
 
 
 def planted_half(data: ImageData) -> Tensor | None:
     """Return the pixels bool [H, W] that the label was read from, None where the images are not planted ones."""
-    if not data.name.startswith(PLANTED.name):
+    if not data.planted:
         return None
     height, width = data.image_size
     half = torch.zeros(height, width, dtype=torch.bool)

@@ -47,7 +47,8 @@ def synthetic_set(data: ImageData, kind: str, progress: bool = False, **framing:
                     tick(str(number))
             stack = torch.stack(frames) if frames else splits["train"].images[:0]
             splits[part] = Split(stack, split.labels, chosen.max_count)
-    made = ImageData(f"{data.name}-synthetic-{kind}", **splits, classes=data.classes)
+    parts = (splits["train"], splits["validation"], splits["test"])
+    made = ImageData(f"{data.name}-synthetic-{kind}", *parts, data.classes)
     source = data.source or {"name": data.name, "kind": "arrays"}
     stored = {name: value for name, value in chosen.to_dict().items() if value is not None}
     return with_source(made, {**source, "synthetic": kind, **stored}, data.drawn)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def test_the_half_that_counts_is_known(digits: ImageData) -> None:
     assert half is not None
     assert half.tolist() == [[True] * 8 + [False] * 8] * 8
     assert planted_half(digits) is None
+    # A name is no truth, and a part of planted images is planted.
+    flowers = ImageData("planted-flowers", digits.train, digits.validation, digits.test, digits.classes)
+    assert planted_half(flowers) is None
+    renamed = dataclasses.replace(planted_set(digits), name="pairs", test=planted_set(digits).test.take(slice(5)))
+    kept = planted_half(renamed)
+    assert kept is not None
+    assert torch.equal(kept, half)
 
 
 def test_the_same_pairs_every_time(digits: ImageData) -> None:
@@ -56,6 +64,10 @@ def test_files_of_mnist_are_enough(tmp_path: Path, folder: str, write_mnist: Cal
     plain = load_data("mnist", tmp_path / folder, download=False, validation=1)
     width = plain.image_size[1]
     assert data.name == "planted"
+    assert planted_half(plain) is None
+    half = planted_half(data)
+    assert half is not None
+    assert half.all(0).tolist() == [True] * width + [False] * width
     assert torch.equal(data.test.images[..., :width], plain.test.images)
     assert torch.equal(data.test.labels, plain.test.labels)
     assert data.source == {**(plain.source or {}), "name": "planted"}

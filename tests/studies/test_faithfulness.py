@@ -55,7 +55,7 @@ def test_rows_of_every_image_and_of_every_stage(rows: StudyFrame) -> None:
         trained, shuffled = part[part.randomised == ""], part[part.randomised != ""]
         assert trained.image.tolist() == list(range(60))
         assert trained.part.tolist() == [0] * 50 + [50] * 10
-        assert shuffled.groupby("randomised").image.apply(list).tolist() == [[0, 1, 2]] * 2
+        assert shuffled.groupby("randomised").image.apply(list).tolist() == [[0, 1, 2]] * 3
         assert shuffled.deletion.isna().all()
         assert trained.sensitivity.notna().sum() <= 3
     assert set(frame.method) == {"intensity", "random-ink", "random", "gradient-input", "saliency"}

@@ -5,7 +5,7 @@ from .gradient import GradientInput, Saliency
 from .influence import Influence
 from .integrated import IntegratedEvents, IntegratedSmooth, IntegratedSurrogate, smooth_twin
 from .occlusion import Occlusion
-from .probe import Probe, probing
+from .probe import Probe, copy_of, probing
 from .registry import METHODS, attribute
 from .relevance import RULES, Relevance
 from .result import Attribution, Cost, Grouping, Ledger
@@ -38,6 +38,7 @@ __all__ = [
     "TemporalSpike",
     "activation_map",
     "attribute",
+    "copy_of",
     "probing",
     "robustness_margins",
     "smooth_twin",

@@ -74,9 +74,10 @@ class Attribution:
 
     `values` are [batch, ...] in logits unless the method says otherwise, with the axes `axes`, the first of which is
     "image". `output` and `reference` [batch] are the logit of class `target` [batch] for the images and for the
-    baseline. `completeness_error` [batch] is |sum of values - (output - reference)| in logits, None where the method
-    does not claim that they are equal. `note` says what a reader has to know, such as that pixels stand for their
-    spikes.
+    baseline. `completeness_error` [batch] is |sum of values + what is booked elsewhere - (output - reference)| in
+    logits, None where the method does not claim that they are equal; a method with a `ledger` books elsewhere what the
+    values lack, and only without one is it the error of the sum of the values. `note` says what a reader has to
+    know, such as that pixels stand for their spikes.
     """
 
     values: Tensor

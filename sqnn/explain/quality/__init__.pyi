@@ -1,9 +1,9 @@
 from .agreement import rank_correlation, share_inside
 from .badges import BADGES, Interval, paired_bootstrap, summarise_methods
 from .compare import MethodComparison, compare_methods, measure_part, subject_of
-from .deletion import Curves, deletion
+from .deletion import Curves, deletion, deletion_answers, removal_ranks
 from .figure import draw_methods
-from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps
+from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps, shortfall
 from .measure import MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
 from .methods import makers_of
 from .randomisation import randomised
@@ -26,6 +26,7 @@ __all__ = [
     "QualitySubject",
     "compare_methods",
     "deletion",
+    "deletion_answers",
     "draw_methods",
     "infidelity",
     "ink",
@@ -36,8 +37,10 @@ __all__ = [
     "paired_bootstrap",
     "randomised",
     "rank_correlation",
+    "removal_ranks",
     "sensitivity",
     "share_inside",
+    "shortfall",
     "subject_of",
     "summarise_methods",
 ]

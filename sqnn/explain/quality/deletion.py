@@ -46,21 +46,43 @@ def deletion(
     Raises ConfigError on steps or a share out of range. Source: Petsiuk, Das and Saenko, BMVC 2018 (RISE); Samek et
     al., IEEE Trans. Neural Netw. Learn. Syst. 28, 2660 (2017).
     """
+    pixels, found = deletion_answers(model, images, maps, generator, steps=steps, share=share, fill=fill, insert=insert)
+    index = target.to(found.device).expand(len(pixels), -1).unsqueeze(-1)
+    return Curves(pixels, found.gather(-1, index).squeeze(-1))
+
+
+def deletion_answers(
+    model: nn.Module,
+    images: Tensor,
+    maps: Tensor,
+    generator: torch.Generator,
+    *,
+    steps: int = 28,
+    share: float = 0.5,
+    fill: Tensor | float = 0.0,
+    insert: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return how many pixels went [steps + 1], and all probabilities then [steps + 1, batch, classes]; see `deletion`.
+
+    A map of recordings without time [batch, height, width] takes its pixels at all times together. Raises ConfigError
+    on steps or a share out of range.
+    """
     require(steps >= 1, "steps", steps, "a whole number of at least 1")
     require(0 < share <= 1, "share", share, "a number above 0 and at most 1")
-    ranks = _ranks(maps, generator)
+    ranks = removal_ranks(maps, generator)
     count = maps[0].numel()
-    pixels = torch.linspace(0, share * count, steps + 1).round().long()
+    pixels = torch.linspace(0, share * count, steps + 1, dtype=torch.float64).round().long()
     first = ranks < pixels.to(maps.device).view(-1, *[1] * maps.ndim)  # [steps + 1, batch, *pixels]
     kept = torch.as_tensor(fill, dtype=images.dtype, device=images.device).expand(images.shape[1:])
     before, after = (kept, images) if insert else (images, kept)
-    changed = torch.where(first.unsqueeze(-3), after, before)
+    for _ in range(images.ndim - maps.ndim):
+        first = first.unsqueeze(-3)
+    changed = torch.where(first, after, before)
     logits = predict_logits(model, changed.flatten(0, 1)).unflatten(0, first.shape[:2])
-    index = target.to(logits.device).expand(len(pixels), -1).unsqueeze(-1)
-    return Curves(pixels, logits.softmax(-1).gather(-1, index).squeeze(-1))
+    return pixels, logits.softmax(-1)
 
 
-def _ranks(maps: Tensor, generator: torch.Generator) -> Tensor:
+def removal_ranks(maps: Tensor, generator: torch.Generator) -> Tensor:
     """Return the place of each pixel in the order of decreasing value, equal ones in random order."""
     flat = maps.flatten(1)
     shuffle = torch.rand(flat.shape, generator=generator).argsort(-1).to(maps.device)

@@ -19,8 +19,8 @@ MapMaker = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor | Attri
 class Maps(NamedTuple):
     """Maps [batch, (time,) height, width] of images, the larger the more important.
 
-    `completeness` [batch] is how far the values are from adding up to f(x) - f(baseline), as a share of it; None where
-    the method claims nothing. `seconds` are those of the whole batch.
+    `completeness` [batch] is the `shortfall` of the values; None where the method claims nothing. `seconds` are those
+    of the whole batch.
     """
 
     values: Tensor
@@ -54,6 +54,19 @@ BASELINES: Choices[MapMaker] = Choices("methods", {INTENSITY: intensity, INK: ra
 """Maps that know nothing of the network: on images of a black background a random one is no measure of anything."""
 
 
+def shortfall(found: Attribution) -> Tensor | None:
+    """Return |sum of values - (f(x) - f(baseline))| / |f(x) - f(baseline)|, [batch]; infinite where only that is 0.
+
+    By the values alone: what a method books elsewhere, such as relevance to biases, is missing here. None where the
+    method claims no sum.
+    """
+    if found.completeness_error is None:
+        return None
+    difference = found.output - found.reference
+    error = (found.values.flatten(1).sum(1) - difference).abs()
+    return torch.where(error == 0, 0.0, error / difference.abs())
+
+
 def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Maps:
     """Return the maps of images that `make` gives for the classes `target` [batch].
 
@@ -72,5 +85,5 @@ def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, 
     if not torch.isfinite(values).all():
         bad = values[~torch.isfinite(values)][0].item()
         raise ConfigError(f"method: got {brief(bad)} for a pixel, expected finite numbers")
-    error = None if isinstance(made, Tensor) else made.relative_error
+    error = None if isinstance(made, Tensor) else shortfall(made)
     return Maps(values, None if error is None else error.detach(), seconds)

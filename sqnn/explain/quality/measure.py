@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ SEEDS = 1_000_003
 """Distance of the seeds of two images."""
 TRAINED = ""
 """In the column `randomised`: the network as it is."""
+REDRAWN = "other draws"
+"""In the column `randomised`: the network as it is, explained once more with other random numbers."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,12 +85,18 @@ def measure_maps(
     """Return measures of the maps that `make` gives for images and the classes predicted for them; and these maps.
 
     One row per image, `randomised` empty and `image` counted from `start`; and, of the first `repeated`, one more row
-    per shuffled network, with its `similarity` alone. What has no value is not a number (nan). What is drawn follows
-    from the seed and `start`; what measures the maps is drawn alike for all methods. Raises ValueError as the method
-    does.
+    per shuffled network, with its `similarity` alone, and one REDRAWN with that of the same map with other draws. What
+    has no value is not a number (nan). What is drawn follows from the seed and `start`; maps that are compared have the
+    same draws, and what measures them is drawn alike for all methods. Raises ValueError as the method does.
     """
     model, mean, region = subject
     generator, draws = (torch.Generator().manual_seed(how.seed + SEEDS * (2 * start + own)) for own in range(2))
+    begin = generator.get_state()
+
+    def again(network: nn.Module, which: Tensor) -> Tensor:
+        return make_maps(make, network, images[few], which[few], torch.Generator().set_state(begin)).values
+
+    few = slice(repeated)
     ranked = predict_logits(model, images).topk(2).indices
     target, other = ranked.unbind(-1)
     maps = make_maps(make, model, images, target, generator)
@@ -107,7 +116,7 @@ def measure_maps(
             )
             values[kind + name] = curves.area
     values["infidelity"] = infidelity(model, images, target, maps.values, draws, squares=how.squares)
-    where, few = ink(images), slice(repeated)
+    where = ink(images)
     values["with_intensity"] = rank_correlation(maps.values, intensity(model, images, target, generator), where)
     if region is not None:
         values["inside"] = share_inside(maps.values, region.expand(maps.values.shape[1:]))
@@ -116,16 +125,18 @@ def measure_maps(
     values["seconds"] = torch.full((len(images),), maps.seconds / len(images))
     stages: list[Row] = []
     if repeated:
-        some, kept = images[few], maps.values[few]
+        # Fewer images are another draw.
+        kept = maps.values if repeated >= len(images) else again(model, target)
+        begun = torch.Generator().set_state(begin)
         values["sensitivity"] = sensitivity(
-            make, model, some, target[few], kept, generator, noises=how.noises, radius=how.radius
+            make, model, images[few], target[few], kept, draws, noises=how.noises, radius=how.radius, begun=begun
         )
-        runner_up = make_maps(make, model, some, other[few], generator).values
-        values["other_class"] = rank_correlation(runner_up, kept, where[few])
-        shuffled = torch.Generator().manual_seed(how.seed)
-        for layer, changed in randomised(model, shuffled, how.stages):
-            again = make_maps(make, changed, some, target[few], generator)
-            similar = rank_correlation(again.values, kept, where[few])
+        values["other_class"] = rank_correlation(again(model, other), kept, where[few])
+        redrawn = make_maps(make, model, images[few], target[few], draws).values
+        shuffled = randomised(model, torch.Generator().manual_seed(how.seed), how.stages)
+        other_maps = ((layer, again(changed, target)) for layer, changed in shuffled)
+        for layer, found in itertools.chain([(REDRAWN, redrawn)], other_maps):
+            similar = rank_correlation(found, kept, where[few])
             stages += [
                 {"image": number, "randomised": layer, "similarity": value}
                 for number, value in enumerate(similar.tolist(), start)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from sqnn.core import ConfigError, require
+from sqnn.explain.attribution import copy_of
 
 
 def randomised(model: nn.Module, generator: torch.Generator, stages: int = 3) -> Iterator[tuple[str, nn.Module]]:
@@ -18,14 +18,15 @@ def randomised(model: nn.Module, generator: torch.Generator, stages: int = 3) ->
     all. The values of each tensor change places, so that every layer keeps the distribution of its weights. A map that
     does not change says nothing of what the network has learned.
 
-    Raises ConfigError where there is no weight to shuffle. Source: Adebayo et al., NeurIPS 2018.
+    Raises ConfigError where there is no weight to shuffle, or the network cannot be copied. Source: Adebayo et al.,
+    NeurIPS 2018.
     """
     require(stages >= 1, "stages", stages, "a whole number of at least 1")
     layers = [name for name, part in model.named_modules() if _weights(part)]
     if not layers:
         raise ConfigError(f"model: got {type(model).__name__} without weights, expected some to shuffle")
     stages = min(stages, len(layers))
-    changed, done = copy.deepcopy(model), 0
+    changed, done = copy_of(model), 0
     for stage in range(1, stages + 1):
         last = round(stage * len(layers) / stages)
         for name in layers[::-1][done:last]:
@@ -33,7 +34,7 @@ def randomised(model: nn.Module, generator: torch.Generator, stages: int = 3) ->
                 order = torch.randperm(weight.numel(), generator=generator).to(weight.device)
                 weight.data = weight.data.flatten()[order].view(weight.shape)
         done = last
-        yield layers[len(layers) - last], copy.deepcopy(changed)
+        yield layers[len(layers) - last], copy_of(changed)
 
 
 def _weights(part: nn.Module) -> list[nn.Parameter]:

@@ -66,19 +66,23 @@ def sensitivity(
     *,
     noises: int = 4,
     radius: float = 0.02,
+    begun: torch.Generator | None = None,
 ) -> Tensor:
     """Return how much maps change under small noise, [batch]: 0 not at all, 1 by as much as they hold.
 
     max over `noises` draws e ~ U[-radius, radius] of |map(x + e) - map(x)| / |map(x)| (Euclidean norms over the
-    pixels), x + e cut off at [0, 1]; nan where the map is zero. Source: Yeh et al., NeurIPS 2019, max-sensitivity.
+    pixels), x + e cut off at [0, 1]; nan where the map is zero. Every map draws what that of the
+    images drew: `begun` is where the generator of `maps` began (by default at seed 0), and `generator` draws the noise.
+    Source: Yeh et al., NeurIPS 2019, max-sensitivity.
     """
     require(noises >= 1, "noises", noises, "a whole number of at least 1")
     require(0 < radius <= 1, "radius", radius, "a number above 0 and at most 1")
+    state = (torch.Generator().manual_seed(0) if begun is None else begun).get_state()
     largest = torch.zeros(len(images), dtype=torch.float64)
     norm = maps.double().cpu().flatten(1).norm(dim=-1)
     for _ in range(noises):
         noise = radius * (2 * torch.rand(images.shape, generator=generator) - 1)
         moved = (images + noise.to(images)).clamp(0, 1)
-        change = make_maps(make, model, moved, target, generator).values - maps
+        change = make_maps(make, model, moved, target, torch.Generator().set_state(state)).values - maps
         largest = largest.maximum(change.double().cpu().flatten(1).norm(dim=-1) / norm)
     return torch.where(norm > 0, largest, math.nan)

@@ -35,12 +35,11 @@ REFERENCE = 500
 GROWN, TESTED = 3_000, 2_000
 """Training images that the tree is grown on, and images that it is tested on, at most."""
 PASSES = {
-    "shapley": 2_000,
+    "shapley": 5_800,
     "occlusion": 1_400,
     "integrated-surrogate": 150,
     "integrated-smooth": 500,
     "integrated-events": 3_000,
-    "spike-triggered": 200,
 }
 """Images that methods send through a network for the maps of both classes, roughly, forward and backward."""
 FEW_PASSES, TIMED = 20, 32

@@ -24,6 +24,11 @@ def rows_of(method: str, count: int = 20, **values: Any) -> list[dict[str, Any]]
     return rows
 
 
+def redrawn(method: str, similarity: float = 1.0) -> list[dict[str, Any]]:
+    """Rows of its map once more with other draws."""
+    return rows_of(method, 5, randomised="other draws", similarity=similarity)
+
+
 def test_the_interval_is_that_of_the_mean_of_the_differences() -> None:
     noise = np.random.default_rng(1).normal(size=(2, 400))
     base = pd.Series(noise[0])
@@ -71,20 +76,42 @@ SPREAD = np.linspace(-0.01, 0.01, 20)
 )
 def test_a_badge_is_settled_by_its_number(badge: str, values: dict[str, Any], held: bool | None) -> None:
     rows = rows_of("intensity", deletion=0.30) + rows_of("random-ink", deletion=0.40)
-    line = summarise_methods(pd.DataFrame(rows + rows_of("mine", **{"deletion": 0.5, **values}))).iloc[-1]
+    mine = rows_of("mine", **{"deletion": 0.5, **values}) + redrawn("mine")
+    line = summarise_methods(pd.DataFrame(rows + mine)).iloc[-1]
     assert line[badge] is held
     assert line.milliseconds == pytest.approx(2)
 
 
 @pytest.mark.parametrize(("last", "held"), [(0.1, True), (-0.2, True), (0.4, False), (-0.4, False)])
 def test_the_network_with_all_weights_shuffled_settles_whether_they_are_read(last: float, held: bool) -> None:
-    rows = rows_of("mine", deletion=0.5)
+    rows = rows_of("mine", deletion=0.5) + redrawn("mine")
     for layer, value in (("head", 0.9), ("conv", last)):
         rows += [{**row, "deletion": math.nan, "similarity": value} for row in rows_of("mine", 5, randomised=layer)]
     line = summarise_methods(pd.DataFrame(rows)).iloc[0]
     assert line.reads_weights is held
     assert line.shuffled == pytest.approx(last)
     assert line.images == 20
+
+
+@pytest.mark.parametrize(
+    ("again", "other", "shuffled", "held"),
+    [
+        # Noise of its own knows no class and no weights, though nothing correlates with it.
+        (0.0, 0.0, 0.0, (False, False)),
+        (0.01, -0.02, 0.0, (False, False)),
+        (0.4, 0.1, 0.0, (False, False)),
+        (0.8, 0.7, 0.19, (True, True)),
+        (0.8, 0.75, 0.21, (False, False)),
+        (math.nan, 0.1, 0.1, (None, None)),
+    ],
+)
+def test_classes_and_weights_are_settled_against_the_map_with_other_draws(
+    again: float, other: float, shuffled: float, held: tuple[bool | None, bool | None]
+) -> None:
+    rows = rows_of("mine", deletion=0.5, other_class=other) + redrawn("mine", again)
+    rows += rows_of("mine", 5, randomised="conv", similarity=shuffled)
+    line = summarise_methods(pd.DataFrame(rows)).iloc[0]
+    assert (line.sees_class, line.reads_weights) == held
 
 
 def test_baselines_are_not_measured_against_themselves() -> None:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, Split, planted_set
-from sqnn.explain.quality import BADGES, MethodComparison, compare_methods, make_maps, makers_of
+from sqnn.explain import attribute
+from sqnn.explain.quality import BADGES, MethodComparison, compare_methods, make_maps, makers_of, shortfall
 from sqnn.models import reset_parameters
 
 SMALL: dict[str, int] = {"images": 60, "repeated": 6, "stages": 2, "steps": 8, "noises": 2, "squares": 6}
@@ -22,6 +23,20 @@ def contribution(model: nn.Module, images: Tensor, target: Tensor, generator: to
     """What each pixel adds to the margin of the class over the mean of all: the truth of a linear network."""
     weight = next(p for p in model.parameters() if p.ndim == 2)
     return ((weight - weight.mean(0))[target].view(images.shape) * images).detach()
+
+
+def noisy(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    """The truth and noise that is drawn."""
+    truth = contribution(model, images, target, generator)
+    return truth + 0.1 * truth.std() * torch.randn(truth.shape, generator=generator)
+
+
+DRAWS = torch.Generator().manual_seed(3)
+
+
+def own_noise(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    """Noise that no generator passed in holds still."""
+    return torch.rand(images.shape, generator=DRAWS)
 
 
 def nothing(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
@@ -56,7 +71,13 @@ def digits() -> ImageData:
 
 @pytest.fixture(scope="module")
 def compared(digits: ImageData) -> MethodComparison:
-    methods = {"truth": contribution, "nothing": nothing, "not-finite": not_finite}
+    methods = {
+        "truth": contribution,
+        "noisy": noisy,
+        "own-noise": own_noise,
+        "nothing": nothing,
+        "not-finite": not_finite,
+    }
     return compare_methods(Linear(digits), digits, methods, **SMALL)
 
 
@@ -73,12 +94,28 @@ def test_the_truth_of_a_linear_network_keeps_its_claims(compared: MethodComparis
     assert 0 <= truth.infidelity <= 1
 
 
+def test_draws_hide_and_feign_nothing(compared: MethodComparison) -> None:
+    """The same draws for maps that are compared: noise moves no map, and a true one keeps its claims under it."""
+    noise = line(compared, "random")
+    assert noise.sensitivity == 0
+    assert (noise.other_class, noise.shuffled) == pytest.approx((1, 1))
+    assert abs(noise.redrawn) < 0.4
+    assert abs(line(compared, "own-noise").redrawn) < 0.4
+    assert line(compared, "truth").redrawn == pytest.approx(1)
+    noisy = line(compared, "noisy")
+    assert 0.5 < noisy.redrawn < 1
+    assert noisy.sees_class is line(compared, "truth").sees_class is True
+    assert noisy.reads_weights is line(compared, "truth").reads_weights is True
+    assert noisy.sensitivity < 2 * line(compared, "truth").sensitivity
+
+
 def test_the_intensity_knows_nothing_of_the_network(compared: MethodComparison) -> None:
     intensity = line(compared, "intensity")
     assert intensity.shuffled == pytest.approx(1)
     assert intensity.other_class == pytest.approx(1)
     assert (intensity.reads_weights, intensity.sees_class) == (False, False)
-    assert line(compared, "random-ink").reads_weights is True
+    for name in ("random-ink", "random", "own-noise"):
+        assert (line(compared, name).reads_weights, line(compared, name).sees_class) == (False, False)
 
 
 def test_what_fails_is_listed_with_its_reason(compared: MethodComparison) -> None:
@@ -90,7 +127,7 @@ def test_what_fails_is_listed_with_its_reason(compared: MethodComparison) -> Non
 
 def test_maps_agree_with_themselves(compared: MethodComparison) -> None:
     agreement = compared.agreement
-    assert list(agreement) == ["intensity", "random-ink", "random", "truth"]
+    assert list(agreement) == ["intensity", "random-ink", "random", "truth", "noisy", "own-noise"]
     assert agreement.loc["truth", "truth"] == pytest.approx(1)
     assert agreement.equals(agreement.T)
     assert abs(agreement.loc["random", "intensity"]) < 0.3
@@ -132,8 +169,8 @@ def test_a_spiking_network_and_its_modes(digits: ImageData) -> None:
 def test_it_is_drawn_and_written_out(compared: MethodComparison) -> None:
     figure = compared.plot()
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels[0] == "truth"
-    assert set(labels) == {"truth", "intensity", "random-ink", "random"}
+    assert set(labels[:2]) == {"truth", "noisy"}
+    assert set(labels) == {"truth", "noisy", "own-noise", "intensity", "random-ink", "random"}
     plain = compared.to_dict()
     assert {row["method"]: row["beats_intensity"] for row in plain["methods"]}["truth"] is True  # type: ignore[attr-defined, index]
     assert "<table" in compared._repr_html_()
@@ -172,6 +209,29 @@ def test_a_network_of_other_images_is_refused(digits: ImageData) -> None:
     reset_parameters(model, torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match="data: digits has image_size"):
         compare_methods(model, digits, {}, images=4)
+
+
+def test_a_map_whose_ledger_closes_does_not_add_up_without_the_biases() -> None:
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).double()
+    images = torch.rand(5, 1, 2, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    with torch.no_grad():
+        layers[1].weight.copy_(torch.tensor([[1.0, 2, 0, 1], [0, 1, 1, 1], [2, 0, 1, 1]]))
+        layers[1].bias.zero_()
+        layers[3].weight.copy_(torch.tensor([[1.0, 1, 0], [0, 1, 1]]))
+    target = torch.tensor([0, 1, 0, 1, 0])
+    # The signed rule books the bias of the logit, and hands on the rest.
+    for bias in (0.0, 3.0):
+        with torch.no_grad():
+            layers[3].bias.fill_(bias)
+            logits = layers(images).gather(1, target[:, None])[:, 0]
+        found = attribute(layers, images, target, "relevance", rule="signed")
+        assert found.completeness_error is not None
+        assert found.completeness_error.max() < 1e-12
+        torch.testing.assert_close(shortfall(found), bias / logits, rtol=1e-9, atol=1e-12)
+        made = make_maps(
+            makers_of("relevance:rule=signed")["relevance:rule=signed"], layers, images, target, torch.Generator()
+        )
+        torch.testing.assert_close(made.completeness, bias / logits, rtol=1e-9, atol=1e-12)
 
 
 def test_methods_have_options_in_their_names(digits: ImageData) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from sqnn.core import ConfigError
-from sqnn.explain.quality import Curves, deletion
+from sqnn.explain.quality import Curves, deletion, deletion_answers, removal_ranks
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -121,3 +121,15 @@ def test_an_area_is_a_mean_probability() -> None:
 def test_bad_options_are_named(options: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         deletion(linear(4), drawn(1, 1, 2, 2), FIRST, torch.zeros(1, 2, 2), generator(), **options)  # type: ignore[arg-type]
+
+
+def test_a_map_without_time_takes_its_pixels_of_all_frames_together() -> None:
+    recordings, model = drawn(2, 3, 1, 4, 4).abs() + 0.1, linear(48)
+    maps = drawn(2, 4, 4, seed=5)
+    pixels, found = deletion_answers(model, recordings, maps, generator(), steps=2, share=0.5)
+    assert pixels.tolist() == [0, 4, 8]
+    ranks = removal_ranks(maps, generator())
+    for step, count in enumerate(pixels.tolist()):
+        left = recordings * (ranks >= count)[:, None, None]
+        assert_close(found[step], model(left).softmax(-1).detach())
+    assert not torch.equal(found[0], found[2])

@@ -8,7 +8,7 @@ from torch import nn
 
 import sqnn
 from sqnn.core import ConfigError
-from sqnn.explain.quality import randomised
+from sqnn.explain.quality import compare_methods, randomised
 
 
 def test_layers_are_shuffled_from_the_output_down() -> None:
@@ -47,6 +47,29 @@ def test_a_seed_gives_the_same_networks() -> None:
 
     assert all(map(torch.equal, weights(3), weights(3)))
     assert not all(map(torch.equal, weights(3), weights(4)))
+
+
+class Keeping(nn.Module):
+    """A network that keeps a membrane with its gradient, as neurons of other packages do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 10)
+        self.membrane = torch.zeros(())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            self.membrane = self.head(images.flatten(1))
+        return self.membrane.detach()
+
+
+def test_a_network_that_cannot_be_copied_is_refused_in_words_and_ends_no_comparison() -> None:
+    model = Keeping()
+    model(torch.zeros(1, 1, 8, 8))
+    with pytest.raises(ConfigError, match="model: got Keeping, which cannot be copied"):
+        next(randomised(model, torch.Generator()))
+    found = compare_methods(Keeping(), sqnn.load_data("digits"), {}, images=4, repeated=2, squares=2, steps=2)
+    assert found.frame.problem.str.startswith("model: got Keeping, which cannot be copied").all()
 
 
 def test_a_network_without_weights_is_refused() -> None:

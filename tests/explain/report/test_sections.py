@@ -13,9 +13,10 @@ from pages import unpacked
 from torch import nn
 
 from sqnn.core import ConfigError
-from sqnn.explain import record
+from sqnn.explain import attribute, record
 from sqnn.explain.behaviour import changed_spikes
 from sqnn.explain.report import Story, make_page
+from sqnn.explain.report.page import FEW_PASSES, PASSES
 from sqnn.metrics import operations, predict_logits
 from sqnn.models import create_model
 
@@ -135,6 +136,7 @@ def test_the_nearest_change_changes_the_answer_and_is_no_larger_than_it_says() -
     nearest = story()["sections"]["what_if"]["nearest"]
     other = torch.tensor(unpacked(nearest["image"]) / 255, dtype=torch.float32)[None]
     assert (other - image()).abs().max() <= nearest["radius"] + 0.5 / 255 + 1e-6
+    assert "moves every pixel by at most as much" in nearest["how"]
     assert nearest["label"] != story()["predicted"]
     assert answers(other)[0, nearest["label"]] > 1 / 3 - 0.02
 
@@ -176,6 +178,16 @@ def test_a_network_without_spikes_has_a_page_that_says_what_is_missing() -> None
     assert "absent" in sections["rule"]
     assert sections["answer"]["anytime"] is None
     assert len(sections["pixels"]["maps"]) == 2
+
+
+def test_methods_send_about_as_many_images_as_is_foretold() -> None:
+    plain, pixels = create_model("logistic", image_size=(28, 28), num_classes=3), torch.rand(1, 1, 28, 28)
+    small = dict.fromkeys(("relevance", "saliency", "temporal-spike", "spike-triggered"), (model(), image()))
+    for method, (network, one) in {**small, **dict.fromkeys(("shapley", "occlusion"), (plain, pixels))}.items():
+        cost = attribute(network, one.expand(2, -1, -1, -1), torch.tensor([0, 1]), method).cost
+        sent, foretold = cost.forwards + cost.backwards, PASSES.get(method, FEW_PASSES)
+        assert sent <= 1.1 * foretold, method
+        assert sent > 0.8 * foretold or foretold == FEW_PASSES, method
 
 
 @pytest.mark.slow

@@ -9,14 +9,22 @@ import torch
 from torch import Tensor
 
 from sqnn.explain.attribution import METHODS, Attribution
-from sqnn.explain.quality import INTENSITY, rank_correlation
+from sqnn.explain.quality import (
+    INTENSITY,
+    Curves,
+    QualityOptions,
+    deletion_answers,
+    rank_correlation,
+    removal_ranks,
+    shortfall,
+)
 from sqnn.explain.quality.badges import ADDS_UP, OTHER_CLASS
 from sqnn.explain.report.pack import pack_floats, pack_scaled, pack_whole
 from sqnn.explain.report.story import Absent, Badge, Map, Pixels
 from sqnn.explain.report.subject import Subject
 
-STEPS, SHARE = 28, 0.5
-"""Pixels are deleted in so many equal steps, until this share of them is gone."""
+HOW = QualityOptions()
+"""Pixels are deleted as they are in comparisons of methods."""
 NOTE = (
     "Marks are of this image alone, and one image says little. The study faithfulness tests the methods on hundreds of "
     "images, and compares each map with that of shuffled weights."
@@ -25,15 +33,15 @@ NOTE = (
 
 def pixels(subject: Subject, methods: Sequence[str]) -> Pixels | Absent:
     """Return the maps of all methods that can make one, beside that of the intensity, which each has to beat."""
-    fractions = [SHARE * step / STEPS for step in range(STEPS + 1)]
+    fractions = [HOW.deleted * step / HOW.steps for step in range(HOW.steps + 1)]
     intensity = _flat(subject.image)[0]
-    own = _deletion(subject, intensity, fractions)
+    own = _deletion(subject, intensity)
     least = _area(own, subject.predicted)
     maps = []
     for method in methods:
         found = subject.ask(method, targets=subject.both)
         if isinstance(found, Attribution):
-            maps.append(_map(subject, found, fractions, least))
+            maps.append(_map(subject, found, least))
     if not maps:
         return {"absent": f"none of the methods can make a map of the pixels: {', '.join(methods)}"}
     told: Badge = {"text": "knows nothing of the network", "state": "plain", "detail": "what every method has to beat"}
@@ -42,9 +50,9 @@ def pixels(subject: Subject, methods: Sequence[str]) -> Pixels | Absent:
     return {"maps": maps, "fractions": fractions, "note": NOTE}
 
 
-def _map(subject: Subject, found: Attribution, fractions: Sequence[float], intensity: float) -> Map:
+def _map(subject: Subject, found: Attribution, intensity: float) -> Map:
     values = _flat(found.values)
-    gone = _deletion(subject, values[0], fractions)
+    gone = _deletion(subject, values[0])
     area = _area(gone, subject.predicted)
     alike = float(rank_correlation(values[:1], values[1:], _flat(subject.image) != 0)[0])
     badges: list[Badge] = [
@@ -94,7 +102,7 @@ def _sees_class(alike: float) -> Badge:
 
 
 def _adds_up(found: Attribution) -> Badge:
-    error = found.relative_error
+    error = shortfall(found)
     if error is None:
         return {
             "text": "no claim to add up",
@@ -103,9 +111,9 @@ def _adds_up(found: Attribution) -> Badge:
         }
     worst = float(error.max())
     return {
-        "text": f"adds up to {worst:.1g}" if worst <= ADDS_UP else f"{worst:.0%} short of adding up",
+        "text": f"adds up to {worst:.1g}" if worst <= ADDS_UP else f"{worst:.0%} off adding up",
         "state": "pass" if worst <= ADDS_UP else "fail",
-        "detail": "the sum of the map against f(x) - f(baseline), as a share of it",
+        "detail": "the sum of the map alone against f(x) - f(baseline), as a share of it; a ledger counts biases, too",
     }
 
 
@@ -114,22 +122,16 @@ def _flat(values: Tensor) -> Tensor:
     return values.flatten(1, -3).sum(1)
 
 
+def _deletion(subject: Subject, values: Tensor) -> Tensor:
+    """Return the probabilities [steps + 1, classes] without the pixels of largest value."""
+    given = (subject.model, subject.image, values[None], subject.generator())
+    return deletion_answers(*given, steps=HOW.steps, share=HOW.deleted)[1][:, 0]
+
+
 def _order(subject: Subject, values: Tensor) -> Tensor:
-    """Return the pixels from the largest value to the smallest, equal ones in an order drawn from the seed."""
-    flat = values.flatten()
-    shuffled = torch.randperm(len(flat), generator=subject.generator())
-    return shuffled[flat.cpu()[shuffled].argsort(descending=True, stable=True)]
-
-
-def _deletion(subject: Subject, values: Tensor, fractions: Sequence[float]) -> Tensor:
-    """Return the probabilities [fractions, classes] without the pixels of largest value."""
-    order = _order(subject, values)
-    ranks = torch.empty_like(order)
-    ranks[order] = torch.arange(len(order))
-    numbers = torch.tensor([round(fraction * len(order)) for fraction in fractions])
-    kept = (ranks >= numbers[:, None]).view(len(numbers), *(1 for _ in subject.image.shape[1:-2]), *values.shape)
-    return subject.answers(subject.image * kept.to(subject.image))
+    """Return the pixels in the order in which they are deleted."""
+    return removal_ranks(values[None], subject.generator())[0].flatten().argsort()
 
 
 def _area(probabilities: Tensor, target: int) -> float:
-    return float(torch.trapezoid(probabilities[:, target], dx=1 / STEPS))
+    return float(Curves(torch.arange(len(probabilities)), probabilities[:, target, None]).area[0])

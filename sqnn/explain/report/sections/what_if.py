@@ -98,7 +98,7 @@ def _nearest(subject: Subject) -> Nearest | Absent:
         "image": pack_bytes(other),
         "radius": level / LEVELS,
         "label": int(subject.answers(other[None])[0].argmax()),
-        "how": f"The nearest of {tried:,} changes tried, each of which moves every pixel up or down by as much.",
+        "how": f"The nearest of {tried:,} changes tried, each of which moves every pixel by at most as much.",
     }
 
 
