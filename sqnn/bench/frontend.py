@@ -16,7 +16,7 @@ from sqnn.bench.benchmark import Cell, ImageBenchmark, Row, numbers
 from sqnn.bench.peers import PEERS, Fire, Peer
 from sqnn.bench.timing import TIMING, take_turns
 from sqnn.core import ConfigError, option
-from sqnn.kernels import kernels_asked
+from sqnn.kernels import kernels
 from sqnn.layers import POOL, SpikingCNN
 from sqnn.neurons import IF
 
@@ -95,7 +95,7 @@ class FrontEndBenchmark(ImageBenchmark):
                 "ratio": timing.median / timings[0].median,
                 "peak_mib": peak,
                 "device": self.device,
-                "kernels": kernels_asked() if name == OURS else "",
+                "kernels": kernels().line if name == OURS else "",
             }
             for name, timing, peak in zip(names, timings, peaks, strict=True)
         ]

@@ -1,6 +1,6 @@
 """Compiled kernels behind the layers: built once by the compiler of the machine, plain PyTorch where there is none."""
 
-from sqnn.kernels.library import KERNELS, kernels_asked
+from sqnn.kernels.library import KERNELS, Kernels, kernels
 from sqnn.kernels.spiking_blocks import BlockRule, is_hooked, pooled_rates, rule_of
 
-__all__ = ["KERNELS", "BlockRule", "is_hooked", "kernels_asked", "pooled_rates", "rule_of"]
+__all__ = ["KERNELS", "BlockRule", "Kernels", "is_hooked", "kernels", "pooled_rates", "rule_of"]

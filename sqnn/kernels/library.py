@@ -52,11 +52,6 @@ def kernels() -> Kernels:
     return found
 
 
-def kernels_asked() -> str:
-    """Return a line on the kernels that this process computed with, or why it did without."""
-    return kernels().line if kernels.cache_info().currsize else "none asked for"
-
-
 def run(function: Callable[..., None], groups: int, threads: int, *arguments: object) -> None:
     """Call a kernel on all groups, shared among threads; what it computes does not depend on their number."""
     threads = min(threads, groups)

@@ -16,7 +16,7 @@ from sqnn.layers.frontends import (
 from sqnn.layers.fusion import FusionBlock
 from sqnn.layers.separable import PlaceReadout, RateTrainedStage, SeparableCNN, SeparableConv, sides_after
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
-from sqnn.layers.spiking_cnn import POOL, READOUTS, SpikingBlock, SpikingCNN
+from sqnn.layers.spiking_cnn import POOL, READOUTS, SpikingBlock, SpikingCNN, kernels_for
 from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
 from sqnn.layers.spiking_rates import LAYERS, SpikingRates
 from sqnn.neurons import MakeNeuron
@@ -52,6 +52,7 @@ __all__ = [
     "SpikingStack",
     "convention_of",
     "is_of",
+    "kernels_for",
     "libraries_of",
     "sides_after",
 ]

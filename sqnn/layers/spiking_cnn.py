@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.core import Choices, when_small
-from sqnn.kernels import is_hooked, pooled_rates, rule_of
+from sqnn.kernels import is_hooked, kernels, pooled_rates, rule_of
 from sqnn.layers.spiking import SpikingConv
 from sqnn.neurons import MakeNeuron
 
@@ -95,3 +95,10 @@ class SpikingCNN(nn.Module):
                 return None
             parts.append((block.conv, block.norm, rule))
         return pooled_rates(spikes, parts)
+
+
+def kernels_for(model: nn.Module) -> str:
+    """Return a line on the compiled kernels that a network is trained by on the CPU, or why there are none for it."""
+    if not any(isinstance(part, SpikingCNN) and part.compiled for part in model.modules()):
+        return "none: no layer of this network takes them"
+    return kernels().line

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, torch_numbers, write_record
 from sqnn.data import ImageData, ImageDataModule
-from sqnn.kernels import kernels_asked
+from sqnn.layers import kernels_for
 from sqnn.metrics import count
 from sqnn.models import Network, load_weights, read_header, save_model
 from sqnn.training.allocator import keep_freed_memory
@@ -151,7 +151,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "threads": threads,
         "machine": machine(),
         "cores": cores(),
-        "kernels": kernels_asked(),
+        "kernels": kernels_for(model),
         "versions": versions(),
         "settings_sha256": digest(settings),
         "network_sha256": read_header(place.model)[DIGEST],

@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import nn
 
+import sqnn
 from sqnn.core import ConfigError
 from sqnn.kernels import library, pooled_rates, rule_of
-from sqnn.kernels.library import KERNELS, kernels, kernels_asked
+from sqnn.kernels.library import KERNELS, kernels
+from sqnn.layers import kernels_for
 from sqnn.neurons import IF
 
 FOLDER = library._folder
@@ -43,11 +45,10 @@ def test_they_are_compiled_once_and_loaded_from_then_on(tmp_path: Path, capsys: 
 
 
 def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kernels_asked() == "none asked for"
     monkeypatch.setattr(library.shutil, "which", lambda name: None)
     block = (nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.BatchNorm2d(1), IF())
     assert pooled_rates(torch.ones(1, 1, 1, 4, 4), [(*block[:2], rule_of(*block))]) is None
-    assert kernels_asked() == "none: no C++ compiler was found (install g++ or clang++, or set CXX)"
+    assert kernels().line == "none: no C++ compiler was found (install g++ or clang++, or set CXX)"
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "on")
     with pytest.raises(ConfigError, match="SQNN_KERNELS: got 'on', and there are none: no C"):
@@ -105,6 +106,14 @@ def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_importing_compiles_nothing() -> None:
-    command = "import sqnn.layers, sqnn.kernels; print(sqnn.kernels.kernels_asked())"
+    command = "import sqnn.layers, sqnn.kernels.library as k; print(k.kernels.cache_info().currsize)"
     run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "none asked for"
+    assert run.stdout.strip() == "0"
+
+
+def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
+    spiking, plain = sqnn.create_model("sqdr-cnn"), sqnn.create_model("tiny-cnn")
+    assert kernels_for(spiking) == kernels().line
+    assert kernels_for(plain) == "none: no layer of this network takes them"
+    spiking.frontend.compiled = False
+    assert kernels_for(spiking).startswith("none: no layer")

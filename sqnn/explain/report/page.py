@@ -41,8 +41,11 @@ PASSES = {
     "integrated-smooth": 500,
     "integrated-events": 3_000,
 }
-"""Images that methods send through a network for the maps of both classes, roughly, forward and backward."""
-FEW_PASSES, TIMED = 20, 32
+"""Images that methods send through a network for the maps of both classes, roughly, forward and backward.
+
+Samples of the circuit alone, such as those of relevance, cost little beside them and are left out.
+"""
+FEW_PASSES, TIMED = 25, 32
 """Such images of all other methods, and images that are sent through at a time to see how long one takes."""
 HEAD_FEATURES, SPIKE_FEATURES = ("angles",), ("counts", "regions")
 """What a tree asks of: the angles of a quantum head, which make its answer, and else spikes of channels and regions."""
