@@ -38,7 +38,7 @@ def explain(
     out: Annotated[Path, typer.Option(help="the page, one file that needs no network")] = PAGE,
     methods: Annotated[
         str | None,
-        typer.Option(help=f"maps of the pixels, with commas, or {ALL_METHODS} (default: those that are recommended)"),
+        typer.Option(help=f"maps of the pixels, with commas, or {ALL_METHODS} (default: shapley, relevance)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn at random")] = 0,
     json: Annotated[Path | None, typer.Option(help="also write what the page tells to this JSON file")] = None,

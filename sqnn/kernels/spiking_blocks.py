@@ -36,11 +36,11 @@ class BlockRule:
         return self.decay, self.threshold, self.initial_membrane, RESET_CODES[self.reset]
 
 
-def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | None:
-    """Return the rule of a block that the kernels compute, None of every other block.
+def kind_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | None:
+    """Return the rule of a block of a kind that the kernels compute, None of every other kind.
 
-    They take a 3x3 convolution without bias, a batch norm in training with weights and running statistics, and neurons
-    with numbers for decay and threshold and the arctan surrogate, all of float32 on the CPU, none with hooks.
+    They take a 3x3 convolution without bias, a batch norm with weights and running statistics, and neurons with numbers
+    for decay and threshold and the arctan surrogate.
     """
     if not (type(conv) is nn.Conv2d and type(norm) is nn.BatchNorm2d and type(neuron) in (LIF, IF)):
         return None
@@ -51,14 +51,19 @@ def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | 
     shape = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.bias, conv.padding_mode)
     if shape != (KERNEL, (1, 1), (1, 1), (1, 1), 1, None, "zeros"):
         return None
-    plain = norm.training and norm.affine and norm.track_running_stats and norm.momentum is not None and neurons.fused
-    held = (*conv.parameters(), *norm.parameters(), norm.running_mean, norm.running_var)
-    if not plain or not all(_is_plain(cast(Tensor, each)) for each in held):
-        return None
-    if any(is_hooked(part) for part in (conv, norm, neuron)):
+    if not (norm.affine and norm.track_running_stats and norm.momentum is not None and neurons.fused):
         return None
     numbers = float(beta), float(threshold), neurons.initial_membrane
     return BlockRule(*numbers, neurons.reset, neurons.detach_reset, neurons.surrogate.slope)
+
+
+def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> BlockRule | None:
+    """Return the rule of a block that the kernels compute as it is: in training, in float32, on the CPU, unhooked."""
+    held = (*conv.parameters(), *norm.parameters(), *norm.buffers())
+    plain = all(_is_plain(each) for each in held if each.is_floating_point())
+    if not (norm.training and plain) or any(is_hooked(part) for part in (conv, norm, neuron)):
+        return None
+    return kind_of(conv, norm, neuron)
 
 
 def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, BlockRule]]) -> Tensor | None:
@@ -185,7 +190,8 @@ class _Block(torch.autograd.Function):
         x, weight, y, affine, (mean, inverse, scale) = ctx.saved_tensors
         groups, time, channels, height, width, _ = x.shape
         outputs, rule = len(weight), ctx.rule
-        currents, sums = torch.empty_like(y), torch.empty(groups, 2, outputs, dtype=torch.double)
+        currents = torch.empty_like(y)
+        sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=y.device)
         tensors = (gradients[0].contiguous(), y, affine[0], affine[1], currents, sums)
         sides = (time, ctx.batch, outputs, height, width)
         _call(

@@ -151,7 +151,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "threads": threads,
         "machine": machine(),
         "cores": cores(),
-        "kernels": kernels_for(model),
+        "kernels": kernels_for(model, loop.strategy.root_device.type),
         "versions": versions(),
         "settings_sha256": digest(settings),
         "network_sha256": read_header(place.model)[DIGEST],

@@ -42,10 +42,17 @@ def test_a_peer_that_computes_something_else_is_refused_unless_it_says_so(subtra
 
     (cell,) = SMALL.cells({"wrong": Peer("wrong", "wrong", "wrong", neurons=lambda: silent, subtracts=subtracts)})
     if refused:
-        with pytest.raises(RuntimeError, match="wrong: rates differ from ours by 0"):
+        with pytest.raises(RuntimeError, match="wrong: rates differ from those of sqnn, plain PyTorch by 0"):
             cell.measure()
     else:
         assert len(cell.measure()) == 3
+
+
+def test_kernels_that_compute_something_else_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqnn.layers.spiking_cnn.pooled_rates", lambda trains, blocks: torch.zeros(3, 20, 3))
+    (cell,) = SMALL.cells({})
+    with pytest.raises(RuntimeError, match="sqnn: rates differ from those of sqnn, plain PyTorch"):
+        cell.measure()
 
 
 def test_a_step_moves_every_weight_of_everybody_alike() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,11 @@ FOLDER = library._folder
 
 
 @pytest.fixture(autouse=True)
-def afresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def afresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Look for kernels anew, in an empty cache, and again after the test."""
     monkeypatch.setattr(library, "_folder", lambda: tmp_path)
     monkeypatch.delenv(KERNELS, raising=False)
     monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setattr(library, "kernels", kernels)
     kernels.cache_clear()
     yield
     kernels.cache_clear()
@@ -115,5 +115,9 @@ def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     spiking, plain = sqnn.create_model("sqdr-cnn"), sqnn.create_model("tiny-cnn")
     assert kernels_for(spiking) == kernels().line
     assert kernels_for(plain) == "none: no layer of this network takes them"
+    assert kernels_for(spiking, "cuda") == "none: trained on cuda"
+    assert kernels_for(spiking.eval()) == kernels().line
+    learned = sqnn.create_model("sqdr-cnn", learn_threshold=True)
+    assert kernels_for(learned).startswith("none: no layer")
     spiking.frontend.compiled = False
     assert kernels_for(spiking).startswith("none: no layer")

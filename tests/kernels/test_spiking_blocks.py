@@ -107,14 +107,17 @@ def test_kernels_agree_with_double_precision(
         torch.testing.assert_close(own.double(), reference.double(), rtol=1e-5, atol=1e-6)
 
 
-def test_threads_change_no_bit() -> None:
+@pytest.mark.parametrize(
+    ("batch", "widths", "sides"), [(50, (3, 4), (11, 9)), (17, (1,), (2, 5)), (96, (8, 9), (4, 6))]
+)
+def test_threads_change_no_bit(batch: int, widths: tuple[int, ...], sides: tuple[int, int]) -> None:
     results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         try:
             generator = torch.Generator().manual_seed(0)
-            network = front_end((3, 4), 2, lambda width: IF(), generator)
-            trains = torch.rand(3, 50, 2, 11, 9, generator=generator).round().requires_grad_()
+            network = front_end(widths, 2, lambda width: IF(), generator)
+            trains = torch.rand(3, batch, 2, *sides, generator=generator).round().requires_grad_()
             rates = pooled_rates(trains, parts(network))
             assert rates is not None
             (rates * torch.randn(rates.shape, generator=generator)).sum().backward()
@@ -171,6 +174,11 @@ def test_frozen_norms_other_devices_and_hooks_on_all_modules_are_left_to_pytorch
     assert rule_of(conv, copy.deepcopy(norm).eval(), IF()) is None
     assert rule_of(copy.deepcopy(conv).to("meta"), norm, IF()) is None
     assert pooled_rates(trains.to("meta"), [block]) is None
+    with torch.device("meta"):  # where new tensors lie by default
+        rates = pooled_rates(trains.requires_grad_(), [block])
+        assert rates is not None
+        rates.sum().backward()
+    trains = trains.detach()
     with torch.autograd.forward_ad.dual_level():
         assert pooled_rates(trains, [block]) is None
     hook = nn.modules.module.register_module_forward_hook(lambda *seen: None)

@@ -43,8 +43,8 @@ class Method(Config, ABC):
 
     - `name` and `title`, what it does in a sentence;
     - `at`: the places that it explains, of NAMED and "layer", which stands for the path of any layer;
-    - `needs_target`: whether it explains the logit of one class; `recommended`: whether it passed the tests of
-      docs/guide/explaining.md;
+    - `needs_target`: whether it explains the logit of one class; `by_default`: whether a page asks it for a map
+      unless others are named;
     - `by_gradient`: whether it needs gradients; then pixels before an encoder that passes none stand for their spikes,
       and the values are added up over the steps of each pixel;
     - `straight`: whether it goes from a baseline to the image, which needs spikes before every code;
@@ -55,7 +55,7 @@ class Method(Config, ABC):
     title: ClassVar[str]
     at: ClassVar[tuple[str, ...]] = (*NAMED[:-1], LAYER)
     needs_target: ClassVar[bool] = True
-    recommended: ClassVar[bool] = False
+    by_default: ClassVar[bool] = False
     by_gradient: ClassVar[bool] = False
     straight: ClassVar[bool] = False
 

@@ -95,8 +95,8 @@ def make_page(
     """Explain what a network, or that of a run, answers to image number `index` of a part of a data set.
 
     `methods` name the maps of the pixels (see METHODS), "all" stands for all of them, and None for those that are
-    recommended. All random numbers come from `seed`. `progress` is told the name of each section before it is made;
-    `command` is what the page says that it was made by.
+    asked by default. All random numbers come from `seed`. `progress` is told the name of each section before it is
+    made; `command` is what the page says that it was made by.
 
     Raises ConfigError where there is no such image, part or method, or the data do not fit the network.
     """
@@ -161,7 +161,7 @@ def chosen_methods(methods: Sequence[str] | str | None) -> list[str]:
     """Return the names of methods that make maps of the pixels; ConfigError lists them where one is unknown."""
     able = [name for name, kind in METHODS.items() if PIXELS in kind.at]
     if methods is None:
-        return [name for name in able if METHODS[name].recommended]
+        return [name for name in able if METHODS[name].by_default]
     if methods == ALL_METHODS:
         return able
     names = [methods] if isinstance(methods, str) else list(methods)

@@ -39,7 +39,7 @@ class Relevance(Method):
     name: ClassVar[str] = "relevance"
     title: ClassVar[str] = "the logit divided layer by layer, with a ledger (LRP)"
     at: ClassVar[tuple[str, ...]] = (PIXELS, SPIKES, ANGLES, QUBITS, LAYER)
-    recommended: ClassVar[bool] = True
+    by_default: ClassVar[bool] = True
 
     rule: str = option("z+", "what relevance is divided by", among=RULES)
     epsilon: float = option(0.0, "added to denominators, in units of the membrane; what it keeps is booked", least=0)

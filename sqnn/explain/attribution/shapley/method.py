@@ -34,7 +34,7 @@ class Shapley(Method):
     name: ClassVar[str] = "shapley"
     title: ClassVar[str] = "mean gain of the logit as a part joins the others (Shapley value)"
     at: ClassVar[tuple[str, ...]] = (PIXELS, ANGLES, QUBITS)
-    recommended: ClassVar[bool] = True
+    by_default: ClassVar[bool] = True
 
     side: int | None = option(None, "side of a patch in pixels (default: a seventh of the shorter side)", least=1)
     permutations: int = option(30, "permutations of the patches, each read forwards and backwards", least=1)
