@@ -1,6 +1,23 @@
 """Compiled kernels behind the layers: built once by the compiler of the machine, plain PyTorch where there is none."""
 
 from sqnn.kernels.library import KERNELS, Kernels, kernels
-from sqnn.kernels.spiking_blocks import BlockRule, is_hooked, kind_of, pooled_rates, rule_of
+from sqnn.kernels.packed import NeuronRule, can_compute, is_hooked, neurons_of, norm_is_plain
+from sqnn.kernels.rate_stages import LARGEST_WINDOW, Stage, stage_rates
+from sqnn.kernels.spiking_blocks import kind_of, pooled_rates, rule_of
 
-__all__ = ["KERNELS", "BlockRule", "Kernels", "is_hooked", "kernels", "kind_of", "pooled_rates", "rule_of"]
+__all__ = [
+    "KERNELS",
+    "LARGEST_WINDOW",
+    "Kernels",
+    "NeuronRule",
+    "Stage",
+    "can_compute",
+    "is_hooked",
+    "kernels",
+    "kind_of",
+    "neurons_of",
+    "norm_is_plain",
+    "pooled_rates",
+    "rule_of",
+    "stage_rates",
+]

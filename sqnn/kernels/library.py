@@ -22,7 +22,7 @@ from sqnn.core import ConfigError, machine
 
 KERNELS = "SQNN_KERNELS"
 """Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none."""
-SOURCE = Path(__file__).with_name("spiking_blocks.cpp")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("vectors.h", "spiking_blocks.cpp", "rate_stages.cpp"))
 COMPILERS = ("c++", "g++", "clang++")
 """Tried in this order, after the variable CXX."""
 FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
@@ -84,7 +84,9 @@ def _build() -> Kernels:
 
 def _built_by(compiler: Sequence[str]) -> Kernels:
     version = _said_by([*compiler, "--version"]).partition("\n")[0]
-    key = "\0".join([SOURCE.read_text(), version, machine(), platform.machine(), _features(), *FLAGS])
+    key = "\0".join(
+        [*(source.read_text() for source in SOURCES), version, machine(), platform.machine(), _features(), *FLAGS]
+    )
     path = _folder() / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
     if path.exists():
         try:
@@ -129,12 +131,12 @@ def _said_by(command: Sequence[str]) -> str:
 
 def _compile(compiler: Sequence[str], path: Path) -> None:
     """Compile into a file of another name and put it into place: processes that do so at once do not meet."""
-    name = shlex.join(compiler)
+    name, sources = shlex.join(compiler), [str(source) for source in SOURCES if source.suffix == ".cpp"]
     print(f"sqnn: compiling kernels with {name} (once on this machine, some seconds)", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name
         for number, native in enumerate(NATIVE, start=1):
-            command = [*compiler, *FLAGS, *native, str(SOURCE), "-o", str(made)]
+            command = [*compiler, *FLAGS, *native, *sources, "-o", str(made)]
             done = subprocess.run(command, capture_output=True, text=True, check=number == len(NATIVE))
             if done.returncode == 0:
                 break
@@ -153,6 +155,11 @@ def _load(path: Path) -> ctypes.CDLL:
         "sqnn_fire": (*[pointer] * 4, *[number] * 4, *neurons, *[number] * 2),
         "sqnn_fire_backward": (*[pointer] * 6, *[number] * 5, *neurons, flag, real, *[number] * 2),
         "sqnn_convolve_backward": (*[pointer] * 7, *[number] * 8),
+        "sqnn_correlate": (*[pointer] * 5, *[number] * 10),
+        "sqnn_clip": (*[pointer] * 4, *[number] * 4),
+        "sqnn_fire_steps": (*[pointer] * 5, *[number] * 4, *neurons, *[number] * 2),
+        "sqnn_clip_backward": (*[pointer] * 6, *[number] * 5),
+        "sqnn_correlate_backward": (*[pointer] * 7, *[number] * 9),
     }.items():
         function = getattr(library, name)
         function.argtypes, function.restype = kinds, None

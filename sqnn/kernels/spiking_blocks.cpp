@@ -7,34 +7,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <vector>
+
+#include "vectors.h"
+
+using namespace sqnn;
 
 namespace {
-
-constexpr int LANES = 16;
-typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
-typedef int32_t Mask __attribute__((vector_size(4 * LANES), aligned(4)));
-enum Reset { SUBTRACT = 0, ZERO = 1, NONE = 2 };
-
-inline Vector all(float value) { return Vector{} + value; }
-inline Vector choose(Mask mask, Vector yes, Vector no) { return (Vector)((mask & (Mask)yes) | (~mask & (Mask)no)); }
-
-// The membrane before the reset; forward and backward pass compute it alike.
-inline Vector charge(Vector membrane, Vector y, float scale, float shift, float decay) {
-  return decay * membrane + (scale * y + shift);
-}
-
-inline Vector after_reset(Vector membrane, Mask fired, float threshold, int reset) {
-  if (reset == SUBTRACT) return membrane - choose(fired, all(threshold), Vector{});
-  if (reset == ZERO) return choose(fired, Vector{}, membrane);
-  return membrane;
-}
-
-double sum_of(Vector values, int64_t lanes) {
-  double sum = 0;
-  for (int64_t lane = 0; lane < lanes; lane++) sum += values[lane];
-  return sum;
-}
 
 // Copy planes into the middle of zeros, one wider on each side.
 void pad(Vector* padded, const Vector* planes, int64_t channels, int64_t height, int64_t width) {
@@ -80,7 +58,7 @@ extern "C" {
 void sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t first,
                int64_t last) {
   for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = std::min<int64_t>(LANES, batch - g * LANES);
+    const int64_t lanes = lanes_of(g, batch);
     for (int64_t t = 0; t < time; t++) {
       const float* from = images + (t * batch + g * LANES) * numbers;
       float* to = packed + (g * time + t) * numbers * LANES;
@@ -96,7 +74,7 @@ void sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, 
 void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch, int64_t numbers, int64_t first,
                  int64_t last) {
   for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = std::min<int64_t>(LANES, batch - g * LANES);
+    const int64_t lanes = lanes_of(g, batch);
     for (int64_t t = 0; t < time; t++) {
       const float* from = packed + (g * time + t) * numbers * LANES;
       float* to = images + (t * batch + g * LANES) * numbers;
@@ -111,10 +89,10 @@ void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch
 void sqnn_convolve(const float* x, const float* weight, float* y, double* sums, int64_t time, int64_t batch,
                    int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t first, int64_t last) {
   const int64_t area = height * width;
-  std::vector<Vector> padded(channels * (height + 2) * (width + 2)), found(outputs);
+  Vectors padded(channels * (height + 2) * (width + 2)), found(outputs);
   std::fill(padded.begin(), padded.end(), Vector{});
   for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = std::min<int64_t>(LANES, batch - g * LANES);
+    const int64_t lanes = lanes_of(g, batch);
     for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] = 0;
     for (int64_t t = 0; t < time; t++) {
       pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
@@ -144,7 +122,7 @@ void sqnn_spread(const float* y, const float* mean, double* sums, int64_t time, 
         const Vector* in = (const Vector*)y + ((g * time + t) * channels + c) * area;
         Vector squares = Vector{};
         for (int64_t n = 0; n < area; n++) squares += (in[n] - mean[c]) * (in[n] - mean[c]);
-        sum += sum_of(squares, std::min<int64_t>(LANES, batch - g * LANES));
+        sum += sum_of(squares, lanes_of(g, batch));
       }
       sums[g * channels + c] = sum;
     }
@@ -155,7 +133,7 @@ void sqnn_fire(const float* y, const float* scale, const float* shift, float* po
                int64_t height, int64_t width, float decay, float threshold, float start, int32_t reset, int64_t first,
                int64_t last) {
   const int64_t area = height * width, high = height / 2, wide = width / 2;
-  std::vector<Vector> membrane(area);
+  Vectors membrane(area);
   for (int64_t g = first; g < last; g++)
     for (int64_t c = 0; c < channels; c++) {
       std::fill(membrane.begin(), membrane.end(), all(start * threshold));
@@ -188,10 +166,10 @@ void sqnn_fire_backward(const float* gradient, const float* y, const float* scal
   const int64_t area = height * width, high = height / 2, wide = width / 2;
   const int64_t step = channels * area, pooled_step = channels * high * wide;
   const float bend = (float)(M_PI / 2) * slope, peak = slope / 2;
-  std::vector<Vector> charged(4 * time);
+  Vectors charged(4 * time);
   for (int64_t g = first; g < last; g++)
     for (int64_t c = 0; c < channels; c++) {
-      const int64_t lanes = std::min<int64_t>(LANES, batch - g * LANES);
+      const int64_t lanes = lanes_of(g, batch);
       const Vector* in = (const Vector*)y + (g * time * channels + c) * area;
       const Vector* above = (const Vector*)gradient + (g * time * channels + c) * high * wide;
       Vector* out = (Vector*)currents + (g * time * channels + c) * area;
@@ -249,12 +227,11 @@ void sqnn_convolve_backward(const float* currents, const float* y, const float* 
                             int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t first,
                             int64_t last) {
   const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
-  std::vector<Vector> padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9);
+  Vectors padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9);
   std::fill(padded.begin(), padded.end(), Vector{});
   std::fill(slopes.begin(), slopes.end(), Vector{});
   for (int64_t g = first; g < last; g++) {
-    Vector present = Vector{};
-    for (int64_t lane = 0; lane < std::min<int64_t>(LANES, batch - g * LANES); lane++) present[lane] = 1;
+    const Vector present = images_of(g, batch);
     std::fill(found.begin(), found.end(), Vector{});
     for (int64_t t = 0; t < time; t++) {
       pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);

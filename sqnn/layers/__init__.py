@@ -2,6 +2,7 @@
 
 from sqnn.layers.analog import AnalogConv, AnalogDense, AnalogResidual
 from sqnn.layers.analog_cnn import AnalogCNN
+from sqnn.layers.compiled import kernels_for
 from sqnn.layers.encode_decode import EncodeDecode
 from sqnn.layers.frontends import (
     CONVENTIONS,
@@ -16,7 +17,7 @@ from sqnn.layers.frontends import (
 from sqnn.layers.fusion import FusionBlock
 from sqnn.layers.separable import PlaceReadout, RateTrainedStage, SeparableCNN, SeparableConv, sides_after
 from sqnn.layers.spiking import SpikingConv, SpikingDense, SpikingResidual, SpikingStack
-from sqnn.layers.spiking_cnn import POOL, READOUTS, SpikingBlock, SpikingCNN, kernels_for
+from sqnn.layers.spiking_cnn import POOL, READOUTS, SpikingBlock, SpikingCNN
 from sqnn.layers.spiking_linear import SparseLinear, SpikingLinear
 from sqnn.layers.spiking_rates import LAYERS, SpikingRates
 from sqnn.neurons import MakeNeuron

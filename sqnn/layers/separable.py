@@ -11,6 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sqnn.kernels import (
+    LARGEST_WINDOW,
+    NeuronRule,
+    Stage,
+    can_compute,
+    is_hooked,
+    neurons_of,
+    norm_is_plain,
+    stage_rates,
+)
 from sqnn.layers.spiking import stepwise
 from sqnn.neurons import IF
 
@@ -116,6 +126,16 @@ class RateTrainedStage(nn.Module):
             rates = spikes.mean(0)
         return Activity(_Rates.apply(currents, rates), spikes)
 
+    def neurons(self) -> NeuronRule | None:
+        """Return the rule of the neurons where the compiled kernels compute such a stage, None where they do not."""
+        conv, norm = self.conv, self.norm
+        known = type(norm) in (nn.BatchNorm2d, FixedScaleNorm) and norm_is_plain(norm)
+        if not (known and (type(conv) is SeparableConv or _is_plain(conv))):
+            return None
+        shape = cast(SeparableConv, conv)
+        fits = max(shape.kernel_size) <= LARGEST_WINDOW and len({*shape.kernel_size}) == len({*shape.stride}) == 1
+        return neurons_of(self.neuron) if fits else None
+
     @torch.no_grad()
     def _norm(self, means: Tensor) -> tuple[Tensor, Tensor]:
         """Return factor and summand of the norm, [channels, 1, 1], for these means."""
@@ -147,8 +167,11 @@ class SeparableCNN(nn.Module):
 
     The first stage is an ordinary convolution, all others are separable; none pads. `channels` are the widths of all of
     them, the last is the number n of features. The rates of the last stage are read by a `PlaceReadout`. All norms
-    have this `scale`; where None, each channel's is trained.
+    have this `scale`; where None, each channel's is trained. In training the stages are computed by the compiled
+    kernels (`sqnn.kernels`) where these can, unless `compiled` is set to False.
     """
+
+    compiled = True
 
     def __init__(
         self,
@@ -170,11 +193,36 @@ class SeparableCNN(nn.Module):
         self.readout = PlaceReadout(channels[-1], (height, width))
 
     def forward(self, images: Tensor, spiking: bool = True) -> Tensor:
+        features: Tensor = self.readout(self.rates(images, spiking))
+        return features
+
+    def rates(self, images: Tensor, spiking: bool = True) -> Tensor:
+        """Return the rates of the last stage, [batch, channels, height, width]."""
+        if self.compiled and self.training and torch.is_grad_enabled():
+            found = self._compiled_rates(images, spiking)
+            if found is not None:
+                return found
         activity = Activity(images)
         for stage in self.stages:
             activity = stage(activity, spiking)
-        features: Tensor = self.readout(activity.rates)
-        return features
+        return activity.rates
+
+    def takes_kernels(self) -> bool:
+        """Say whether the compiled kernels compute stages of this kind."""
+        stages = cast(Iterable[RateTrainedStage], self.stages)
+        return self.compiled and all(stage.neurons() is not None for stage in stages)
+
+    def _compiled_rates(self, images: Tensor, spiking: bool) -> Tensor | None:
+        """Return the rates by the compiled kernels, None where they do not compute these stages."""
+        parts = []
+        for stage in cast(Iterable[RateTrainedStage], self.stages):
+            rule, conv, norm = stage.neurons(), stage.conv, stage.norm
+            if rule is None or is_hooked(stage) or not can_compute((conv, norm, stage.neuron), norm):
+                return None
+            convolution = cast(SeparableConv, conv)
+            parts.append(Stage(convolution.weight, convolution.stride[0], norm, rule))
+        steps = cast(RateTrainedStage, self.stages[0]).timesteps
+        return stage_rates(images, parts, steps if spiking else None)
 
     def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw the weights: uniform with variance 1 / fan-in, of depthwise and pointwise factors each for itself."""
@@ -195,6 +243,13 @@ def sides_after(side: int, kernels: Sequence[int], strides: Sequence[int]) -> li
         side = (side - kernel) // stride + 1 if side >= kernel else 0
         sides.append(side)
     return sides
+
+
+def _is_plain(conv: nn.Module) -> bool:
+    """Say whether a module is a convolution without padding, gaps, groups and bias."""
+    if type(conv) is not nn.Conv2d:
+        return False
+    return (conv.padding, conv.dilation, conv.groups, conv.bias) == ((0, 0), (1, 1), 1, None)
 
 
 def _uniform(weight: nn.Parameter, fan_in: int, generator: torch.Generator) -> None:

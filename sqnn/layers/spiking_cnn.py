@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.core import Choices, when_small
-from sqnn.kernels import is_hooked, kernels, kind_of, pooled_rates, rule_of
+from sqnn.kernels import is_hooked, kind_of, pooled_rates, rule_of
 from sqnn.layers.spiking import SpikingConv
 from sqnn.neurons import MakeNeuron
 
@@ -80,6 +80,11 @@ class SpikingCNN(nn.Module):
             spikes = block(spikes)
         return spikes.mean((-2, -1))
 
+    def takes_kernels(self) -> bool:
+        """Say whether the compiled kernels compute blocks of this kind."""
+        blocks = cast(Iterable[SpikingBlock], self.blocks)
+        return self.compiled and all(kind_of(block.conv, block.norm, block.neuron) is not None for block in blocks)
+
     def _read(self, spikes: Tensor) -> Tensor:
         currents = self.linear(self.rates(spikes))
         if self.output is not None:
@@ -95,23 +100,3 @@ class SpikingCNN(nn.Module):
                 return None
             parts.append((block.conv, block.norm, rule))
         return pooled_rates(spikes, parts)
-
-
-def kernels_for(model: nn.Module, device: str = "cpu") -> str:
-    """Return a line on the compiled kernels that a network is trained by on a device, or why there are none for it.
-
-    Blocks that somebody watches, such as a learning rule, run in PyTorch all the same.
-    """
-    if device != "cpu":
-        return f"none: trained on {device}"
-    if not any(_takes_kernels(part) for part in model.modules()):
-        return "none: no layer of this network takes them"
-    return kernels().line
-
-
-def _takes_kernels(part: nn.Module) -> bool:
-    """Say whether a module is a front-end whose blocks are all of a kind that the kernels compute."""
-    if not isinstance(part, SpikingCNN) or not part.compiled:
-        return False
-    blocks = cast(Iterable[SpikingBlock], part.blocks)
-    return all(kind_of(block.conv, block.norm, block.neuron) is not None for block in blocks)

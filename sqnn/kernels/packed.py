@@ -1,0 +1,157 @@
+"""Feature maps whose images lie side by side in vectors of sixteen, and what all kernels need to know of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from sqnn.kernels.library import kernels, run
+from sqnn.neurons import IF, LIF, ATan
+
+LANES = 16
+"""Images of a group: they lie side by side in the vectors that the kernels compute with."""
+RESET_CODES = {"subtract": 0, "zero": 1, "none": 2}
+
+
+@dataclass(frozen=True)
+class NeuronRule:
+    """What does not change along a sequence, and is the same for all neurons of a layer."""
+
+    decay: float
+    threshold: float
+    initial_membrane: float
+    reset: str
+    detach_reset: bool
+    slope: float
+
+    @property
+    def numbers(self) -> tuple[float, float, float, int]:
+        """Decay, threshold, initial membrane and reset, as the kernels take them."""
+        return self.decay, self.threshold, self.initial_membrane, RESET_CODES[self.reset]
+
+
+def neurons_of(neuron: nn.Module) -> NeuronRule | None:
+    """Return the rule of neurons with numbers for decay and threshold and the arctan surrogate, None of others."""
+    if type(neuron) not in (LIF, IF):
+        return None
+    neurons = cast(LIF, neuron)
+    beta, threshold = neurons.beta, neurons.threshold
+    if isinstance(beta, Tensor) or isinstance(threshold, Tensor) or type(neurons.surrogate) is not ATan:
+        return None
+    if not neurons.fused:
+        return None
+    numbers = float(beta), float(threshold), neurons.initial_membrane
+    return NeuronRule(*numbers, neurons.reset, neurons.detach_reset, neurons.surrogate.slope)
+
+
+def norm_is_plain(norm: nn.Module) -> bool:
+    """Say whether a batch norm has weights, running statistics and a momentum."""
+    n = cast(nn.BatchNorm2d, norm)
+    return n.affine and n.track_running_stats and n.momentum is not None
+
+
+def can_compute(parts: Sequence[nn.Module], norm: nn.Module) -> bool:
+    """Say whether the parts of a layer are in training, in float32, on the CPU, and watched by nobody."""
+    held = [each for part in parts for each in (*part.parameters(), *part.buffers())]
+    plain = all(is_plain(each) for each in held if each.is_floating_point())
+    return norm.training and plain and not any(is_hooked(part) for part in parts)
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Say whether a tensor has numbers of the kind that the kernels compute with."""
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32
+
+
+def is_watched() -> bool:
+    """Say whether a compiler, autocast, other derivatives, a mode of dispatch or hooks on all modules are at work."""
+    module = torch.nn.modules.module
+    hooks = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
+    return (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or any(getattr(module, name) for name in hooks)
+    )
+
+
+def is_hooked(part: nn.Module) -> bool:
+    """Say whether somebody watches what a part of a network takes or gives."""
+    kinds: Sequence[str] = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return any(getattr(part, kind) for kind in kinds)
+
+
+def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None], *numbers: float) -> None:
+    """Call the kernel of this name on all groups: the addresses of the tensors, then the numbers."""
+    addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+    run(getattr(kernels().library, name), groups, threads, *addresses, *numbers)
+
+
+class Pack(torch.autograd.Function):
+    """[time, batch, channels, height, width] -> [groups, time, channels, height, width, 16]."""
+
+    @staticmethod
+    def forward(ctx: Any, trains: Tensor, threads: int) -> Tensor:
+        trains = trains.contiguous()
+        time, batch, *rest = trains.shape
+        packed = trains.new_empty(-(-batch // LANES), time, *rest, LANES)
+        ctx.threads, ctx.shape = threads, trains.shape
+        call("sqnn_pack", len(packed), threads, (trains, packed), time, batch, trains[0, 0].numel())
+        return packed
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        packed = gradients[0].contiguous()
+        trains = packed.new_empty(ctx.shape)
+        time, batch = ctx.shape[:2]
+        call("sqnn_unpack", len(packed), ctx.threads, (packed, trains), time, batch, trains[0, 0].numel())
+        return trains, None
+
+
+class Unpack(torch.autograd.Function):
+    """[groups, time, channels, height, width, 16] -> [time, batch, channels, height, width]."""
+
+    @staticmethod
+    def forward(ctx: Any, packed: Tensor, batch: int, threads: int) -> Tensor:
+        packed = packed.contiguous()
+        groups, time, *rest, _ = packed.shape
+        trains = packed.new_empty(time, batch, *rest)
+        ctx.threads = threads
+        call("sqnn_unpack", groups, threads, (packed, trains), time, batch, trains[0, 0].numel())
+        return trains
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return cast(Tensor, Pack.apply(gradients[0], ctx.threads)), None, None
+
+
+@torch.no_grad()
+def follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
+    """Move the running statistics as `nn.BatchNorm2d` does."""
+    share = cast(float, norm.momentum)
+    cast(Tensor, norm.num_batches_tracked).add_(1)
+    cast(Tensor, norm.running_mean).lerp_(mean.float(), share)
+    cast(Tensor, norm.running_var).lerp_((variance * (count / max(count - 1, 1))).float(), share)
+
+
+def through_norm(
+    sums: Tensor, mean: Tensor, inverse: Tensor, scale: Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the factors of dy by dz, y and 1, [3, channels], and the gradients of the scale and shift of a batch norm.
+
+    With z = scale y + shift, n = `count` numbers per channel, `sums` = (sum dz, sum dz y) [2, channels]:
+    dy = scale (dz - mean(dz) - (y - mean) inverse mean(dz (y - mean) inverse)).
+    """
+    grad_beta, products = sums
+    grad_gamma = (products - mean * grad_beta) * inverse
+    slope = -scale * inverse * grad_gamma / count
+    factors = torch.stack([scale, slope, -scale * grad_beta / count - slope * mean]).float()
+    return factors, grad_gamma.float(), grad_beta.float()

@@ -1,0 +1,219 @@
+// Stages that are trained by their rates: an unpadded convolution, batch norm, integrate-and-fire neurons; 16 images lie
+// in each vector.
+//
+// Layout of a feature map: [groups, time, channels, height, width, 16]. Every function takes the groups from `first` to
+// `last`, so that threads share them; sums over images are kept per group, and do not depend on the number of threads.
+// The source of the formulas is sqnn/layers/separable.py.
+#include <algorithm>
+#include <cstdint>
+
+#include "vectors.h"
+
+using namespace sqnn;
+
+namespace {
+
+// Sides of a convolution.
+struct Shape {
+  int64_t channels, outputs, height, width, stride, high, wide;
+  int64_t area() const { return high * wide; }
+};
+
+Shape shape_of(int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel, int64_t stride) {
+  return {channels, outputs, height, width, stride, (height - kernel) / stride + 1, (width - kernel) / stride + 1};
+}
+
+// OUT output channels of one step.
+template <int OUT, int K>
+void correlate_some(const Vector* x, const float* weight, Vector* y, const Shape& s, int64_t from) {
+  for (int64_t i = 0; i < s.high; i++)
+    for (int64_t j = 0; j < s.wide; j++) {
+      Vector total[OUT];
+      for (int o = 0; o < OUT; o++) total[o] = Vector{};
+      for (int64_t c = 0; c < s.channels; c++) {
+        const Vector* corner = x + (c * s.height + i * s.stride) * s.width + j * s.stride;
+        const float* factor = weight + (from * s.channels + c) * K * K;
+#pragma GCC unroll 25
+        for (int k = 0; k < K * K; k++) {
+          const Vector value = corner[(k / K) * s.width + k % K];
+          for (int o = 0; o < OUT; o++) total[o] += value * factor[o * s.channels * K * K + k];
+        }
+      }
+      for (int o = 0; o < OUT; o++) y[(from + o) * s.area() + i * s.wide + j] = total[o];
+    }
+}
+
+template <int K>
+void correlate(const Vector* x, const float* weight, Vector* y, const Shape& s) {
+  int64_t o = 0;
+  for (; o + 8 <= s.outputs; o += 8) correlate_some<8, K>(x, weight, y, s, o);
+  for (; o + 4 <= s.outputs; o += 4) correlate_some<4, K>(x, weight, y, s, o);
+  for (; o + 2 <= s.outputs; o += 2) correlate_some<2, K>(x, weight, y, s, o);
+  for (; o < s.outputs; o++) correlate_some<1, K>(x, weight, y, s, o);
+}
+
+// Adds slopes of y times x to the gradients of the weights, [outputs, channels, K * K].
+template <int K>
+void weigh(const Vector* slopes, const Vector* x, Vector* weights, const Shape& s) {
+  for (int64_t o = 0; o < s.outputs; o++)
+    for (int64_t c = 0; c < s.channels; c++) {
+      Vector* found = weights + (o * s.channels + c) * K * K;
+      Vector total[K * K];
+      for (int k = 0; k < K * K; k++) total[k] = found[k];
+      for (int64_t i = 0; i < s.high; i++)
+        for (int64_t j = 0; j < s.wide; j++) {
+          const Vector slope = slopes[o * s.area() + i * s.wide + j];
+          const Vector* corner = x + (c * s.height + i * s.stride) * s.width + j * s.stride;
+#pragma GCC unroll 25
+          for (int k = 0; k < K * K; k++) total[k] += slope * corner[(k / K) * s.width + k % K];
+        }
+      for (int k = 0; k < K * K; k++) found[k] = total[k];
+    }
+}
+
+// The gradient of x.
+template <int K>
+void scatter(const Vector* slopes, const float* weight, Vector* inputs, const Shape& s) {
+  std::fill(inputs, inputs + s.channels * s.height * s.width, Vector{});
+  for (int64_t i = 0; i < s.high; i++)
+    for (int64_t j = 0; j < s.wide; j++)
+      for (int64_t c = 0; c < s.channels; c++) {
+        Vector total[K * K];
+        for (int k = 0; k < K * K; k++) total[k] = Vector{};
+        for (int64_t o = 0; o < s.outputs; o++) {
+          const Vector slope = slopes[o * s.area() + i * s.wide + j];
+          const float* factor = weight + (o * s.channels + c) * K * K;
+#pragma GCC unroll 25
+          for (int k = 0; k < K * K; k++) total[k] += slope * factor[k];
+        }
+        Vector* corner = inputs + (c * s.height + i * s.stride) * s.width + j * s.stride;
+        for (int k = 0; k < K * K; k++) corner[(k / K) * s.width + k % K] += total[k];
+      }
+}
+
+// Calls DO with the side of the window as a constant.
+#define SQNN_OF_SIDE(kernel, DO, ...)     \
+  switch (kernel) {                       \
+    case 1: DO<1>(__VA_ARGS__); break;    \
+    case 2: DO<2>(__VA_ARGS__); break;    \
+    case 3: DO<3>(__VA_ARGS__); break;    \
+    case 4: DO<4>(__VA_ARGS__); break;    \
+    default: DO<5>(__VA_ARGS__); break;   \
+  }
+
+}  // namespace
+
+extern "C" {
+
+// Maps y of a convolution without padding, and the sums over the images of each group of their means over time,
+// [groups, outputs].
+void sqnn_correlate(const float* x, const float* weight, float* y, float* means, double* sums, int64_t time,
+                    int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
+                    int64_t stride, int64_t first, int64_t last) {
+  const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
+  const int64_t area = s.area(), size = outputs * area;
+  for (int64_t g = first; g < last; g++) {
+    Vector *maps = (Vector*)y + g * time * size, *mean = (Vector*)means + g * size;
+    for (int64_t t = 0; t < time; t++) {
+      const Vector* in = (const Vector*)x + (g * time + t) * channels * height * width;
+      SQNN_OF_SIDE(kernel, correlate, in, weight, maps + t * size, s)
+    }
+    if (means != y)
+      for (int64_t n = 0; n < size; n++) {
+        Vector total = maps[n];
+        for (int64_t t = 1; t < time; t++) total += maps[t * size + n];
+        mean[n] = total / (float)time;
+      }
+    for (int64_t o = 0; o < outputs; o++) {
+      Vector total = Vector{};
+      for (int64_t n = 0; n < area; n++) total += mean[o * area + n];
+      sums[g * outputs + o] = sum_of(total, lanes_of(g, batch));
+    }
+  }
+}
+
+// Rates without time: clip(scale * y + shift, 0, 1).
+void sqnn_clip(const float* y, const float* scale, const float* shift, float* rates, int64_t channels, int64_t area,
+               int64_t first, int64_t last) {
+  for (int64_t g = first; g < last; g++)
+    for (int64_t c = 0; c < channels; c++) {
+      const Vector* in = (const Vector*)y + (g * channels + c) * area;
+      Vector* out = (Vector*)rates + (g * channels + c) * area;
+      for (int64_t n = 0; n < area; n++) {
+        const Vector z = scale[c] * in[n] + shift[c];
+        const Vector above = choose(z > 0, z, Vector{});
+        out[n] = choose(above < 1, above, all(1));
+      }
+    }
+}
+
+// Spikes of neurons on the currents scale * y + shift, and their means over time; y has `shown` steps, `time` or 1.
+void sqnn_fire_steps(const float* y, const float* scale, const float* shift, float* spikes, float* rates, int64_t shown,
+                     int64_t time, int64_t channels, int64_t area, float decay, float threshold, float start,
+                     int32_t reset, int64_t first, int64_t last) {
+  for (int64_t g = first; g < last; g++)
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t n = 0; n < area; n++) {
+        const Vector* in = (const Vector*)y + (g * shown * channels + c) * area + n;
+        Vector* out = (Vector*)spikes + (g * time * channels + c) * area + n;
+        Vector membrane = all(start * threshold), count = Vector{};
+        for (int64_t t = 0; t < time; t++) {
+          const Vector now = in[(shown == 1 ? 0 : t) * channels * area];
+          const Vector charged = charge(membrane, now, scale[c], shift[c], decay);
+          const Mask fired = charged > threshold;
+          membrane = after_reset(charged, fired, threshold, reset);
+          const Vector spike = choose(fired, all(1), Vector{});
+          out[t * channels * area] = spike;
+          count += spike;
+        }
+        ((Vector*)rates)[(g * channels + c) * area + n] = count / (float)time;
+      }
+}
+
+// Gradient of the currents z = scale * y + shift from that of clip(z, 0, 1); and the sums of it, and of it times y, over
+// the images of each group, [groups, 2, channels].
+void sqnn_clip_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
+                        double* sums, int64_t batch, int64_t channels, int64_t area, int64_t first, int64_t last) {
+  for (int64_t g = first; g < last; g++)
+    for (int64_t c = 0; c < channels; c++) {
+      const int64_t at = (g * channels + c) * area;
+      const Vector *above = (const Vector*)gradient + at, *in = (const Vector*)y + at;
+      Vector *out = (Vector*)currents + at, sum = Vector{}, product = Vector{};
+      for (int64_t n = 0; n < area; n++) {
+        const Vector z = scale[c] * in[n] + shift[c];
+        out[n] = choose((z > 0) & (z < 1), above[n], Vector{});
+        sum += out[n];
+        product += out[n] * in[n];
+      }
+      sums[g * 2 * channels + c] = sum_of(sum, lanes_of(g, batch));
+      sums[(g * 2 + 1) * channels + c] = sum_of(product, lanes_of(g, batch));
+    }
+}
+
+// With dy = factors[0] currents + factors[1] y + factors[2] per output channel: the gradient of the weights, summed over
+// the images of each group [groups, outputs, channels, kernel^2], and of x where `inputs` is not null.
+void sqnn_correlate_backward(const float* currents, const float* y, const float* factors, const float* x,
+                             const float* weight, float* weights, float* inputs, int64_t batch, int64_t channels,
+                             int64_t outputs, int64_t height, int64_t width, int64_t kernel, int64_t stride,
+                             int64_t first, int64_t last) {
+  const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
+  const int64_t area = s.area(), plane = channels * height * width, count = outputs * channels * kernel * kernel;
+  Vectors slopes(outputs * area), found(count);
+  for (int64_t g = first; g < last; g++) {
+    const Vector present = images_of(g, batch);
+    for (int64_t o = 0; o < outputs; o++) {
+      const int64_t at = (g * outputs + o) * area;
+      const Vector *current = (const Vector*)currents + at, *map = (const Vector*)y + at;
+      const float a = factors[o], b = factors[outputs + o], c = factors[2 * outputs + o];
+      for (int64_t n = 0; n < area; n++) slopes[o * area + n] = (a * current[n] + (b * map[n] + c)) * present;
+    }
+    std::fill(found.begin(), found.end(), Vector{});
+    const Vector* in = (const Vector*)x + g * plane;
+    SQNN_OF_SIDE(kernel, weigh, slopes.data(), in, found.data(), s)
+    for (int64_t k = 0; k < count; k++) weights[g * count + k] = (float)sum_of(found[k], LANES);
+    if (inputs == nullptr) continue;
+    SQNN_OF_SIDE(kernel, scatter, slopes.data(), weight, (Vector*)inputs + g * plane, s)
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,129 @@
+"""Stages that are trained by their rates, as one differentiable operation each, computed by compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from sqnn.kernels.library import kernels
+from sqnn.kernels.packed import LANES, NeuronRule, Pack, Unpack, call, follow, is_plain, is_watched, through_norm
+
+LARGEST_WINDOW = 5
+"""Side of the largest window that the kernels are compiled for, in pixels."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An unpadded convolution by `weight` [out, in, kernel, kernel], a batch norm and neurons."""
+
+    weight: Tensor
+    stride: int
+    norm: nn.BatchNorm2d
+    neurons: NeuronRule
+
+
+def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) -> Tensor | None:
+    """Return the rates of the last stage, [batch, channels, height, width]; None without kernels.
+
+    `images` are [batch, channels, height, width], shown at each of `timesteps` steps. Each stage convolves, norms by
+    the statistics of the means over time, running statistics included, and fires; without `timesteps` it passes on the
+    currents, cut to [0, 1], in place of spikes. The gradient is that of the cut currents in both cases, to rounding,
+    and is differentiable once. None too where the images do not fit the stages, which PyTorch says in its own words,
+    and where somebody watches or compiles what PyTorch computes.
+    """
+    if not (is_plain(images) and _fits(images, stages)) or is_watched() or kernels().library is None:
+        return None
+    batch, threads = len(images), torch.get_num_threads()
+    rates, spikes = cast(Tensor, Pack.apply(images[None], threads)), None
+    for stage in stages:
+        norm = stage.norm
+        weights = stage.weight, norm.weight, norm.bias
+        rates, spikes = _Stage.apply(rates, spikes, *weights, stage, batch, timesteps, threads)
+    return cast(Tensor, Unpack.apply(rates, batch, threads))[0]
+
+
+def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
+    """Say whether every stage gets as many channels as it takes, and pixels for a window of the compiled sizes."""
+    if images.ndim != 4 or images.numel() == 0:
+        return False
+    channels, *sides = images.shape[1:]
+    for stage in stages:
+        outputs, inputs, kernel, width = stage.weight.shape
+        if inputs != channels or stage.norm.num_features != outputs or kernel != width or kernel > LARGEST_WINDOW:
+            return False
+        if not is_plain(stage.weight) or min(sides) < kernel:
+            return False
+        channels, sides = outputs, [(side - kernel) // stage.stride + 1 for side in sides]
+    return len(stages) > 0
+
+
+class _Stage(torch.autograd.Function):
+    """Convolution, batch norm, neurons: packed rates, and spikes if there are any, to packed rates and spikes."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rates: Tensor,
+        spikes: Tensor | None,
+        weight: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        stage: Stage,
+        batch: int,
+        timesteps: int | None,
+        threads: int,
+    ) -> tuple[Tensor, Tensor | None]:
+        groups, _, channels, height, width, _ = rates.shape
+        weight, (outputs, _, kernel, _) = weight.contiguous(), weight.shape
+        high, wide = ((side - kernel) // stage.stride + 1 for side in (height, width))
+        shown = rates if spikes is None else spikes
+        steps = shown.shape[1]
+        y = rates.new_empty(groups, steps, outputs, high, wide, LANES)
+        means = y if steps == 1 else rates.new_empty(groups, 1, outputs, high, wide, LANES)
+        sums = torch.empty(groups, outputs, dtype=torch.double, device=y.device)
+        sides = (channels, outputs, height, width, kernel, stage.stride)
+        call("sqnn_correlate", groups, threads, (shown, weight, y, means, sums), steps, batch, *sides)
+        count = batch * high * wide
+        mean = sums.sum(0) / count
+        call("sqnn_spread", groups, threads, (means, mean.float(), sums), 1, batch, outputs, high * wide)
+        variance = sums.sum(0) / count
+        follow(stage.norm, mean, variance, count)
+        inverse = torch.rsqrt(variance + stage.norm.eps)
+        scale = gamma.double() * inverse
+        affine = torch.stack([scale, beta.double() - scale * mean]).float()
+        found, fired = torch.empty_like(means), None
+        if timesteps is None:
+            call("sqnn_clip", groups, threads, (y, affine[0], affine[1], found), outputs, high * wide)
+        else:
+            fired = rates.new_empty(groups, timesteps, outputs, high, wide, LANES)
+            numbers = (steps, timesteps, outputs, high * wide, *stage.neurons.numbers)
+            call("sqnn_fire_steps", groups, threads, (y, affine[0], affine[1], fired, found), *numbers)
+            ctx.mark_non_differentiable(fired)
+        ctx.save_for_backward(rates, weight, means, affine, torch.stack([mean, inverse, scale]))
+        ctx.sides, ctx.batch, ctx.threads, ctx.count = sides, batch, threads, count
+        ctx.set_materialize_grads(False)
+        return found, fired
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        nothing = (None,) * 9
+        if gradients[0] is None:
+            return nothing
+        rates, weight, means, affine, (mean, inverse, scale) = ctx.saved_tensors
+        groups, outputs, area = len(rates), len(weight), means[0, 0, 0, ..., 0].numel()
+        currents = torch.empty_like(means)
+        sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
+        tensors = (gradients[0].contiguous(), means, affine[0], affine[1], currents, sums)
+        call("sqnn_clip_backward", groups, ctx.threads, tensors, ctx.batch, outputs, area)
+        factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
+        weights = rates.new_empty(groups, *weight.shape)
+        inputs = torch.empty_like(rates) if ctx.needs_input_grad[0] else None
+        maps = (currents, means, factors, rates, weight, weights, inputs)
+        call("sqnn_correlate_backward", groups, ctx.threads, maps, ctx.batch, *ctx.sides)
+        return inputs, None, weights.sum(0), grad_gamma, grad_beta, *nothing[5:]
