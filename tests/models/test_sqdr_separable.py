@@ -28,6 +28,8 @@ def test_parameters_are_those_counted_by_hand() -> None:
     assert sqnn.count(large).total == by_hand((6, 12, 22), (3, 4, 4, 3), 9, 3) == 1947
     fixed = sqnn.create_model("sqdr-separable", channels=(4, 6, 6), n_qubits=8, norm_scale=0.4)
     assert sqnn.count(fixed).total == by_hand((4, 6, 6), (3, 4, 4, 3), 8, 3) - (4 + 6 + 6 + 24) == 800
+    recipe = sqnn.create_model("sqdr-separable", **sqnn.RECIPES["sqdr-cnn-2000"].options)
+    assert sqnn.count(recipe).total == by_hand((6, 12, 24), (3, 4, 4, 3), 9, 3) - (6 + 12 + 24 + 27) == 1978
 
 
 def test_a_given_scale_of_the_norms_is_kept_in_training_and_in_a_file(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_th
 ) -> None:
     (entry,) = (rival.entry(digits, None, {"epochs": 4, "batch_size": 9}) for rival in parse_models("paper:epochs=3"))
     assert (entry.config.epochs, entry.config.batch_size, entry.config.learning_rate) == (3, 9, 0.05)
-    assert [entry.epochs(images, 20) for images in (9, 90, 91, 900)] == [20, 3, 3, 3]
+    # Three epochs of batches of nine: seven passes over nine images make 21 steps, two over thirty 3 x 7.
+    assert [entry.passes(images, 20, 3) for images in (9, 30, 90, 91, 900)] == [7, 2, 1, 1, 1]
     assert [entry.epochs(images, 20) for images in (10, 11)] == [20, 10], (
         "a last image of its own joins the batch before"
     )
@@ -87,11 +88,14 @@ def test_it_goes_on_in_its_folder_and_takes_more_of_everything(
     titles = [panel.title for panel in CompareStudy.report(more.frame) if not isinstance(panel, str)]
     assert titles[0] == "digits, 50 training images, 2 seeds"
     assert titles[5] == "digits, 100 training images: test accuracy in pairs of the same seed"
-    part = {asked["seed"]: asked["data"] for asked in trained if len(asked["data"].train) == 50}
+    # Two epochs of batches of thirty, at least ten steps: three passes of 50 images make five steps, of 100 ten.
+    epochs = {row.train_images: row.epochs for row in more.frame.itertuples()}
+    assert epochs == {100: 2 * 2, 50: 2 * 3}
+    assert {asked["epochs"] for asked in trained} == {2}
+    part = {asked["seed"]: asked["data"] for asked in trained if len(asked["data"].train) == 150}
+    assert all(torch.equal(data.train.images[:50], data.train.images[100:]) for data in part.values())
     assert torch.equal(part[0].validation.images, few.validation.images)
     assert not torch.equal(part[0].train.images, part[1].train.images), "each seed draws a part of its own"
-    epochs = {row.train_images: row.epochs for row in more.frame.itertuples()}
-    assert epochs == {100: math.ceil(10 / 4), 50: 10 // 2}, "at least ten steps"
     with pytest.raises(
         RunError, match=r"holds something else than this comparison \(budget: nothing there, 900 asked\)"
     ):

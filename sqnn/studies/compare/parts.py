@@ -12,14 +12,16 @@ LEVELS = 255
 """Levels of a noisy image above black."""
 
 
-def fewer(data: ImageData, images: int, seed: int) -> ImageData:
+def fewer(data: ImageData, images: int, seed: int, passes: int = 1) -> ImageData:
     """Return the image set with the first `images` of its training images, in an order that `seed` draws.
 
-    Each class is there in its proportion, and fewer images are among more. All of them are `data` itself.
+    Each class is there in its proportion, and fewer images are among more. All of them, once, are `data` itself. Each
+    image is there `passes` times: an epoch is so many passes then.
     """
-    if images == len(data.train):
+    if images == len(data.train) and passes == 1:
         return data
-    return dataclasses.replace(data, train=data.train.take(stratified_order(data.train, seed)[:images]))
+    order = stratified_order(data.train, seed)[:images]
+    return dataclasses.replace(data, train=data.train.take(order.repeat(passes)))
 
 
 def stratified_order(split: Split, seed: int) -> torch.Tensor:

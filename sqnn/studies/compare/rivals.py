@@ -110,10 +110,12 @@ class Entry:
         """The name under which a run stores a network of a user's own, as an argument of `fit`."""
         return {} if self.rival.make is None else {"name": factory_name(self.rival.make)}
 
-    def epochs(self, images: int, steps: int, epochs: int | None = None) -> int:
-        """Return the passes over so many images: `epochs` or the network's own, more where they make too few steps."""
-        per_epoch = len(cut(torch.arange(images), self.config.batch_size))
-        return max(epochs or self.config.epochs, -(-steps // per_epoch))
+    def passes(self, images: int, steps: int, epochs: int) -> int:
+        """Return the passes over so many images that make an epoch, such that all epochs have `steps` steps or more."""
+        passes = 1
+        while epochs * len(cut(torch.arange(passes * images), self.config.batch_size)) < steps:
+            passes += 1
+        return passes
 
 
 def parse_models(value: object) -> tuple[Rival, ...]:

@@ -130,7 +130,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     epochs: int | None = option(None, "epochs of every training (default: each network's own)", least=1)
     batch_size: int | None = option(None, "images per step (default: each network's own)", least=2)
     train_images: tuple[int, ...] = option((), "training images, several with commas (default: all)", least=2)
-    least_steps: int = option(0, "least steps: where few images make fewer, a training takes more epochs", least=0)
+    least_steps: int = option(0, "least steps: few images that make fewer are shown several times per epoch", least=0)
     noise: tuple[float, ...] = option(
         (), "standard deviations of noise on test images, beside none, white being 1", above=0, most=10
     )
@@ -189,19 +189,21 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
         return [(placed[cell.data], cell) for cell in cells]
 
     def measure(self, cell: CompareCell, subject: Subject) -> list[Row]:
-        entry, data = subject.entries[cell.model], fewer(subject.data, cell.train_images, cell.seed)
+        entry, images = subject.entries[cell.model], cell.train_images
+        epochs = entry.config.epochs
+        passes = entry.passes(images, self.least_steps, epochs)
+        data = fewer(subject.data, images, cell.seed, passes)
         place = subject.folder / folder_of(cell)
         model = entry.build(data, cell.seed)
         counts = count(model)
         own = Choice(entry.config.learning_rate, entry.config.weight_decay)
         chosen = tune(place / "tuning.csv", self.tuning, own, self._attempt(cell, subject)) if self.tuning else own
-        epochs = entry.epochs(cell.train_images, self.least_steps)
         row: Row = {
             "budget": self.budget,
             "noise": 0.0,
             "parameters": counts.total,
             **{part: vars(counts)[part] for part in PARTS},
-            "epochs": epochs,
+            "epochs": epochs * passes,
             "batch_size": entry.config.batch_size,
             **(chosen or own)._asdict(),
             "tries": self.tuning,
@@ -247,7 +249,9 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
 
     def _attempt(self, cell: CompareCell, subject: Subject) -> Any:
         """Return what trains with a choice on the images of the cell, and never reads the test images."""
-        entry, data = subject.entries[cell.model], fewer(subject.data, cell.train_images, SEED)
+        entry, images = subject.entries[cell.model], cell.train_images
+        epochs = self.tuning_epochs or entry.config.epochs
+        data = fewer(subject.data, images, SEED, entry.passes(images, self.least_steps, epochs))
         unseen = dataclasses.replace(data, test=data.validation)
         place = subject.folder / folder_of(cell) / "try"
 
@@ -255,7 +259,6 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
             from sqnn.training import fit
 
             shutil.rmtree(place, ignore_errors=True)  # what a killed process left
-            epochs = entry.epochs(cell.train_images, self.least_steps, self.tuning_epochs)
             varied = {**choice._asdict(), "epochs": epochs, "seed": SEED, "threads": self.threads}
             settings = {**entry.training, **entry.named, **varied}
             try:
