@@ -45,9 +45,8 @@ def test_settings_of_the_comparison_stand_between_those_of_a_recipe_and_those_th
     assert (entry.config.epochs, entry.config.batch_size, entry.config.learning_rate) == (3, 9, 0.05)
     # Three epochs of batches of nine: seven passes over nine images make 21 steps, two over thirty 3 x 7.
     assert [entry.passes(images, 20, 3) for images in (9, 30, 90, 91, 900)] == [7, 2, 1, 1, 1]
-    assert [entry.epochs(images, 20) for images in (10, 11)] == [20, 10], (
-        "a last image of its own joins the batch before"
-    )
+    # A last image of its own joins the batch before.
+    assert [entry.passes(images, 20, 3) for images in (55, 56)] == [2, 1]
 
 
 def test_all_networks_get_the_same_tries_and_no_try_sees_the_test_images(
