@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from result_tables.base import markdown, number, percent, rows, table
@@ -17,10 +19,15 @@ COMMAND = (
     f"sqnn compare --models {MODELS} --data digits --budget 803 --seeds 5 --tuning 6 --tuning-epochs 12 --epochs 40 "
     "--batch-size 32 --noise 0.2"
 )
-MNIST_MODELS = MODELS.replace("ppf-qsnn,", "").replace("snn-mlp:encoding=direct", "sqdr-separable")
+MNIST_MODELS = MODELS.replace("snn-mlp:encoding=direct", "sqdr-separable")
 MNIST_COMMAND = (
     f"sqnn compare --models {MNIST_MODELS} --data mnist --data-dir DIR --budget 803 --seeds 5 --tuning 5 "
     "--tuning-epochs 2 --epochs 10 --batch-size 128 --noise 0.2"
+)
+CURVE_COMMAND = (
+    "sqnn compare --models sqdr-cnn,sqdr-twin:core=linear,sqdr-twin:core=mlp,tiny-cnn,sqdr-separable,logistic:side=8 "
+    "--data mnist --data-dir DIR --budget 803 --train-images 100,1000,10000 --least-steps 1500 --seeds 5 --epochs 6 "
+    "--batch-size 64 --against sqdr-cnn"
 )
 JUDGED = "sqdr-cnn"
 """The network whose differences from all others are printed."""
@@ -60,6 +67,41 @@ def mnist() -> str:
 def mnist_tests() -> str:
     """Paired tests of the SQDR-CNN and each other network, corrected for these pairs."""
     return words(tests_table(paired_tests(clean("compare-mnist"), against=JUDGED)))
+
+
+@table("compare-curve", "compare-curve", CURVE_COMMAND)
+def curve() -> str:
+    """Accuracy of each network per number of training images."""
+    frame = rows("compare-curve")
+    sizes = sorted(frame.train_images.unique())
+    groups = frame.groupby(["model", "train_images"]).test_accuracy
+    means, (lows, highs) = groups.mean(), intervals(groups)
+    body = [
+        [model, *(f"{percent(means[at])} ({100 * lows[at]:.1f} to {100 * highs[at]:.1f})" for at in places)]
+        for model in dict.fromkeys(frame.model)
+        for places in [[(model, size) for size in sizes]]
+    ]
+    return markdown(["network", *(f"{size:,} images" for size in sizes)], body)
+
+
+def intervals(groups: Any) -> tuple[pd.Series, pd.Series]:
+    """Return the 95 % intervals of the means of groups, by Student's t."""
+    from scipy import stats
+
+    reach = groups.sem() * stats.t.ppf(0.975, groups.count() - 1)
+    return groups.mean() - reach, groups.mean() + reach
+
+
+@table("compare-curve-tests", "compare-curve", CURVE_COMMAND)
+def curve_tests() -> str:
+    """Paired tests of the SQDR-CNN and each other network, corrected within each number of training images."""
+    frame = rows("compare-curve")
+    parts = [
+        tests_table(paired_tests(part, against=JUDGED)).assign(images=f"{size:,}")
+        for size, part in frame.groupby("train_images")
+    ]
+    whole = pd.concat(parts)
+    return words(whole[["images", *(name for name in whole if name != "images")]])
 
 
 @number("compare-digits-planned")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
 from result_tables.base import bold, markdown, number, percent, rows, table
 from sqnn.studies import command_of, summarise_seeds
@@ -67,6 +68,12 @@ def seeds_803() -> str:
     return distributions("seeds-803")
 
 
+@table("seeds-2000", "seeds-2000", lambda: command("seeds-2000"))
+def seeds_2000() -> str:
+    """The recipe of at most 2,000 parameters over seeds."""
+    return distributions("seeds-2000")
+
+
 @number("seeds-digits")
 def digits_in_a_line() -> str:
     """Mean and range on the digits."""
@@ -85,34 +92,47 @@ def record_in_a_line() -> str:
     return in_a_line("seeds-803")
 
 
+@number("seeds-2000")
+def larger_record_in_a_line() -> str:
+    """Mean and range of the recipe of at most 2,000 parameters."""
+    return in_a_line("seeds-2000")
+
+
 @number("seeds-mnist-once")
 def mnist_once_in_a_line() -> str:
     """Mean and range on MNIST where the planes are shown once."""
     return in_a_line("seeds-mnist-once")
 
 
-def variants() -> tuple[str, dict[str, dict[str, str]]]:
-    """Return the variant of the ablation that all others differ least from, and the settings of each."""
-    frame = rows("seeds-ablation")
+def variants(name: str) -> tuple[str, dict[str, dict[str, str]]]:
+    """Return the variant of an ablation that all others differ least from, and the settings of each."""
+    frame = rows(name)
     settings = {variant: from_text(text) for variant, text in zip(frame.variant, frame.settings, strict=True)}
     return min(settings, key=lambda n: sum(len(differences(own, settings[n])) for own in settings.values())), settings
 
 
-def ablation_command() -> str:
-    """Return the command that makes all rows of the ablation."""
-    frame = rows("seeds-ablation")
-    base, settings = variants()
-    varied = (" ".join([f"{name}:", *differences(own, settings[base], "=")]) for name, own in settings.items())
+def ablation_command(name: str) -> str:
+    """Return the command that makes all rows of an ablation."""
+    frame = rows(name)
+    base, settings = variants(name)
+    varied = (" ".join([f"{label}:", *differences(own, settings[base], "=")]) for label, own in settings.items())
     return f"{command_of(frame[frame.variant == base])} {' '.join(f'--vary {shlex.quote(v)}' for v in varied)}"
 
 
-@table("seeds-ablation", "seeds-ablation", ablation_command)
-def seeds_ablation() -> str:
-    """What each ingredient of the recipe brings: first the variant that all others differ least from, then those."""
-    frame = rows("seeds-ablation")
-    base, settings = variants()
-    lines = summarise_seeds(frame).drop_duplicates("variant", keep="last").to_dict("records")
+def ablation(name: str) -> tuple[list[dict[str, Any]], list[list[str]]]:
+    """Return the summary of each variant, and its name and what it differs in: first the one all differ least from."""
+    base, settings = variants(name)
+    lines = summarise_seeds(rows(name)).drop_duplicates("variant", keep="last").to_dict("records")
     summary = sorted(lines, key=lambda line: line["variant"] != base)
+    differs = [differences(settings[line["variant"]], settings[base]) for line in summary]
+    words = (", ".join(f"`{word}`" for word in each) or "-" for each in differs)
+    return summary, [[line["variant"], each] for line, each in zip(summary, words, strict=True)]
+
+
+@table("seeds-ablation", "seeds-ablation", lambda: ablation_command("seeds-ablation"))
+def seeds_ablation() -> str:
+    """What each ingredient of the recipe brings on the digits."""
+    summary, names = ablation("seeds-ablation")
     first = summary[0]
     return markdown(
         [
@@ -126,15 +146,47 @@ def seeds_ablation() -> str:
         ],
         [
             [
-                line["variant"],
-                ", ".join(f"`{word}`" for word in differences(settings[line["variant"]], settings[base])) or "-",
+                *name,
                 str(line["n"]),
                 bold(percent(line["mean"])) if line is first else percent(line["mean"]),
                 f"{percent(line['least'])} to {percent(line['largest'])}",
                 "" if line is first else f"{100 * (line['mean'] - first['mean']):+.2f}",
                 str(line["collapsed"]),
             ]
-            for line in summary
+            for line, name in zip(summary, names, strict=True)
+        ],
+    )
+
+
+@table("seeds-803-ablation", "seeds-803-ablation", lambda: ablation_command("seeds-803-ablation"))
+def seeds_803_ablation() -> str:
+    """What each ingredient of the recipe of at most 803 parameters brings on validation images, in a short training."""
+    summary, names = ablation("seeds-803-ablation")
+    frame = rows("seeds-803-ablation")
+    accuracies = {variant: part.validation_accuracy for variant, part in frame.groupby("variant")}
+    sizes = frame.groupby("variant").parameters.first()
+    first = accuracies[names[0][0]].mean()
+    return markdown(
+        [
+            "variant",
+            "differs in",
+            "parameters",
+            "trainings",
+            "mean validation accuracy",
+            "range",
+            "against the first (points)",
+        ],
+        [
+            [
+                *name,
+                str(sizes[name[0]]),
+                str(line["n"]),
+                percent(found.mean()),
+                f"{percent(found.min())} to {percent(found.max())}",
+                "" if line is summary[0] else f"{100 * (found.mean() - first):+.2f}",
+            ]
+            for line, name in zip(summary, names, strict=True)
+            for found in [accuracies[name[0]]]
         ],
     )
 
