@@ -116,9 +116,9 @@ def digits_planned() -> str:
     )
 
 
-def mean_of(model: str, noise: float = 0.0) -> str:
+def mean_of(model: str, noise: float = 0.0, name: str = "compare-digits") -> str:
     """Return the mean test accuracy of a network."""
-    frame = rows("compare-digits")
+    frame = rows(name)
     return percent(frame[(frame.model == model) & (frame.noise == noise)].test_accuracy.mean())
 
 
@@ -149,22 +149,45 @@ def head_of(name: str) -> str:
     return ", ".join(each)
 
 
-@number("compare-mnist-serial")
-def mnist_serial() -> str:
-    """The SQDR-CNN beside its serial predecessor, on MNIST."""
-    return f"{beside(JUDGED, 'serial-sqnn', 'compare-mnist')} beside serial-sqnn"
+@number("compare-mnist-rivals")
+def mnist_rivals() -> str:
+    """The SQDR-CNN beside its predecessors, on MNIST."""
+    return rivals_of("compare-mnist")
 
 
 @number("compare-digits-rivals")
 def digits_rivals() -> str:
     """The SQDR-CNN beside its predecessors."""
-    return f"{beside(JUDGED, 'serial-sqnn')} beside serial-sqnn, {beside(JUDGED, 'ppf-qsnn')} beside ppf-qsnn"
+    return rivals_of("compare-digits")
+
+
+def rivals_of(name: str) -> str:
+    """Return the SQDR-CNN beside the serial and the parallel hybrid."""
+    return ", ".join(f"{beside(JUDGED, rival, name)} beside {rival}" for rival in ("serial-sqnn", "ppf-qsnn"))
 
 
 @number("compare-digits-parallel")
 def digits_parallel() -> str:
     """The parallel hybrid beside the serial one."""
-    return f"{mean_of('ppf-qsnn')} against {mean_of('serial-sqnn')}, {beside('ppf-qsnn', 'serial-sqnn')}"
+    return parallel_of("compare-digits")
+
+
+@number("compare-mnist-parallel")
+def mnist_parallel() -> str:
+    """The parallel hybrid beside the serial one, on MNIST."""
+    return parallel_of("compare-mnist")
+
+
+def parallel_of(name: str) -> str:
+    """Return the accuracies of the parallel and the serial hybrid, and how far they lie apart."""
+    means = (mean_of(rival, name=name) for rival in ("ppf-qsnn", "serial-sqnn"))
+    return f"{' against '.join(means)}, {beside('ppf-qsnn', 'serial-sqnn', name)}"
+
+
+@number("compare-mnist-spiking")
+def mnist_spiking() -> str:
+    """The parallel hybrid beside a spiking network without a circuit, on MNIST."""
+    return f"{beside('ppf-qsnn', 'snn-cnn', 'compare-mnist')} beside snn-cnn"
 
 
 @number("compare-digits-spiking")
