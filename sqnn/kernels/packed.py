@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from sqnn.kernels.library import kernels, run
+from circuits.kernels import run
+from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, ATan
 
 LANES = 16
@@ -65,20 +66,6 @@ def can_compute(parts: Sequence[nn.Module], norm: nn.Module) -> bool:
 def is_plain(tensor: Tensor) -> bool:
     """Say whether a tensor has numbers of the kind that the kernels compute with."""
     return tensor.device.type == "cpu" and tensor.dtype == torch.float32
-
-
-def is_watched() -> bool:
-    """Say whether a compiler, autocast, other derivatives, a mode of dispatch or hooks on all modules are at work."""
-    module = torch.nn.modules.module
-    hooks = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
-    return (
-        torch.compiler.is_compiling()
-        or torch.is_autocast_enabled("cpu")
-        or torch.autograd.forward_ad._current_level >= 0
-        or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or any(getattr(module, name) for name in hooks)
-    )
 
 
 def is_hooked(part: nn.Module) -> bool:

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import LANES, NeuronRule, Pack, Unpack, call, follow, is_plain, is_watched, through_norm
+from sqnn.kernels.packed import LANES, NeuronRule, Pack, Unpack, call, follow, is_plain, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
     LANES,
@@ -18,7 +19,6 @@ from sqnn.kernels.packed import (
     can_compute,
     follow,
     is_plain,
-    is_watched,
     neurons_of,
     norm_is_plain,
     through_norm,

@@ -57,6 +57,8 @@ class Classifier(pl.LightningModule):
         infinite = {name for name, buffer in own if not bool(torch.isfinite(buffer).all())}
         self.watched = [name for name in model.state_dict() if name not in infinite]
         self._validation = ExitStack()
+        self._sums: dict[str, Tensor] = {}
+        self._images = 0
 
     def forward(self, images: Tensor) -> Tensor:
         return logits_of(self.model, images, self.noise_source)
@@ -66,6 +68,7 @@ class Classifier(pl.LightningModule):
         seed = (self.training_config.seed * EPOCH_STRIDE + self.current_epoch + 1) % 2**63
         self.noise_source.manual_seed(seed)
         seed_torch(seed)
+        self._sums, self._images = {}, 0
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         images, labels = batch
@@ -82,13 +85,26 @@ class Classifier(pl.LightningModule):
         for term, quantity in zip(self.terms, quantities, strict=True):
             value = quantity()
             loss = loss + term.weight * value
-            self.log(term.curve, value, on_step=False, on_epoch=True, batch_size=len(labels))
+            self._add(term.curve, value, len(labels))
         if not torch.isfinite(loss):
             raise self._not_finite(f"loss became {loss.item()}")
-        self.train_accuracy(logits.detach(), labels)
-        self.log("train_loss", learned, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
-        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
+        self.train_accuracy.update(logits.detach(), labels)
+        self._add("train_loss", learned, len(labels))
+        self._images += len(labels)
         return loss
+
+    def _add(self, curve: str, value: Tensor, images: int) -> None:
+        """Add to the sum over images of a curve, whose mean is logged when the epoch ends.
+
+        Lightning's log per step would take a small network a third of its time.
+        """
+        value = images * value.detach()
+        self._sums[curve] = self._sums[curve] + value if curve in self._sums else value
+
+    def on_train_epoch_end(self) -> None:
+        for curve, total in self._sums.items():
+            self.log(curve, total / self._images, prog_bar=curve == "train_loss")
+        self.log("train_accuracy", self.train_accuracy)
 
     def _learn(self, images: Tensor, labels: Tensor, batch_index: int) -> tuple[Tensor, Tensor]:
         """Return the logits of a batch and the loss that training minimises, without the loss terms."""
@@ -127,7 +143,7 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         images, labels = batch
         logits = self(images)
-        self.validation_accuracy(logits, labels)
+        self.validation_accuracy.update(logits, labels)
         loss = F.cross_entropy(logits, labels)
         self.log("validation_loss", loss, on_epoch=True, on_step=False, batch_size=len(labels))
         self.log(

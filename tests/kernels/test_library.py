@@ -12,9 +12,8 @@ import torch
 from torch import nn
 
 import sqnn
-from sqnn.core import ConfigError
-from sqnn.kernels import library, pooled_rates, rule_of
-from sqnn.kernels.library import KERNELS, kernels
+from circuits.kernels import KERNELS, library
+from sqnn.kernels import kernels, pooled_rates, rule_of
 from sqnn.layers import kernels_for
 from sqnn.neurons import IF
 
@@ -35,7 +34,7 @@ def afresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def test_they_are_compiled_once_and_loaded_from_then_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if kernels().library is None:
         pytest.skip(kernels().line)
-    assert "compiling kernels" in capsys.readouterr().err
+    assert "compiling the kernels of layers" in capsys.readouterr().err
     (built,) = tmp_path.iterdir()
     before = built.stat().st_mtime_ns
     kernels.cache_clear()
@@ -51,7 +50,7 @@ def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(monkeypatch
     assert kernels().line == "none: no C++ compiler was found (install g++ or clang++, or set CXX)"
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "on")
-    with pytest.raises(ConfigError, match="SQNN_KERNELS: got 'on', and there are none: no C"):
+    with pytest.raises(ValueError, match="SQNN_KERNELS: got 'on', and there are none: no C"):
         kernels()
 
 
@@ -70,20 +69,20 @@ def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
 ) -> None:
     if kernels().library is None:
         pytest.skip(kernels().line)
-    load, refusals = library._load, [OSError("damaged")]
+    opened, refusals = library._open, [OSError("damaged")]
 
     def damaged_once(path: Path) -> object:
         if refusals:
             raise refusals.pop()
-        return load(path)
+        return opened(path)
 
-    monkeypatch.setattr(library, "_load", damaged_once)
+    monkeypatch.setattr(library, "_open", damaged_once)
     monkeypatch.setenv("CXX", "false --option")
     capsys.readouterr()
     kernels.cache_clear()
     assert kernels().line.startswith("compiled by")
     assert refusals == []
-    assert "compiling kernels" in capsys.readouterr().err
+    assert "compiling the kernels of layers" in capsys.readouterr().err
 
 
 def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -101,14 +100,15 @@ def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernels() == (None, "none: turned off by SQNN_KERNELS")
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "perhaps")
-    with pytest.raises(ConfigError, match="SQNN_KERNELS: got 'perhaps', expected auto, on or off"):
+    with pytest.raises(ValueError, match="SQNN_KERNELS: got 'perhaps', expected auto, on or off"):
         kernels()
 
 
 def test_importing_compiles_nothing() -> None:
-    command = "import sqnn.layers, sqnn.kernels.library as k; print(k.kernels.cache_info().currsize)"
+    counted = "print(*(room.kernels.cache_info().currsize for room in (c, s)))"
+    command = f"import sqnn.layers, circuits.kernels as c, sqnn.kernels as s; {counted}"
     run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "0"
+    assert run.stdout.split() == ["0", "0"]
 
 
 def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:

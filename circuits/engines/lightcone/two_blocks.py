@@ -10,7 +10,8 @@ theta = x_theta, and (C_b, S_b) the cosine and sine of w_b,theta,
     <Z_i> = z_i Z_i + (t_i u_i + m_i v_i) prod_{j in N(i)} Z_j .
 
 This is the closed form of `bloch.py` written out. On rings and lines its backward pass is written by hand: about fifty
-operations on [n, batch] where automatic differentiation takes three times as many.
+operations on [n, batch] where automatic differentiation takes three times as many. In float32 on the CPU both are one
+compiled kernel (`circuits.kernels`) where a compiler is at hand.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch.autograd.function import FunctionCtx
 
 from circuits.engines.lightcone.bloch import neighbour_products
 from circuits.engines.transforms import transformed
+from circuits.kernels import two_blocks, two_blocks_backward
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, Inputs, Weights
 
@@ -84,6 +86,7 @@ def _combine(values: Values, product: Tensor) -> Tensor:
 
 class _Saved(FunctionCtx):
     circuit: DataReupload
+    compiled: bool
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
 
@@ -91,15 +94,20 @@ class _Saved(FunctionCtx):
 class _TwoBlocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, circuit: DataReupload) -> Tensor:
+        ctx.circuit = circuit
+        found = two_blocks(inputs, weights, circuit.layout)
+        ctx.compiled = found is not None
+        if found is not None:
+            ctx.save_for_backward(inputs, weights)
+            return found
         values = _evaluate(inputs, weights)
         product = neighbour_products(circuit, values.z)
-        ctx.circuit = circuit
         ctx.save_for_backward(inputs, weights, product, *values)
         return _combine(values, product).t()
 
     @staticmethod
     def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weights, product, *values = ctx.saved_tensors
+        inputs, weights, *kept = ctx.saved_tensors
         (grad,) = grads
         if torch.is_grad_enabled():
             # Somebody differentiates the gradient: go through the plain operations, which autograd knows.
@@ -108,6 +116,9 @@ class _TwoBlocks(torch.autograd.Function):
             needed = [leaf for leaf, need in zip((inputs, weights), ctx.needs_input_grad, strict=False) if need]
             gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True, allow_unused=True))
             return tuple(next(gradients) if need else None for need in ctx.needs_input_grad)
+        if ctx.compiled:
+            return (*two_blocks_backward(grad, inputs, weights, ctx.circuit.layout, ctx.needs_input_grad[0]), None)
+        product, *values = kept
         return (*_gradients(ctx.circuit, grad.t(), product, Values(*values)), None)
 
 

@@ -1,0 +1,150 @@
+"""Libraries of compiled kernels: found in a cache, or compiled on first use, or absent with a reason."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+KERNELS = "SQNN_KERNELS"
+"""Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none."""
+HEADER = Path(__file__).with_name("vectors.h")
+"""What the sources of all libraries may include."""
+COMPILERS = ("c++", "g++", "clang++")
+"""Tried in this order, after the variable CXX."""
+FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
+NATIVE = (("-march=native",), ("-mcpu=native",), ())
+"""Flags for this very processor; the first that the compiler takes count."""
+
+
+class Kernels(NamedTuple):
+    """The loaded library, or None, and a line on where it comes from or why there is none."""
+
+    library: ctypes.CDLL | None
+    line: str
+
+
+def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
+    """Return the library of these C++ files; the first call on a machine compiles it, which takes some seconds.
+
+    A line with the `title` says so. `functions` are the types of the arguments of each function.
+
+    Raises ValueError on an unknown value of SQNN_KERNELS, and where it is `on` and there are no kernels.
+    """
+    wish = os.environ.get(KERNELS, "auto")
+    if wish not in ("auto", "on", "off"):
+        raise ValueError(f"{KERNELS}: got {wish!r}, expected auto, on or off")
+    found = Kernels(None, f"none: turned off by {KERNELS}") if wish == "off" else _build(title, sources)
+    if wish == "on" and found.library is None:
+        raise ValueError(f"{KERNELS}: got 'on', and there are {found.line}")
+    if found.library is not None:
+        for name, kinds in functions.items():
+            function = getattr(found.library, name)
+            function.argtypes, function.restype = kinds, None
+    return found
+
+
+def run(function: Callable[..., None], groups: int, threads: int, *arguments: object) -> None:
+    """Call a kernel on all groups, shared among threads; what it computes does not depend on their number."""
+    threads = min(threads, groups)
+    if threads == 1:
+        function(*arguments, 0, groups)
+        return
+    ends = [groups * k // threads for k in range(threads + 1)]
+    others = [_pool(threads).submit(function, *arguments, *part) for part in pairwise(ends[1:])]
+    function(*arguments, ends[0], ends[1])
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix="sqnn-kernel")
+
+
+def _build(title: str, sources: Sequence[Path]) -> Kernels:
+    """Return the library of the first compiler that makes one; where none does, the reason of the first that failed."""
+    reasons = []
+    for words in _compilers():
+        try:
+            return _built_by(words, title, sources)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", "") or str(error)
+            reasons.append(f"none: {shlex.join(words)} failed: {' '.join(said.split())[:200]}")
+    return Kernels(None, (reasons or ["none: no C++ compiler was found (install g++ or clang++, or set CXX)"])[0])
+
+
+def _built_by(compiler: Sequence[str], title: str, sources: Sequence[Path]) -> Kernels:
+    version = _said_by([*compiler, "--version"]).partition("\n")[0]
+    texts = (source.read_text() for source in (HEADER, *sources))
+    key = "\0".join([*texts, version, platform.machine(), _features(), *FLAGS])
+    path = _folder() / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    if path.exists():
+        try:
+            return Kernels(_open(path), f"compiled by {version}")
+        except OSError:  # damaged: it is compiled once more
+            path.unlink()
+    _compile(compiler, title, sources, path)
+    return Kernels(_open(path), f"compiled by {version}")
+
+
+def _compilers() -> list[list[str]]:
+    """Return the commands of the compilers that are there, that of CXX first."""
+    own = shlex.split(os.environ.get("CXX", ""))
+    return [words for words in (own, *([name] for name in COMPILERS)) if words and shutil.which(words[0]) is not None]
+
+
+def _features() -> str:
+    """Return what this very processor can do, as Linux tells it: a library for another one may not run on it."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+
+
+def _folder() -> Path:
+    """Return the folder of compiled libraries, which nobody but this user may write to: what lies there is run.
+
+    Raises OSError where the folder cannot be made, or others may write to it.
+    """
+    import pooch
+
+    folder = Path(pooch.os_cache("sqnn")) / "kernels"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = folder.stat()
+    if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & 0o022):
+        raise OSError(f"{folder} may be written to by others; chmod 700 it, or remove it")
+    return folder
+
+
+def _said_by(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _compile(compiler: Sequence[str], title: str, sources: Sequence[Path], path: Path) -> None:
+    """Compile into a file of another name and put it into place: processes that do so at once do not meet."""
+    name, files = shlex.join(compiler), [str(source) for source in sources]
+    print(f"sqnn: compiling {title} with {name} (once on this machine, some seconds)", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as place:
+        made = Path(place) / path.name
+        for number, native in enumerate(NATIVE, start=1):
+            command = [*compiler, *FLAGS, *native, f"-I{HEADER.parent}", *files, "-o", str(made)]
+            done = subprocess.run(command, capture_output=True, text=True, check=number == len(NATIVE))
+            if done.returncode == 0:
+                break
+        made.replace(path)
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    return ctypes.CDLL(str(path))

@@ -1,0 +1,19 @@
+"""Whether somebody watches or transforms what PyTorch computes, which kernels would hide."""
+
+from __future__ import annotations
+
+import torch
+
+
+def is_watched() -> bool:
+    """Say whether a compiler, autocast, other derivatives, a mode of dispatch or hooks on all modules are at work."""
+    module = torch.nn.modules.module
+    hooks = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
+    return (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._functorch.peek_interpreter_stack() is not None
+        or any(getattr(module, name) for name in hooks)
+    )

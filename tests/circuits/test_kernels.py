@@ -1,0 +1,113 @@
+"""The compiled two-block circuit against PyTorch in double precision."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuits import DataReupload
+from circuits.engines.lightcone import two_blocks
+from circuits.kernels import is_watched, kernels
+
+pytestmark = pytest.mark.skipif(kernels().library is None, reason=kernels().line)
+
+
+def drawn(batch: int, n: int, size: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    inputs = size * (2 * torch.rand(batch, 3 * n, generator=generator) - 1)
+    return inputs.requires_grad_(), (6 * torch.rand(2, n, 3, generator=generator) - 3).requires_grad_()
+
+
+@given(
+    batch=st.integers(1, 90),
+    n=st.integers(1, 12),
+    entangler=st.sampled_from(["ring", "line", "none"]),
+    size=st.sampled_from([0.1, 4.0, 700.0, 1e5]),
+    seed=st.integers(0, 2**20),
+)
+def test_it_agrees_with_double_precision(batch: int, n: int, entangler: str, size: float, seed: int) -> None:
+    circuit = DataReupload(n_qubits=n, n_blocks=2, entangler=entangler)
+    inputs, weights = drawn(batch, n, size, seed)
+    exact_inputs, exact_weights = (each.detach().double().requires_grad_() for each in (inputs, weights))
+    out = two_blocks.expectations(circuit, inputs, weights)
+    wanted = two_blocks.expectations(circuit, exact_inputs, exact_weights)
+    # An angle plus a weight is rounded to 24 bits before its cosine is taken.
+    rounding = 8e-7 + 4 * (size + 3) * 2.0**-24
+    torch.testing.assert_close(out.double(), wanted, rtol=0, atol=rounding)
+
+    gradient = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed + 1))
+    (out * gradient).sum().backward()
+    (wanted * gradient).sum().backward()
+    assert out.grad_fn.compiled
+    most = float(gradient.abs().max())
+    torch.testing.assert_close(inputs.grad.double(), exact_inputs.grad, rtol=0, atol=6 * most * rounding)
+    torch.testing.assert_close(weights.grad.double(), exact_weights.grad, rtol=0, atol=6 * most * rounding * batch)
+
+
+def test_rows_do_not_depend_on_their_batch() -> None:
+    circuit = DataReupload(n_qubits=5, n_blocks=2)
+    inputs, weights = drawn(300, 5, 4.0, 0)
+    together = two_blocks.expectations(circuit, inputs, weights)
+    alone = torch.cat([two_blocks.expectations(circuit, row[None], weights) for row in inputs])
+    assert torch.equal(together, alone)
+
+
+def test_values_that_are_known() -> None:
+    """Without rotations of the data, two blocks of RY(theta) on one wire are cos of the sum of both angles."""
+    circuit = DataReupload(n_qubits=1, n_blocks=2)
+    angles = torch.tensor([0.0, math.pi / 2, -2.5, 9000.0])
+    weights = torch.zeros(2, 1, 3)
+    weights[0, 0, 1] = 0.25
+    found = two_blocks.expectations(circuit, torch.stack([torch.zeros(4), angles, torch.zeros(4)], 1), weights)
+    # RY of the data acts in both blocks.
+    wanted = torch.cos(2 * angles.double() + 0.25)
+    torch.testing.assert_close(found[:, 0].double(), wanted, rtol=0, atol=2e-6)
+
+
+def test_no_number_stays_no_number_in_its_own_row() -> None:
+    circuit = DataReupload(n_qubits=3, n_blocks=2)
+    inputs, weights = drawn(20, 3, 4.0, 0)
+    spoiled = inputs.detach().clone()
+    spoiled[7, 4] = math.nan
+    spoiled[9, 0] = math.inf
+    found = two_blocks.expectations(circuit, spoiled, weights)
+    clean = two_blocks.expectations(circuit, inputs, weights)
+    touched = torch.tensor([7, 9])
+    assert found[touched].isnan().any(1).all()
+    others = torch.ones(20, dtype=torch.bool)
+    others[touched] = False
+    torch.testing.assert_close(found[others], clean[others], rtol=0, atol=2e-6)
+
+
+def test_a_gradient_of_the_gradient_goes_through_pytorch() -> None:
+    circuit = DataReupload(n_qubits=3, n_blocks=2)
+    inputs, weights = drawn(4, 3, 4.0, 0)
+    exact = inputs.detach().double().requires_grad_()
+    seconds = []
+    for each, own in ((inputs, weights), (exact, weights.detach().double())):
+        (first,) = torch.autograd.grad(two_blocks.expectations(circuit, each, own).sum(), each, create_graph=True)
+        (second,) = torch.autograd.grad(first.square().sum(), each)
+        seconds.append(second.double())
+    torch.testing.assert_close(*seconds, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("entangler", ["all", [(0, 1), (2, 3)]])
+def test_other_circuits_are_left_to_pytorch(entangler: object) -> None:
+    circuit = DataReupload(n_qubits=4, n_blocks=2, entangler=entangler)
+    inputs, weights = drawn(3, 4, 4.0, 0)
+    out = two_blocks.expectations(circuit, inputs, weights)
+    assert not hasattr(out.grad_fn, "compiled")
+    doubles = two_blocks.expectations(DataReupload(n_qubits=4, n_blocks=2), inputs.double(), weights.double())
+    assert not doubles.grad_fn.compiled
+
+
+def test_whoever_watches_is_seen() -> None:
+    assert not is_watched()
+    with torch.autograd.forward_ad.dual_level():
+        assert is_watched()
+    with torch.autocast("cpu"):
+        assert is_watched()
