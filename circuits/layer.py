@@ -103,6 +103,11 @@ class ReuploadLayer(nn.Module):
         trained = self._engine.trained
         return self._noise if trained is None or self.strengths is None else trained.noise_at(self.strengths)
 
+    @property
+    def takes_kernels(self) -> bool:
+        """Whether compiled kernels evaluate the circuit, in float32 on the CPU and where a compiler is at hand."""
+        return self._engine.takes_kernels
+
     def with_engine(self, name: str | type[Engine], **options: object) -> ReuploadLayer:
         """Return a layer that shares these weights and this noise and has them evaluated by another engine."""
         other = self._sharing_weights()

@@ -60,6 +60,11 @@ class Engine(ABC):
     takes_generator: ClassVar[bool] = True
     """Whether shots can be drawn with the generator of a call; where False, passing one with shots is a ValueError."""
 
+    @property
+    def takes_kernels(self) -> bool:
+        """Whether the compiled kernels (`circuits.kernels`) evaluate its circuit, in float32 on the CPU."""
+        return False
+
     def __init__(
         self,
         circuit: DataReupload,

@@ -207,8 +207,9 @@ class SeparableCNN(nn.Module):
             activity = stage(activity, spiking)
         return activity.rates
 
+    @property
     def takes_kernels(self) -> bool:
-        """Say whether the compiled kernels compute stages of this kind."""
+        """Whether the compiled kernels compute stages of this kind."""
         stages = cast(Iterable[RateTrainedStage], self.stages)
         return self.compiled and all(stage.neurons() is not None for stage in stages)
 

@@ -80,8 +80,9 @@ class SpikingCNN(nn.Module):
             spikes = block(spikes)
         return spikes.mean((-2, -1))
 
+    @property
     def takes_kernels(self) -> bool:
-        """Say whether the compiled kernels compute blocks of this kind."""
+        """Whether the compiled kernels compute blocks of this kind."""
         blocks = cast(Iterable[SpikingBlock], self.blocks)
         return self.compiled and all(kind_of(block.conv, block.norm, block.neuron) is not None for block in blocks)
 

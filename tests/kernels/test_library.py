@@ -113,11 +113,14 @@ def test_importing_compiles_nothing() -> None:
 
 def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     spiking, plain = sqnn.create_model("sqdr-cnn"), sqnn.create_model("tiny-cnn")
-    assert kernels_for(spiking) == kernels().line
+    compiled = kernels().library is not None
+    assert kernels_for(spiking) == (f"layers and circuit, {kernels().line}" if compiled else kernels().line)
     assert kernels_for(plain) == "none: no layer of this network takes them"
     assert kernels_for(spiking, "cuda") == "none: trained on cuda"
-    assert kernels_for(spiking.eval()) == kernels().line
+    assert kernels_for(spiking.eval()) == kernels_for(spiking)
+    deep = sqnn.create_model("sqdr-cnn", n_blocks=3)
+    assert kernels_for(deep) == kernels_for(spiking).replace("layers and circuit", "layers")
     learned = sqnn.create_model("sqdr-cnn", learn_threshold=True)
-    assert kernels_for(learned).startswith("none: no layer")
+    assert kernels_for(learned) == kernels_for(spiking).replace("layers and circuit", "circuit")
     spiking.frontend.compiled = False
-    assert kernels_for(spiking).startswith("none: no layer")
+    assert kernels_for(spiking) == kernels_for(learned)

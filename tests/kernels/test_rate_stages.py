@@ -173,7 +173,7 @@ def test_training_takes_the_kernels_and_everything_else_pytorch(monkeypatch: pyt
 )
 def test_other_stages_are_left_to_pytorch(change: Any) -> None:
     network = front_end()
-    assert kernels_for(network) == kernels().line
+    assert kernels_for(network) == f"layers, {kernels().line}"
     change(network.stages[0])
     assert kernels_for(network) == "none: no layer of this network takes them"
 

@@ -166,6 +166,11 @@ class LightConeEngine(Engine):
     def trained(self) -> TrainedNoise | None:
         return None if self._picture is None else self._picture.trained
 
+    @property
+    def takes_kernels(self) -> bool:
+        written = [(part.method, part.observable) for part in self._parts] == [("closed form", "Z")]
+        return written and two_blocks.takes_kernels(self.circuit)
+
     def __call__(
         self,
         inputs: OwnInputs,
@@ -195,7 +200,7 @@ class LightConeEngine(Engine):
                 z = bloch.expectations(circuit, inputs, weights)
                 first, second = zip(*circuit.edges, strict=True)
                 return z[:, list(first)] * z[:, list(second)]
-            if observable == "Z" and circuit.n_blocks == 2 and not circuit.scales_data:
+            if observable == "Z" and two_blocks.writes_out(circuit):
                 return two_blocks.expectations(circuit, inputs, weights)
             return bloch.expectations(circuit, inputs, weights, observable)
         if part.method == "Pauli paths":

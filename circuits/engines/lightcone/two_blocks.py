@@ -24,7 +24,7 @@ from torch.autograd.function import FunctionCtx
 
 from circuits.engines.lightcone.bloch import neighbour_products
 from circuits.engines.transforms import transformed
-from circuits.kernels import two_blocks, two_blocks_backward
+from circuits.kernels import LAYOUT_CODES, two_blocks, two_blocks_backward
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, Inputs, Weights
 
@@ -49,6 +49,16 @@ class Values(NamedTuple):
     tilted: Tensor
     read: Tensor
     plane: Tensor
+
+
+def writes_out(circuit: DataReupload) -> bool:
+    """Say whether the formulas of this file are those of a circuit."""
+    return circuit.n_blocks == 2 and not circuit.scales_data
+
+
+def takes_kernels(circuit: DataReupload) -> bool:
+    """Say whether the compiled kernels evaluate a circuit."""
+    return writes_out(circuit) and circuit.layout in LAYOUT_CODES
 
 
 def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights) -> Expectations:
