@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 KERNELS = "SQNN_KERNELS"
 """Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none."""
-HEADER = Path(__file__).with_name("vectors.h")
+HEADERS = tuple(Path(__file__).with_name(name) for name in ("vectors.h", "angles.h"))
 """What the sources of all libraries may include."""
 COMPILERS = ("c++", "g++", "clang++")
 """Tried in this order, after the variable CXX."""
@@ -88,7 +88,7 @@ def _build(title: str, sources: Sequence[Path]) -> Kernels:
 
 def _built_by(compiler: Sequence[str], title: str, sources: Sequence[Path]) -> Kernels:
     version = _said_by([*compiler, "--version"]).partition("\n")[0]
-    texts = (source.read_text() for source in (HEADER, *sources))
+    texts = (source.read_text() for source in (*HEADERS, *sources))
     key = "\0".join([*texts, version, platform.machine(), _features(), *FLAGS])
     path = _folder() / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
     if path.exists():
@@ -139,7 +139,7 @@ def _compile(compiler: Sequence[str], title: str, sources: Sequence[Path], path:
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         made = Path(place) / path.name
         for number, native in enumerate(NATIVE, start=1):
-            command = [*compiler, *FLAGS, *native, f"-I{HEADER.parent}", *files, "-o", str(made)]
+            command = [*compiler, *FLAGS, *native, f"-I{Path(__file__).parent}", *files, "-o", str(made)]
             done = subprocess.run(command, capture_output=True, text=True, check=number == len(NATIVE))
             if done.returncode == 0:
                 break

@@ -1,4 +1,4 @@
-"""The compiled two-block circuit against PyTorch in double precision."""
+"""Compiled circuits against PyTorch in double precision, which takes other ways to the same values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits import DataReupload
-from circuits.engines.lightcone import two_blocks
+from circuits.engines.lightcone import LightConeEngine, two_blocks
+from circuits.engines.lightcone.compiled import register_of
 from circuits.kernels import is_watched, kernels
 
 pytestmark = pytest.mark.skipif(kernels().library is None, reason=kernels().line)
@@ -48,6 +49,77 @@ def test_it_agrees_with_double_precision(batch: int, n: int, entangler: str, siz
     torch.testing.assert_close(weights.grad.double(), exact_weights.grad, rtol=0, atol=6 * most * rounding * batch)
 
 
+ENTANGLERS = ["ring", "line", "all", "brick", "none", "0-2,1-2"]
+
+
+@given(
+    batch=st.integers(1, 40),
+    n=st.integers(3, 9),
+    blocks=st.integers(3, 6),
+    entangler=st.sampled_from(ENTANGLERS),
+    scaling=st.sampled_from(["none", "block", "added"]),
+    size=st.sampled_from([4.0, 1e5]),
+    budget=st.sampled_from([1, 2**30]),
+    seed=st.integers(0, 2**20),
+)
+def test_deeper_circuits_agree_with_double_precision(
+    batch: int, n: int, blocks: int, entangler: str, scaling: str, size: float, budget: int, seed: int
+) -> None:
+    circuit = DataReupload(n_qubits=n, n_blocks=blocks, entangler=entangler, data_scaling=scaling)
+    engine = LightConeEngine(circuit, memory_budget=budget)
+    generator = torch.Generator().manual_seed(seed)
+    inputs = (size * (2 * torch.rand(batch, circuit.n_inputs, generator=generator) - 1)).requires_grad_()
+    weights = (6 * torch.rand(blocks, n, 3, generator=generator) - 3).requires_grad_()
+    exact_inputs, exact_weights = (each.detach().double().requires_grad_() for each in (inputs, weights))
+    out, wanted = engine(inputs, weights), engine(exact_inputs, exact_weights)
+    rounding = 3e-6 + 8 * blocks * (size + 3) * 2.0**-24
+    torch.testing.assert_close(out.double(), wanted, rtol=0, atol=rounding)
+
+    gradient = torch.randn(out.shape, generator=generator)
+    (out * gradient).sum().backward()
+    (wanted * gradient).sum().backward()
+    most = float(gradient.abs().sum(1).max())
+    torch.testing.assert_close(inputs.grad.double(), exact_inputs.grad, rtol=0, atol=6 * most * rounding)
+    torch.testing.assert_close(weights.grad.double(), exact_weights.grad, rtol=0, atol=6 * most * rounding * batch)
+
+
+@pytest.mark.parametrize(
+    ("n", "blocks", "entangler", "reach"),
+    [(9, 3, "ring", 2), (30, 4, "line", 3), (9, 5, "ring", 0), (4, 3, "ring", 0), (12, 4, "all", 0)],
+)
+def test_windows_are_taken_where_they_are_smaller(n: int, blocks: int, entangler: str, reach: int) -> None:
+    circuit = DataReupload(n_qubits=n, n_blocks=blocks, entangler=entangler)
+    kind = register_of(circuit)
+    assert kind is not None
+    assert kind.reach == reach
+    assert LightConeEngine(circuit).takes_kernels
+
+
+@pytest.mark.parametrize("options", [{"n_qubits": 13, "entangler": "all"}, {"n_qubits": 4, "entangling_gate": "cnot"}])
+def test_large_registers_and_other_gates_are_left_to_pytorch(options: dict[str, object]) -> None:
+    circuit = DataReupload(n_blocks=3, **options)
+    assert register_of(circuit) is None
+    assert not LightConeEngine(circuit).takes_kernels
+
+
+@pytest.mark.parametrize("n_blocks", [2, 3, 5])
+def test_threads_change_no_bit(n_blocks: int) -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=8, n_blocks=n_blocks))
+    results = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        try:
+            inputs, _ = drawn(200, 8, 4.0, 0)
+            weights = torch.linspace(-3, 3, 24 * n_blocks).reshape(n_blocks, 8, 3).requires_grad_()
+            out = engine(inputs, weights)
+            out.square().sum().backward()
+        finally:
+            torch.set_num_threads(1)
+        results.append((out, inputs.grad, weights.grad))
+    for others in results[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(results[0], others, strict=True))
+
+
 def test_rows_do_not_depend_on_their_batch() -> None:
     circuit = DataReupload(n_qubits=5, n_blocks=2)
     inputs, weights = drawn(300, 5, 4.0, 0)
@@ -83,13 +155,15 @@ def test_no_number_stays_no_number_in_its_own_row() -> None:
     torch.testing.assert_close(found[others], clean[others], rtol=0, atol=2e-6)
 
 
-def test_a_gradient_of_the_gradient_goes_through_pytorch() -> None:
-    circuit = DataReupload(n_qubits=3, n_blocks=2)
-    inputs, weights = drawn(4, 3, 4.0, 0)
+@pytest.mark.parametrize("n_blocks", [2, 3])
+def test_a_gradient_of_the_gradient_goes_through_pytorch(n_blocks: int) -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=3, n_blocks=n_blocks))
+    inputs, _ = drawn(4, 3, 4.0, 0)
+    weights = torch.linspace(-3, 3, 9 * n_blocks).reshape(n_blocks, 3, 3)
     exact = inputs.detach().double().requires_grad_()
     seconds = []
-    for each, own in ((inputs, weights), (exact, weights.detach().double())):
-        (first,) = torch.autograd.grad(two_blocks.expectations(circuit, each, own).sum(), each, create_graph=True)
+    for each, own in ((inputs, weights), (exact, weights.double())):
+        (first,) = torch.autograd.grad(engine(each, own).sum(), each, create_graph=True)
         (second,) = torch.autograd.grad(first.square().sum(), each)
         seconds.append(second.double())
     torch.testing.assert_close(*seconds, rtol=0, atol=1e-4)

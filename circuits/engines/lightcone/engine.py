@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from circuits.engines.base import Engine, own_generator
-from circuits.engines.lightcone import bloch, pauli_paths, two_blocks
+from circuits.engines.lightcone import bloch, compiled, pauli_paths, two_blocks
 from circuits.engines.lightcone.frames import separated
 from circuits.engines.lightcone.windows import register_expectations, state_wires, window_expectations
 from circuits.engines.lightcone.words import word_expectations
@@ -71,6 +71,10 @@ def choose_method(circuit: DataReupload, observable: str = "Z") -> Method:
     window_gates = sum(2 * (blocks - block) + 1 for block in range(2, blocks)) + 1
     cheaper = window_gates * 2**width < (blocks - 1) * 2**n
     return "windows" if nearest and n >= width and cheaper else "register"
+
+
+COMPILED = ("Pauli paths", "windows", "register")
+"""Methods whose circuits the compiled kernels evaluate as well, on windows or a register of a few wires."""
 
 
 class Part(NamedTuple):
@@ -168,8 +172,12 @@ class LightConeEngine(Engine):
 
     @property
     def takes_kernels(self) -> bool:
-        written = [(part.method, part.observable) for part in self._parts] == [("closed form", "Z")]
-        return written and two_blocks.takes_kernels(self.circuit)
+        (method, observable), *others = ((part.method, part.observable) for part in self._parts)
+        if others or observable != "Z":
+            return False
+        if method == "closed form":
+            return two_blocks.takes_kernels(self.circuit)
+        return method in COMPILED and compiled.register_of(self.circuit) is not None
 
     def __call__(
         self,
@@ -203,8 +211,15 @@ class LightConeEngine(Engine):
             if observable == "Z" and two_blocks.writes_out(circuit):
                 return two_blocks.expectations(circuit, inputs, weights)
             return bloch.expectations(circuit, inputs, weights, observable)
+        if observable == "Z" and part.method in COMPILED:
+            evaluate = partial(self._plain, part)
+            return compiled.expectations(circuit, inputs, weights, evaluate, self.memory_budget)
+        return self._plain(part, inputs, weights, strengths)
+
+    def _plain(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:
+        """Evaluate a part that has no closed form by operations of PyTorch."""
         if part.method == "Pauli paths":
-            return pauli_paths.expectations(circuit, inputs, weights, observable)
+            return pauli_paths.expectations(self.circuit, inputs, weights, part.observable)
         picture = self._picture
         evaluate = partial(self._tiled, part) if picture is None else partial(picture, strengths=strengths)
         size = self._piece(part, inputs)

@@ -1,0 +1,81 @@
+"""Circuits on a register of a few wires, read in Z, by compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from circuits.engines.transforms import transformed
+from circuits.kernels import Register, computes, register, register_backward
+from circuits.reupload import DataReupload
+from circuits.shapes import Expectations, Inputs, Weights
+
+Evaluate = Callable[[Tensor, Tensor], Tensor]
+MOST_AMPLITUDES = 2**12
+"""A larger state leaves the nearest caches, and PyTorch's operations on a batch of them are no slower by then."""
+
+
+def register_of(circuit: DataReupload) -> Register | None:
+    """Return the register or the windows on which the compiled kernels evaluate a circuit, None where they do not.
+
+    Windows are taken where they hold less than the register, by amplitudes times gates.
+    """
+    n, blocks = circuit.n_qubits, circuit.n_blocks
+    if blocks < 2 or (circuit.edges and circuit.entangling_gate != "cz"):
+        return None
+    whole = Register(n, circuit.edges, scaled=circuit.scales_data)
+    reach, width = blocks - 1, 2 * blocks - 1
+    gates = sum(2 * (blocks - 1 - block) + 1 for block in range(1, blocks - 1))
+    nearest = circuit.layout in ("ring", "line") and n >= width
+    if nearest and (gates + 2) * 2**width < blocks * 2**n:
+        return whole._replace(reach=reach, ring=circuit.layout == "ring") if 2**width <= MOST_AMPLITUDES else None
+    return whole if 2**n <= MOST_AMPLITUDES else None
+
+
+def expectations(
+    circuit: DataReupload, inputs: Inputs, weights: Weights, evaluate: Evaluate, memory_budget: int
+) -> Expectations:
+    """Return <Z> [batch, n]: by a kernel where one computes it, else what `evaluate` gives for inputs and weights.
+
+    The kernel keeps the states of a batch for the backward pass where they fit the `memory_budget` in bytes, and
+    computes them again where they do not. `evaluate` also stands for it where a gradient is differentiated.
+    """
+    kind = register_of(circuit)
+    if kind is None or transformed(inputs, weights) or not computes(inputs, weights):
+        return evaluate(inputs, weights)
+    fits = len(inputs) * 2 * kind.kept * inputs.element_size() <= memory_budget
+    return _Register.apply(inputs, weights, kind, evaluate, fits)
+
+
+class _Saved(FunctionCtx):
+    kind: Register
+    evaluate: Evaluate
+    saved_tensors: tuple[Tensor, ...]
+    needs_input_grad: tuple[bool, ...]
+
+
+class _Register(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, kind: Register, evaluate: Evaluate, fits: bool) -> Tensor:
+        out, states = register(kind, inputs, weights, fits and any(ctx.needs_input_grad))
+        ctx.kind, ctx.evaluate = kind, evaluate
+        ctx.save_for_backward(inputs, weights, *(() if states is None else (states,)))
+        return out
+
+    @staticmethod
+    def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        inputs, weights, *states = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            # Somebody differentiates the gradient: go through the plain operations, which autograd knows.
+            needed = [leaf for leaf, need in zip((inputs, weights), ctx.needs_input_grad, strict=False) if need]
+            out = ctx.evaluate(inputs, weights)
+            found = iter(torch.autograd.grad(out, needed, grads[0], create_graph=True, allow_unused=True))
+            return (*(next(found) if need else None for need in ctx.needs_input_grad[:2]), None, None, None)
+        kept = states[0] if states else None
+        found_inputs, found_weights = register_backward(
+            ctx.kind, grads[0], inputs, weights, kept, ctx.needs_input_grad[0]
+        )
+        return found_inputs, found_weights, None, None, None

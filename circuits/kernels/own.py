@@ -1,0 +1,49 @@
+"""The library of the circuits' kernels."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from circuits.kernels.library import Kernels, load, run
+from circuits.kernels.watched import is_watched
+
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "register.cpp"))
+_POINTER, _NUMBER, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+FUNCTIONS = {
+    "sqnn_two_blocks": (*[_POINTER] * 3, *[_NUMBER] * 3),
+    "sqnn_two_blocks_backward": (*[_POINTER] * 5, *[_NUMBER] * 3),
+    "sqnn_register": (*[_POINTER] * 5, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
+    "sqnn_register_backward": (*[_POINTER] * 7, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
+}
+"""Functions of the sources, and the types of their arguments."""
+
+
+@cache
+def kernels() -> Kernels:
+    """Return the library of the circuits' kernels, which is compiled once on a machine."""
+    return load("the kernels of circuits", SOURCES, FUNCTIONS)
+
+
+def computes(*tensors: Tensor) -> bool:
+    """Say whether kernels compute with these: float32 on the CPU, watched by nobody, where there are kernels."""
+    plain = all(each.device.type == "cpu" and each.dtype == torch.float32 and each.numel() > 0 for each in tensors)
+    return plain and not is_watched() and kernels().library is not None
+
+
+def call(name: str, *arguments: Tensor | int | None) -> None:
+    """Call the kernel of this name with the addresses of tensors, and with numbers."""
+    getattr(kernels().library, name)(*_plain(arguments))
+
+
+def call_shared(name: str, groups: int, *arguments: Tensor | int | None) -> None:
+    """Call a kernel on groups of samples that PyTorch's threads share."""
+    run(getattr(kernels().library, name), groups, torch.get_num_threads(), *_plain(arguments))
+
+
+def _plain(arguments: tuple[Tensor | int | None, ...]) -> list[int | None]:
+    return [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]

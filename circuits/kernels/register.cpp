@@ -1,0 +1,346 @@
+// Circuits of Rot and CZ gates, read in Z: forward, and backward by the adjoint method. The state is that of a register
+// of a few wires, or of the window of wires around each wire that its value depends on.
+//
+// A block turns wire i by Rot(x_i), three data angles, then by Rot(w_i), with Rot(phi, theta, omega) = RZ(omega)
+// RY(theta) RZ(phi); CZ gates stand between blocks. The state after the first block is a product, and the last block
+// turns what is read in place of the state. Sixteen samples lie in each vector. With psi and lambda the state and the
+// gradient of the value for it, an angle whose rotation has the axis v after its wire's gate has the gradient v . J,
+// J = Im <lambda| (X, Y, Z) |psi>, and both states are turned back gate by gate.
+#include <cstdint>
+#include <cstring>
+
+#include "angles.h"
+
+using namespace sqnn;
+
+namespace {
+
+// The gate [[a, -conj(b)], [b, conj(a)]] of a wire in a block, and cosines and sines of its five angles, from the first
+// that acts: x_phi, x_theta, x_omega + w_phi, w_theta, w_omega.
+struct Gate {
+  Vector a_re, a_im, b_re, b_im;
+  Vector cosine[5], sine[5];
+};
+
+struct Axis {
+  Vector x, y, z;
+};
+
+// Turn a vector about z (even angles) or y by an angle of a gate, or back.
+inline Axis turned(Axis v, const Gate& gate, int angle, bool back) {
+  const Vector c = gate.cosine[angle], s = back ? -gate.sine[angle] : gate.sine[angle];
+  if (angle % 2 == 0) return {c * v.x - s * v.y, s * v.x + c * v.y, v.z};
+  return {c * v.x + s * v.z, v.y, c * v.z - s * v.x};
+}
+
+struct Circuit {
+  int64_t n, blocks, own;  // `own` is the distance from a block's data angles to those of the next
+  Circuit(int64_t n, int64_t blocks, bool scaled) : n(n), blocks(blocks), own(scaled ? 3 * n : 0) {}
+  int64_t n_inputs() const { return own ? blocks * own : 3 * n; }
+};
+
+// Wires whose state is followed, the signs of a layer of CZ gates among them, and what is read: the wire at the place
+// `centre`, or all of them where that is negative.
+struct Window {
+  std::vector<int64_t> wires;
+  std::vector<float> signs;
+  int64_t size, centre;
+
+  // All wires of a register, joined by the edges.
+  Window(int64_t n, const int64_t* edges, int64_t n_edges) : wires(n), centre(-1) {
+    for (int64_t i = 0; i < n; i++) wires[i] = i;
+    sign(edges, n_edges);
+  }
+
+  // The wires of a line or ring within `reach` of a wire; pairs of neighbours are joined.
+  Window(int64_t n, int64_t wire, int64_t reach, bool ring) {
+    for (int64_t i = wire - reach; i <= wire + reach; i++) {
+      if (!ring && (i < 0 || i >= n)) continue;
+      if (i == wire) centre = (int64_t)wires.size();
+      wires.push_back((i + n) % n);
+    }
+    std::vector<int64_t> edges;
+    for (int64_t i = 0; i + 1 < (int64_t)wires.size(); i++) edges.push_back(i), edges.push_back(i + 1);
+    sign(edges.data(), (int64_t)edges.size() / 2);
+  }
+
+  void sign(const int64_t* edges, int64_t n_edges) {
+    size = (int64_t)1 << wires.size();
+    signs.resize(size);
+    for (int64_t k = 0; k < size; k++) {
+      int64_t joined = 0;
+      for (int64_t e = 0; e < n_edges; e++) joined += (k >> edges[2 * e]) & (k >> edges[2 * e + 1]) & 1;
+      signs[k] = joined % 2 ? -1 : 1;
+    }
+  }
+
+  // Whether the value depends on the gate of a place in a block that `later` blocks follow.
+  bool sees(int64_t place, int64_t later) const {
+    return centre < 0 || (place <= centre + later && place >= centre - later);
+  }
+};
+
+// Gates of all blocks for up to sixteen samples.
+void make_gates(std::vector<Gate>& gates, const Circuit& c, const float* inputs, const float* weights, int64_t lanes) {
+  const int64_t row = c.n_inputs();
+  for (int64_t b = 0; b < c.blocks; b++)
+    for (int64_t i = 0; i < c.n; i++) {
+      Gate& gate = gates[b * c.n + i];
+      Vector angles[5] = {};
+      for (int k = 0; k < 3; k++)
+        for (int64_t lane = 0; lane < lanes; lane++) angles[k][lane] = inputs[lane * row + b * c.own + 3 * i + k];
+      const float* w = weights + (b * c.n + i) * 3;
+      angles[2] += w[0];
+      angles[3] += w[1];
+      angles[4] += w[2];
+      Vector half_cosine[5], half_sine[5];
+      bool wild = false;
+      for (int k = 0; k < 5; k++) wild |= largest_of((const float*)&angles[k], LANES) > LARGEST;
+      for (int k = 0; k < 5; k++) {
+        if (wild)
+          cosine_and_sine<true>(angles[k] * 0.5f, half_cosine[k], half_sine[k]);
+        else
+          cosine_and_sine<false>(angles[k] * 0.5f, half_cosine[k], half_sine[k]);
+        gate.cosine[k] = half_cosine[k] * half_cosine[k] - half_sine[k] * half_sine[k];
+        gate.sine[k] = 2 * half_cosine[k] * half_sine[k];
+      }
+      // RZ multiplies by (cos - i sin, cos + i sin) of half an angle, RY mixes by cos and sin of half an angle.
+      Vector a_re = half_cosine[0], a_im = -half_sine[0], b_re = Vector{}, b_im = Vector{};
+      for (int k = 1; k < 5; k++) {
+        const Vector co = half_cosine[k], si = half_sine[k];
+        if (k % 2) {
+          const Vector re = co * a_re - si * b_re, im = co * a_im - si * b_im;
+          b_re = si * a_re + co * b_re;
+          b_im = si * a_im + co * b_im;
+          a_re = re, a_im = im;
+        } else {
+          const Vector re = co * a_re + si * a_im, below = co * b_re - si * b_im;
+          a_im = co * a_im - si * a_re;
+          b_im = co * b_im + si * b_re;
+          a_re = re, b_re = below;
+        }
+      }
+      gate.a_re = a_re, gate.a_im = a_im, gate.b_re = b_re, gate.b_im = b_im;
+    }
+}
+
+// Call `act` with the places of both amplitudes of each pair that differ in a wire.
+template <class Act>
+inline void each_pair(int64_t size, int64_t wire, Act act) {
+  const int64_t step = (int64_t)1 << wire;
+  for (int64_t high = 0; high < size; high += 2 * step)
+    for (int64_t low = high; low < high + step; low++) act(low, low + step);
+}
+
+void turn(Vector* re, Vector* im, int64_t size, int64_t wire, const Gate& gate, bool back) {
+  const Vector a_re = gate.a_re, a_im = back ? -gate.a_im : gate.a_im;
+  const Vector b_re = back ? -gate.b_re : gate.b_re, b_im = back ? -gate.b_im : gate.b_im;
+  each_pair(size, wire, [&](int64_t p, int64_t q) {
+    const Vector p_re = re[p], p_im = im[p], q_re = re[q], q_im = im[q];
+    re[p] = a_re * p_re - a_im * p_im - b_re * q_re - b_im * q_im;
+    im[p] = a_re * p_im + a_im * p_re - b_re * q_im + b_im * q_re;
+    re[q] = b_re * p_re - b_im * p_im + a_re * q_re + a_im * q_im;
+    im[q] = b_re * p_im + b_im * p_re + a_re * q_im - a_im * q_re;
+  });
+}
+
+void join(Vector* re, Vector* im, const Window& window) {
+  for (int64_t k = 0; k < window.size; k++) re[k] *= window.signs[k], im[k] *= window.signs[k];
+}
+
+// The state that the last block acts on, of two blocks or more.
+void prepare(Vector* re, Vector* im, const Circuit& c, const Window& window, const std::vector<Gate>& gates) {
+  const int64_t wires = (int64_t)window.wires.size();
+  re[0] = all(1), im[0] = Vector{};
+  for (int64_t i = 0; i < wires; i++) {
+    const Gate& gate = gates[window.wires[i]];
+    const int64_t half = (int64_t)1 << i;
+    for (int64_t k = 0; k < half; k++) {
+      const Vector x = re[k], y = im[k];
+      re[k + half] = gate.b_re * x - gate.b_im * y;
+      im[k + half] = gate.b_re * y + gate.b_im * x;
+      re[k] = gate.a_re * x - gate.a_im * y;
+      im[k] = gate.a_re * y + gate.a_im * x;
+    }
+  }
+  join(re, im, window);
+  for (int64_t b = 1; b + 1 < c.blocks; b++) {
+    for (int64_t i = 0; i < wires; i++)
+      if (window.sees(i, c.blocks - 1 - b)) turn(re, im, window.size, i, gates[b * c.n + window.wires[i]], false);
+    join(re, im, window);
+  }
+}
+
+Axis bloch(const Vector* re, const Vector* im, int64_t size, int64_t wire) {
+  Axis r = {};
+  each_pair(size, wire, [&](int64_t p, int64_t q) {
+    r.x += re[p] * re[q] + im[p] * im[q];
+    r.y += re[p] * im[q] - im[p] * re[q];
+    r.z += re[p] * re[p] + im[p] * im[p] - re[q] * re[q] - im[q] * im[q];
+  });
+  return {2 * r.x, 2 * r.y, r.z};
+}
+
+// Im <lambda| (X, Y, Z) |psi> on a wire.
+Axis overlap(const Vector* l_re, const Vector* l_im, const Vector* re, const Vector* im, int64_t size, int64_t wire) {
+  Axis j = {};
+  each_pair(size, wire, [&](int64_t p, int64_t q) {
+    j.x += l_re[p] * im[q] - l_im[p] * re[q] + l_re[q] * im[p] - l_im[q] * re[p];
+    j.y += l_re[q] * re[p] + l_im[q] * im[p] - l_re[p] * re[q] - l_im[p] * im[q];
+    j.z += l_re[p] * im[p] - l_im[p] * re[p] - l_re[q] * im[q] + l_im[q] * re[q];
+  });
+  return j;
+}
+
+// Gradients of the five angles of a gate for J of its wire, added to those of its wire's data and weights.
+void add(const Gate& gate, Axis j, int64_t lanes, float* g_inputs, int64_t row, double* g_weights) {
+  Vector found[5];
+  for (int k = 4; k >= 0; k--) {
+    found[k] = k % 2 ? j.y : j.z;
+    j = turned(j, gate, k, true);
+  }
+  for (int k = 0; k < 3; k++) g_weights[k] += sum_of(found[k + 2], lanes);
+  if (g_inputs == nullptr) return;
+  for (int k = 0; k < 3; k++)
+    for (int64_t lane = 0; lane < lanes; lane++) g_inputs[lane * row + k] += found[k][lane];
+}
+
+inline void gather(Axis& sum, Axis j) { sum.x += j.x, sum.y += j.y, sum.z += j.z; }
+
+// One window of one group of samples.
+struct Follow {
+  const Circuit& c;
+  const Window& window;
+  const std::vector<Gate>& gates;
+  Vector *re, *im;
+
+  const Gate& last(int64_t place) const { return gates[(c.blocks - 1) * c.n + window.wires[place]]; }
+
+  // <(X, Y, Z)> of the wire at a place after the last block.
+  Axis read(int64_t place) const {
+    Axis r = bloch(re, im, window.size, place);
+    for (int k = 0; k < 5; k++) r = turned(r, last(place), k, false);
+    return r;
+  }
+
+  void values(float* out, int64_t lanes) const {
+    for (int64_t i = 0; i < (int64_t)window.wires.size(); i++) {
+      if (!window.sees(i, 0)) continue;
+      const Vector z = read(i).z;
+      for (int64_t lane = 0; lane < lanes; lane++) out[lane * c.n + window.wires[i]] = z[lane];
+    }
+  }
+
+  // Add J of each gate for the gradient of the values.
+  void gradients(const float* grad, int64_t lanes, Vector* l_re, Vector* l_im, std::vector<Axis>& j) const {
+    const int64_t wires = (int64_t)window.wires.size();
+    std::fill(l_re, l_re + window.size, Vector{});
+    std::fill(l_im, l_im + window.size, Vector{});
+    for (int64_t i = 0; i < wires; i++) {
+      if (!window.sees(i, 0)) continue;
+      Vector given = Vector{};
+      for (int64_t lane = 0; lane < lanes; lane++) given[lane] = grad[lane * c.n + window.wires[i]];
+      const Axis r = read(i);
+      gather(j[(c.blocks - 1) * c.n + window.wires[i]], {given * r.y, -given * r.x, Vector{}});
+      Axis axis = {Vector{}, Vector{}, all(1)};
+      for (int k = 4; k >= 0; k--) axis = turned(axis, last(i), k, true);
+      const Vector x = given * axis.x, y = given * axis.y, z = given * axis.z;
+      each_pair(window.size, i, [&](int64_t p, int64_t q) {
+        l_re[p] += z * re[p] + x * re[q] + y * im[q];
+        l_im[p] += z * im[p] + x * im[q] - y * re[q];
+        l_re[q] += x * re[p] - y * im[p] - z * re[q];
+        l_im[q] += x * im[p] + y * re[p] - z * im[q];
+      });
+    }
+    for (int64_t b = c.blocks - 2; b >= 0; b--) {
+      join(re, im, window);
+      join(l_re, l_im, window);
+      for (int64_t i = wires - 1; i >= 0; i--) {
+        if (!window.sees(i, c.blocks - 1 - b)) continue;
+        const int64_t at = b * c.n + window.wires[i];
+        gather(j[at], overlap(l_re, l_im, re, im, window.size, i));
+        if (b == 0) continue;
+        turn(re, im, window.size, i, gates[at], true);
+        turn(l_re, l_im, window.size, i, gates[at], true);
+      }
+    }
+  }
+};
+
+// One window of all wires, or with a `reach` above 0 one around each wire.
+std::vector<Window> windows_of(int64_t n, const int64_t* edges, int64_t n_edges, int64_t reach, bool ring) {
+  if (reach == 0) return {Window(n, edges, n_edges)};
+  std::vector<Window> windows;
+  for (int64_t i = 0; i < n; i++) windows.push_back(Window(n, i, reach, ring));
+  return windows;
+}
+
+int64_t largest_of(const std::vector<Window>& windows) {
+  int64_t largest = 0;
+  for (const Window& window : windows) largest = std::max(largest, window.size);
+  return largest;
+}
+
+}  // namespace
+
+extern "C" {
+
+// <Z> [batch, n] of inputs [batch, n_inputs] and weights [blocks, n, 3], of two blocks or more. With a `reach` above 0
+// wires are joined to their neighbours, in a ring or a line, and the edges are not looked at. Where `states` is not null,
+// the states of the register that the last block acts on are kept there, [groups, 2, 2^n, 16].
+void sqnn_register(const float* inputs, const float* weights, const int64_t* edges, float* out, float* states,
+                   int64_t batch, int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring,
+                   int32_t scaled, int64_t first, int64_t last) {
+  const Circuit c(n, blocks, scaled);
+  const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
+  const int64_t size = largest_of(windows);
+  std::vector<Gate> gates(blocks * n);
+  Vectors own(states == nullptr ? 2 * size : 0);
+  for (int64_t g = first; g < last; g++) {
+    const int64_t lanes = lanes_of(g, batch);
+    Vector* re = states == nullptr ? own.data() : (Vector*)states + g * 2 * size;
+    Vector* im = re + size;
+    make_gates(gates, c, inputs + g * LANES * c.n_inputs(), weights, lanes);
+    for (const Window& window : windows) {
+      prepare(re, im, c, window, gates);
+      Follow{c, window, gates, re, im}.values(out + g * LANES * n, lanes);
+    }
+  }
+}
+
+// Gradients of the inputs, where `g_inputs` is not null, and of the weights of each group [groups, blocks, n, 3], for
+// that of <Z> [batch, n]; `states` may be null.
+void sqnn_register_backward(const float* grad, const float* inputs, const float* weights, const int64_t* edges,
+                            const float* states, float* g_inputs, double* g_weights, int64_t batch, int64_t n,
+                            int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
+                            int64_t first, int64_t last) {
+  const Circuit c(n, blocks, scaled);
+  const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
+  const int64_t size = largest_of(windows), row = c.n_inputs();
+  std::vector<Gate> gates(blocks * n);
+  std::vector<Axis> j(blocks * n);
+  Vectors own(4 * size);
+  Vector *re = own.data(), *im = re + size, *l_re = im + size, *l_im = l_re + size;
+  for (int64_t g = first; g < last; g++) {
+    const int64_t lanes = lanes_of(g, batch);
+    make_gates(gates, c, inputs + g * LANES * row, weights, lanes);
+    std::fill(j.begin(), j.end(), Axis{});
+    for (const Window& window : windows) {
+      if (states == nullptr)
+        prepare(re, im, c, window, gates);
+      else
+        std::memcpy((void*)re, (const Vector*)states + g * 2 * size, 2 * size * sizeof(Vector));
+      Follow{c, window, gates, re, im}.gradients(grad + g * LANES * n, lanes, l_re, l_im, j);
+    }
+    float* to = g_inputs == nullptr ? nullptr : g_inputs + g * LANES * row;
+    double* sums = g_weights + g * blocks * n * 3;
+    if (to != nullptr) std::fill(to, to + lanes * row, 0.f);
+    std::fill(sums, sums + blocks * n * 3, 0.);
+    for (int64_t b = 0; b < blocks; b++)
+      for (int64_t i = 0; i < n; i++)
+        add(gates[b * n + i], j[b * n + i], lanes, to == nullptr ? nullptr : to + b * c.own + 3 * i, row,
+            sums + (b * n + i) * 3);
+  }
+}
+
+}  // extern "C"
