@@ -1,6 +1,6 @@
 """Compiled kernels: built once by the compiler of the machine, plain PyTorch where there is none."""
 
-from circuits.kernels.library import KERNELS, Kernels, load, run
+from circuits.kernels.library import KERNELS, Kernels, load
 from circuits.kernels.own import computes, kernels
 from circuits.kernels.register import Register, register, register_backward
 from circuits.kernels.two_blocks import LAYOUT_CODES, two_blocks, two_blocks_backward
@@ -17,7 +17,6 @@ __all__ = [
     "load",
     "register",
     "register_backward",
-    "run",
     "two_blocks",
     "two_blocks_backward",
 ]

@@ -11,10 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +21,7 @@ HEADERS = tuple(Path(__file__).with_name(name) for name in ("vectors.h", "angles
 """What the sources of all libraries may include."""
 COMPILERS = ("c++", "g++", "clang++")
 """Tried in this order, after the variable CXX."""
-FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math")
+FLAGS = ("-O3", "-std=c++17", "-shared", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-pthread")
 NATIVE = (("-march=native",), ("-mcpu=native",), ())
 """Flags for this very processor; the first that the compiler takes count."""
 
@@ -54,24 +51,6 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
             function = getattr(found.library, name)
             function.argtypes, function.restype = kinds, None
     return found
-
-
-def run(function: Callable[..., None], groups: int, threads: int, *arguments: object) -> None:
-    """Call a kernel on all groups, shared among threads; what it computes does not depend on their number."""
-    threads = min(threads, groups)
-    if threads == 1:
-        function(*arguments, 0, groups)
-        return
-    ends = [groups * k // threads for k in range(threads + 1)]
-    others = [_pool(threads).submit(function, *arguments, *part) for part in pairwise(ends[1:])]
-    function(*arguments, ends[0], ends[1])
-    for other in others:
-        other.result()
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads - 1, thread_name_prefix="sqnn-kernel")
 
 
 def _build(title: str, sources: Sequence[Path]) -> Kernels:

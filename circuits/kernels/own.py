@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from circuits.kernels.library import Kernels, load, run
+from circuits.kernels.library import Kernels, load
 from circuits.kernels.watched import is_watched
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "register.cpp"))
@@ -37,13 +37,10 @@ def computes(*tensors: Tensor) -> bool:
 
 def call(name: str, *arguments: Tensor | int | None) -> None:
     """Call the kernel of this name with the addresses of tensors, and with numbers."""
-    getattr(kernels().library, name)(*_plain(arguments))
+    plain = [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
+    getattr(kernels().library, name)(*plain)
 
 
 def call_shared(name: str, groups: int, *arguments: Tensor | int | None) -> None:
-    """Call a kernel on groups of samples that PyTorch's threads share."""
-    run(getattr(kernels().library, name), groups, torch.get_num_threads(), *_plain(arguments))
-
-
-def _plain(arguments: tuple[Tensor | int | None, ...]) -> list[int | None]:
-    return [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
+    """Call a kernel on groups of samples, which as many threads share as PyTorch has."""
+    call(name, *arguments, groups, torch.get_num_threads())

@@ -290,22 +290,24 @@ extern "C" {
 // the states of the register that the last block acts on are kept there, [groups, 2, 2^n, 16].
 void sqnn_register(const float* inputs, const float* weights, const int64_t* edges, float* out, float* states,
                    int64_t batch, int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring,
-                   int32_t scaled, int64_t first, int64_t last) {
-  const Circuit c(n, blocks, scaled);
-  const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
-  const int64_t size = largest_of(windows);
-  std::vector<Gate> gates(blocks * n);
-  Vectors own(states == nullptr ? 2 * size : 0);
-  for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = lanes_of(g, batch);
-    Vector* re = states == nullptr ? own.data() : (Vector*)states + g * 2 * size;
-    Vector* im = re + size;
-    make_gates(gates, c, inputs + g * LANES * c.n_inputs(), weights, lanes);
-    for (const Window& window : windows) {
-      prepare(re, im, c, window, gates);
-      Follow{c, window, gates, re, im}.values(out + g * LANES * n, lanes);
+                   int32_t scaled, int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const Circuit c(n, blocks, scaled);
+    const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
+    const int64_t size = largest_of(windows);
+    std::vector<Gate> gates(blocks * n);
+    Vectors own(states == nullptr ? 2 * size : 0);
+    for (int64_t g = first; g < last; g++) {
+      const int64_t lanes = lanes_of(g, batch);
+      Vector* re = states == nullptr ? own.data() : (Vector*)states + g * 2 * size;
+      Vector* im = re + size;
+      make_gates(gates, c, inputs + g * LANES * c.n_inputs(), weights, lanes);
+      for (const Window& window : windows) {
+        prepare(re, im, c, window, gates);
+        Follow{c, window, gates, re, im}.values(out + g * LANES * n, lanes);
+      }
     }
-  }
+  });
 }
 
 // Gradients of the inputs, where `g_inputs` is not null, and of the weights of each group [groups, blocks, n, 3], for
@@ -313,34 +315,36 @@ void sqnn_register(const float* inputs, const float* weights, const int64_t* edg
 void sqnn_register_backward(const float* grad, const float* inputs, const float* weights, const int64_t* edges,
                             const float* states, float* g_inputs, double* g_weights, int64_t batch, int64_t n,
                             int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
-                            int64_t first, int64_t last) {
-  const Circuit c(n, blocks, scaled);
-  const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
-  const int64_t size = largest_of(windows), row = c.n_inputs();
-  std::vector<Gate> gates(blocks * n);
-  std::vector<Axis> j(blocks * n);
-  Vectors own(4 * size);
-  Vector *re = own.data(), *im = re + size, *l_re = im + size, *l_im = l_re + size;
-  for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = lanes_of(g, batch);
-    make_gates(gates, c, inputs + g * LANES * row, weights, lanes);
-    std::fill(j.begin(), j.end(), Axis{});
-    for (const Window& window : windows) {
-      if (states == nullptr)
-        prepare(re, im, c, window, gates);
-      else
-        std::memcpy((void*)re, (const Vector*)states + g * 2 * size, 2 * size * sizeof(Vector));
-      Follow{c, window, gates, re, im}.gradients(grad + g * LANES * n, lanes, l_re, l_im, j);
+                            int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const Circuit c(n, blocks, scaled);
+    const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
+    const int64_t size = largest_of(windows), row = c.n_inputs();
+    std::vector<Gate> gates(blocks * n);
+    std::vector<Axis> j(blocks * n);
+    Vectors own(4 * size);
+    Vector *re = own.data(), *im = re + size, *l_re = im + size, *l_im = l_re + size;
+    for (int64_t g = first; g < last; g++) {
+      const int64_t lanes = lanes_of(g, batch);
+      make_gates(gates, c, inputs + g * LANES * row, weights, lanes);
+      std::fill(j.begin(), j.end(), Axis{});
+      for (const Window& window : windows) {
+        if (states == nullptr)
+          prepare(re, im, c, window, gates);
+        else
+          std::memcpy((void*)re, (const Vector*)states + g * 2 * size, 2 * size * sizeof(Vector));
+        Follow{c, window, gates, re, im}.gradients(grad + g * LANES * n, lanes, l_re, l_im, j);
+      }
+      float* to = g_inputs == nullptr ? nullptr : g_inputs + g * LANES * row;
+      double* sums = g_weights + g * blocks * n * 3;
+      if (to != nullptr) std::fill(to, to + lanes * row, 0.f);
+      std::fill(sums, sums + blocks * n * 3, 0.);
+      for (int64_t b = 0; b < blocks; b++)
+        for (int64_t i = 0; i < n; i++)
+          add(gates[b * n + i], j[b * n + i], lanes, to == nullptr ? nullptr : to + b * c.own + 3 * i, row,
+              sums + (b * n + i) * 3);
     }
-    float* to = g_inputs == nullptr ? nullptr : g_inputs + g * LANES * row;
-    double* sums = g_weights + g * blocks * n * 3;
-    if (to != nullptr) std::fill(to, to + lanes * row, 0.f);
-    std::fill(sums, sums + blocks * n * 3, 0.);
-    for (int64_t b = 0; b < blocks; b++)
-      for (int64_t i = 0; i < n; i++)
-        add(gates[b * n + i], j[b * n + i], lanes, to == nullptr ? nullptr : to + b * c.own + 3 * i, row,
-            sums + (b * n + i) * 3);
-  }
+  });
 }
 
 }  // extern "C"

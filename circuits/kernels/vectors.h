@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 namespace sqnn {
@@ -40,6 +41,16 @@ inline double sum_of(Vector values, int64_t lanes) {
   double sum = 0;
   for (int64_t lane = 0; lane < lanes; lane++) sum += values[lane];
   return sum;
+}
+
+// Call work(first, last) on parts of the groups, each in a thread; what it computes does not depend on their number.
+template <class Work>
+void share(int64_t groups, int64_t threads, Work work) {
+  threads = std::max<int64_t>(1, std::min(threads, groups));
+  std::vector<std::thread> others;
+  for (int64_t k = 1; k < threads; k++) others.emplace_back(work, groups * k / threads, groups * (k + 1) / threads);
+  work(0, groups / threads);
+  for (std::thread& other : others) other.join();
 }
 
 }  // namespace sqnn

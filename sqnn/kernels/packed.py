@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from circuits.kernels import run
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, ATan
 
@@ -75,9 +74,9 @@ def is_hooked(part: nn.Module) -> bool:
 
 
 def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None], *numbers: float) -> None:
-    """Call the kernel of this name on all groups: the addresses of the tensors, then the numbers."""
+    """Call the kernel of this name on all groups, shared among threads: the addresses of tensors, then numbers."""
     addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-    run(getattr(kernels().library, name), groups, threads, *addresses, *numbers)
+    getattr(kernels().library, name)(*addresses, *numbers, groups, threads)
 
 
 class Pack(torch.autograd.Function):

@@ -1,8 +1,8 @@
 // Stages that are trained by their rates: an unpadded convolution, batch norm, integrate-and-fire neurons; 16 images lie
 // in each vector.
 //
-// Layout of a feature map: [groups, time, channels, height, width, 16]. Every function takes the groups from `first` to
-// `last`, so that threads share them; sums over images are kept per group, and do not depend on the number of threads.
+// Layout of a feature map: [groups, time, channels, height, width, 16]. Threads share the groups; sums over images are
+// kept per group, and do not depend on the number of threads.
 // The source of the formulas is sqnn/layers/separable.py.
 #include <algorithm>
 #include <cstdint>
@@ -109,85 +109,93 @@ extern "C" {
 // [groups, outputs].
 void sqnn_correlate(const float* x, const float* weight, float* y, float* means, double* sums, int64_t time,
                     int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
-                    int64_t stride, int64_t first, int64_t last) {
-  const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
-  const int64_t area = s.area(), size = outputs * area;
-  for (int64_t g = first; g < last; g++) {
-    Vector *maps = (Vector*)y + g * time * size, *mean = (Vector*)means + g * size;
-    for (int64_t t = 0; t < time; t++) {
-      const Vector* in = (const Vector*)x + (g * time + t) * channels * height * width;
-      SQNN_OF_SIDE(kernel, correlate, in, weight, maps + t * size, s)
-    }
-    if (means != y)
-      for (int64_t n = 0; n < size; n++) {
-        Vector total = maps[n];
-        for (int64_t t = 1; t < time; t++) total += maps[t * size + n];
-        mean[n] = total / (float)time;
+                    int64_t stride, int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
+    const int64_t area = s.area(), size = outputs * area;
+    for (int64_t g = first; g < last; g++) {
+      Vector *maps = (Vector*)y + g * time * size, *mean = (Vector*)means + g * size;
+      for (int64_t t = 0; t < time; t++) {
+        const Vector* in = (const Vector*)x + (g * time + t) * channels * height * width;
+        SQNN_OF_SIDE(kernel, correlate, in, weight, maps + t * size, s)
       }
-    for (int64_t o = 0; o < outputs; o++) {
-      Vector total = Vector{};
-      for (int64_t n = 0; n < area; n++) total += mean[o * area + n];
-      sums[g * outputs + o] = sum_of(total, lanes_of(g, batch));
+      if (means != y)
+        for (int64_t n = 0; n < size; n++) {
+          Vector total = maps[n];
+          for (int64_t t = 1; t < time; t++) total += maps[t * size + n];
+          mean[n] = total / (float)time;
+        }
+      for (int64_t o = 0; o < outputs; o++) {
+        Vector total = Vector{};
+        for (int64_t n = 0; n < area; n++) total += mean[o * area + n];
+        sums[g * outputs + o] = sum_of(total, lanes_of(g, batch));
+      }
     }
-  }
+  });
 }
 
 // Rates without time: clip(scale * y + shift, 0, 1).
 void sqnn_clip(const float* y, const float* scale, const float* shift, float* rates, int64_t channels, int64_t area,
-               int64_t first, int64_t last) {
-  for (int64_t g = first; g < last; g++)
-    for (int64_t c = 0; c < channels; c++) {
-      const Vector* in = (const Vector*)y + (g * channels + c) * area;
-      Vector* out = (Vector*)rates + (g * channels + c) * area;
-      for (int64_t n = 0; n < area; n++) {
-        const Vector z = scale[c] * in[n] + shift[c];
-        const Vector above = choose(z > 0, z, Vector{});
-        out[n] = choose(above < 1, above, all(1));
+               int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; g++)
+      for (int64_t c = 0; c < channels; c++) {
+        const Vector* in = (const Vector*)y + (g * channels + c) * area;
+        Vector* out = (Vector*)rates + (g * channels + c) * area;
+        for (int64_t n = 0; n < area; n++) {
+          const Vector z = scale[c] * in[n] + shift[c];
+          const Vector above = choose(z > 0, z, Vector{});
+          out[n] = choose(above < 1, above, all(1));
+        }
       }
-    }
+  });
 }
 
 // Spikes of neurons on the currents scale * y + shift, and their means over time; y has `shown` steps, `time` or 1.
 void sqnn_fire_steps(const float* y, const float* scale, const float* shift, float* spikes, float* rates, int64_t shown,
                      int64_t time, int64_t channels, int64_t area, float decay, float threshold, float start,
-                     int32_t reset, int64_t first, int64_t last) {
-  for (int64_t g = first; g < last; g++)
-    for (int64_t c = 0; c < channels; c++)
-      for (int64_t n = 0; n < area; n++) {
-        const Vector* in = (const Vector*)y + (g * shown * channels + c) * area + n;
-        Vector* out = (Vector*)spikes + (g * time * channels + c) * area + n;
-        Vector membrane = all(start * threshold), count = Vector{};
-        for (int64_t t = 0; t < time; t++) {
-          const Vector now = in[(shown == 1 ? 0 : t) * channels * area];
-          const Vector charged = charge(membrane, now, scale[c], shift[c], decay);
-          const Mask fired = charged > threshold;
-          membrane = after_reset(charged, fired, threshold, reset);
-          const Vector spike = choose(fired, all(1), Vector{});
-          out[t * channels * area] = spike;
-          count += spike;
+                     int32_t reset, int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; g++)
+      for (int64_t c = 0; c < channels; c++)
+        for (int64_t n = 0; n < area; n++) {
+          const Vector* in = (const Vector*)y + (g * shown * channels + c) * area + n;
+          Vector* out = (Vector*)spikes + (g * time * channels + c) * area + n;
+          Vector membrane = all(start * threshold), count = Vector{};
+          for (int64_t t = 0; t < time; t++) {
+            const Vector now = in[(shown == 1 ? 0 : t) * channels * area];
+            const Vector charged = charge(membrane, now, scale[c], shift[c], decay);
+            const Mask fired = charged > threshold;
+            membrane = after_reset(charged, fired, threshold, reset);
+            const Vector spike = choose(fired, all(1), Vector{});
+            out[t * channels * area] = spike;
+            count += spike;
+          }
+          ((Vector*)rates)[(g * channels + c) * area + n] = count / (float)time;
         }
-        ((Vector*)rates)[(g * channels + c) * area + n] = count / (float)time;
-      }
+  });
 }
 
 // Gradient of the currents z = scale * y + shift from that of clip(z, 0, 1); and the sums of it, and of it times y, over
 // the images of each group, [groups, 2, channels].
 void sqnn_clip_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
-                        double* sums, int64_t batch, int64_t channels, int64_t area, int64_t first, int64_t last) {
-  for (int64_t g = first; g < last; g++)
-    for (int64_t c = 0; c < channels; c++) {
-      const int64_t at = (g * channels + c) * area;
-      const Vector *above = (const Vector*)gradient + at, *in = (const Vector*)y + at;
-      Vector *out = (Vector*)currents + at, sum = Vector{}, product = Vector{};
-      for (int64_t n = 0; n < area; n++) {
-        const Vector z = scale[c] * in[n] + shift[c];
-        out[n] = choose((z > 0) & (z < 1), above[n], Vector{});
-        sum += out[n];
-        product += out[n] * in[n];
+                        double* sums, int64_t batch, int64_t channels, int64_t area, int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; g++)
+      for (int64_t c = 0; c < channels; c++) {
+        const int64_t at = (g * channels + c) * area;
+        const Vector *above = (const Vector*)gradient + at, *in = (const Vector*)y + at;
+        Vector *out = (Vector*)currents + at, sum = Vector{}, product = Vector{};
+        for (int64_t n = 0; n < area; n++) {
+          const Vector z = scale[c] * in[n] + shift[c];
+          out[n] = choose((z > 0) & (z < 1), above[n], Vector{});
+          sum += out[n];
+          product += out[n] * in[n];
+        }
+        sums[g * 2 * channels + c] = sum_of(sum, lanes_of(g, batch));
+        sums[(g * 2 + 1) * channels + c] = sum_of(product, lanes_of(g, batch));
       }
-      sums[g * 2 * channels + c] = sum_of(sum, lanes_of(g, batch));
-      sums[(g * 2 + 1) * channels + c] = sum_of(product, lanes_of(g, batch));
-    }
+  });
 }
 
 // With dy = factors[0] currents + factors[1] y + factors[2] per output channel: the gradient of the weights, summed over
@@ -195,25 +203,27 @@ void sqnn_clip_backward(const float* gradient, const float* y, const float* scal
 void sqnn_correlate_backward(const float* currents, const float* y, const float* factors, const float* x,
                              const float* weight, float* weights, float* inputs, int64_t batch, int64_t channels,
                              int64_t outputs, int64_t height, int64_t width, int64_t kernel, int64_t stride,
-                             int64_t first, int64_t last) {
-  const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
-  const int64_t area = s.area(), plane = channels * height * width, count = outputs * channels * kernel * kernel;
-  Vectors slopes(outputs * area), found(count);
-  for (int64_t g = first; g < last; g++) {
-    const Vector present = images_of(g, batch);
-    for (int64_t o = 0; o < outputs; o++) {
-      const int64_t at = (g * outputs + o) * area;
-      const Vector *current = (const Vector*)currents + at, *map = (const Vector*)y + at;
-      const float a = factors[o], b = factors[outputs + o], c = factors[2 * outputs + o];
-      for (int64_t n = 0; n < area; n++) slopes[o * area + n] = (a * current[n] + (b * map[n] + c)) * present;
+                             int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
+    const int64_t area = s.area(), plane = channels * height * width, count = outputs * channels * kernel * kernel;
+    Vectors slopes(outputs * area), found(count);
+    for (int64_t g = first; g < last; g++) {
+      const Vector present = images_of(g, batch);
+      for (int64_t o = 0; o < outputs; o++) {
+        const int64_t at = (g * outputs + o) * area;
+        const Vector *current = (const Vector*)currents + at, *map = (const Vector*)y + at;
+        const float a = factors[o], b = factors[outputs + o], c = factors[2 * outputs + o];
+        for (int64_t n = 0; n < area; n++) slopes[o * area + n] = (a * current[n] + (b * map[n] + c)) * present;
+      }
+      std::fill(found.begin(), found.end(), Vector{});
+      const Vector* in = (const Vector*)x + g * plane;
+      SQNN_OF_SIDE(kernel, weigh, slopes.data(), in, found.data(), s)
+      for (int64_t k = 0; k < count; k++) weights[g * count + k] = (float)sum_of(found[k], LANES);
+      if (inputs == nullptr) continue;
+      SQNN_OF_SIDE(kernel, scatter, slopes.data(), weight, (Vector*)inputs + g * plane, s)
     }
-    std::fill(found.begin(), found.end(), Vector{});
-    const Vector* in = (const Vector*)x + g * plane;
-    SQNN_OF_SIDE(kernel, weigh, slopes.data(), in, found.data(), s)
-    for (int64_t k = 0; k < count; k++) weights[g * count + k] = (float)sum_of(found[k], LANES);
-    if (inputs == nullptr) continue;
-    SQNN_OF_SIDE(kernel, scatter, slopes.data(), weight, (Vector*)inputs + g * plane, s)
-  }
+  });
 }
 
 }  // extern "C"

@@ -1,7 +1,7 @@
 // Spiking blocks: 3x3 convolution, batch norm, integrate-and-fire neurons, 2x2 max pool; 16 images lie in each vector.
 //
-// Layout of a feature map: [groups, time, channels, height, width, 16]. Every function takes the groups from `first` to
-// `last`, so that threads share them; sums over images are kept per group, and do not depend on the number of threads.
+// Layout of a feature map: [groups, time, channels, height, width, 16]. Threads share the groups; sums over images are
+// kept per group, and do not depend on the number of threads.
 // The source of the formulas of the backward pass is sqnn/neurons/fused.py.
 #include <algorithm>
 #include <cmath>
@@ -55,105 +55,115 @@ void convolve_some(const Vector* padded, const float* weight, Vector* out, Vecto
 extern "C" {
 
 // images [time, batch, numbers] -> packed [groups, time, numbers, 16]; missing images are zeros.
-void sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t first,
-               int64_t last) {
-  for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = lanes_of(g, batch);
-    for (int64_t t = 0; t < time; t++) {
-      const float* from = images + (t * batch + g * LANES) * numbers;
-      float* to = packed + (g * time + t) * numbers * LANES;
-      if (lanes < LANES) std::memset(to, 0, numbers * LANES * sizeof(float));
-      for (int64_t n0 = 0; n0 < numbers; n0 += LANES)
-        for (int64_t lane = 0; lane < lanes; lane++)
-          for (int64_t n = n0; n < std::min(numbers, n0 + LANES); n++) to[n * LANES + lane] = from[lane * numbers + n];
+void sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
+               int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; g++) {
+      const int64_t lanes = lanes_of(g, batch);
+      for (int64_t t = 0; t < time; t++) {
+        const float* from = images + (t * batch + g * LANES) * numbers;
+        float* to = packed + (g * time + t) * numbers * LANES;
+        if (lanes < LANES) std::memset(to, 0, numbers * LANES * sizeof(float));
+        for (int64_t n0 = 0; n0 < numbers; n0 += LANES)
+          for (int64_t lane = 0; lane < lanes; lane++)
+            for (int64_t n = n0; n < std::min(numbers, n0 + LANES); n++) to[n * LANES + lane] = from[lane * numbers + n];
+      }
     }
-  }
+  });
 }
 
 // The inverse of sqnn_pack.
-void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch, int64_t numbers, int64_t first,
-                 int64_t last) {
-  for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = lanes_of(g, batch);
-    for (int64_t t = 0; t < time; t++) {
-      const float* from = packed + (g * time + t) * numbers * LANES;
-      float* to = images + (t * batch + g * LANES) * numbers;
-      for (int64_t n0 = 0; n0 < numbers; n0 += LANES)
-        for (int64_t lane = 0; lane < lanes; lane++)
-          for (int64_t n = n0; n < std::min(numbers, n0 + LANES); n++) to[lane * numbers + n] = from[n * LANES + lane];
+void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
+                 int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; g++) {
+      const int64_t lanes = lanes_of(g, batch);
+      for (int64_t t = 0; t < time; t++) {
+        const float* from = packed + (g * time + t) * numbers * LANES;
+        float* to = images + (t * batch + g * LANES) * numbers;
+        for (int64_t n0 = 0; n0 < numbers; n0 += LANES)
+          for (int64_t lane = 0; lane < lanes; lane++)
+            for (int64_t n = n0; n < std::min(numbers, n0 + LANES); n++) to[lane * numbers + n] = from[n * LANES + lane];
+      }
     }
-  }
+  });
 }
 
 // Maps y of a convolution, and the sums of y over the images of each group, [groups, outputs].
 void sqnn_convolve(const float* x, const float* weight, float* y, double* sums, int64_t time, int64_t batch,
-                   int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t first, int64_t last) {
-  const int64_t area = height * width;
-  Vectors padded(channels * (height + 2) * (width + 2)), found(outputs);
-  std::fill(padded.begin(), padded.end(), Vector{});
-  for (int64_t g = first; g < last; g++) {
-    const int64_t lanes = lanes_of(g, batch);
-    for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] = 0;
-    for (int64_t t = 0; t < time; t++) {
-      pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
-      std::fill(found.begin(), found.end(), Vector{});
-      Vector* out = (Vector*)y + (g * time + t) * outputs * area;
-      int64_t o = 0;
-      for (; o + 8 <= outputs; o += 8)
-        convolve_some<8>(padded.data(), weight, out, found.data(), channels, o, height, width);
-      for (; o + 4 <= outputs; o += 4)
-        convolve_some<4>(padded.data(), weight, out, found.data(), channels, o, height, width);
-      for (; o + 2 <= outputs; o += 2)
-        convolve_some<2>(padded.data(), weight, out, found.data(), channels, o, height, width);
-      for (; o < outputs; o++)
-        convolve_some<1>(padded.data(), weight, out, found.data(), channels, o, height, width);
-      for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] += sum_of(found[k], lanes);
+                   int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const int64_t area = height * width;
+    Vectors padded(channels * (height + 2) * (width + 2)), found(outputs);
+    std::fill(padded.begin(), padded.end(), Vector{});
+    for (int64_t g = first; g < last; g++) {
+      const int64_t lanes = lanes_of(g, batch);
+      for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] = 0;
+      for (int64_t t = 0; t < time; t++) {
+        pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
+        std::fill(found.begin(), found.end(), Vector{});
+        Vector* out = (Vector*)y + (g * time + t) * outputs * area;
+        int64_t o = 0;
+        for (; o + 8 <= outputs; o += 8)
+          convolve_some<8>(padded.data(), weight, out, found.data(), channels, o, height, width);
+        for (; o + 4 <= outputs; o += 4)
+          convolve_some<4>(padded.data(), weight, out, found.data(), channels, o, height, width);
+        for (; o + 2 <= outputs; o += 2)
+          convolve_some<2>(padded.data(), weight, out, found.data(), channels, o, height, width);
+        for (; o < outputs; o++)
+          convolve_some<1>(padded.data(), weight, out, found.data(), channels, o, height, width);
+        for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] += sum_of(found[k], lanes);
+      }
     }
-  }
+  });
 }
 
 // The sums of (y - mean)^2 over the images of each group, [groups, channels].
 void sqnn_spread(const float* y, const float* mean, double* sums, int64_t time, int64_t batch, int64_t channels,
-                 int64_t area, int64_t first, int64_t last) {
-  for (int64_t g = first; g < last; g++)
-    for (int64_t c = 0; c < channels; c++) {
-      double sum = 0;
-      for (int64_t t = 0; t < time; t++) {
-        const Vector* in = (const Vector*)y + ((g * time + t) * channels + c) * area;
-        Vector squares = Vector{};
-        for (int64_t n = 0; n < area; n++) squares += (in[n] - mean[c]) * (in[n] - mean[c]);
-        sum += sum_of(squares, lanes_of(g, batch));
+                 int64_t area, int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    for (int64_t g = first; g < last; g++)
+      for (int64_t c = 0; c < channels; c++) {
+        double sum = 0;
+        for (int64_t t = 0; t < time; t++) {
+          const Vector* in = (const Vector*)y + ((g * time + t) * channels + c) * area;
+          Vector squares = Vector{};
+          for (int64_t n = 0; n < area; n++) squares += (in[n] - mean[c]) * (in[n] - mean[c]);
+          sum += sum_of(squares, lanes_of(g, batch));
+        }
+        sums[g * channels + c] = sum;
       }
-      sums[g * channels + c] = sum;
-    }
+  });
 }
 
 // Spikes of neurons on the currents scale * y + shift per channel, after the max pool.
 void sqnn_fire(const float* y, const float* scale, const float* shift, float* pooled, int64_t time, int64_t channels,
-               int64_t height, int64_t width, float decay, float threshold, float start, int32_t reset, int64_t first,
-               int64_t last) {
-  const int64_t area = height * width, high = height / 2, wide = width / 2;
-  Vectors membrane(area);
-  for (int64_t g = first; g < last; g++)
-    for (int64_t c = 0; c < channels; c++) {
-      std::fill(membrane.begin(), membrane.end(), all(start * threshold));
-      for (int64_t t = 0; t < time; t++) {
-        const Vector* in = (const Vector*)y + ((g * time + t) * channels + c) * area;
-        Vector* out = (Vector*)pooled + ((g * time + t) * channels + c) * high * wide;
-        for (int64_t i = 0; i < high; i++)
-          for (int64_t j = 0; j < wide; j++) {
-            Mask any = Mask{};
-            for (int corner = 0; corner < 4; corner++) {
-              const int64_t n = (2 * i + corner / 2) * width + 2 * j + corner % 2;
-              const Vector charged = charge(membrane[n], in[n], scale[c], shift[c], decay);
-              const Mask fired = charged > threshold;
-              membrane[n] = after_reset(charged, fired, threshold, reset);
-              any |= fired;
+               int64_t height, int64_t width, float decay, float threshold, float start, int32_t reset, int64_t groups,
+               int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const int64_t area = height * width, high = height / 2, wide = width / 2;
+    Vectors membrane(area);
+    for (int64_t g = first; g < last; g++)
+      for (int64_t c = 0; c < channels; c++) {
+        std::fill(membrane.begin(), membrane.end(), all(start * threshold));
+        for (int64_t t = 0; t < time; t++) {
+          const Vector* in = (const Vector*)y + ((g * time + t) * channels + c) * area;
+          Vector* out = (Vector*)pooled + ((g * time + t) * channels + c) * high * wide;
+          for (int64_t i = 0; i < high; i++)
+            for (int64_t j = 0; j < wide; j++) {
+              Mask any = Mask{};
+              for (int corner = 0; corner < 4; corner++) {
+                const int64_t n = (2 * i + corner / 2) * width + 2 * j + corner % 2;
+                const Vector charged = charge(membrane[n], in[n], scale[c], shift[c], decay);
+                const Mask fired = charged > threshold;
+                membrane[n] = after_reset(charged, fired, threshold, reset);
+                any |= fired;
+              }
+              out[i * wide + j] = choose(any, all(1), Vector{});
             }
-            out[i * wide + j] = choose(any, all(1), Vector{});
-          }
+        }
       }
-    }
+  });
 }
 
 // Gradient of the currents from that of the pooled spikes, for the arctan surrogate of this slope; and the sums of it,
@@ -162,119 +172,123 @@ void sqnn_fire(const float* y, const float* scale, const float* shift, float* po
 void sqnn_fire_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
                         double* sums, int64_t time, int64_t batch, int64_t channels, int64_t height, int64_t width,
                         float decay, float threshold, float start, int32_t reset, int32_t detach, float slope,
-                        int64_t first, int64_t last) {
-  const int64_t area = height * width, high = height / 2, wide = width / 2;
-  const int64_t step = channels * area, pooled_step = channels * high * wide;
-  const float bend = (float)(M_PI / 2) * slope, peak = slope / 2;
-  Vectors charged(4 * time);
-  for (int64_t g = first; g < last; g++)
-    for (int64_t c = 0; c < channels; c++) {
-      const int64_t lanes = lanes_of(g, batch);
-      const Vector* in = (const Vector*)y + (g * time * channels + c) * area;
-      const Vector* above = (const Vector*)gradient + (g * time * channels + c) * high * wide;
-      Vector* out = (Vector*)currents + (g * time * channels + c) * area;
-      if (height % 2 || width % 2)  // what no pool reads
-        for (int64_t t = 0; t < time; t++) std::memset((void*)(out + t * step), 0, area * sizeof(Vector));
-      Vector sum = Vector{}, product = Vector{};
-      for (int64_t i = 0; i < high; i++)
-        for (int64_t j = 0; j < wide; j++) {
-          int64_t place[4];
-          Vector membrane[4], later[4];
-          for (int k = 0; k < 4; k++) {
-            place[k] = (2 * i + k / 2) * width + 2 * j + k % 2;
-            membrane[k] = all(start * threshold);
-            later[k] = Vector{};
+                        int64_t groups, int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const int64_t area = height * width, high = height / 2, wide = width / 2;
+    const int64_t step = channels * area, pooled_step = channels * high * wide;
+    const float bend = (float)(M_PI / 2) * slope, peak = slope / 2;
+    Vectors charged(4 * time);
+    for (int64_t g = first; g < last; g++)
+      for (int64_t c = 0; c < channels; c++) {
+        const int64_t lanes = lanes_of(g, batch);
+        const Vector* in = (const Vector*)y + (g * time * channels + c) * area;
+        const Vector* above = (const Vector*)gradient + (g * time * channels + c) * high * wide;
+        Vector* out = (Vector*)currents + (g * time * channels + c) * area;
+        if (height % 2 || width % 2)  // what no pool reads
+          for (int64_t t = 0; t < time; t++) std::memset((void*)(out + t * step), 0, area * sizeof(Vector));
+        Vector sum = Vector{}, product = Vector{};
+        for (int64_t i = 0; i < high; i++)
+          for (int64_t j = 0; j < wide; j++) {
+            int64_t place[4];
+            Vector membrane[4], later[4];
+            for (int k = 0; k < 4; k++) {
+              place[k] = (2 * i + k / 2) * width + 2 * j + k % 2;
+              membrane[k] = all(start * threshold);
+              later[k] = Vector{};
+            }
+            for (int64_t t = 0; t < time; t++)
+              for (int k = 0; k < 4; k++) {
+                const Vector u = charge(membrane[k], in[t * step + place[k]], scale[c], shift[c], decay);
+                charged[t * 4 + k] = u;
+                membrane[k] = after_reset(u, u > threshold, threshold, reset);
+              }
+            for (int64_t t = time - 1; t >= 0; t--) {
+              const Vector received = above[t * pooled_step + i * wide + j];
+              Mask fired[4], any = Mask{}, open = ~Mask{};
+              for (int k = 0; k < 4; k++) {
+                fired[k] = charged[t * 4 + k] > threshold;
+                any |= fired[k];
+              }
+              for (int k = 0; k < 4; k++) {
+                const Vector u = charged[t * 4 + k];
+                const Mask taken = open & (k == 0 ? fired[k] | ~any : fired[k]);
+                open &= ~taken;
+                Vector spike = choose(taken, received, Vector{});
+                if (!detach && reset == SUBTRACT) spike -= later[k] * threshold;
+                if (!detach && reset == ZERO) spike -= later[k] * u;
+                const Vector bent = (u - threshold) * bend;
+                Vector current = spike * (peak / (1 + bent * bent));
+                current += reset == ZERO ? choose(fired[k], Vector{}, later[k]) : later[k];
+                later[k] = current * decay;
+                out[t * step + place[k]] = current;
+                sum += current;
+                product += current * in[t * step + place[k]];
+              }
+            }
           }
-          for (int64_t t = 0; t < time; t++)
-            for (int k = 0; k < 4; k++) {
-              const Vector u = charge(membrane[k], in[t * step + place[k]], scale[c], shift[c], decay);
-              charged[t * 4 + k] = u;
-              membrane[k] = after_reset(u, u > threshold, threshold, reset);
-            }
-          for (int64_t t = time - 1; t >= 0; t--) {
-            const Vector received = above[t * pooled_step + i * wide + j];
-            Mask fired[4], any = Mask{}, open = ~Mask{};
-            for (int k = 0; k < 4; k++) {
-              fired[k] = charged[t * 4 + k] > threshold;
-              any |= fired[k];
-            }
-            for (int k = 0; k < 4; k++) {
-              const Vector u = charged[t * 4 + k];
-              const Mask taken = open & (k == 0 ? fired[k] | ~any : fired[k]);
-              open &= ~taken;
-              Vector spike = choose(taken, received, Vector{});
-              if (!detach && reset == SUBTRACT) spike -= later[k] * threshold;
-              if (!detach && reset == ZERO) spike -= later[k] * u;
-              const Vector bent = (u - threshold) * bend;
-              Vector current = spike * (peak / (1 + bent * bent));
-              current += reset == ZERO ? choose(fired[k], Vector{}, later[k]) : later[k];
-              later[k] = current * decay;
-              out[t * step + place[k]] = current;
-              sum += current;
-              product += current * in[t * step + place[k]];
-            }
-          }
-        }
-      sums[g * 2 * channels + c] = sum_of(sum, lanes);
-      sums[(g * 2 + 1) * channels + c] = sum_of(product, lanes);
-    }
+        sums[g * 2 * channels + c] = sum_of(sum, lanes);
+        sums[(g * 2 + 1) * channels + c] = sum_of(product, lanes);
+      }
+  });
 }
 
 // With dy = factors[0] currents + factors[1] y + factors[2] per output channel: the gradient of the weights, summed over
 // the images of each group [groups, outputs, channels, 9], and of x where `inputs` is not null.
 void sqnn_convolve_backward(const float* currents, const float* y, const float* factors, const float* x,
                             const float* weight, float* weights, float* inputs, int64_t time, int64_t batch,
-                            int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t first,
-                            int64_t last) {
-  const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
-  Vectors padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9);
-  std::fill(padded.begin(), padded.end(), Vector{});
-  std::fill(slopes.begin(), slopes.end(), Vector{});
-  for (int64_t g = first; g < last; g++) {
-    const Vector present = images_of(g, batch);
-    std::fill(found.begin(), found.end(), Vector{});
-    for (int64_t t = 0; t < time; t++) {
-      pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
-      for (int64_t o = 0; o < outputs; o++) {
-        const int64_t at = ((g * time + t) * outputs + o) * area;
-        const Vector *current = (const Vector*)currents + at, *map = (const Vector*)y + at;
-        const float a = factors[o], b = factors[outputs + o], c = factors[2 * outputs + o];
-        for (int64_t i = 0; i < height; i++)
-          for (int64_t j = 0; j < width; j++)
-            slopes[o * plane + (i + 1) * row + j + 1] =
-                (a * current[i * width + j] + (b * map[i * width + j] + c)) * present;
-      }
-      for (int64_t o = 0; o < outputs; o++)
+                            int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t groups,
+                            int64_t threads) {
+  share(groups, threads, [=](int64_t first, int64_t last) {
+    const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
+    Vectors padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9);
+    std::fill(padded.begin(), padded.end(), Vector{});
+    std::fill(slopes.begin(), slopes.end(), Vector{});
+    for (int64_t g = first; g < last; g++) {
+      const Vector present = images_of(g, batch);
+      std::fill(found.begin(), found.end(), Vector{});
+      for (int64_t t = 0; t < time; t++) {
+        pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
+        for (int64_t o = 0; o < outputs; o++) {
+          const int64_t at = ((g * time + t) * outputs + o) * area;
+          const Vector *current = (const Vector*)currents + at, *map = (const Vector*)y + at;
+          const float a = factors[o], b = factors[outputs + o], c = factors[2 * outputs + o];
+          for (int64_t i = 0; i < height; i++)
+            for (int64_t j = 0; j < width; j++)
+              slopes[o * plane + (i + 1) * row + j + 1] =
+                  (a * current[i * width + j] + (b * map[i * width + j] + c)) * present;
+        }
+        for (int64_t o = 0; o < outputs; o++)
+          for (int64_t c = 0; c < channels; c++) {
+            Vector total[9];
+            for (int k = 0; k < 9; k++) total[k] = found[(o * channels + c) * 9 + k];
+            for (int64_t i = 0; i < height; i++)
+              for (int64_t j = 0; j < width; j++) {
+                const Vector slope = slopes[o * plane + (i + 1) * row + j + 1];
+                const Vector* corner = padded.data() + c * plane + i * row + j;
+  #pragma GCC unroll 9
+                for (int k = 0; k < 9; k++) total[k] += slope * corner[(k / 3) * row + k % 3];
+              }
+            for (int k = 0; k < 9; k++) found[(o * channels + c) * 9 + k] = total[k];
+          }
+        if (inputs == nullptr) continue;
         for (int64_t c = 0; c < channels; c++) {
-          Vector total[9];
-          for (int k = 0; k < 9; k++) total[k] = found[(o * channels + c) * 9 + k];
+          Vector* out = (Vector*)inputs + ((g * time + t) * channels + c) * area;
           for (int64_t i = 0; i < height; i++)
             for (int64_t j = 0; j < width; j++) {
-              const Vector slope = slopes[o * plane + (i + 1) * row + j + 1];
-              const Vector* corner = padded.data() + c * plane + i * row + j;
-#pragma GCC unroll 9
-              for (int k = 0; k < 9; k++) total[k] += slope * corner[(k / 3) * row + k % 3];
+              Vector total = Vector{};
+              for (int64_t o = 0; o < outputs; o++) {
+                const Vector* corner = slopes.data() + o * plane + i * row + j;
+                const float* factor = weight + (o * channels + c) * 9;
+  #pragma GCC unroll 9
+                for (int k = 0; k < 9; k++) total += corner[(k / 3) * row + k % 3] * factor[8 - k];
+              }
+              out[i * width + j] = total;
             }
-          for (int k = 0; k < 9; k++) found[(o * channels + c) * 9 + k] = total[k];
         }
-      if (inputs == nullptr) continue;
-      for (int64_t c = 0; c < channels; c++) {
-        Vector* out = (Vector*)inputs + ((g * time + t) * channels + c) * area;
-        for (int64_t i = 0; i < height; i++)
-          for (int64_t j = 0; j < width; j++) {
-            Vector total = Vector{};
-            for (int64_t o = 0; o < outputs; o++) {
-              const Vector* corner = slopes.data() + o * plane + i * row + j;
-              const float* factor = weight + (o * channels + c) * 9;
-#pragma GCC unroll 9
-              for (int k = 0; k < 9; k++) total += corner[(k / 3) * row + k % 3] * factor[8 - k];
-            }
-            out[i * width + j] = total;
-          }
       }
+      for (size_t k = 0; k < found.size(); k++) weights[g * found.size() + k] = (float)sum_of(found[k], LANES);
     }
-    for (size_t k = 0; k < found.size(); k++) weights[g * found.size() + k] = (float)sum_of(found[k], LANES);
-  }
+  });
 }
 
 }  // extern "C"

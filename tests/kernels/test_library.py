@@ -118,8 +118,8 @@ def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     assert kernels_for(plain) == "none: no layer of this network takes them"
     assert kernels_for(spiking, "cuda") == "none: trained on cuda"
     assert kernels_for(spiking.eval()) == kernels_for(spiking)
-    deep = sqnn.create_model("sqdr-cnn", n_blocks=3)
-    assert kernels_for(deep) == kernels_for(spiking).replace("layers and circuit", "layers")
+    other = sqnn.create_model("sqdr-cnn", entangling_gate="cnot")
+    assert kernels_for(other) == kernels_for(spiking).replace("layers and circuit", "layers")
     learned = sqnn.create_model("sqdr-cnn", learn_threshold=True)
     assert kernels_for(learned) == kernels_for(spiking).replace("layers and circuit", "circuit")
     spiking.frontend.compiled = False
