@@ -1,8 +1,9 @@
 """Every block of code in the README and the documentation does what the page says.
 
 Python blocks of a page run one after the other, as a reader would run them, in an empty folder; trainings are cut to
-one epoch. A `text` block after one is what it prints, unless `<!-- output of one run -->` stands before it. Commands in
-`sh` blocks are parsed by the real command line. `<!-- skip: next "reason" -->` marks the few blocks that cannot run.
+one epoch, those of recipes too (slow tests train them whole). A `text` block after one is what it prints, unless
+`<!-- output of one run -->` stands before it. Commands in `sh` blocks are parsed by the real command line.
+`<!-- skip: next "reason" -->` marks the few blocks that cannot run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 import shlex
 import unittest
 import warnings
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import typer
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
+import sqnn
 from sqnn.cli.app import UsageError, app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,15 +94,45 @@ def with_code() -> list[Path]:
     return [page for page in PAGES if "```python" in page.read_text() or "```sh" in page.read_text()]
 
 
-@pytest.mark.parametrize("page", with_code(), ids=named)
-def test_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def cut_recipes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the recipes one epoch each: a page that trains by a recipe does not write its number of epochs."""
+    short = {name: replace(recipe, training={**recipe.training, "epochs": 1}) for name, recipe in sqnn.RECIPES.items()}
+    monkeypatch.setattr(sqnn, "RECIPES", short)
+
+
+def run_page(page: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a reader sees warnings, and nothing fails by them
         for example in read(page).examples():
             with contextlib.suppress(unittest.SkipTest):
                 example.evaluate()
     plt.close("all")
+
+
+@pytest.mark.parametrize("page", with_code(), ids=named)
+def test_code_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cut_recipes(monkeypatch)
+    run_page(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if "**recipe.training" in page.read_text()], ids=named)
+def test_code_of_a_page_runs_with_all_epochs_of_its_recipe(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_page(page)
+
+
+def test_recipes_are_cut_while_a_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.md"
+    block = 'import sqnn\nprint(sqnn.RECIPES["digits"].training["epochs"])'
+    page.write_text(f"```python\n{block}\n```\n\n```text\n1\n```\n")
+    cut_recipes(monkeypatch)
+    run_page(page)
+    monkeypatch.undo()
+    assert sqnn.RECIPES["digits"].training["epochs"] > 1
 
 
 def test_few_blocks_are_skipped_and_each_says_why() -> None:
