@@ -136,7 +136,8 @@ def survives(command: str, fault: str, at: int, world: Path, undisturbed: Undist
     if after.code != 0 or after.errors:
         return f"stuck: {after.code} {after.errors}"
     left = [path.name for path in root.rglob("*.partial")]
-    other = sorted(name for name in {**files, **contents(root)} if files.get(name) != contents(root).get(name))
+    there = contents(root)
+    other = sorted(name for name in {**files, **there} if files.get(name) != there.get(name))
     return f"left {left}" if left else f"lost: {other}" if other else ""
 
 
