@@ -28,7 +28,6 @@ LONG = (
     "test_resume.py",
     "test_fit.py",
     "test_survival.py",
-    "test_start_up.py",
     "test_engines_agree.py",
     "test_files_of_record.py",
 )
