@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 from commands import Told
 
+import circuits.kernels
 import sqnn
+import sqnn.kernels
 from sqnn.cli import main
 
 TRAIN = ("train", "--epochs", "1", "--channels", "2,3", "--n-qubits", "3", "--no-progress", "--accelerator", "cpu")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> None:
+    """Compile the kernels before the first command, which would say so on a machine that has none yet."""
+    circuits.kernels.kernels()
+    sqnn.kernels.kernels()
 
 
 @pytest.fixture(scope="session")
