@@ -38,7 +38,10 @@ def explain(
     out: Annotated[Path, typer.Option(help="the page, one file that needs no network")] = PAGE,
     methods: Annotated[
         str | None,
-        typer.Option(help=f"maps of the pixels, with commas, or {ALL_METHODS} (default: shapley, relevance)"),
+        typer.Option(
+            help="maps of the pixels, with commas, and options as in relevance:rule=signed, "
+            f"or {ALL_METHODS} (default: shapley, relevance)"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn at random")] = 0,
     json: Annotated[Path | None, typer.Option(help="also write what the page tells to this JSON file")] = None,
@@ -62,13 +65,13 @@ def explain(
 
     sqnn explain runs/mnist-0 --index 8 --methods all --json eight.json
 
+    sqnn explain runs/mnist-0 --index 8 --methods relevance,relevance:rule=signed
+
     sqnn explain runs/pngs-1 --data pngs --split validation
     """
     clock = Clock()
     check_files(out=out, json=json)
-    chosen = chosen_methods(
-        methods if methods in (None, ALL_METHODS) else [name.strip() for name in methods.split(",")]
-    )
+    chosen = chosen_methods(methods)
     pictures = read_settings(None, values, OWN_IMAGES)
     opened = open_model(path, given_own(model, model_options))
     clock.lap("start-up")

@@ -32,6 +32,7 @@ from sqnn.models.create import (
     model_name,
     network_of,
     require_network,
+    shown_name,
 )
 from sqnn.models.has8 import HAS8VGG, VARIANTS, HAS8Config, HAS8ResNet, HAS8ResNetConfig, HAS8VGGConfig
 from sqnn.models.imported import OwnModel, code_of
@@ -168,6 +169,7 @@ __all__ = [
     "require_network",
     "reset_parameters",
     "save_model",
+    "shown_name",
     "step_work",
     "stored_file",
     "write_model_file",

@@ -107,6 +107,11 @@ def known_name(model: nn.Module) -> str | None:
     return next((name for name, known in MODELS.items() if type(model) is known), None)
 
 
+def shown_name(model: nn.Module) -> str:
+    """Return the name of a network as it is told: that of `create_model`, or that of its class."""
+    return known_name(model) or type(model).__name__
+
+
 def model_name(model: nn.Module) -> str:
     """Return the name under which `create_model` builds networks of this class; ConfigError where it has none."""
     name = known_name(require_network(model))

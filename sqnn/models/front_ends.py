@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqnn.core import option, require
+from sqnn.core import ConfigError, option, require
 from sqnn.encoding import FRAMES, INPUTS, make_encoder
 from sqnn.layers import LAYERS, READOUTS
 from sqnn.models.base import ModelConfig
@@ -57,7 +57,7 @@ class FrontEndConfig(BlocksConfig):
         try:
             make_encoder(self.encoding, self.timesteps)
         except ValueError as error:
-            require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
+            raise ConfigError(f"{error} (encoding {self.encoding})") from error
 
 
 @dataclass(frozen=True, kw_only=True)

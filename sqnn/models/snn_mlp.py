@@ -55,8 +55,7 @@ class SNNMLPConfig(NeuronConfig, ModelConfig):
         try:
             make_encoder(self.encoding, self.timesteps)
         except ValueError as error:
-            expected = f"what the encoding takes ({error})"
-            raise ConfigError(f"timesteps: got {self.timesteps}, expected {expected}") from error
+            raise ConfigError(f"{error} (encoding {self.encoding})") from error
 
 
 class SNNMLP(Network):

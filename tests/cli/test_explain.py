@@ -11,21 +11,24 @@ from sqnn.cli import main
 
 
 def test_a_page_and_its_story_are_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = "explain run --index 3 --methods relevance --out three.html --json three.json --no-progress"
+    command = "explain run --index 3 --methods relevance:rule=signed --out three.html --json three.json --no-progress"
     assert main(command.split()) == 0
     printed = capsys.readouterr().out
     story = json.loads(Path("three.json").read_text())
     assert f"the network says {story['predicted']}" in printed
     assert story["title"] in Path("three.html").read_text()
     assert dict(story["sections"]["made"]["facts"])["command"].startswith("sqnn explain run --data digits")
-    assert [one["method"] for one in story["sections"]["pixels"]["maps"]] == ["relevance", "intensity"]
+    assert [one["method"] for one in story["sections"]["pixels"]["maps"]] == ["relevance:rule=signed", "intensity"]
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("explain run --index 9999", "index: got 9999, expected the number of one of the"),
-        ("explain run --methods bogus", "method: got 'bogus', expected one of"),
+        ("explain run --methods bogus", "methods: got 'bogus', expected one of"),
+        ("explain run --methods relevance,relevance", "methods: got 'relevance' twice, expected each method once"),
+        ("explain run --methods relevance:rules=signed", "rules: Relevance has no such field"),
+        ("explain run --methods relevance:signed", "methods: got 'relevance:signed', expected options as in"),
         ("explain run --split dev", "split: got 'dev', expected one of train, validation, test"),
         ("explain run --out .", "out: . is a folder"),
         ("explain run --out run/model.safetensors", "out: run/model.safetensors belongs to the run in run"),

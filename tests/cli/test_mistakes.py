@@ -63,7 +63,7 @@ MISTAKES = [
     (f"{T} --weight-decay inf", "weight_decay: got inf"),
     (f"{T} --batch-size 1", "batch_size: got 1, expected a whole number from 2"),
     (f"{T} --batch-size 100000000", "batch_size: got 100000000, expected a whole number from 2 to 1,000,000"),
-    (f"{T} --timesteps 5", "timesteps: got 5, expected what the encoding takes"),
+    (f"{T} --timesteps 5", "timesteps: got 5, expected a multiple of planes = 8 (encoding phase)"),
     (f"{T} --timesteps 0", "timesteps: got 0, expected a whole number of at least 1"),
     (f"{T} --channels 2,x", "channels: got '2,x', expected whole numbers with commas"),
     (f"{T} --channels ,", "channels: got (), expected one or more positive widths"),

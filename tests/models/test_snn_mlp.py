@@ -132,7 +132,7 @@ def test_parameters_by_hand() -> None:
     ("options", "message"),
     [
         ({"neuron": "snntorch:Leaky"}, "neuron: got 'snntorch:Leaky', expected one that shows its membrane: if or lif"),
-        ({"encoding": "phase", "timesteps": 9}, "timesteps: got 9, expected what the encoding takes"),
+        ({"encoding": "phase", "timesteps": 9}, "timesteps: got 9, expected a multiple of planes = 8 (encoding phase)"),
         ({"hidden": (0,)}, "hidden: got 0, expected a whole number of at least 1"),
         ({"readout": "spike"}, "readout: got 'spike', expected one of count, membrane, spikes"),
     ],

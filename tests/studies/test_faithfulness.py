@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import sqnn
 from sqnn.conversion import convert, save_spiking
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, planted_set
+from sqnn.explain.attribution import Saliency
 from sqnn.explain.quality import BADGES, MEASURES, compare_methods, summarise_methods
-from sqnn.studies import FaithfulnessStudy, StudyFrame, plot_faithfulness
+from sqnn.studies import FaithfulnessStudy, StudyError, StudyFrame, plot_faithfulness
 from sqnn.studies.faithfulness.study import FaithfulnessCell
 
 SMALL: dict[str, Any] = {"images": 60, "repeated": 3, "stages": 2, "steps": 4, "noises": 1, "squares": 4}
@@ -121,6 +123,27 @@ def test_it_goes_on_where_it_stopped(
     run(files[:2], digits, out=out, methods=METHODS)
     assert {(cell.method, cell.part) for cell in measured} > {("gradient-input", 0), ("gradient-input", 50)}
     assert len(measured) == 2 + 5 * 2
+
+
+def test_a_method_that_breaks_off_is_named_at_the_end_and_tried_again(
+    files: list[Path], digits: ImageData, tmp_path: Path
+) -> None:
+    few: dict[str, Any] = {"images": 60, "repeated": 0, "methods": METHODS, "out": tmp_path / "study"}
+
+    def breaks(method: Saliency, probe: object) -> None:
+        raise RuntimeError("it broke")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Saliency, "explain", breaks)
+        with pytest.raises(StudyError) as caught:
+            run(files[1], digits, **few)
+    reason = r"\(saliency broke off on .*ann.safetensors: RuntimeError: it broke \(.*, line \d+\)\), and so did 1 other"
+    assert re.search(reason, str(caught.value))
+    assert caught.value.finished is not None
+    counts = caught.value.finished.frame.method.value_counts().to_dict()
+    assert counts == dict.fromkeys(("intensity", "random-ink", "random", "gradient-input"), 60)
+    lines = run(files[1], digits, **few).summary().set_index("method")
+    assert lines.loc["saliency", ["images", "problem"]].tolist() == [60, ""]
 
 
 def test_planted_images_tell_where_the_truth_is(digits: ImageData) -> None:

@@ -287,7 +287,7 @@ def test_a_failing_cell_is_named_and_the_others_are_kept(networks, digits, tmp_p
         with pytest.raises(SweepError) as caught:
             sqnn.noise_sweep(*arguments, table=tmp_path / "rows.csv", **HERE)
     assert str(caught.value) == (
-        "sweep: the cell sqdr-cnn, depolarizing 0.1, lightcone failed (it broke), and so did 1 others; "
+        "sweep: the cell sqdr-cnn, depolarizing 0.1, lightcone failed (it broke), and so did 1 other; "
         f"4 finished rows are in {tmp_path / 'rows.csv'}"
     )
     assert len(ResultsTable(tmp_path / "rows.csv").rows()) == 4

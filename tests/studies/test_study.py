@@ -147,7 +147,7 @@ def test_failures_are_collected_and_the_rest_is_kept(tmp_path: Path) -> None:
         run(tmp_path / "out")
     table = tmp_path / "out" / "walks.csv"
     assert str(caught.value) == (
-        f"study: the cell 1 failed (it broke), and so did 1 others; 4 finished rows are in {table}"
+        f"study: the cell 1 failed (it broke), and so did 1 other; 4 finished rows are in {table}"
     )
     pd.testing.assert_frame_equal(caught.value.finished.frame, expected(WalkStudy(starts=(2,))))
     assert caught.value.finished.folder.path == tmp_path / "out"

@@ -6,9 +6,9 @@ from .influence import Influence
 from .integrated import IntegratedEvents, IntegratedSmooth, IntegratedSurrogate, smooth_twin
 from .occlusion import Occlusion
 from .probe import Probe, copy_of, probing
-from .registry import METHODS, attribute
+from .registry import METHODS, attribute, read_methods
 from .relevance import RULES, Relevance
-from .result import Attribution, Cost, Grouping, Ledger
+from .result import Attribution, Cost, Grouping, Ledger, Twin
 from .shapley import Shapley
 from .spike_triggered import SpikeTriggered, spike_triggered_average
 from .temporal_spike import TemporalSpike
@@ -36,10 +36,12 @@ __all__ = [
     "Shapley",
     "SpikeTriggered",
     "TemporalSpike",
+    "Twin",
     "activation_map",
     "attribute",
     "copy_of",
     "probing",
+    "read_methods",
     "robustness_margins",
     "smooth_twin",
     "spike_triggered_average",

@@ -109,9 +109,10 @@ def robustness_margins(
 ) -> Margins:
     """Return up to which share of a place, chosen at random, each image keeps its label.
 
-    Of the entries of a place that are not 0 (spikes, ink, weights), a share is set to 0 (`remove`), exchanged with
-    each other and with as many silent ones (`shuffle`), or disturbed by Gaussian noise whose standard deviation is
-    their root mean square (`noise`), in `trials` random orders drawn from `generator`, by default of seed 0.
+    Of the entries of a place that are not 0 (spikes, weights, pixels that are not black), a share is set to 0
+    (`remove`), exchanged with each other and with as many silent ones (`shuffle`), or disturbed by Gaussian noise whose
+    standard deviation is their root mean square (`noise`), in `trials` random orders drawn from `generator`, by default
+    of seed 0.
 
     Raises ConfigError on an unknown place or change, shares that do not rise within (0, 1], and fewer trials than 1.
     """

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sqnn.core import Config, ConfigError
 from sqnn.explain.attribution.places import LAYER, NAMED, QUBITS
 from sqnn.explain.attribution.probe import Baseline, Probe, probing
-from sqnn.explain.attribution.result import Attribution, Grouping, Ledger
+from sqnn.explain.attribution.result import Attribution, Grouping, Ledger, Twin
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,12 +21,13 @@ class Found:
 
     With `complete` the method claims that the values add up to output - reference, and the error is measured;
     `unaccounted` [batch] is what it books elsewhere by right. `output` replaces the network's own logit where the
-    method computes it otherwise, in another precision or of a twin.
+    method computes it otherwise, in another precision or of a twin, whose logits [batch, classes] are `twin`.
     """
 
     values: Tensor
     reference: Tensor
     output: Tensor | None = None
+    twin: Tensor | None = None
     complete: bool = False
     unaccounted: Tensor | None = None
     ledger: Ledger | None = None
@@ -75,16 +76,21 @@ class Method(Config, ABC):
 
         Raises ConfigError where the method does not explain this place, and what `probing` raises.
         """
-        if isinstance(at, str) and at in NAMED and at not in self.at:
-            raise self._elsewhere(at)
+        if isinstance(at, str) and at in NAMED and not self.explains(at):
+            raise self.elsewhere(at)
         with probing(model, images, target, at, generator) as plain:
-            if at not in NAMED and LAYER not in self.at:
-                raise self._elsewhere(at)
+            if not self.explains(at):
+                raise self.elsewhere(at)
             probe = plain.differentiable(self.straight) if self.by_gradient else plain
             found = self.explain(probe)
             return self._attribution(probe, found, at)
 
-    def _elsewhere(self, at: str) -> ConfigError:
+    @classmethod
+    def explains(cls, at: str) -> bool:
+        """Say whether the method explains a place: one of NAMED, or the path of a layer."""
+        return (at if at in NAMED else LAYER) in cls.at
+
+    def elsewhere(self, at: str) -> ConfigError:
         """Return the error for a place that the method does not explain."""
         places = ", ".join("the path of a layer" if place == LAYER else place for place in self.at)
         return ConfigError(f"at: got {at!r} for the method {self.name}, expected one of {places}")
@@ -117,10 +123,11 @@ class Method(Config, ABC):
             ledger=found.ledger,
             groups=groups,
             note="; ".join(note for note in notes if note),
+            twin=None if found.twin is None else Twin(found.twin.detach(), probe.plain.detach()),
         )
         if at == QUBITS and "qubit" in groups:
             return dataclasses.replace(result.groupby("qubit"))
         return result
 
 
-__all__ = ["Attribution", "Baseline", "Found", "Grouping", "Ledger", "Method", "Probe"]
+__all__ = ["Attribution", "Baseline", "Found", "Grouping", "Ledger", "Method", "Probe", "Twin"]

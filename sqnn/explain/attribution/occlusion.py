@@ -23,9 +23,9 @@ class Occlusion(Method):
     """f(x) - f(x with a part replaced by the baseline), in logits, for each part.
 
     Parts of maps are windows of `window` pixels on a side, `stride` apart, of all channels, one step at a time; entries
-    under several windows get their mean. Parts of other places are single entries, or with `by` all entries of an axis
-    that share a number: "channel", "timestep", "neuron", "qubit"; of weights "tensor" or
-    "layer". captum's windows are the same, but round to float32.
+    under several windows get their mean. Parts of other places are single entries, or with `by` all entries of an
+    axis that share a number: "channel", "timestep", "neuron", "qubit"; of weights "tensor" or "layer". captum's
+    windows are the same, but round to float32.
 
     Source: Zeiler and Fergus, ECCV 2014.
     """

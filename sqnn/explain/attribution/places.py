@@ -14,6 +14,7 @@ from noise_models import unknown
 from sqnn.core import ConfigError, require
 from sqnn.encoding import Encoder, Rate
 from sqnn.explain.attribution.result import IMAGE, Grouping
+from sqnn.explain.recording import neurons_of
 from sqnn.models import QuantumHead, logits_of
 from sqnn.neurons import Neuron
 
@@ -244,7 +245,7 @@ class Weights(Place):
 
 
 def place_named(model: nn.Module, at: str) -> Place:
-    """Return the place of a name, or of a layer's path; ConfigError lists the names and the paths that are near."""
+    """Return the place of a name, or of a layer's path; ConfigError lists names, of layers those in a record."""
     from circuits import QuantumLayer, ReuploadLayer
 
     modules = {path: module for path, module in model.named_modules() if path}
@@ -258,7 +259,7 @@ def place_named(model: nn.Module, at: str) -> Place:
         circuits = {path: m for path, m in modules.items() if isinstance(m, QuantumLayer | ReuploadLayer)}
         return Angles(model, _only(at, "circuit", circuits)[0])
     if at not in modules:
-        neurons = [path for path, module in modules.items() if isinstance(module, Neuron)]
+        neurons = [name for name in neurons_of(model) if name in modules]
         raise ConfigError(unknown("at", at, (*NAMED, *(neurons or modules))))
     module = modules[at]
     return Spikes(model, module, at) if isinstance(module, Encoder) else Layer(model, neuron_of(module), at)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from circuits import QuantumLayer, ReuploadLayer
 from sqnn.core import ConfigError, brief, computing_in, is_whole, require, threads_for
-from sqnn.encoding import Encoder, Rate, check_images
+from sqnn.encoding import Encoder, Rate
 from sqnn.explain.attribution.places import (
     PIXELS,
     Pixels,
@@ -23,8 +23,9 @@ from sqnn.explain.attribution.places import (
     place_named,
 )
 from sqnn.explain.attribution.result import Cost, Grouping
+from sqnn.explain.recording import checked_images
 from sqnn.metrics import EVALUATION_SEED, evaluating
-from sqnn.models import logits_of, place_of, require_network, step_work
+from sqnn.models import logits_of, place_of, require_network, shown_name, step_work
 
 PASSES = 64
 """Images of one forward pass, at most."""
@@ -47,7 +48,7 @@ def copy_of(model: nn.Module) -> nn.Module:
         return copy.deepcopy(model)
     except RuntimeError as error:
         raise ConfigError(
-            f"model: got {type(model).__name__}, which cannot be copied, as where neurons keep membranes with their "
+            f"model: got {shown_name(model)}, which cannot be copied, as where neurons keep membranes with their "
             "gradients; expected one that forgets them, or the method integrated-surrogate"
         ) from error
 
@@ -111,7 +112,7 @@ class Probe:
         steady = torch.allclose(again, self.plain, rtol=1e-4, atol=1e-5, equal_nan=True)
         if not steady or not torch.equal(self._state_after(1), self._state_after(2)):
             raise ConfigError(
-                f"model: got {type(self.model).__name__}, whose random numbers depend on the pass or on the batch; "
+                f"model: got {shown_name(self.model)}, whose random numbers depend on the pass or on the batch; "
                 "expected logits that follow from an image and the generator, as with the encoder rate"
             )
 
@@ -179,7 +180,7 @@ class Probe:
         self.passes.backwards += len(points)
         if gradient is None:
             raise ConfigError(
-                f"at: got {self.at!r}, by which the logits of {type(self.model).__name__} have no gradient; expected a "
+                f"at: got {self.at!r}, by which the logits of {shown_name(self.model)} have no gradient; expected a "
                 "method that needs none, such as occlusion, or a later place"
             )
         return gradient
@@ -216,9 +217,10 @@ class Probe:
         if not opaque:
             return self
         if len(encoders) > 1 or not self._encoded_alone(encoders[opaque[0]]):
+            elsewhere = "the path of a layer" if len(encoders) > 1 else "spikes or the path of a layer"
             raise ConfigError(
                 f"at: got {PIXELS!r} for a network with an encoder without gradient, {opaque[0]}, and another way from "
-                "the images; expected spikes or the path of a layer, or a method without gradients: occlusion"
+                f"the images; expected {elsewhere}, or a method without gradients: occlusion"
             )
         other = self._another(self.model, Spikes(self.model, encoders[opaque[0]], opaque[0]))
         other.pixels_of = self
@@ -286,12 +288,7 @@ def probing(
 
     Raises ValueError where the images do not fit, `at` is no place of the network, or the target is no class.
     """
-    require_network(model)
-    if not isinstance(images, Tensor):
-        raise ConfigError(
-            f"images: got {type(images).__name__}, expected a torch tensor [batch, channels, height, width]"
-        )
-    check_images(images)
+    checked_images(require_network(model), images)
     require(isinstance(at, str), "at", at, f"a name, such as {PIXELS}, or the path of a layer")
     state = (torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator).get_state()
     threads = threads_for(step_work(model, len(images), images.shape))

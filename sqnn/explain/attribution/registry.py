@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
+import yaml
 from torch import Tensor, nn
 
-from sqnn.core import Choices, ConfigError
+from sqnn.core import Choices, ConfigError, brief, read_yaml, require
 from sqnn.explain.attribution.base import Attribution, Method
 from sqnn.explain.attribution.gradient import GradientInput, Saliency
 from sqnn.explain.attribution.influence import Influence
 from sqnn.explain.attribution.integrated import IntegratedEvents, IntegratedSmooth, IntegratedSurrogate
 from sqnn.explain.attribution.occlusion import Occlusion
+from sqnn.explain.attribution.places import NAMED, place_named
 from sqnn.explain.attribution.relevance import Relevance
 from sqnn.explain.attribution.shapley import Shapley
 from sqnn.explain.attribution.spike_triggered import SpikeTriggered
 from sqnn.explain.attribution.temporal_spike import TemporalSpike
-from sqnn.models import HasNetwork, network_of
+from sqnn.models import HasNetwork, network_of, require_network
 
 _KINDS: tuple[type[Method], ...] = (
     *(Shapley, Relevance),
@@ -25,13 +29,15 @@ _KINDS: tuple[type[Method], ...] = (
 )
 METHODS: Choices[type[Method]] = Choices("method", {kind.name: kind for kind in _KINDS})
 """Methods of attribution by name, with which `attribute` explains a network."""
+PREFERRED = (Shapley, GradientInput)
+"""The first of these that explains a place is the method by default: neither needs layers of certain kinds."""
 
 
 def attribute(
     model: nn.Module | HasNetwork,
     images: Tensor,
     target: int | Tensor | None = None,
-    method: str = "shapley",
+    method: str | None = None,
     at: str = "pixels",
     generator: torch.Generator | None = None,
     **options: object,
@@ -39,7 +45,8 @@ def attribute(
     """Return how much each entry of a place of a network did for the logit of a class, for each image.
 
     `images` are [batch, channels, height, width] in [0, 1]; `target` is a class, or one for each image, by default the
-    predicted one. `method` is a name of METHODS, and `options` are its fields. `at` is
+    predicted one. `method` is a name of METHODS, and `options` are its fields; by default it is "shapley" at pixels,
+    angles and qubits, and "gradient-input" elsewhere. `at` is
 
     - "pixels", the images; "spikes", the encoder's trains; "angles" or "qubits", what the circuit reads;
     - the path of a layer, such as "frontend.blocks.0", whose output is explained (of a block of neurons, the spikes);
@@ -53,5 +60,54 @@ def attribute(
 
     Raises ConfigError on an unknown method, option, place or class, and ValueError on images that do not fit.
     """
-    kind = METHODS.pick(method, error=ConfigError)
-    return kind.from_dict(options).attribute(network_of(model), images, target, at, generator)
+    network = network_of(model)
+    kind = _by_default(at) if method is None else METHODS.pick(method, error=ConfigError)
+    how = kind.from_dict(options)
+    if isinstance(at, str) and not kind.explains(at):
+        if at not in NAMED:
+            place_named(require_network(network), at)  # a place that is none is the first mistake
+        able = ", ".join(name for name, other in METHODS.items() if other.explains(at))
+        raise ConfigError(f"{how.elsewhere(at)}; methods for {at}: {able}")
+    return how.attribute(network, images, target, at, generator)
+
+
+def _by_default(at: str) -> type[Method]:
+    return next((kind for kind in PREFERRED if isinstance(at, str) and kind.explains(at)), PREFERRED[0])
+
+
+def read_methods(
+    texts: str | Sequence[str], known: Mapping[str, type[Method]], others: Sequence[str] = ()
+) -> dict[str, Method | None]:
+    """Return methods by the texts that name them, which are given as a list, or as one text with commas.
+
+    A text is a name in `known`, with options where they are not the default ones: "relevance:rule=signed",
+    "occlusion:window=4:stride=4"; or one of `others`, names of something else without options, which give None.
+    Raises ConfigError on unknown names and options, and on a text that is there twice.
+    """
+    require(isinstance(texts, str | Sequence), "methods", texts, "names with commas, or a list of names")
+    every: Choices[type[Method] | None] = Choices("methods", {**dict.fromkeys(others), **known})
+    methods: dict[str, Method | None] = {}
+    for text in [part.strip() for part in texts.split(",")] if isinstance(texts, str) else texts:
+        name, *options = str(text).split(":")
+        kind = every.pick(name, error=ConfigError)
+        if text in methods:
+            raise ConfigError(f"methods: got {brief(text)} twice, expected each method once")
+        if kind is None and options:
+            raise ConfigError(f"methods: got {brief(text)}, expected {name}, which has no options")
+        methods[text] = None if kind is None else kind.from_dict(_options(text, options))
+    return methods
+
+
+def _options(name: str, texts: Sequence[str]) -> dict[str, object]:
+    """Return the options in "name=value" texts; ConfigError on another text, and on an option given twice."""
+    values: dict[str, object] = {}
+    for text in texts:
+        option, equals, value = text.partition("=")
+        if not equals or option in values:
+            expected = "options as in relevance:rule=signed" if not equals else f"{option} once"
+            raise ConfigError(f"methods: got {brief(name)}, expected {expected}")
+        try:
+            values[option] = read_yaml(value)
+        except yaml.YAMLError:
+            values[option] = value
+    return values

@@ -68,6 +68,23 @@ class Ledger:
         return {**{name: term.tolist() for name, term in self.terms.items()}, "total": self.total.tolist()}
 
 
+@dataclass(frozen=True, eq=False)
+class Twin:
+    """Another network that was explained in place of one's own: the `logits` [batch, classes] of it, and its `own`."""
+
+    logits: Tensor
+    own: Tensor
+
+    @property
+    def same_label(self) -> Tensor:
+        """Whether both answer the same, bool [batch]."""
+        return self.logits.argmax(-1) == self.own.argmax(-1)
+
+    def off(self, target: Tensor) -> Tensor:
+        """How far the two logits of class `target` [batch] are from each other, [batch]."""
+        return (self.logits - self.own.to(self.logits)).gather(1, target[:, None])[:, 0].abs()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Attribution:
     """How much each entry of one place of a network did for one logit, for each image of a batch.
@@ -77,7 +94,8 @@ class Attribution:
     baseline. `completeness_error` [batch] is |sum of values + what is booked elsewhere - (output - reference)| in
     logits, None where the method does not claim that they are equal; a method with a `ledger` books elsewhere what the
     values lack, and only without one is it the error of the sum of the values. `note` says what a reader has to
-    know, such as that pixels stand for their spikes.
+    know, such as that pixels stand for their spikes. `twin` has the logits of the network that was explained where it
+    is another one than yours, as of the method integrated-smooth, and None otherwise.
     """
 
     values: Tensor
@@ -92,6 +110,7 @@ class Attribution:
     ledger: Ledger | None = None
     groups: Mapping[str, Grouping] = field(default_factory=dict)
     note: str = ""
+    twin: Twin | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -141,6 +160,7 @@ class Attribution:
             "ledger": None if self.ledger is None else self.ledger.to_dict(),
             "cost": vars(self.cost),
             "note": self.note,
+            "same_label": None if self.twin is None else self.twin.same_label.tolist(),
             "values": self.values.tolist(),
         }
 

@@ -141,11 +141,10 @@ def distil(
 ) -> Tree | Rules | StateGraph:
     """Distil a network, or that of a run, into a simpler model that answers as it does: tree, rules or states.
 
-    The simpler model is made on training images, features are chosen on validation images (training
-    images where there are none), and `agreement` (fidelity
-    and where the two disagree) is that on the test images. `options` are fields of TreeDistillation, RulesDistillation
-    and StatesDistillation. Random numbers (of random encoders, and of the clusters) come from `generator`, by default
-    one of a fixed seed.
+    The simpler model is made on training images, features are chosen on validation images (training images where there
+    are none), and `agreement` (fidelity and where the two disagree) is that on the test images. `options` are fields of
+    TreeDistillation, RulesDistillation and StatesDistillation. Random numbers (of random encoders, and of the clusters)
+    come from `generator`, by default one of a fixed seed.
 
     Raises ConfigError on an unknown name or option, and where a network has nothing to look at.
 

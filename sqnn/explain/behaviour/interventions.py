@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sqnn.core import Choices, ConfigError
 from sqnn.explain.recording import SpikeRecord, neurons_of, record
 from sqnn.layers import SpikingLinear
-from sqnn.models import circuits_of
+from sqnn.models import circuits_of, shown_name
 from sqnn.neurons import Neuron
 
 if TYPE_CHECKING:
@@ -98,5 +98,5 @@ def first_circuit(model: nn.Module) -> nn.Module:
     """Return the first circuit of a network; ConfigError where it has none."""
     circuits = circuits_of(model)
     if not circuits:
-        raise ConfigError(f"model: got {type(model).__name__}, which has no circuit, expected one with a quantum head")
+        raise ConfigError(f"model: got {shown_name(model)}, which has no circuit, expected one with a quantum head")
     return circuits[0]

@@ -1,6 +1,6 @@
 from .agreement import rank_correlation, share_inside
 from .badges import BADGES, Interval, paired_bootstrap, summarise_methods
-from .compare import MethodComparison, compare_methods, measure_part, subject_of
+from .compare import MethodComparison, MethodWarning, broke_off, compare_methods, measure_part, subject_of
 from .deletion import Curves, deletion, deletion_answers, removal_ranks
 from .figure import draw_methods
 from .maps import BASELINES, INK, INTENSITY, RANDOM, MapMaker, Maps, ink, make_maps, shortfall
@@ -22,8 +22,10 @@ __all__ = [
     "MapMaker",
     "Maps",
     "MethodComparison",
+    "MethodWarning",
     "QualityOptions",
     "QualitySubject",
+    "broke_off",
     "compare_methods",
     "deletion",
     "deletion_answers",

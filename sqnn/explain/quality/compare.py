@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,7 +22,7 @@ from sqnn.explain.quality.badges import BADGES, summarise_methods
 from sqnn.explain.quality.maps import MapMaker, ink
 from sqnn.explain.quality.measure import AT_ONCE, MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
 from sqnn.explain.quality.methods import makers_of
-from sqnn.models import HasNetwork, known_name, network_of, require_network
+from sqnn.models import HasNetwork, network_of, require_network, shown_name
 from sqnn.training import check_fit
 
 if TYPE_CHECKING:
@@ -33,17 +36,23 @@ SHOWN = ("deletion", "deletion_difference", "deletion_low", "deletion_high", "in
 MARKS = {True: "yes", False: "no"}
 
 
+class MethodWarning(UserWarning):
+    """Methods that broke off by an error that is no refusal: what they lack is missing, and their error is kept."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class MethodComparison:
     """What methods are worth on one network: one line per method in `frame`, and which claims each keeps.
 
     `rows` are the measures of every image (see MEASURES and `summarise_methods`), `agreement` the mean rank correlation
-    of each pair of maps on ink, over the images that were explained anew.
+    of each pair of maps on ink (pixels that are not black), over the images that were explained anew. `errors` has, by
+    method, the first error of each that broke off, which `raise found.errors["mine"]` shows with its traceback.
     """
 
     frame: pd.DataFrame
     rows: pd.DataFrame
     agreement: pd.DataFrame
+    errors: Mapping[str, Exception] = dataclasses.field(default_factory=dict)
 
     @property
     def badges(self) -> pd.DataFrame:
@@ -75,7 +84,8 @@ class MethodComparison:
         }
 
     def __repr__(self) -> str:
-        return str(self._table().to_string(index=False, float_format="{:.3g}".format))
+        failed = [f"{name} broke off: {broke_off(error)}" for name, error in self.errors.items()]
+        return "\n".join([self._table().to_string(index=False, float_format="{:.3g}".format), *failed])
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<li><b>{escape(name)}</b>: {escape(text)}</li>" for name, text in BADGES.items())
@@ -99,9 +109,11 @@ def compare_methods(
 
     `methods` are names of METHODS, with commas or as a list; or a mapping from names of your own to methods, or to
     functions (model, images, classes, generator) -> maps [batch, height, width]; by default all that explain pixels.
-    The intensity, random ink and random pixels stand beside them, which a method has to beat. A method that refuses the
-    network has its reason in the column `problem`. `options` are the fields of `QualityOptions`: images, repeated,
-    steps, deleted, squares, noises, radius, stages, seed. A data set of planted images tells where the truth lies.
+    The intensity, random ink (random numbers where pixels are not black) and random pixels stand beside them, which a
+    method has to beat. A method that refuses the network has its reason in the column `problem`; so has one that breaks
+    off by any other error, which a MethodWarning names once all others are measured. `options` are the fields of
+    `QualityOptions`: images, repeated, steps, deleted, squares, noises, radius, stages, seed. A data set of planted
+    images tells where the truth lies.
 
     Raises ConfigError where the network does not fit the images, or a name or an option is unknown.
     """
@@ -111,20 +123,28 @@ def compare_methods(
     network = require_network(network_of(model))
     makers = makers_of(methods)
     subject, images = subject_of(network, require_image_data(data), how.images)
-    name = known_name(network) or type(network).__name__
+    name = shown_name(network)
     rows: list[Row] = []
     kept: dict[str, list[Tensor]] = {}
+    errors: dict[str, Exception] = {}
     with sweep_progress(len(makers) * len(how.parts), progress, noun="part") as tick:
         for method, make in makers.items():
             for start in how.parts:
-                found, maps = measure_part(make, subject, images, start, how)
+                try:
+                    found, maps = measure_part(make, subject, images, start, how)
+                except Exception as error:  # of a method of one's own: the others go on
+                    errors.setdefault(method, error)
+                    found, maps = _without_maps(images, start, broke_off(error)), None
                 rows += [{"network": name, "method": method, **row} for row in found]
                 if maps is not None and start < how.repeated:
                     kept.setdefault(method, []).append(maps[: how.repeated - start])
-                tick(method)
+                tick(f"{method}: {found[0]['problem']}" if found[0]["problem"] else method)
     columns = ["network", "method", "image", "randomised", "target", *MEASURES, "problem"]
     frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(MEASURES, float))
-    return MethodComparison(summarise_methods(frame), frame, _agreement(kept, images[: how.repeated]))
+    if errors:
+        failed = "; ".join(f"{method} broke off ({broke_off(error)})" for method, error in errors.items())
+        warnings.warn(f"methods: {failed}; the others are measured", MethodWarning, stacklevel=2)
+    return MethodComparison(summarise_methods(frame), frame, _agreement(kept, images[: how.repeated]), errors)
 
 
 def subject_of(model: nn.Module, data: ImageData, images: int) -> tuple[QualitySubject, Tensor]:
@@ -144,15 +164,27 @@ def measure_part(
 ) -> tuple[list[Row], Tensor | None]:
     """Return the rows of the part of all `images` that begins with number `start`, and its maps.
 
-    Where the method refuses them, there is one row per image with its reason as `problem`, and no map.
+    Where the method refuses them by a ValueError, there is one row per image with its reason as `problem`, and no map.
     """
     part = images[start : start + AT_ONCE]
     repeated = min(max(how.repeated - start, 0), len(part))
     try:
         rows, maps = measure_maps(make, subject, part, repeated, start, how)
     except ValueError as error:
-        rows, maps = [{"image": start + number, "problem": reason(error)} for number in range(len(part))], None
+        return _without_maps(images, start, reason(error)), None
     return [{"randomised": TRAINED, "problem": "", **row} for row in rows], maps
+
+
+def _without_maps(images: Tensor, start: int, problem: str) -> list[Row]:
+    """Return the rows of a part of all images for which a method gave no maps."""
+    last = min(start + AT_ONCE, len(images))
+    return [{"randomised": TRAINED, "problem": problem, "image": number} for number in range(start, last)]
+
+
+def broke_off(error: Exception) -> str:
+    """Say in one line what an error is, and where it was raised."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {reason(error)} ({Path(place.filename).name}, line {place.lineno})"
 
 
 def _agreement(maps: Mapping[str, Sequence[Tensor]], images: Tensor) -> pd.DataFrame:

@@ -57,24 +57,29 @@ BASELINES: Choices[MapMaker] = Choices("methods", {INTENSITY: intensity, INK: ra
 def shortfall(found: Attribution) -> Tensor | None:
     """Return |sum of values - (f(x) - f(baseline))| / |f(x) - f(baseline)|, [batch]; infinite where only that is 0.
 
-    By the values alone: what a method books elsewhere, such as relevance to biases, is missing here. None where the
+    By the values alone: what a method books elsewhere, such as relevance to biases, is missing here. f is the network
+    itself: where a method explains a twin, the error is no smaller than the distance of their logits. None where the
     method claims no sum.
     """
     if found.completeness_error is None:
         return None
     difference = found.output - found.reference
     error = (found.values.flatten(1).sum(1) - difference).abs()
+    if found.twin is not None:
+        error = error.maximum(found.twin.off(found.target).to(error))
     return torch.where(error == 0, 0.0, error / difference.abs())
 
 
 def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Maps:
     """Return the maps of images that `make` gives for the classes `target` [batch].
 
-    Raises ConfigError where it gives numbers that are not finite, or not one for each pixel.
+    Raises ConfigError where it gives no tensor, numbers that are not finite, or not one for each pixel.
     """
     began = time.perf_counter()
     made = make(model, images, target, generator)
     seconds = time.perf_counter() - began
+    if not isinstance(made, Tensor | Attribution):
+        raise ConfigError(f"method: got {type(made).__name__}, expected a tensor of values, or an Attribution")
     values = made if isinstance(made, Tensor) else made.values
     pixels = (*images.shape[:-3], *images.shape[-2:])
     if values.shape == images.shape:

@@ -25,7 +25,7 @@ MEASURES = MappingProxyType(
         "deletion_mean": "as deletion, with the mean image in place of black",
         "insertion_mean": "as insertion, from the mean image",
         "infidelity": "error in foretelling falls of the logit, 0 to 1",
-        "with_intensity": "rank correlation with the intensity, on ink",
+        "with_intensity": "rank correlation with the intensity, on ink (pixels that are not black)",
         "inside": "share of the positive values where the label was planted",
         "completeness": "error of the sum of the values, as a share of it",
         "seconds": "time for one image",

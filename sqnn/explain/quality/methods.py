@@ -6,11 +6,10 @@ import functools
 from collections.abc import Mapping, Sequence
 
 import torch
-import yaml
 from torch import Tensor, nn
 
-from sqnn.core import Choices, ConfigError, brief, read_yaml
-from sqnn.explain.attribution import METHODS, Attribution, Method
+from sqnn.core import ConfigError, brief
+from sqnn.explain.attribution import METHODS, Attribution, Method, read_methods
 from sqnn.explain.quality.maps import BASELINES, MapMaker
 
 PIXELS = "pixels"
@@ -19,38 +18,16 @@ PIXELS = "pixels"
 def makers_of(methods: str | Sequence[str] | Mapping[str, MapMaker | Method] | None) -> dict[str, MapMaker]:
     """Return what makes maps by name, the baselines first.
 
-    `methods` are names, with commas or as a list, each with options where they are not the default ones:
-    "relevance:rule=signed", "occlusion:window=4:stride=4". Or they are names of one's own with methods or functions;
-    None are all methods that explain the pixels for a class. Raises ConfigError where a name is unknown, or taken.
+    `methods` are names, with commas or as a list, each with options where they are not the default ones (see
+    `read_methods`). Or they are names of one's own with methods or functions; None are all methods that explain the
+    pixels for a class. Raises ConfigError where a name is unknown, taken, or there twice.
     """
     if isinstance(methods, Mapping):
         return {**BASELINES, **{name: _own(name, make) for name, make in methods.items()}}
     known = {name: kind for name, kind in METHODS.items() if PIXELS in kind.at and kind.needs_target}
-    every: Choices[type[Method] | MapMaker] = Choices("methods", {**BASELINES, **known})
-    names = [name.strip() for name in methods.split(",")] if isinstance(methods, str) else methods
-    chosen: dict[str, MapMaker] = {}
-    for name in known if names is None else names:
-        plain, *options = str(name).split(":")
-        every.pick(plain, error=ConfigError)
-        if plain in known:
-            chosen[name] = functools.partial(_explain, known[plain].from_dict(_options(name, options)))
-        elif options:
-            raise ConfigError(f"methods: got {brief(name)}, expected {plain}, which has no options")
-    return {**BASELINES, **chosen}
-
-
-def _options(name: str, texts: Sequence[str]) -> dict[str, object]:
-    """Return the options in "name=value" texts; ConfigError on another text."""
-    values: dict[str, object] = {}
-    for text in texts:
-        option, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"methods: got {brief(name)}, expected options as in relevance:rule=signed")
-        try:
-            values[option] = read_yaml(value)
-        except yaml.YAMLError:
-            values[option] = value
-    return values
+    chosen = read_methods(list(known) if methods is None else methods, known, tuple(BASELINES))
+    made = {name: functools.partial(_explain, method) for name, method in chosen.items() if method is not None}
+    return {**BASELINES, **made}
 
 
 def _own(name: object, make: MapMaker | Method) -> MapMaker:

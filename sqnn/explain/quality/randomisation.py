@@ -9,6 +9,7 @@ from torch import nn
 
 from sqnn.core import ConfigError, require
 from sqnn.explain.attribution import copy_of
+from sqnn.models import shown_name
 
 
 def randomised(model: nn.Module, generator: torch.Generator, stages: int = 3) -> Iterator[tuple[str, nn.Module]]:
@@ -24,7 +25,7 @@ def randomised(model: nn.Module, generator: torch.Generator, stages: int = 3) ->
     require(stages >= 1, "stages", stages, "a whole number of at least 1")
     layers = [name for name, part in model.named_modules() if _weights(part)]
     if not layers:
-        raise ConfigError(f"model: got {type(model).__name__} without weights, expected some to shuffle")
+        raise ConfigError(f"model: got {shown_name(model)} without weights, expected some to shuffle")
     stages = min(stages, len(layers))
     changed, done = copy_of(model), 0
     for stage in range(1, stages + 1):

@@ -71,9 +71,9 @@ def sensitivity(
     """Return how much maps change under small noise, [batch]: 0 not at all, 1 by as much as they hold.
 
     max over `noises` draws e ~ U[-radius, radius] of |map(x + e) - map(x)| / |map(x)| (Euclidean norms over the
-    pixels), x + e cut off at [0, 1]; nan where the map is zero. Every map draws what that of the
-    images drew: `begun` is where the generator of `maps` began (by default at seed 0), and `generator` draws the noise.
-    Source: Yeh et al., NeurIPS 2019, max-sensitivity.
+    pixels), x + e cut off at [0, 1]; nan where the map is zero. Every map draws what that of the images drew:
+    `begun` is where the generator of `maps` began (by default at seed 0), and `generator` draws the noise. Source:
+    Yeh et al., NeurIPS 2019, max-sensitivity.
     """
     require(noises >= 1, "noises", noises, "a whole number of at least 1")
     require(0 < radius <= 1, "radius", radius, "a number above 0 and at most 1")

@@ -1,5 +1,6 @@
 from .heads import HeadRecord
 from .hooks import Recorder, neurons_of, recorder
+from .images import checked_images
 from .layers import LayerRecord
 from .run import MOST_BYTES, record, record_bytes
 from .spikes import SpikeRecord
@@ -10,6 +11,7 @@ __all__ = [
     "LayerRecord",
     "Recorder",
     "SpikeRecord",
+    "checked_images",
     "neurons_of",
     "record",
     "record_bytes",

@@ -126,6 +126,7 @@ def recorder(
         require(not isinstance(layers, str), "layers", layers, "a list of names")
         if not found:
             raise ConfigError(f"layers: got {', '.join(layers)}, expected none: the network has no spiking neurons")
+        require(len(set(layers)) == len(layers), "layers", layers, "each layer once")
         known = Choices("layers", found)
         found = {name: known.pick(name, error=ConfigError) for name in layers}
     seen = Recorder({name: probe for name, (_, probe) in found.items()})

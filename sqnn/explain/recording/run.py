@@ -14,11 +14,12 @@ from sqnn.core import ConfigError, counted, whole
 from sqnn.data import Split
 from sqnn.explain.recording.heads import HeadRecord, joined_heads
 from sqnn.explain.recording.hooks import Recorder, recorder
+from sqnn.explain.recording.images import checked_images
 from sqnn.explain.recording.layers import LayerRecord, joined
 from sqnn.explain.recording.spikes import SpikeRecord
 from sqnn.layers import CONVENTIONS, libraries_of
 from sqnn.metrics import EVALUATION_BATCH, EVALUATION_SEED, run_batches
-from sqnn.models import HasNetwork, check_batch, config_of, logits_of, network_of, require_network
+from sqnn.models import HasNetwork, logits_of, network_of, require_network
 
 MOST_BYTES = 4 * 2**30
 """Memory that a record may take by default."""
@@ -159,15 +160,7 @@ def _checked(
     if isinstance(images, Split):
         labels = images.labels if labels is None else labels
         images = images.floats()
-    floats = isinstance(images, Tensor) and images.is_floating_point() and images.ndim > 1
-    if not floats or not len(images):
-        expected = "one or more [batch, channels, height, width] in [0, 1]"
-        raise ConfigError(f"images: got {_shown(images)}, expected {expected}")
-    if not torch.isfinite(images).all():
-        raise ConfigError("images: got NaN or infinite values, expected finite ones in [0, 1]")
-    config = config_of(network)
-    if config is not None:
-        check_batch(images, config, images.dtype)
+    images = checked_images(network, images)
     if labels is not None:
         fits = isinstance(labels, Tensor) and labels.shape == images.shape[:1] and not labels.is_floating_point()
         if not fits:

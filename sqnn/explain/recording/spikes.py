@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, ConfigError, counted, require
+from sqnn.core import Choices, ConfigError, brief, counted, is_whole, require
 from sqnn.explain.recording.heads import HeadRecord
 from sqnn.explain.recording.layers import LayerRecord
 from sqnn.explain.signal import SignalVerbs
@@ -93,19 +93,21 @@ class SpikeRecord(SignalVerbs):
 
         `neurons` are flat numbers within one layer, or a mask of its shape; their trains are [time, batch, n] then.
         `window` (first, end) are steps first <= t < end. Steps keep their numbers in `frame` and `plot`. ConfigError
-        names what is not there.
+        names what is not there, and a choice that takes nothing.
         """
         names = list(self.layers) if layer is None else [layer] if isinstance(layer, str) else list(layer)
+        require(layer is None or bool(names), "layer", layer, "one or more layers, or None for all")
+        require(len(set(names)) == len(names), "layer", layer, "each layer once")
         chosen = {name: self[name] for name in names}
         if window is not None:
-            first, end = window
-            fits = 0 <= first < end <= self.timesteps
+            steps = tuple(window) if isinstance(window, Sequence) else ()
+            fits = len(steps) == 2 and all(map(is_whole, steps)) and 0 <= steps[0] < steps[1] <= self.timesteps
             require(fits, "window", window, f"(first, end) with 0 <= first < end <= {self.timesteps}")
         numbers = None if neurons is None else self._neurons(chosen, neurons)
         rows = None if images is None else positions("images", images, (len(self),))
         other = {name: each.select(rows, numbers, window) for name, each in chosen.items()}
-        steps = slice(None) if window is None else slice(*window)
-        trains = self.input if self.input is None else self.input[steps]
+        shown = slice(None) if window is None else slice(*window)
+        trains = self.input if self.input is None else self.input[shown]
         if rows is None:
             return replace(self, layers=other, input=trains)
         return replace(
@@ -184,15 +186,31 @@ class SpikeRecord(SignalVerbs):
 
 
 def positions(name: str, given: Positions, shape: tuple[int, ...]) -> Tensor:
-    """Return flat numbers within `shape` as a tensor; ConfigError, beginning with `name`, where one is not there."""
+    """Return flat numbers within `shape` as a tensor, one at least.
+
+    ConfigError, beginning with `name`, where one is not there, or none is chosen.
+    """
     count = torch.Size(shape).numel()
+    expected = f"whole numbers from 0 to {count - 1}, one or more"
     if isinstance(given, slice):
-        return torch.arange(count)[given]
-    numbers = torch.as_tensor(given)
+        chosen = _numbers(name, lambda: torch.arange(count)[given], given, expected)
+        require(len(chosen) > 0, name, given, f"a slice that takes some of the {count:,}")
+        return chosen
+    numbers = _numbers(name, lambda: torch.as_tensor(given), given, expected)
     if numbers.dtype == torch.bool:
         require(tuple(numbers.shape) == shape, name, f"a mask of shape {list(numbers.shape)}", f"shape {list(shape)}")
+        if not numbers.any():
+            raise ConfigError(f"{name}: got a mask that takes none of the {count:,}, expected one that takes some")
         return numbers.flatten().nonzero()[:, 0].cpu()
     numbers = numbers.reshape(-1).cpu()
-    whole = not numbers.is_floating_point() and bool(((-count <= numbers) & (numbers < count)).all())
-    require(whole, name, given, f"whole numbers from 0 to {count - 1}")
+    within = bool(((-count <= numbers) & (numbers < count)).all()) and not numbers.is_floating_point()
+    require(within and len(numbers) > 0, name, given, expected)
     return numbers % count
+
+
+def _numbers(name: str, make: Callable[[], Tensor], given: object, expected: str) -> Tensor:
+    """Return the numbers that `make` makes of what was given; ConfigError where they are none."""
+    try:
+        return make()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"{name}: got {brief(given)}, expected {expected}") from error

@@ -29,6 +29,7 @@ def explore(
     network = require_network(network_of(model))
     require(isinstance(image, Tensor), "image", type(image).__name__, "a tensor [channels, height, width] in [0, 1]")
     batch = image[None] if image.ndim == 3 else image
+    require(batch.ndim > 3, "image", list(image.shape), "[channels, height, width], as images[0] is")
     require(len(batch) == 1, "image", list(image.shape), "one image: images[0]")
     try:
         from sqnn.explain.report.widget import Explorer

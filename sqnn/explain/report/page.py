@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sqnn.core import ConfigError, is_whole, path_of, require, require_one_of, write_text
 from sqnn.data import ImageData, Split, require_image_data
-from sqnn.explain.attribution import METHODS
+from sqnn.explain.attribution import METHODS, Method, read_methods
 from sqnn.explain.behaviour import Tree, distil
 from sqnn.explain.behaviour.features import kinds_in
 from sqnn.explain.recording import record
@@ -47,6 +47,8 @@ Samples of the circuit alone, such as those of relevance, cost little beside the
 """
 FEW_PASSES, TIMED = 25, 32
 """Such images of all other methods, and images that are sent through at a time to see how long one takes."""
+REDRAWN = 1.5
+"""What the map of the answer with other draws adds to those of both classes."""
 HEAD_FEATURES, SPIKE_FEATURES = ("angles",), ("counts", "regions")
 """What a tree asks of: the angles of a quantum head, which make its answer, and else spikes of channels and regions."""
 HEAD_METHOD, LEDGER_METHOD = "shapley", "relevance"
@@ -94,9 +96,10 @@ def make_page(
 ) -> Page:
     """Explain what a network, or that of a run, answers to image number `index` of a part of a data set.
 
-    `methods` name the maps of the pixels (see METHODS), "all" stands for all of them, and None for those that are
-    asked by default. All random numbers come from `seed`. `progress` is told the name of each section before it is
-    made; `command` is what the page says that it was made by.
+    `methods` name the maps of the pixels (see METHODS), each with options where they are not the default ones
+    ("relevance:rule=signed"); "all" stands for all of them, and None for those that are asked by default. All random
+    numbers come from `seed`. `progress` is told the name of each section before it is made; `command` is what the page
+    says that it was made by.
 
     Raises ConfigError where there is no such image, part or method, or the data do not fit the network.
     """
@@ -106,7 +109,7 @@ def make_page(
     images = data.splits[split]
     fits = is_whole(index) and 0 <= index < len(images)
     require(fits, "index", index, f"the number of one of the {len(images):,} {split} images, from 0")
-    chosen = chosen_methods(methods)
+    chosen = pixel_methods(methods)
     generator = torch.Generator().manual_seed(seed)
     seen = record(network, images.take([index]), generator=generator)
     subject = Subject(network, seen, data.classes, int(images.labels[index]), seed)
@@ -158,17 +161,21 @@ def begin(subject: Subject, title: str, answer: Answer) -> Story:
 
 
 def chosen_methods(methods: Sequence[str] | str | None) -> list[str]:
-    """Return the names of methods that make maps of the pixels; ConfigError lists them where one is unknown."""
-    able = [name for name, kind in METHODS.items() if PIXELS in kind.at]
+    """Return the names, with their options, of methods that make maps of the pixels.
+
+    ConfigError where one is unknown, with the names that there are, or there twice.
+    """
+    return list(pixel_methods(methods))
+
+
+def pixel_methods(methods: Sequence[str] | str | None) -> dict[str, Method]:
+    """Return the methods of `chosen_methods` by these names."""
+    able = {name: kind for name, kind in METHODS.items() if PIXELS in kind.at}
     if methods is None:
-        return [name for name in able if METHODS[name].by_default]
-    if methods == ALL_METHODS:
-        return able
-    names = [methods] if isinstance(methods, str) else list(methods)
-    for name in names:
-        METHODS.pick(name, error=ConfigError)
-        require_one_of("methods", name, able)
-    return list(dict.fromkeys(names))
+        methods = [name for name, kind in able.items() if kind.by_default]
+    elif methods == ALL_METHODS:
+        methods = list(able)
+    return {name: method for name, method in read_methods(methods, able).items() if method is not None}
 
 
 def seconds_of(model: nn.Module | HasNetwork, data: ImageData, methods: Sequence[str]) -> float:
@@ -178,7 +185,7 @@ def seconds_of(model: nn.Module | HasNetwork, data: ImageData, methods: Sequence
     began = time.perf_counter()
     predict_logits(network, images)
     each = (time.perf_counter() - began) / len(images)
-    return each * sum(PASSES.get(method, FEW_PASSES) for method in methods)
+    return REDRAWN * each * sum(PASSES.get(method.partition(":")[0], FEW_PASSES) for method in methods)
 
 
 def _tree(subject: Subject, data: ImageData) -> tuple[Tree, Split] | str:

@@ -73,10 +73,11 @@ class Layer(TypedDict):
 
 
 class Time(TypedDict):
-    """Section 2: all layers of neurons, and what their spikes are coloured by."""
+    """Section 2: all layers of neurons, what their spikes are coloured by, and in words which layers are silent."""
 
     layers: list[Layer]
     coloured_by: str
+    silent: str
     note: str
 
 
@@ -124,11 +125,15 @@ class Deletion(TypedDict):
 
 
 class Map(TypedDict):
-    """What one method holds for important."""
+    """What one method holds for important; `redrawn` is the map of the answer with other random numbers.
+
+    All maps of a method are drawn on one scale.
+    """
 
     method: str
     title: str
     targets: list[Target]
+    redrawn: Packed | None
     badges: list[Badge]
     deletion: Deletion
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError
-from sqnn.explain.attribution import Attribution, attribute
+from sqnn.explain.attribution import METHODS, Attribution, Method
+from sqnn.explain.quality import broke_off
 from sqnn.explain.recording import SpikeRecord
 from sqnn.explain.report.story import MethodCost
 from sqnn.metrics import predict_logits
@@ -66,25 +66,35 @@ class Subject:
         """Return the probabilities [batch, classes] that the network gives other images."""
         return predict_logits(self.model, images).double().softmax(1)
 
-    def ask(self, method: str, at: str = "pixels", targets: Tensor | None = None) -> Attribution | str:
+    def ask(
+        self,
+        method: str | Method,
+        at: str = "pixels",
+        targets: Tensor | None = None,
+        title: str | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Attribution | str:
         """Return what a method finds for the logits of `targets` (the answer), or in words why it cannot."""
+        how = METHODS[method]() if isinstance(method, str) else method
         wanted = torch.tensor([self.predicted]) if targets is None else targets
         images = self.image.expand(len(wanted), *self.image.shape[1:])
 
         def run() -> Attribution:
-            return attribute(self.model, images, wanted, method, at, self.generator())
+            return how.attribute(self.model, images, wanted, at, self.generator() if generator is None else generator)
 
-        return self.noted(method if at == "pixels" else f"{method} at {at}", run)
+        named = title or how.name
+        return self.noted(named if at == "pixels" else f"{named} at {at}", run)
 
     def noted(self, title: str, run: Callable[[], Attribution]) -> Attribution | str:
-        """Run a method and note what it took; where it raises ConfigError, note that and return it in words."""
+        """Run a method and note what it took; where it raises an error, note that and return it in words."""
         try:
             found = run()
-        except ConfigError as error:
+        except Exception as error:
+            failed = str(error) if isinstance(error, ValueError) else f"broke off by {broke_off(error)}"
             self.methods.append(
-                {"title": title, "forwards": None, "backwards": None, "seconds": None, "failed": str(error)}
+                {"title": title, "forwards": None, "backwards": None, "seconds": None, "failed": failed}
             )
-            return str(error)
+            return failed
         cost = found.cost
         self.methods.append(
             {

@@ -352,9 +352,9 @@ class Viewer {
     this.state.watch(["zoom"], () => { whole.hidden = this.state.zoom === "all"; });
     const lead = ["Each mark is a spike: time runs to the right, one row per neuron that fires. ",
       part.coloured_by ? `Colours are ${part.coloured_by}: ` : "",
-      part.coloured_by ? [make("b", { class: "positive" }, "speaks for"), " or ", make("b", { class: "negative" }, "against"), ` ${this.name(this.story.predicted)}. `] : "",
+      part.coloured_by ? [make("b", { class: "positive" }, "speaks for"), " or ", make("b", { class: "negative" }, "against"), ` ${this.name(this.story.predicted)}, `, make("b", { class: "rest" }, "grey"), " marks have next to no share. "] : "",
       "Drag across a raster to zoom all of them; click a neuron, or choose one with the up and down keys, to see its membrane. ", part.note];
-    return this.section(id, count, title, lead, whole, this.layers.map((layer) => this.layer_view(layer)),
+    return this.section(id, count, title, lead, part.silent ? make("p", { class: "told" }, part.silent) : null, whole, this.layers.map((layer) => this.layer_view(layer)),
       make("h3", {}, "Membranes of the chosen neurons"), this.traces());
   }
   layer(layer) {
@@ -449,8 +449,7 @@ class Viewer {
     rows.forEach((i, place) => {
       for (let t = view.first; t <= view.last; t++) {
         if (!layer.spikes.values[layer.at(t, i)]) continue;
-        const share = layer.most ? layer.values.values[layer.at(t, i)] / layer.most : 0;
-        fill(layer.values ? this.shade(0.06 * Math.sign(share || 1) + 0.94 * share, this.colour_of_silence(), positive, negative) : ink);
+        fill(this.spike_colour(layer, layer.at(t, i), ink, positive, negative));
         pen.fillRect(view.x(t) + gap, place * high, view.step - 2 * gap, Math.max(1, high - (high > 3 ? 1 : 0)));
       }
     });
@@ -468,8 +467,11 @@ class Viewer {
     }
     return rows;
   }
-  colour_of_silence() {
-    return this.colour("faint");
+  /** The colour of a spike: grey without a share, that of its sign the more it has; `ink` where shares are unknown. */
+  spike_colour(layer, place, ink, positive, negative) {
+    if (!layer.values) return ink;
+    const share = layer.most ? layer.values.values[place] / layer.most : 0;
+    return this.shade(0.06 * Math.sign(share) + 0.94 * share, this.colour("faint"), positive, negative);
   }
   /** Feature maps of the step of the slider: membranes in grey, spikes in colour. */
   maps(layer) {
@@ -487,17 +489,14 @@ class Viewer {
       const [ink, ground, positive, negative] = ["ink", "ground", "positive", "negative"].map((name) => this.colour(name));
       shown.forEach((c) => this.paint(canvases[c], rows, columns, (i) => {
         const place = layer.at(t, c * rows * columns + i);
-        if (layer.spikes.values[place]) {
-          if (!layer.values) return ink;
-          return this.shade(0.1 + 0.9 * Math.abs(layer.values.values[place] / (layer.most || 1)), this.colour_of_silence(),
-            layer.values.values[place] >= 0 ? positive : negative, ink);
-        }
+        if (layer.spikes.values[place]) return this.spike_colour(layer, place, ink, positive, negative);
         const level = layer.membranes ? clamp(Math.abs(layer.membranes.values[place]) / most, 0, 1) : 0;
         return ground.map((value, k) => Math.round(value + 0.25 * level * (ink[k] - value)));
       }));
     });
     return make("figure", { class: "maps" }, canvases.map((canvas, c) => make("div", {}, canvas, make("small", {}, `channel ${c}`))),
-      channels > MOST_MAPS ? make("figcaption", {}, `and ${channels - MOST_MAPS} more channels`) : null);
+      make("figcaption", {}, layer.values ? "spikes of this step in colour" : "spikes of this step in black or white",
+        layer.membranes ? "; grey is the membrane, stronger further from 0" : "", channels > MOST_MAPS ? `; and ${channels - MOST_MAPS} more channels` : ""));
   }
   /** Let a drag choose the steps that are shown, and a click a place (step, share of the height). */
   brush(canvas, click) {
@@ -534,7 +533,7 @@ class Viewer {
     const high = Math.max(1e-6, ...lines.map((line) => largest(line.values)));
     return make("div", { class: "psth" }, this.lines(`spikes per neuron and step in ${layer.title}`, 110, lines, 0, high, [0, high]),
       make("small", {}, "spikes per neuron: ", Number.isNaN(mine[0]) ? null : [make("b", { class: "first" }, "this image"), ", "],
-        make("b", { class: "second" }, `images of ${this.name(predicted)}`), ", the other classes"));
+        make("b", { class: "second" }, `images of ${this.name(predicted)}`), ", ", make("b", { class: "rest" }, "the other classes")));
   }
   traces() {
     const host = make("div", { class: "traces" });
@@ -589,7 +588,7 @@ class Viewer {
     const host = make("div", {});
     const draw = (name) => {
       const [shares, names] = choices[name];
-      host.replaceChildren(this.chart(`shares of the ${name} in the logit`, 190, (width, height) =>
+      host.replaceChildren(this.chart(`shares of the ${name} in the logit`, 220, (width, height) =>
         falls(width, height, shares, names, waterfall.baseline), []));
     };
     const radio = (name) => make("label", {}, make("input", { type: "radio", name: "shares", value: name, checked: name === "qubits", onchange: () => draw(name) }), ` ${name}`);
@@ -612,14 +611,19 @@ class Viewer {
       told.textContent = part.fractions ? `${Math.round(part.fractions[this.state.deleted] * size)} of ${size} pixels deleted` : "";
     });
     const lead = `What each method holds for the pixels that matter: ${this.name(this.story.predicted)} is the answer, ${this.name(this.story.runner_up)} the runner-up. `
-      + "The marks say what was tested of a method; a map without a pass is a guess. Delete pixels, the most important first, and watch the answer fall: the faster it falls, the truer the map.";
+      + "The marks say what was tested of a method, and what was measured where you point at one; a map without a pass is a guess. The map with other draws shows what chance alone changes. Delete pixels, the most important first, and watch the answer fall: the faster it falls, the truer the map.";
     const cards = part.maps.map((map) => {
-      const maps = map.targets.map((one) => this.heat(unpack(one.values).values, rows, columns, one.target));
+      const shown = map.targets.map((one) => [unpack(one.values).values, one.target === this.story.predicted ? `for ${this.name(one.target)}` : `for the runner-up ${this.name(one.target)}`]);
+      if (map.redrawn) shown.push([unpack(map.redrawn).values, `for ${this.name(this.story.predicted)}, other draws`]);
+      const most = Math.max(...shown.map(([values]) => largest(values)));
+      const maps = shown.map(([values, text]) => this.heat(values, rows, columns, most, text));
       return make("article", { class: "method" }, make("h3", {}, map.method), map.title ? make("p", { class: "note" }, map.title) : null,
         make("ul", { class: "badges" }, map.badges.map((badge) => make("li", { class: badge.state, title: badge.detail },
           { pass: "✓ ", fail: "✗ " }[badge.state] || "", badge.text))),
-        make("div", { class: "pair" }, maps, map.deletion ? this.deleted(unpack(map.deletion.order).values, image, rows, columns, part.fractions) : null),
-        map.deletion ? this.fall(unpack(map.deletion.probabilities), part.fractions) : null);
+        make("figure", { class: "shared" }, make("div", { class: "pair" }, maps), make("figcaption", {}, most === 0 ? "0 everywhere"
+          : [maps.length > 1 ? "one scale for all: " : "", make("b", { class: "positive" }, `+${number(most)}`), " to ", make("b", { class: "negative" }, `−${number(most)}`), ` at full colour`])),
+        map.deletion ? make("div", { class: "left" }, this.deleted(unpack(map.deletion.order).values, image, rows, columns, part.fractions),
+          this.fall(unpack(map.deletion.probabilities), part.fractions)) : null);
     });
     return this.section(id, count, title, lead,
       part.fractions ? make("div", { class: "choices" }, make("label", {}, "delete ", slider), told) : null,
@@ -632,17 +636,17 @@ class Viewer {
     this.image.values.forEach((value, i) => { sum[i % size] += value; });
     return sum;
   }
-  heat(values, rows, columns, target) {
-    const canvas = make("canvas", { class: "picture", role: "img", "aria-label": `map of ${this.name(target)}` });
-    const most = largest(values) || 1, grey = this.grey(this.still(), rows * columns);
+  heat(values, rows, columns, most, text) {
+    const canvas = make("canvas", { class: "picture", role: "img", "aria-label": `map ${text}` });
+    const grey = this.grey(this.still(), rows * columns);
     this.state.watch(["theme"], () => {
       const [ground, positive, negative] = ["ground", "positive", "negative"].map((name) => this.colour(name));
       this.paint(canvas, rows, columns, (i) => {
-        const colour = this.shade(values[i] / most, ground, positive, negative), under = grey(i);
+        const colour = this.shade(values[i] / (most || 1), ground, positive, negative), under = grey(i);
         return colour.map((value, k) => Math.round(0.88 * value + 0.12 * under[k]));
       });
     });
-    return make("figure", {}, canvas, make("figcaption", {}, target === this.story.predicted ? "for " : "for the runner-up ", this.name(target)));
+    return make("figure", {}, canvas, make("figcaption", {}, text));
   }
   deleted(order, image, rows, columns, fractions) {
     const canvas = make("canvas", { class: "picture", role: "img", "aria-label": "what is left of the image" });
@@ -673,11 +677,11 @@ class Viewer {
   // 5: the ledger, from the logit at the top to the input at the bottom.
 
   show_ledger(part, id, count, title) {
-    const { stations } = part;
+    const { stations } = part, terms = stations.flatMap((station) => station.terms);
     const lead = `Where the logit of ${this.name(this.story.predicted)} comes from, by ${part.method}. Each layer hands on what it was given, less what its biases and the charge of its neurons at the start account for. `
+      + (terms.some((term) => term.name === "dead ends") ? "Dead ends hold what reached neurons or places with nothing before them to hand it on to, such as a neuron without an incoming spike. " : "")
       + `Nothing is lost: all ends add up to ${number(part.total)}, the logit less what it is where nothing arrives, within ${part.error.toExponential(0)}.`;
     const tops = stations.reduce((sums, station) => [...sums, sums.at(-1) + 34 + 14 * station.terms.length], [6]);
-    const terms = stations.flatMap((station) => station.terms);
     const most = Math.max(...[...stations.map((station) => station.arriving), ...terms.map((term) => term.value)].map(Math.abs)) || 1;
     const strip = this.chart("relevance from the logit down to the input", tops.at(-1), (width) => {
       const half = Math.min(130, width * (width < 420 ? 0.14 : 0.2)), leaves = width < 420 ? "" : "leaves here, ", middle = half + 4, x = 2 * half + 18;
@@ -773,16 +777,21 @@ function sphere([x, y, z], label) {
     make("svg:circle", { class: "tip", cx: px, cy: py, r: 3.6 }));
 }
 
-/** A waterfall: bars that begin where the one before ends. */
+/** A number of two digits after the point, with its sign unless it `stands` for itself. */
+const short = (value, stands) => (stands || Math.abs(value) < 0.005 ? "" : value > 0 ? "+" : "−") + (stands && value < 0 ? "−" : "") + Math.abs(value).toFixed(Math.abs(value) >= 10 ? 1 : 2);
+
+/** A waterfall: bars that begin where the one before ends, each with its number. */
 function falls(width, height, shares, names, baseline) {
   const ends = shares.reduce((sums, share) => [...sums, sums.at(-1) + share], [baseline]);
   const low = Math.min(0, ...ends), high = Math.max(0, ...ends), left = 40, bottom = 22;
-  const y = (value) => 8 + (1 - (value - low) / (high - low || 1)) * (height - bottom - 12);
   const step = (width - left) / (shares.length + 2), x = (place) => left + place * step;
-  const tilted = step < 34;
+  const tilted = step < 34, top = tilted ? 38 : 16;
+  const y = (value) => top + (1 - (value - low) / (high - low || 1)) * (height - bottom - top - 4);
+  const upright = (at, above) => (tilted ? { transform: `translate(${at + 4},${above}) rotate(-90)` } : { x: at, y: above });
   const bar = (place, from, to, kind, name, value) => [
     make("svg:rect", { class: `bar ${kind}`, x: x(place) + 0.12 * step, width: 0.76 * step, y: Math.min(y(from), y(to)), height: Math.max(1, Math.abs(y(from) - y(to))) },
       make("svg:title", {}, `${name}: ${number(value)}`)),
+    make("svg:text", { class: tilted ? "value" : "value middle", ...upright(x(place + 0.5), Math.min(y(from), y(to)) - 4) }, short(value, kind === "end")),
     tilted && place % 3 && place < shares.length + 1 ? null : make("svg:text", { class: "axis middle", x: x(place + 0.5), y: height - 5 }, tilted ? name.split(" ")[0] : name)];
   return [make("svg:line", { class: "grid", x1: left, x2: width, y1: y(0), y2: y(0) }), make("svg:text", { class: "axis end", x: left - 5, y: y(0) + 4 }, "0"),
     bar(0, 0, baseline, "end", "f(0)", baseline),

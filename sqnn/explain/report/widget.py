@@ -54,12 +54,18 @@ class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
         self.act("fire", layer, neuron)
 
     def release(self, layer: str | None = None, neuron: int | None = None) -> None:
-        """Let a neuron do what it computes again; all of them where none is named."""
-        if layer is None or neuron is None:
-            self.changes.clear()
-            self._retell()
-        else:
+        """Let a neuron do what it computes again; all of a layer, or of all layers, where none is named.
+
+        ConfigError where there is no such layer or neuron.
+        """
+        if layer is not None and neuron is not None:
             self.act("release", layer, neuron)
+            return
+        require(neuron is None, "layer", layer, f"the name of the layer of neuron {neuron}")
+        if layer is not None:
+            _ = self.record[layer]  # names what is no layer
+        self.changes = {} if layer is None else {one: value for one, value in self.changes.items() if one[0] != layer}
+        self._retell()
 
     def act(self, action: str, layer: str, neuron: int) -> None:
         """Do one of ACTIONS to a neuron; ConfigError where there is none of this layer and number."""

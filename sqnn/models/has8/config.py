@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqnn.core import Choices, option, require
+from sqnn.core import Choices, ConfigError, option, require
 from sqnn.encoding import (
     DECODERS,
     ENCODERS,
@@ -91,7 +91,7 @@ class EncodingConfig(ModelConfig):
         try:
             self.make_encoder()
         except ValueError as error:
-            require(False, "timesteps", self.timesteps, f"what the encoding takes ({error})")
+            raise ConfigError(f"{error} (encoding {self.encoding})") from error
 
     @property
     def decoder(self) -> str:

@@ -16,7 +16,7 @@ from sqnn.conversion import SPIKING_FORMAT, load_spiking
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, require_image_data
 from sqnn.explain import QualitySubject, subject_of
-from sqnn.models import FORMAT, known_name, load_model, read_header
+from sqnn.models import FORMAT, load_model, read_header, shown_name
 from sqnn.training import Run, RunFolder
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _open(model: object, own: Make | None) -> tuple[str, nn.Module, RunFolder | 
     if isinstance(model, Run):
         return str(model.folder), model.model, RunFolder(model.folder)
     if isinstance(model, nn.Module):
-        return known_name(model) or type(model).__name__, model, None
+        return shown_name(model), model, None
     if not isinstance(model, str | Path):
         raise ConfigError(f"models: got {type(model).__name__}, expected a run's folder, a network's file or a network")
     path = Path(model)

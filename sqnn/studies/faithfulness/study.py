@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqnn.core import Row, option
 from sqnn.data import ImageData
-from sqnn.explain import BADGES, MEASURES, QualityOptions, makers_of, measure_part, summarise_methods
+from sqnn.explain import BADGES, MEASURES, QualityOptions, broke_off, makers_of, measure_part, summarise_methods
 from sqnn.studies.faithfulness.networks import ExplainedNetwork, open_networks
 from sqnn.studies.runner.study import Panel, Study
 from sqnn.studies.runner.table import Kind, kinds
@@ -33,6 +33,10 @@ after it were shuffled, and `similarity` is the only measure. `problem` says why
 SIGNS = {True: "yes", False: "no"}
 
 
+class MethodError(ValueError):
+    """A method that broke off on a network by an error that is no refusal: its cell is measured again next time."""
+
+
 class FaithfulnessCell(NamedTuple):
     """Some images of one network, explained by one method."""
 
@@ -52,7 +56,8 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
     failing, and those that refuse a network with their reason. Classes that are explained are those predicted.
 
     Every finished part of images is on the disk: the same command goes on where it was stopped, and takes more methods
-    and networks.
+    and networks. A method that breaks off by an error is named at the end, once all others are measured, and tried
+    again by the same command.
 
     Examples:
 
@@ -102,7 +107,10 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
 
     def measure(self, cell: FaithfulnessCell, subject: ExplainedNetwork) -> list[Row]:
         make = makers_of((cell.method,))[cell.method]
-        rows, _ = measure_part(make, subject.subject, subject.images, cell.part, self)
+        try:
+            rows, _ = measure_part(make, subject.subject, subject.images, cell.part, self)
+        except Exception as error:
+            raise MethodError(f"{cell.method} broke off on {subject.label}: {broke_off(error)}") from error
         labels = dict(enumerate(subject.labels.tolist()))
         return [{**row, "label": labels[number]} for row in rows if isinstance(number := row["image"], int)]
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 C = TypeVar("C")
+MOST_REASONS = 5
+"""Reasons of failures beside the first that an error names."""
 
 
 class StudyError(ValueError):
@@ -203,7 +205,10 @@ def _failure(
     study: Study[S, C], failed: Sequence[tuple[C, Exception]], finished: int, table: StudyTable | None
 ) -> StudyError:
     cell, error = failed[0]
-    others = f", and so did {len(failed) - 1:,} others" if len(failed) > 1 else ""
+    others = f", and so did {counted(len(failed) - 1, 'other')}" if len(failed) > 1 else ""
+    different = [text for text in dict.fromkeys(reason(one) for _, one in failed) if text != reason(error)]
+    if different:
+        others += f" ({'; '.join(different[:MOST_REASONS])}{'; ...' if different[MOST_REASONS:] else ''})"
     stored = f"; {finished:,} finished rows are in {table.path}" if table is not None else ""
     named = study.tell(cell, [])
     return StudyError(f"{study.noun}: the cell {named} failed ({reason(error)}){others}{stored}")

@@ -275,6 +275,34 @@ def test_a_run_is_explained_as_its_network(model: nn.Module) -> None:
     assert torch.equal(attribute(holder, images(1), 0, "gradient-input").values, direct)
 
 
+@pytest.mark.parametrize("at", [*PLACES, "encoder"])
+def test_the_method_by_default_explains_the_place(at: str, model: nn.Module) -> None:
+    batch = images(2)
+    found = attribute(model, batch, 1, at=at)
+    assert found.method == ("shapley" if at in ("pixels", "angles", "qubits") else "gradient-input")
+    assert torch.equal(found.values, attribute(model, batch, 1, found.method, at).values)
+    assert found.values.any()
+
+
+@pytest.mark.parametrize("at", PLACES)
+def test_a_method_that_does_not_fit_a_place_names_those_that_do(at: str, model: nn.Module) -> None:
+    able = {name for name, kind in METHODS.items() if kind.explains(at)}
+    for method in METHODS.keys() - able:
+        with pytest.raises(ConfigError, match=f"at: got '{at}' for the method {method}, expected one of ") as caught:
+            attribute(model, images(1), 0, method, at)
+        assert set(str(caught.value).split(f"; methods for {at}: ")[1].split(", ")) == able
+    with pytest.raises(ConfigError, match=f"at: got '{at}x', expected one of pixels, .*weights, "):
+        attribute(model, images(1), 0, "shapley", f"{at}x")
+
+
+def test_layers_have_the_names_that_they_have_in_a_record(model: nn.Module) -> None:
+    layers = record(model, images(1)).layers
+    with pytest.raises(ConfigError, match=f"weights, {', '.join(layers)}$"):
+        attribute(model, images(1), 0, at="nowhere")
+    for name in layers:
+        assert attribute(model, images(1), 0, at=name).at == name
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

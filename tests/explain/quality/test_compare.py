@@ -13,7 +13,15 @@ import sqnn
 from sqnn.core import ConfigError
 from sqnn.data import ImageData, Split, planted_set
 from sqnn.explain import attribute
-from sqnn.explain.quality import BADGES, MethodComparison, compare_methods, make_maps, makers_of, shortfall
+from sqnn.explain.quality import (
+    BADGES,
+    MethodComparison,
+    MethodWarning,
+    compare_methods,
+    make_maps,
+    makers_of,
+    shortfall,
+)
 from sqnn.models import reset_parameters
 
 SMALL: dict[str, int] = {"images": 60, "repeated": 6, "stages": 2, "steps": 8, "noises": 2, "squares": 6}
@@ -125,6 +133,32 @@ def test_what_fails_is_listed_with_its_reason(compared: MethodComparison) -> Non
     assert compared.badges.loc["nothing", list(BADGES)].tolist() == [None] * len(BADGES)
 
 
+def breaks(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
+    """It takes the first 50 images, and no others."""
+    if len(images) < 50:
+        raise RuntimeError("no\nmore")
+    return images
+
+
+def test_a_method_that_breaks_off_costs_no_other_its_numbers(digits: ImageData, compared: MethodComparison) -> None:
+    few = {**SMALL, "repeated": 0}
+    methods = {"breaks": breaks, "arrays": lambda *given: given[1].numpy(), "truth": contribution}
+    with pytest.warns(
+        MethodWarning, match=r"breaks broke off \(RuntimeError: no more \(test_compare.py, line \d+\)\)"
+    ) as told:
+        found = compare_methods(Linear(digits), digits, methods, **few)
+    assert len(told) == 1
+    rows = found.rows[found.rows.method == "breaks"].set_index("image")
+    assert rows.problem.str.startswith("RuntimeError: no more").tolist() == [False] * 50 + [True] * 10
+    assert rows.deletion.notna().tolist() == [True] * 50 + [False] * 10
+    assert line(found, "arrays").problem == "method: got ndarray, expected a tensor of values, or an Attribution"
+    assert line(found, "truth").deletion == line(compared, "truth").deletion
+    assert line(found, "breaks").problem.startswith("RuntimeError: no more (test_compare.py, line")
+    assert repr(found).splitlines()[-1].startswith("breaks broke off: RuntimeError: no more")
+    with pytest.raises(RuntimeError, match="no\nmore"):
+        raise found.errors["breaks"]
+
+
 def test_maps_agree_with_themselves(compared: MethodComparison) -> None:
     agreement = compared.agreement
     assert list(agreement) == ["intensity", "random-ink", "random", "truth", "noisy", "own-noise"]
@@ -196,6 +230,8 @@ def test_black_images_and_a_batch_of_one_have_defined_values(digits: ImageData) 
         ({"methods": {"intensity": contribution}}, "methods: got 'intensity'"),
         ({"methods": {"mine": 3}}, "methods: got 'mine': 3, expected a name of its own: a method or function"),
         ({"methods": "no-such"}, "methods: got 'no-such', expected one of .*random"),
+        ({"methods": "saliency, occlusion,saliency"}, "methods: got 'saliency' twice, expected each method once"),
+        ({"methods": 3}, "methods: got 3, expected names with commas"),
     ],
 )
 def test_a_mistake_is_one_line(digits: ImageData, arguments: dict[str, Any], message: str) -> None:
@@ -255,6 +291,7 @@ def test_methods_have_options_in_their_names(digits: ImageData) -> None:
         ("random:seed=3", "methods: got 'random:seed=3', expected random, which has no options"),
         ("occlusion:windows=3", "windows: Occlusion has no such field"),
         ("occlusion:window=0", "window: got 0"),
+        ("occlusion:window=2:window=3", "methods: got 'occlusion:window=2:window=3', expected window once"),
     ],
 )
 def test_wrong_options_of_methods_are_named(name: str, message: str) -> None:

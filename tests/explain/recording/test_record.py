@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 from convertible import draw_images, plain
@@ -13,7 +16,7 @@ from torch.testing import assert_close
 import sqnn
 from sqnn.conversion import SpikingNetwork, convert, convert_rate
 from sqnn.core import ConfigError
-from sqnn.explain import record, record_bytes, recorder
+from sqnn.explain import activation_map, attribute, record, record_bytes, recorder, robustness_margins
 from sqnn.metrics import predict_logits
 from sqnn.models import logits_of
 from sqnn.neurons import IF, LIF, make_neuron
@@ -284,10 +287,10 @@ def test_hooks_of_others_see_what_the_network_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"images": torch.full((2, 1, 8, 8), torch.nan)}, "images: got NaN or infinite values, expected finite ones"),
-        ({"images": IMAGES[:0]}, r"images: got torch.float32 of shape \[0, 1, 8, 8\], expected one or more"),
+        ({"images": torch.full((2, 1, 8, 8), torch.nan)}, "images: got NaN, expected finite values in"),
+        ({"images": IMAGES[:0]}, r"images: got shape \[0, 1, 8, 8\], expected a non-empty"),
         ({"images": torch.zeros(2, 1, 9, 8)}, r"images: got shape \[2, 1, 9, 8\]"),
-        ({"images": DIGITS.test.images}, "images: got torch.uint8"),
+        ({"images": DIGITS.test.images}, "images: got dtype torch.uint8, expected floating point"),
         ({"images": None}, "images: got NoneType, expected"),
         ({"labels": torch.zeros(3, dtype=torch.long)}, r"labels: got torch.int64 of shape \[3\], expected whole"),
         ({"labels": torch.zeros(7)}, "labels: got torch.float32"),
@@ -302,6 +305,42 @@ def test_what_does_not_fit_gets_one_line(
     with pytest.raises(ValueError, match=message) as caught:
         record(**{"model": networks["sqdr-cnn"], "images": IMAGES, **arguments})  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(torch.full((2, 1, 8, 8), value) for value in (torch.nan, torch.inf, -0.5, 7.0)),
+        *(torch.zeros(shape) for shape in ((2, 1, 9, 8), (8, 8), (1, 8, 8), (0, 1, 8, 8), ())),
+        *(DIGITS.test.images[:2], IMAGES.numpy(), [[1]], None),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_the_same_images_get_the_same_line_whatever_is_asked(
+    networks: dict[str, nn.Module], given: Any, own: bool
+) -> None:
+    """Of a network of one's own, which has no encoder, only the range and the shape are its own business."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3)) if own else networks["sqdr-cnn"]
+    asked: tuple[Callable[[], object], ...] = (
+        lambda: record(model, given),
+        lambda: attribute(model, given, method="saliency"),
+        lambda: robustness_margins(model, given, trials=1),
+        lambda: record_bytes(model, given),
+        lambda: activation_map(model, given, "frontend.blocks.0"),
+    )
+    lines = set()
+    for ask in asked[:4] if own else asked:
+        try:
+            ask()
+            lines.add("fine")
+        except ConfigError as error:
+            lines.add(str(error))
+        except RuntimeError as error:
+            assert own
+            lines.add("shape" if "shape" in str(error) else str(error))
+    (line,) = lines
+    assert line.startswith("images: got") or own
 
 
 def test_a_part_of_a_data_set_brings_its_labels(networks: dict[str, nn.Module]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +68,29 @@ def test_the_frame_has_one_row_per_spike(seed: int) -> None:
     }
     assert rows(record) == wanted
     assert len(record.frame) == len(wanted)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"images": slice(90, 99)}, "images: got slice(90, 99, None), expected a slice that takes some of the 3"),
+        ({"images": []}, "images: got [], expected whole numbers from 0 to 2"),
+        ({"images": torch.zeros(B, dtype=torch.bool)}, "images: got a mask that takes none of the 3"),
+        ({"images": 3}, "images: got 3, expected whole numbers from 0 to 2"),
+        ({"images": "first"}, "images: got 'first', expected whole numbers"),
+        ({"images": slice("a", "b")}, "images: got slice('a', 'b', None), expected whole"),
+        ({"layer": "a", "neurons": slice(6, None)}, "neurons: got slice(6, None, None), expected a slice that takes"),
+        ({"layer": "a", "neurons": [0.5]}, "neurons: got [0.5], expected whole numbers from 0 to 5"),
+        ({"layer": []}, "layer: got [], expected one or more layers"),
+        ({"layer": ["a", "a"]}, "layer: got ['a', 'a'], expected each layer once"),
+        ({"window": 3}, "window: got 3, expected (first, end) with 0 <= first < end <= 5"),
+        ({"window": (0, 2.5)}, "window: got (0, 2.5), expected (first, end)"),
+    ],
+)
+def test_a_choice_of_nothing_is_said(choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}") as caught:
+        made().select(**choice)
+    assert "\n" not in str(caught.value)
 
 
 @settings(max_examples=20)

@@ -37,6 +37,30 @@ def test_silenced_neurons_are_silent_firing_ones_fire_and_released_ones_do_as_be
     )
 
 
+def test_what_is_released_is_what_was_named() -> None:
+    seen = sqnn.explore(pages.small_network(), pages.small_data().test.floats([4])[0])
+    first, second = seen.record.layers
+    changes = [(first, 0), (first, 1), (second, 2)]
+    for layer, neuron in changes:
+        seen.silence(layer, neuron)
+    before = seen.story
+    for given, message in (
+        (("nope",), "layer: got 'nope', expected one of"),
+        (("nope", 3), "layer: got 'nope', expected one of"),
+        ((first, 1_000), "neuron: got 1000"),
+        ((None, 3), "layer: got None, expected the name of the layer of neuron 3"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            seen.release(*given)
+        assert (list(seen.changes), seen.story) == (changes, before)
+    seen.release(first, 1)
+    assert list(seen.changes) == [(first, 0), (second, 2)]
+    seen.release(first)
+    assert list(seen.changes) == [(second, 2)]
+    seen.release()
+    assert seen.changes == {}
+
+
 def test_mistakes_change_nothing() -> None:
     seen = sqnn.explore(pages.small_network(), torch.rand(1, 6, 6, generator=torch.Generator().manual_seed(0)))
     before = seen.story
@@ -50,6 +74,8 @@ def test_mistakes_change_nothing() -> None:
     with pytest.raises(ConfigError, match="action: got 'shout'"):
         seen.act("shout", LAYER, 0)
     assert seen.story == before
+    with pytest.raises(ConfigError, match=r"image: got \[6, 6\], expected \[channels, height, width\]"):
+        sqnn.explore(pages.small_network(), torch.rand(6, 6))
     with pytest.raises(ConfigError, match="image: got"):
         sqnn.explore(pages.small_network(), torch.rand(2, 1, 6, 6))
     with pytest.raises(ConfigError, match="classes: got"):

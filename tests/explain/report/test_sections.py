@@ -14,9 +14,12 @@ from torch import nn
 
 from sqnn.core import ConfigError
 from sqnn.explain import attribute, record
+from sqnn.explain.attribution import Attribution, smooth_twin
 from sqnn.explain.behaviour import changed_spikes
-from sqnn.explain.report import Story, make_page
-from sqnn.explain.report.page import FEW_PASSES, PASSES
+from sqnn.explain.quality import rank_correlation, shortfall
+from sqnn.explain.report import Story, make_page, sections
+from sqnn.explain.report.page import FEW_PASSES, PASSES, pixel_methods
+from sqnn.explain.report.subject import Subject
 from sqnn.metrics import operations, predict_logits
 from sqnn.models import create_model
 
@@ -35,6 +38,12 @@ def story() -> Story:
 
 def image() -> torch.Tensor:
     return pages.small_data().test.floats([INDEX])
+
+
+def subject(network: nn.Module | None = None) -> Subject:
+    """The image as the subject of single sections."""
+    network = model() if network is None else network
+    return Subject(network, record(network, image()), pages.small_data().classes)
 
 
 def answers(images: torch.Tensor) -> np.ndarray:
@@ -109,6 +118,62 @@ def test_pixels_go_in_the_order_of_the_map_and_the_answers_are_those_without_the
             np.testing.assert_allclose(probabilities[step], answers(left.view(1, 1, 6, 6))[0], atol=1e-6)
 
 
+def test_options_of_a_method_are_those_of_the_map() -> None:
+    names = ["relevance:rule=signed", "relevance"]
+    told = sections.pixels(subject(), pixel_methods(", ".join(names)))["maps"]
+    assert [one["method"] for one in told] == [*names, "intensity"]
+    for one, rule in zip(told, ("signed", "z+"), strict=False):
+        label = one["targets"][0]["target"]
+        found = attribute(model(), image(), label, "relevance", rule=rule).values[0, 0]
+        np.testing.assert_allclose(unpacked(one["targets"][0]["values"]), found, atol=float(found.abs().max()) / 2**15)
+    assert told[0]["targets"][0]["values"] != told[1]["targets"][0]["values"]
+
+
+def test_a_map_stands_beside_the_same_one_of_other_draws() -> None:
+    both = subject().both
+    for told, alike in zip(story()["sections"]["pixels"]["maps"], (False, True), strict=False):
+        first, again = (
+            attribute(
+                model(),
+                image().expand(2, -1, -1, -1),
+                both,
+                told["method"],
+                generator=torch.Generator().manual_seed(seed),
+            )
+            for seed in (0, 1)
+        )
+        one, other, redrawn = first.values[0], first.values[1], again.values[0]
+        assert torch.allclose(one, redrawn, atol=1e-3 * float(one.abs().max())) is alike
+        np.testing.assert_allclose(unpacked(told["redrawn"]), redrawn[0], atol=float(redrawn.abs().max()) / 2**15)
+        itself, runner_up = (float(rank_correlation(one, each, image()[0] != 0)) for each in (redrawn, other))
+        badge = told["badges"][1]
+        assert f"{runner_up:.2f} with the map of the runner-up, {itself:.2f} with the same map" in badge["detail"]
+        assert badge["state"] == ("pass" if itself >= 0.5 and runner_up < 0.9 * itself else "fail")
+
+
+def test_a_twin_that_answers_otherwise_has_no_mark_of_success() -> None:
+    """The smooth twin of these networks is complete by itself; what is marked is whether the network's logit is met."""
+    seen = []
+    for seed in range(2):
+        network = pages.small_network(seed=seed)
+        told = sections.pixels(subject(network), pixel_methods("integrated-smooth"))
+        badge = told["maps"][0]["badges"][2]
+        logits, own = (predict_logits(part, image())[0].double() for part in (smooth_twin(network), network))
+        label = int(own.argmax())
+        black = float(predict_logits(smooth_twin(network), torch.zeros_like(image()))[0, label])
+        off = abs(float(logits[label] - own[label])) / abs(float(logits[label]) - black)
+        same = int(logits.argmax()) == label
+        seen.append((same, off))
+        if off > 0.02 or not same:
+            assert (badge["state"], badge["text"]) == ("fail", "adds up for its smooth twin, not for this network")
+            assert f"the twin answers {'abc'[int(logits.argmax())]}" in badge["detail"]
+        found = attribute(network, image(), label, "integrated-smooth")
+        assert found.twin is not None
+        assert found.twin.same_label.tolist() == [same]
+        assert float(shortfall(found)) == pytest.approx(max(off, float(found.relative_error)), rel=1e-3, abs=1e-4)
+    assert any(off > 0.02 for _, off in seen)
+
+
 def test_what_arrives_at_a_layer_is_what_leaves_it_and_what_arrives_below() -> None:
     ledger = story()["sections"]["ledger"]
     stations = ledger["stations"]
@@ -162,7 +227,8 @@ def test_the_answer_without_a_neuron_is_that_of_one_pass_without_it() -> None:
         ({"index": -1}, "index: got -1"),
         ({"index": True}, "index: got True"),
         ({"split": "dev"}, "split: got 'dev', expected one of train, validation, test"),
-        ({"methods": ["shaply"]}, "method: got 'shaply', expected one of .*; did you mean 'shapley'"),
+        ({"methods": ["shaply"]}, "methods: got 'shaply', expected one of .*; did you mean 'shapley'"),
+        ({"methods": "shapley,shapley"}, "methods: got 'shapley' twice, expected each method once"),
     ],
 )
 def test_a_mistake_gets_one_line(options: dict[str, object], message: str) -> None:
@@ -172,12 +238,12 @@ def test_a_mistake_gets_one_line(options: dict[str, object], message: str) -> No
 
 def test_a_network_without_spikes_has_a_page_that_says_what_is_missing() -> None:
     plain = create_model("logistic", image_size=(6, 6), num_classes=3)
-    sections = make_page(plain, pages.small_data(), 0, methods="shapley").story["sections"]
-    assert sections["time"] == {"absent": "the network has no spiking neurons"}
-    assert sections["head"] == {"absent": "the network has no quantum head"}
-    assert "absent" in sections["rule"]
-    assert sections["answer"]["anytime"] is None
-    assert len(sections["pixels"]["maps"]) == 2
+    parts = make_page(plain, pages.small_data(), 0, methods="shapley").story["sections"]
+    assert parts["time"] == {"absent": "the network has no spiking neurons"}
+    assert parts["head"] == {"absent": "the network has no quantum head"}
+    assert "absent" in parts["rule"]
+    assert parts["answer"]["anytime"] is None
+    assert len(parts["pixels"]["maps"]) == 2
 
 
 def test_methods_send_about_as_many_images_as_is_foretold() -> None:
@@ -188,6 +254,30 @@ def test_methods_send_about_as_many_images_as_is_foretold() -> None:
         sent, foretold = cost.forwards + cost.backwards, PASSES.get(method, FEW_PASSES)
         assert sent <= 1.1 * foretold, method
         assert sent > 0.8 * foretold or foretold == FEW_PASSES, method
+
+
+def test_silence_is_said_in_a_sentence_and_a_flat_map_is_no_lack_of_ink() -> None:
+    silent = pages.small_network(threshold=1e6)
+    told = sections.trains(subject(silent), None)["silent"]
+    assert told.startswith("No neuron fires for this image")
+    with changed_spikes(model(), "frontend.blocks.1", torch.zeros_like):
+        told = sections.trains(subject(), None)["silent"]
+    assert told.startswith("No neuron fires in frontend.blocks.1 for this image")
+    assert story()["sections"]["time"]["silent"] == ""
+    badges = [
+        badge["text"] for badge in sections.pixels(subject(silent), pixel_methods("occlusion"))["maps"][0]["badges"]
+    ]
+    assert "the same value everywhere: nothing to compare" in badges
+
+
+def test_a_method_that_breaks_off_is_told_and_costs_no_other() -> None:
+    asked = subject()
+
+    def breaks() -> Attribution:
+        raise RuntimeError("it broke")
+
+    assert asked.noted("mine", breaks).startswith("broke off by RuntimeError: it broke (test_sections.py, line")
+    assert asked.methods[-1]["failed"] == asked.noted("mine", breaks)
 
 
 @pytest.mark.slow

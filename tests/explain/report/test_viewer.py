@@ -41,7 +41,7 @@ told.traces = [traces()];
 raster.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true})); told.traces.push(traces());
 told.arrows = document.querySelectorAll("#sqnn-head .sphere .arrow").length;
 const slider = document.querySelector("#sqnn-pixels input[type=range]");
-const left = document.querySelectorAll("#sqnn-pixels article")[0].querySelectorAll("canvas")[2];
+const left = document.querySelectorAll("#sqnn-pixels article")[0].querySelectorAll("canvas")[3];
 told.before = ink(left);
 slider.value = slider.max; slider.dispatchEvent(new Event("input"));
 told.after = ink(left);

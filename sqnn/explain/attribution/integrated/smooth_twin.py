@@ -104,11 +104,12 @@ class IntegratedSmooth(Method):
             if not len(left) or 2 * steps > self.most_steps:
                 break
             steps *= 2
-        same = int((twin.plain.argmax(-1) == probe.plain.argmax(-1)).sum())
-        note = f"of the smooth twin, which gives the same label for {same} of {len(values)} images; {steps} steps"
+        other = int((twin.plain.argmax(-1) != probe.plain.argmax(-1)).sum())
+        labels = f"another label for {other} of {len(values)} images" if other else "the same label"
+        note = f"of the smooth twin, which gives {labels}; {steps} steps"
         if len(left):
             note += f", which were not enough for {len(left)}"
-        return Found(values=values, reference=reference, output=twin.output, complete=True, note=note)
+        return Found(values=values, reference=reference, output=twin.output, twin=twin.plain, complete=True, note=note)
 
 
 ROUNDING = 1e-9

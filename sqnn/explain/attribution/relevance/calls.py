@@ -14,7 +14,7 @@ from sqnn.core import ConfigError
 from sqnn.encoding import Encoder, SparseTrains
 from sqnn.explain.attribution.relevance.sums import NORMS, WEIGHTED, WeightedSum, weighted_sum
 from sqnn.layers import RateTrainedStage, SpikingLinear
-from sqnn.models import logits_of
+from sqnn.models import known_name, logits_of, shown_name
 from sqnn.neurons import LIF, QCFS
 
 ACTIVATIONS = (LIF, nn.ReLU, QCFS)
@@ -104,7 +104,11 @@ def _leaves(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield path, module
             ignored.append(path)
         elif not any(module.children()) and not isinstance(module, IDLE) and path:
-            raise ConfigError(f"method: got {type(module).__name__} at {path}, expected {SUPPORTED}; {ELSE}")
+            place = path if known_name(model) else f"{path}, {type(module).__name__}"
+            raise ConfigError(
+                f"method: got relevance for {shown_name(model)}, which it cannot go back through at {place}; expected "
+                f"{SUPPORTED}; {ELSE}"
+            )
 
 
 def _by_step(module: nn.Module, values: Tensor, batch: int, path: str) -> Tensor:

@@ -15,7 +15,16 @@ from sqnn.explain.attribution.relevance.calls import ELSE, SUPPORTED, Layer, Pas
 from sqnn.explain.attribution.relevance.rules import Rule, Shares, Trains, activation_shares, neuron_shares
 from sqnn.explain.attribution.relevance.sums import WeightedSum, pulled
 from sqnn.explain.attribution.shapley import head_relevance
-from sqnn.models import SNNMLP, SQDRCNN, QuantumHead, SerialSQNN, SpikingQuantum, SQDRSeparable
+from sqnn.models import (
+    MODELS,
+    SNNMLP,
+    SQDRCNN,
+    QuantumHead,
+    SerialSQNN,
+    SpikingQuantum,
+    SQDRSeparable,
+    shown_name,
+)
 from sqnn.neurons import LIF
 
 BIAS, SHIFT, INITIAL, STABILISER, LOST = "bias", "norm shift", "initial membrane", "stabiliser", "dead ends"
@@ -100,7 +109,9 @@ def walk_back(
     """
     passed = pass_through(model, images, generator)
     if not passed.layers:
-        raise ConfigError(f"method: got {type(model).__name__}, which has no layers to go back through; {ELSE}")
+        raise ConfigError(
+            f"method: got relevance for {shown_name(model)}, which has no layers to go back through; {ELSE}"
+        )
     walk, seed = _begin(model, passed, target, rule, epsilon)
     for number in reversed(range(len(passed.layers))):
         layer = passed.layers[number]
@@ -129,9 +140,10 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
     nothing = torch.zeros_like(output)
     if passed.angles is not None:
         if not isinstance(model, QUANTUM):
-            names = ", ".join(kind.__name__ for kind in QUANTUM)
+            names = ", ".join(name for name, kind in MODELS.items() if kind in QUANTUM)
             raise ConfigError(
-                f"method: got {type(model).__name__}, expected {names}, or a network without a circuit; {ELSE}"
+                f"method: got relevance for {shown_name(model)}, expected {names}, or a network without a circuit; "
+                f"{ELSE}"
             )
         if isinstance(model, SpikingQuantum) and model.bound == "sigmoid":
             raise ConfigError(f"bound: got 'sigmoid', whose angles are not zero at zero, expected none or tanh; {ELSE}")
@@ -150,7 +162,7 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
         read = share * last.outputs
         if read.shape[1:] == passed.logits.shape and same(read.sum(0), passed.logits):
             return walk, Seed(chosen * read)
-    raise ConfigError(f"method: got {type(model).__name__}, whose logits {last.path} does not give; {ELSE}")
+    raise ConfigError(f"method: got relevance for {shown_name(model)}, whose logits {last.path} does not give; {ELSE}")
 
 
 def _begin_head(

@@ -15,7 +15,7 @@ from sqnn.explain.attribution.places import ANGLES, PIXELS, QUBITS
 from sqnn.explain.attribution.probe import PASSES, Baseline, Probe
 from sqnn.explain.attribution.shapley.head import head_values
 from sqnn.explain.attribution.shapley.patches import WITHIN, patch_side, patch_values
-from sqnn.models import QuantumHead
+from sqnn.models import QuantumHead, shown_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +71,7 @@ class Shapley(Method):
     def _head(self, probe: Probe) -> Found:
         model = probe.model
         if not isinstance(model, QuantumHead):
-            raise ConfigError(
-                f"at: got {probe.at!r} for {type(model).__name__}, expected a network with a quantum head"
-            )
+            raise ConfigError(f"at: got {probe.at!r} for {shown_name(model)}, expected a network with a quantum head")
         found = head_values(model, probe.point, probe.target, probe.baseline(self.baseline), probe.at == QUBITS)
         probe.passes.forwards += found.samples
         axes = (probe.axes[0], "qubit") if probe.at == QUBITS else probe.axes

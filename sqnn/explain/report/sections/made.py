@@ -8,7 +8,7 @@ from sqnn.core import machine
 from sqnn.explain.report.story import Made
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import count
-from sqnn.models import known_name
+from sqnn.models import shown_name
 from sqnn.training import versions
 
 
@@ -27,4 +27,4 @@ def made(subject: Subject, command: str, image: str, seconds: float) -> Made:
 
 def network_text(model: nn.Module) -> str:
     """Return the name of a network and the number of its parameters."""
-    return f"{known_name(model) or type(model).__name__}, {count(model).total:,} parameters"
+    return f"{shown_name(model)}, {count(model).total:,} parameters"

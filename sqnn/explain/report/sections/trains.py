@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -35,7 +35,24 @@ def trains(subject: Subject, reference: Split | None) -> Time | Absent:
         room -= 0 if told["membranes"] is None else layer.spikes[:, 0].numel()
         layers.append(told)
     note = "" if reference is None else f"Rates of the classes are means over {len(reference):,} training images."
-    return {"layers": layers, "coloured_by": f"shares by {method}" if shares else "", "note": note}
+    return {
+        "layers": layers,
+        "coloured_by": f"shares by {method}" if shares else "",
+        "silent": _silent([layer["name"] for layer in layers if not layer["total"]], len(layers)),
+        "note": note,
+    }
+
+
+def _silent(names: Sequence[str], count: int) -> str:
+    """Say in a sentence what it means that these of so many layers do not fire; nothing where all do."""
+    if not names:
+        return ""
+    if len(names) == count:
+        return (
+            "No neuron fires for this image: the spikes tell nothing of it, and the answer comes from what else the "
+            "network reads, such as biases, membranes or another branch."
+        )
+    return f"No neuron fires in {', '.join(names)} for this image: what reads these spikes alone sees nothing of it."
 
 
 def _shares(subject: Subject) -> tuple[str, dict[str, Tensor]]:

@@ -12,7 +12,7 @@ from sqnn.conversion import convert, convert_rate
 from sqnn.explain.attribution import attribute
 from sqnn.explain.attribution.relevance.method import explained
 from sqnn.layers import SpikingResidual
-from sqnn.models import SpikingQuantum, create_model
+from sqnn.models import SpikingQuantum, config_of, create_model
 from sqnn.neurons import IF, QCFS, make_neuron
 
 
@@ -116,14 +116,27 @@ class Residual(nn.Module):
     ("model", "message"),
     [
         (Residual(), "method: got readout, which does not read block.second alone, expected linear layers"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.GELU()), "method: got GELU at 2, expected linear layers"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.GELU()),
+            "relevance for Sequential, .* at 2, GELU; expected linear layers",
+        ),
         (
             Perceptron(make_neuron("snntorch:Leaky")),
-            "method: got SnnTorchLeaky at neuron, expected .*method='shapley' explains any",
+            "cannot go back through at neuron, SnnTorchLeaky; expected .*method='shapley' explains any",
         ),
-        (create_model("sqdr-twin", image_size=(4, 4), core="circuit", channels=(2,)), "method: got SQDRTwin, expected"),
+        (
+            create_model("has8-vgg", image_size=(8, 8), width=4, hidden=(4,)),
+            "method: got relevance for has8-vgg, which it cannot go back through at stages.0.snn.range; expected",
+        ),
+        (
+            create_model("sqdr-twin", image_size=(4, 4), core="circuit", channels=(2,)),
+            "method: got relevance for sqdr-twin, expected sqdr-cnn, ",
+        ),
         (nn.Sequential(nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)), "method: got 0 without a weighted sum before it"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Softmax(1)), "method: got Softmax at 2"),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Softmax(1)),
+            "cannot go back through at 2, Softmax; expected",
+        ),
         (
             nn.Sequential(nn.Conv2d(1, 2, 3), QCFS(2), nn.MaxPool2d(2, 1), nn.Flatten(), nn.Linear(2, 3)),
             "do not overlap",
@@ -136,8 +149,10 @@ class Residual(nn.Module):
 )
 def test_other_networks_are_refused_in_one_line_and_keep_no_hook(model: nn.Module, message: str) -> None:
     model = model.double().eval()
+    config = config_of(model)
+    side = 4 if config is None else config.image_size[0]
     with pytest.raises(ValueError, match=message) as error:
-        attribute(model, images(2, side=4), 1, "relevance")
+        attribute(model, images(2, side=side), 1, "relevance")
     assert "\n" not in str(error.value)
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in model.modules())
 
