@@ -125,7 +125,7 @@ def compare_methods(
     subject, images = subject_of(network, require_image_data(data), how.images)
     name = shown_name(network)
     rows: list[Row] = []
-    kept: dict[str, list[Tensor]] = {}
+    kept: dict[str, dict[int, Tensor]] = {}
     errors: dict[str, Exception] = {}
     with sweep_progress(len(makers) * len(how.parts), progress, noun="part") as tick:
         for method, make in makers.items():
@@ -137,7 +137,7 @@ def compare_methods(
                     found, maps = _without_maps(images, start, broke_off(error)), None
                 rows += [{"network": name, "method": method, **row} for row in found]
                 if maps is not None and start < how.repeated:
-                    kept.setdefault(method, []).append(maps[: how.repeated - start])
+                    kept.setdefault(method, {})[start] = maps[: how.repeated - start]
                 tick(f"{method}: {found[0]['problem']}" if found[0]["problem"] else method)
     columns = ["network", "method", "image", "randomised", "target", *MEASURES, "problem"]
     frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(MEASURES, float))
@@ -187,13 +187,20 @@ def broke_off(error: Exception) -> str:
     return f"{type(error).__name__}: {reason(error)} ({Path(place.filename).name}, line {place.lineno})"
 
 
-def _agreement(maps: Mapping[str, Sequence[Tensor]], images: Tensor) -> pd.DataFrame:
-    """Return the mean rank correlation of every two methods on ink."""
+def _agreement(maps: Mapping[str, Mapping[int, Tensor]], images: Tensor) -> pd.DataFrame:
+    """Return the mean rank correlation of every two methods on ink, over the images that both gave maps for.
+
+    `maps` are those of the parts of the images by the number of their first one.
+    """
     import pandas as pd
 
-    whole = {name: torch.cat(list(parts)) for name, parts in maps.items()}
+    where = ink(images)
+    whole = {name: torch.zeros(where.shape, dtype=torch.float64) for name in maps}
+    for name, parts in maps.items():
+        for start, part in parts.items():
+            whole[name][start : start + len(part)] = part.cpu()  # a map of zeros correlates with none
     table = pd.DataFrame(float("nan"), index=list(whole), columns=list(whole))
     for one, other in itertools.combinations_with_replacement(whole, 2):
-        value = float(rank_correlation(whole[one], whole[other], ink(images)).nanmean())
+        value = float(rank_correlation(whole[one], whole[other], where).nanmean())
         table.loc[one, other] = table.loc[other, one] = value
     return table

@@ -75,8 +75,9 @@ def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, 
 
     Raises ConfigError where it gives no tensor, numbers that are not finite, or not one for each pixel.
     """
+    given = images.clone()  # what a method does to them is its own
     began = time.perf_counter()
-    made = make(model, images, target, generator)
+    made = make(model, given, target, generator)
     seconds = time.perf_counter() - began
     if not isinstance(made, Tensor | Attribution):
         raise ConfigError(f"method: got {type(made).__name__}, expected a tensor of values, or an Attribution")

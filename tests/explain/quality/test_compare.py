@@ -136,23 +136,26 @@ def test_what_fails_is_listed_with_its_reason(compared: MethodComparison) -> Non
 def breaks(model: nn.Module, images: Tensor, target: Tensor, generator: torch.Generator) -> Tensor:
     """It takes the first 50 images, and no others."""
     if len(images) < 50:
+        images.zero_()
         raise RuntimeError("no\nmore")
     return images
 
 
 def test_a_method_that_breaks_off_costs_no_other_its_numbers(digits: ImageData, compared: MethodComparison) -> None:
-    few = {**SMALL, "repeated": 0}
+    few = {**SMALL, "repeated": 52, "stages": 1, "noises": 1}
     methods = {"breaks": breaks, "arrays": lambda *given: given[1].numpy(), "truth": contribution}
     with pytest.warns(
         MethodWarning, match=r"breaks broke off \(RuntimeError: no more \(test_compare.py, line \d+\)\)"
     ) as told:
         found = compare_methods(Linear(digits), digits, methods, **few)
     assert len(told) == 1
-    rows = found.rows[found.rows.method == "breaks"].set_index("image")
+    rows = found.rows[(found.rows.method == "breaks") & (found.rows.randomised == "")].set_index("image")
     assert rows.problem.str.startswith("RuntimeError: no more").tolist() == [False] * 50 + [True] * 10
     assert rows.deletion.notna().tolist() == [True] * 50 + [False] * 10
     assert line(found, "arrays").problem == "method: got ndarray, expected a tensor of values, or an Attribution"
     assert line(found, "truth").deletion == line(compared, "truth").deletion
+    assert found.agreement.loc["breaks", "intensity"] == pytest.approx(1)  # over the images that it took
+    assert found.agreement.loc["truth", "truth"] == pytest.approx(1)
     assert line(found, "breaks").problem.startswith("RuntimeError: no more (test_compare.py, line")
     assert repr(found).splitlines()[-1].startswith("breaks broke off: RuntimeError: no more")
     with pytest.raises(RuntimeError, match="no\nmore"):

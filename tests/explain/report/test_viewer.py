@@ -49,6 +49,15 @@ told.deleted = document.querySelector("#sqnn-pixels output").textContent;
 told.theme = document.querySelector(".sqnn").dataset.theme;
 document.querySelector("nav button").click();
 told.turned = document.querySelector(".sqnn").dataset.theme;
+told.falls = [...document.querySelectorAll("#sqnn-head svg text.value")].map((text) => text.textContent);
+told.key = document.querySelector("#sqnn-time .lead").textContent;
+const figure = document.querySelector("#sqnn-pixels article figure.shared");
+told.maps = [...figure.querySelectorAll(".pair figcaption")].map((text) => text.textContent);
+told.scale = figure.lastElementChild.textContent;
+told.reddest = [...figure.querySelectorAll("canvas")].map((canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return Math.max(...Array.from({ length: data.length / 4 }, (_, i) => Math.abs(data[4 * i] - data[4 * i + 2])));
+});
 told.unnamed = [...document.querySelectorAll("button, input, select, canvas, svg")].filter((part) =>
   !(part.textContent.trim() || part.getAttribute("aria-label") || part.closest("label"))).map((part) => part.outerHTML);
 """
@@ -95,6 +104,19 @@ def test_time_moves_everything_and_all_sections_are_drawn(tmp_path: Path) -> Non
     assert told["deleted"] == "18 of 36 pixels deleted"
     assert {told["theme"], told["turned"]} == {"light", "dark"}
     assert told["unnamed"] == []
+    falls = page().story["sections"]["head"]["waterfall"]
+    numbers = [float(text.replace("\u2212", "-") or 0) for text in told["falls"]]
+    np.testing.assert_allclose(numbers, [falls["baseline"], *falls["qubits"], falls["output"]], atol=0.0051)
+    assert "grey marks have next to no share" in told["key"]
+    shown = page().story["sections"]["pixels"]["maps"][0]
+    most = [
+        np.abs(unpacked(values)).max() for values in (*(one["values"] for one in shown["targets"]), shown["redrawn"])
+    ]
+    assert [text.split()[0] for text in told["maps"]] == ["for"] * 3
+    assert float(told["scale"].split("+")[1].split()[0]) == pytest.approx(max(most), rel=0.02, abs=6e-4)
+    # On one scale the map of the smaller values is the paler one, and the redrawn one looks as the first does.
+    assert (told["reddest"][0] > told["reddest"][1]) == (most[0] > most[1])
+    assert told["reddest"][0] == told["reddest"][2]
 
 
 WIDGET = """

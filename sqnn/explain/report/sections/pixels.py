@@ -146,6 +146,7 @@ def _adds_up(subject: Subject, found: Attribution) -> Badge:
         }
     within = f"within {max(worst, LEAST_SHOWN):.2%}".replace("%", " %")
     missed = f"misses the change of the logit by {worst:.0%}".replace("%", " %")
+    missed = missed if math.isfinite(worst) else "adds up to something, where the logit does not change"
     return {
         "text": f"adds up to the change of the logit, {within}" if agrees and worst <= ADDS_UP else missed,
         "state": "pass" if agrees and worst <= ADDS_UP else "fail",
