@@ -54,6 +54,10 @@ class TreeDistillation(Distillation):
     layers: tuple[str, ...] | None = option(None, "layers of neurons whose spikes are looked at (default: all)")
     images: int | None = option(None, "most training images that the tree is grown on (default: all)", least=1)
 
+    def validate(self) -> None:
+        super().validate()
+        require(len(set(self.features)) == len(self.features), "features", self.features, "each kind once")
+
     def distil(self, model: nn.Module, data: ImageData, generator: torch.Generator) -> Tree | Rules | StateGraph:
         grown = self.grown(model, data, generator)
         told = torch.tensor([node.answer for node in grown.nodes])[leaf_of(grown.nodes, grown.test.values)]

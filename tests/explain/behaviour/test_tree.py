@@ -183,6 +183,7 @@ def test_a_network_of_one_answer_needs_no_question() -> None:
         ("tree", {"leaves": 1}, r"leaves: got 1, expected a whole number of at least 2"),
         ("tree", {"leafs": 9}, r"leafs: TreeDistillation has no such field"),
         ("tree", {"features": ("count",)}, r"features: got 'count', expected one of counts"),
+        ("rules", {"features": ("counts", "counts")}, r"features: got \('counts', 'counts'\), expected each kind once"),
         ("rules", {"features": ("angles",)}, r"features: got 'angles', expected one that the network has"),
     ],
 )
