@@ -81,7 +81,7 @@ class IntegratedSmooth(Method):
     """
 
     name: ClassVar[str] = "integrated-smooth"
-    title: ClassVar[str] = "integrated gradients of the smooth twin, which add up"
+    title: ClassVar[str] = "integrated gradients of the smooth twin, which add up for it"
     by_gradient: ClassVar[bool] = True
     straight: ClassVar[bool] = True
 
@@ -105,8 +105,9 @@ class IntegratedSmooth(Method):
                 break
             steps *= 2
         other = int((twin.plain.argmax(-1) != probe.plain.argmax(-1)).sum())
-        labels = f"another label for {other} of {len(values)} images" if other else "the same label"
-        note = f"of the smooth twin, which gives {labels}; {steps} steps"
+        some = "" if other == len(values) else f" for {other} of {len(values)} images"
+        note = f"the twin, a copy with smooth spikes, gives {f'another label{some}' if other else 'the same label'}; "
+        note += f"{steps} steps"
         if len(left):
             note += f", which were not enough for {len(left)}"
         return Found(values=values, reference=reference, output=twin.output, twin=twin.plain, complete=True, note=note)

@@ -23,7 +23,8 @@ def test_the_values_add_up_to_a_thousandth(at: str) -> None:
     assert found.relative_error.max() <= 1e-3
     assert found.twin is not None
     others = int((~found.twin.same_label).sum())
-    assert (f"another label for {others} of 2 images" if others else "gives the same label") in found.note
+    wording = {0: "gives the same label;", 1: "gives another label for 1 of 2 images;", 2: "gives another label;"}
+    assert wording[others] in found.note
     assert found.values.any()
 
 
