@@ -11,7 +11,7 @@ from torch import Tensor
 from sqnn.conversion.graph.roles import Role, role_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import SpikingNeuron
-from sqnn.conversion.observe import ACTIVATIONS, HOOKED, Call, Probe
+from sqnn.conversion.observe import ACTIVATIONS, HOOKED, Call, Observation
 from sqnn.core import ConfigError, require
 
 
@@ -44,7 +44,7 @@ def sites_of(spiking: SpikingNetwork) -> list[Site]:
     return [Site(path, neurons) for path, neurons in found if isinstance(neurons, SpikingNeuron)]
 
 
-def match(probe: Probe, spiking: SpikingNetwork, trains: Mapping[str, Tensor]) -> Match:
+def match(observed: Observation, spiking: SpikingNetwork, trains: Mapping[str, Tensor]) -> Match:
     """Return which layer of neurons stands for which activation that ran; `trains` are spikes of some images.
 
     QCFS activations are found by their paths. Otherwise all activations are taken one after the other; operations of
@@ -54,24 +54,24 @@ def match(probe: Probe, spiking: SpikingNetwork, trains: Mapping[str, Tensor]) -
     """
     sites = sites_of(spiking)
     bits = spiking.how.code.steps.bit_length()
-    for call in probe.calls:
+    for call in observed.calls:
         wanted = f"a conversion of the model's {call.bits} bits; convert the model"
         require(call.bits in (None, bits), "spiking", bits, wanted)
-    average = _average(probe.pools, spiking)
+    average = _average(observed.pools, spiking)
     by_path = {site.path: site for site in sites}
-    hooked = [call.where for call in probe.calls if call.kind == HOOKED]
+    hooked = [call.where for call in observed.calls if call.kind == HOOKED]
     if len(hooked) == len(sites) and by_path.keys() == set(hooked):
-        words = _words(len(hooked), 0, (), probe.pools if average else 0)
+        words = _words(len(hooked), 0, (), observed.pools if average else 0)
         return Match(tuple(by_path[path] for path in hooked), frozenset(), average, words)
     shapes = [tuple(trains[site.path].shape[2:]) for site in sites]
-    ran = {call.kind for call in probe.calls} - {HOOKED}
+    ran = {call.kind for call in observed.calls} - {HOOKED}
     for rounded in _sets([kind for kind in ACTIVATIONS if kind in ran]):
-        taken = [call for call in probe.calls if call.kind in (HOOKED, *rounded)]
+        taken = [call for call in observed.calls if call.kind in (HOOKED, *rounded)]
         if [call.shape[1:] for call in taken] == shapes:
-            left = [call.kind for call in probe.calls if call.kind not in (HOOKED, *rounded)]
-            words = _words(len(hooked), len(taken) - len(hooked), left, probe.pools if average else 0)
+            left = [call.kind for call in observed.calls if call.kind not in (HOOKED, *rounded)]
+            words = _words(len(hooked), len(taken) - len(hooked), left, observed.pools if average else 0)
             return Match(tuple(sites), frozenset(rounded), average, words)
-    raise ConfigError(_mismatch(probe.calls, sites, shapes))
+    raise ConfigError(_mismatch(observed.calls, sites, shapes))
 
 
 def _average(pools: int, spiking: SpikingNetwork) -> bool:

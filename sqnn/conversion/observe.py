@@ -56,7 +56,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Observation:
     """What one pass gave: the output, the activations in order of execution, and the number of max pools."""
 
     output: object
@@ -84,7 +84,7 @@ class Observer:
             _COMPILED in module._modules or module._compiled_call_impl is not None for module in model.modules()
         )
 
-    def probe(self, images: Tensor) -> Probe:
+    def observe(self, images: Tensor) -> Observation:
         """Run once and say what ran; all values stay what they are."""
         calls: list[Call] = []
         pools = 0
@@ -96,7 +96,7 @@ class Observer:
             calls.append(Call(HOOKED, where, tuple(given.shape), own.timesteps))
 
         def activation(kind: str, values: Tensor) -> None:
-            calls.append(Call(kind, f"{self._place()}: {kind}", tuple(values.shape)))
+            calls.append(Call(kind, f"{self._where()}: {kind}", tuple(values.shape)))
 
         def pooled() -> bool:
             nonlocal pools
@@ -104,7 +104,7 @@ class Observer:
             return False
 
         output = self.run(images, hooked, activation, pooled)
-        return Probe(output, tuple(calls), pools)
+        return Observation(output, tuple(calls), pools)
 
     def run(
         self,
@@ -151,7 +151,7 @@ class Observer:
             for handle in handles:
                 handle.remove()
 
-    def _place(self) -> str:
+    def _where(self) -> str:
         """Return the module in whose forward pass this is called, with the line where the code is the user's own."""
         frame: FrameType | None = sys._getframe()
         while frame is not None:

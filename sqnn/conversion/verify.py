@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_map_only
 
 from sqnn.conversion.calibration import images_of
 from sqnn.conversion.codes import levels_of
-from sqnn.conversion.graph.errors import first_line, place_of
+from sqnn.conversion.graph.errors import first_line, own_line
 from sqnn.conversion.match import Match, Site, match, sites_of
 from sqnn.conversion.network import SpikingNetwork
-from sqnn.conversion.observe import Observer, Probe, evaluating
+from sqnn.conversion.observe import Observation, Observer, evaluating
 from sqnn.conversion.outputs import Outputs
 from sqnn.core import ConfigError, require
 from sqnn.data import Split
@@ -201,12 +201,12 @@ def verify(
     )
 
 
-def _steady(observer: Observer, images: Tensor) -> Probe:
+def _steady(observer: Observer, images: Tensor) -> Observation:
     """Return what one pass over the images runs; ConfigError where a second one differs."""
     with _told(images):
-        one, other = observer.probe(images), observer.probe(images)
+        one, other = observer.observe(images), observer.observe(images)
     outputs = Outputs(one.output, len(images))
-    finite, again = (tree_map_only(Tensor, torch.nan_to_num, probe.output) for probe in (one, other))
+    finite, again = (tree_map_only(Tensor, torch.nan_to_num, each.output) for each in (one, other))
     outputs.add(again, finite, len(images))
     if one.calls != other.calls:
         raise ConfigError(UNSTEADY.format("other activations"))
@@ -223,7 +223,7 @@ def _told(images: Tensor) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:  # the model's own, of whatever class
-        why = f"{first_line(error)}){place_of(error)}; a proof takes batches of two sizes"
+        why = f"{first_line(error)}){own_line(error)}; a proof takes batches of two sizes"
         raise ConfigError(f"model: does not run on {len(images)} images ({why}") from error
 
 

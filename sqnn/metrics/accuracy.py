@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from sqnn.core import AUTO, Threads, computing_in, counted, threads_for, torch_numbers
 from sqnn.data import Split, cut
-from sqnn.models import logits_of, place_of, step_work
+from sqnn.models import device_and_dtype, logits_of, step_work
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,7 +135,7 @@ def run_batches(
     home = images.labels.device if isinstance(images, Split) else images.device
     outputs = []
     with computing_in(number), evaluating(model, device) as place, torch_numbers(EVALUATION_SEED):
-        dtype = place_of(model)[1]
+        dtype = device_and_dtype(model)[1]
         parts = cut(torch.arange(len(images)), batch_size)
         for index in _bar(parts) if progress else parts:
             part = images.floats(index) if isinstance(images, Split) else images[index]
@@ -168,7 +168,7 @@ def score_logits(
 def evaluating(model: nn.Module, device: torch.device | None = None) -> Iterator[torch.device]:
     """Within the block, `model` is in evaluation mode and on `device`; after it, as it was, and nowhere else."""
     modes = {part: part.training for part in model.modules()}
-    home = place_of(model)[0]
+    home = device_and_dtype(model)[0]
     model.eval()
     try:
         model.to(device or home)

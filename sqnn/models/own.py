@@ -77,11 +77,15 @@ def make_own(make: object, seed: int, name: str, layout: str | None = None, argu
     return model
 
 
-def place_of(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+def device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     """Return where a network is and what it computes in, by its first parameter or buffer of floating point."""
     tensors = (tensor for part in (model.parameters(), model.buffers()) for tensor in part)
     first = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
     return (torch.device("cpu"), torch.get_default_dtype()) if first is None else (first.device, first.dtype)
+
+
+place_of = device_and_dtype
+"""The same, by its earlier name."""
 
 
 def logits_of(model: nn.Module, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -96,7 +100,7 @@ def logits_of(model: nn.Module, images: Tensor, generator: torch.Generator | Non
     """
     if isinstance(model, Network):
         return model(images, generator)  # type: ignore[no-any-return]
-    images = images.to(place_of(model)[1])
+    images = images.to(device_and_dtype(model)[1])
     output = model(images, generator=generator) if _takes_generator(model) else model(images)
     while isinstance(output, tuple | list) and output:
         output = output[0]

@@ -25,7 +25,7 @@ from sqnn.neurons.surrogates import Surrogate
 
 
 @dataclass(frozen=True)
-class Rule:
+class Constants:
     """What does not change along the sequence and has no gradient."""
 
     reset: str
@@ -45,8 +45,8 @@ def lif_fused(
     initial_membrane: float = 0.0,
 ) -> tuple[Trains, Trains]:
     """Same as `lif_sequence`, differentiable once: ValueError where a gradient of its gradient is asked for."""
-    rule = Rule(reset, surrogate, detach_reset, initial_membrane)
-    spikes, membranes = _FusedLIF.apply(currents, decay, threshold, rule)
+    constants = Constants(reset, surrogate, detach_reset, initial_membrane)
+    spikes, membranes = _FusedLIF.apply(currents, decay, threshold, constants)
     return spikes, membranes
 
 
@@ -60,7 +60,7 @@ def _reset_(out: Tensor, u: Tensor, s: Tensor, threshold: float | Tensor, reset:
 
 
 class _Saved(FunctionCtx):
-    rule: Rule
+    constants: Constants
     numbers: list[float | None]
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
@@ -69,17 +69,17 @@ class _Saved(FunctionCtx):
 class _FusedLIF(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: _Saved, currents: Tensor, decay: float | Tensor, threshold: float | Tensor, rule: Rule
+        ctx: _Saved, currents: Tensor, decay: float | Tensor, threshold: float | Tensor, constants: Constants
     ) -> tuple[Tensor, Tensor]:
         membranes = torch.empty_like(currents)
         spikes = torch.empty_like(currents)
         scratch = torch.empty_like(membranes[0])
-        v = scratch.fill_(rule.initial_membrane).mul_(threshold)
+        v = scratch.fill_(constants.initial_membrane).mul_(threshold)
         for current, u, s in zip(currents.unbind(0), membranes.unbind(0), spikes.unbind(0), strict=True):
             add_scaled(current, v, decay, out=u)
             torch.gt(u, threshold, out=s)
-            v = _reset_(scratch, u, s, threshold, rule.reset)
-        ctx.rule = rule
+            v = _reset_(scratch, u, s, threshold, constants.reset)
+        ctx.constants = constants
         ctx.numbers = [None if isinstance(value, Tensor) else value for value in (decay, threshold)]
         tensors = [value if isinstance(value, Tensor) else None for value in (decay, threshold)]
         ctx.save_for_backward(membranes, spikes, *tensors)  # type: ignore[arg-type]  # torch keeps None too
@@ -127,7 +127,7 @@ def _backward(
     decay: float | Tensor,
     threshold: float | Tensor,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    rule: Rule = ctx.rule
+    constants: Constants = ctx.constants
     _, needs_decay, needs_threshold, _ = ctx.needs_input_grad
     grad_u = torch.empty_like(membranes)
     scratch, grad_v_memory = torch.empty_like(membranes[0]), torch.empty_like(membranes[0])
@@ -137,29 +137,29 @@ def _backward(
     for t in reversed(range(len(membranes))):
         u, s, out = membranes[t], spikes[t], grad_u[t]
         received = grad_spikes[t] if grad_spikes is not None else scratch.zero_()
-        if grad_v is not None and not rule.detach_reset:
-            if rule.reset == "subtract":
+        if grad_v is not None and not constants.detach_reset:
+            if constants.reset == "subtract":
                 received = add_scaled(received, grad_v, threshold, -1, out=scratch)
-            elif rule.reset == "zero":
+            elif constants.reset == "zero":
                 received = torch.addcmul(received, grad_v, u, value=-1, out=scratch)
-        torch.mul(received, rule.surrogate.slope_at(u - threshold), out=out)
+        torch.mul(received, constants.surrogate.slope_at(u - threshold), out=out)
         if grad_threshold is not None:
             grad_threshold.sub_(out)
-            if grad_v is not None and rule.reset == "subtract":
+            if grad_v is not None and constants.reset == "subtract":
                 grad_threshold.addcmul_(grad_v, s, value=-1)
         if grad_v is not None:
             out.add_(grad_v)
-            if rule.reset == "zero":
+            if constants.reset == "zero":
                 out.addcmul_(grad_v, s, value=-1)
         if grad_membranes is not None:
             out.add_(grad_membranes[t])
         if grad_decay is not None and t > 0:
-            grad_decay.addcmul_(out, _reset_(scratch, membranes[t - 1], spikes[t - 1], threshold, rule.reset))
+            grad_decay.addcmul_(out, _reset_(scratch, membranes[t - 1], spikes[t - 1], threshold, constants.reset))
         grad_v = torch.mul(out, decay, out=grad_v_memory) if t > 0 else None
-    if grad_decay is not None and rule.initial_membrane:
-        grad_decay.add_(grad_u[0] * threshold, alpha=rule.initial_membrane)
-    if grad_threshold is not None and rule.initial_membrane:
-        grad_threshold.add_(grad_u[0] * decay, alpha=rule.initial_membrane)
+    if grad_decay is not None and constants.initial_membrane:
+        grad_decay.add_(grad_u[0] * threshold, alpha=constants.initial_membrane)
+    if grad_threshold is not None and constants.initial_membrane:
+        grad_threshold.add_(grad_u[0] * decay, alpha=constants.initial_membrane)
     return grad_u, _sum_like(grad_decay, decay), _sum_like(grad_threshold, threshold)
 
 

@@ -29,7 +29,7 @@ from .gradients.study import GradientStudy, Training, gradient_study, make_task,
 from .layers.figure import plot_layers
 from .layers.study import LayerStudy, layer_study, measure_layers, summarise_layers
 from .layerwise import ENCODED, LAYERED
-from .noise_sweep.cells import Cell, Task, measure
+from .noise_sweep.cells import Cell, SweepCell, Task, measure
 from .noise_sweep.columns import COLUMNS, ResultsTable
 from .noise_sweep.figure import plot_sweep, strength_label
 from .noise_sweep.frame import SweepFrame
@@ -89,6 +89,7 @@ __all__ = [
     "StudyFrame",
     "StudyTable",
     "Subject",
+    "SweepCell",
     "SweepError",
     "SweepFrame",
     "TableError",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from sqnn.conversion.graph.check import same
-from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
+from sqnn.conversion.graph.errors import ConversionError, first_line, own_line
 
 MEND = "let copy.deepcopy give the same network, with all that its forward needs"
 
@@ -58,7 +58,7 @@ def require_alike(
             wanted = torch.func.functional_call(model, _state(copied), (images.clone(),))
     except Exception as error:  # the model's own, of whatever class
         why = f"{name} does not run as its copy does ({first_line(error)})"
-        raise ConversionError([f"model{place_of(error)}: {why}; {MEND}"]) from error
+        raise ConversionError([f"model{own_line(error)}: {why}; {MEND}"]) from error
     if not same(graph(images.clone()), wanted, rounding):
         raise ConversionError([f"model: {name} computes something else than its copy; {MEND}"])
 

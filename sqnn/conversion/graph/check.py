@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
 from sqnn.conversion.graph.agreement import agree
-from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
+from sqnn.conversion.graph.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.nodes import PATH, PLACE
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.sizes import TraceRefusedError
@@ -42,7 +42,7 @@ def require_repeated(
                 wanted = model(images.clone())
         except Exception as error:  # the model's own, of whatever class
             mend = "take the number of images from x.shape[0] or -1"
-            name = f"model{place_of(error)}: {type(model).__name__}"
+            name = f"model{own_line(error)}: {type(model).__name__}"
             why = f"does not run on {len(images)} images ({first_line(error)})"
             raise ConversionError([f"{name} {why}; {mend}"]) from error
         try:

@@ -30,7 +30,7 @@ def is_users(frame: FrameType) -> bool:
     return package not in ("torch", "sqnn") and package not in sys.stdlib_module_names
 
 
-def place_of(error: Exception) -> str:
+def own_line(error: Exception) -> str:
     """Return the file and line of the model's own code that an exception passed through last, in brackets."""
     own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if is_users(frame)]
     return f" ({Path(own[-1][0].f_code.co_filename).name}:{own[-1][1]})" if own else ""

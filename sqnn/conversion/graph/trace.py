@@ -17,7 +17,7 @@ from sqnn.conversion.foreign import taken_over
 from sqnn.conversion.graph.alike import require_alike, require_same_numbers, same_calls
 from sqnn.conversion.graph.check import require_repeated
 from sqnn.conversion.graph.copying import copy_of
-from sqnn.conversion.graph.errors import ConversionError, first_line, place_of
+from sqnn.conversion.graph.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder, reads
 from sqnn.conversion.graph.roles import LEAVES, Role, replace_swish, role_of
@@ -153,8 +153,8 @@ def _traced(model: nn.Module, original: nn.Module, images: Tensor | None) -> tup
             why = first_line(error)
             if _runs(model, example):
                 mend = "keep what it needs there out of forward"
-                raise ConversionError([f"model{place_of(error)}: cannot be recorded ({why}); {mend}"]) from error
-            failures.append(f"{why}{place_of(error)} on images of shape {list(example.shape[1:])}")
+                raise ConversionError([f"model{own_line(error)}: cannot be recorded ({why}); {mend}"]) from error
+            failures.append(f"{why}{own_line(error)} on images of shape {list(example.shape[1:])}")
             continue
         if numbers != (random.getstate(), str(np.random.get_state())):  # noqa: NPY002
             mend = "draw where self.training is set"
@@ -365,7 +365,7 @@ def _require_finite(model: nn.Module) -> None:
 
 def _placed(text: str, error: Exception, model: nn.Module) -> str:
     paths = ("model", *(path for path, _ in model.named_modules() if path))
-    return text if text.startswith(paths) else f"model{place_of(error)} {text}"
+    return text if text.startswith(paths) else f"model{own_line(error)} {text}"
 
 
 def example_of(graph: fx.GraphModule) -> Tensor:

@@ -154,6 +154,6 @@ def _disturbed(point: Tensor, alter: Change, shares: Sequence[float], drawing: t
 
 
 def _in_any_order(mask: Tensor, drawing: torch.Generator) -> Tensor:
-    """Return the places where a mask [entries] holds, in random order."""
-    places = mask.nonzero()[:, 0]
-    return places[torch.randperm(len(places), generator=drawing, device=drawing.device).to(places.device)]
+    """Return the entries where a mask holds, in random order."""
+    entries = mask.nonzero()[:, 0]
+    return entries[torch.randperm(len(entries), generator=drawing, device=drawing.device).to(entries.device)]

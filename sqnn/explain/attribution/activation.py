@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ActivationMap:
-    """How often neurons of a layer fired shortly before they fire: `values` [batch, time, ...], one for each place.
+    """How often neurons of a layer fired shortly before they fire: `values` [batch, time, ...], one for each neuron.
 
     Of layers with channels, rows and columns the channels are added up. It knows no class and explains no logit.
     """
@@ -38,7 +38,7 @@ class ActivationMap:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The values as a table: one row per image, step and place."""
+        """The values as a table: one row per image, step and value."""
         return table_of(self.values, self.axes, self.groups)
 
     def plot(self, ax: Axes | None = None, image: int = 0) -> Figure:

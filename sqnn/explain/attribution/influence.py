@@ -54,16 +54,16 @@ class Influence(Method):
         require(count <= self.most, "most", self.most, f"at least {count:,}, the changes to make")
         heights = _heights(probe, time)
         values = point.new_zeros(free.flatten(1).shape)
-        places = free.flatten(1).nonzero()
-        if len(places):
-            differences = [self._differences(probe, part, heights, time) for part in places.split(PASSES)]
-            values[places[:, 0], places[:, 1]] = torch.cat(differences)
+        changes = free.flatten(1).nonzero()
+        if len(changes):
+            differences = [self._differences(probe, part, heights, time) for part in changes.split(PASSES)]
+            values[changes[:, 0], changes[:, 1]] = torch.cat(differences)
         return Found(values=values.view(point.shape), reference=probe.score(torch.zeros_like(point)).detach())
 
     @torch.no_grad()
-    def _differences(self, probe: Probe, places: Tensor, heights: Tensor, time: int) -> Tensor:
-        """Return the difference that each change makes, [n], for places [n, 2] of images and flat entries."""
-        rows, entries = places.unbind(1)
+    def _differences(self, probe: Probe, changes: Tensor, heights: Tensor, time: int) -> Tensor:
+        """Return the difference that each change makes, [n], for changes [n, 2]: images and flat entries."""
+        rows, entries = changes.unbind(1)
         points = probe.point[rows].clone().flatten(1)
         number = torch.arange(len(rows), device=rows.device)
         points[number, entries] = heights.flatten(1)[rows, entries] if self.change == "insertion" else 0.0
@@ -74,7 +74,7 @@ class Influence(Method):
         return -gain if self.change == "deletion" else gain
 
     def _moved(self, fired: Tensor, time: int) -> Tensor:
-        """Return whether a place `steps` later is within time and silent."""
+        """Return whether the step `steps` later is within time and silent."""
         axis, length = time + 1, fired.shape[time + 1]
         wanted = torch.arange(length, device=fired.device) + self.steps
         there = (wanted >= 0) & (wanted < length)

@@ -94,7 +94,7 @@ def _parts(probe: Probe, by: str | None) -> tuple[Tensor, int, tuple[str, ...]]:
     axis = by if grouping is None else grouping.axis
     if axis not in axes[1:]:
         raise ConfigError(unknown("by", by, (*axes[1:], *probe.groups)))
-    place = axes.index(axis) - 1
-    numbers = torch.arange(shape[place], device=device) if grouping is None else grouping.index.to(device)
-    lined_up = numbers.view(-1, *(1 for _ in shape[place + 1 :])).expand(shape)
+    dimension = axes.index(axis) - 1
+    numbers = torch.arange(shape[dimension], device=device) if grouping is None else grouping.index.to(device)
+    lined_up = numbers.view(-1, *(1 for _ in shape[dimension + 1 :])).expand(shape)
     return lined_up, int(numbers.max()) + 1, (axes[0], by)

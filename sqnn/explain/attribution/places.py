@@ -126,7 +126,7 @@ class Angles(Place):
             hook.remove()
 
 
-class Layer(Place):
+class LayerOutput(Place):
     """What a module of the network gives: [batch, time, ...] of neurons, [batch, ...] of modules without time."""
 
     kind = LAYER
@@ -262,10 +262,10 @@ def place_named(model: nn.Module, at: str) -> Place:
         neurons = [name for name in neurons_of(model) if name in modules]
         raise ConfigError(unknown("at", at, (*NAMED, *(neurons or modules))))
     module = modules[at]
-    return Spikes(model, module, at) if isinstance(module, Encoder) else Layer(model, neuron_of(module), at)
+    return Spikes(model, module, at) if isinstance(module, Encoder) else LayerOutput(model, sole_neurons(module), at)
 
 
-def neuron_of(module: nn.Module) -> nn.Module:
+def sole_neurons(module: nn.Module) -> nn.Module:
     """Return the neurons of a block that has one layer of them, which share its path in a record; else the module."""
     neurons = [child for child in module.children() if isinstance(child, Neuron)]
     return neurons[0] if len(neurons) == 1 else module

@@ -25,7 +25,7 @@ from sqnn.explain.attribution.places import (
 from sqnn.explain.attribution.result import Cost, Grouping
 from sqnn.explain.recording import checked_images
 from sqnn.metrics import EVALUATION_SEED, evaluating
-from sqnn.models import logits_of, place_of, require_network, shown_name, step_work
+from sqnn.models import device_and_dtype, logits_of, require_network, shown_name, step_work
 
 PASSES = 64
 """Images of one forward pass, at most."""
@@ -167,8 +167,8 @@ class Probe:
         nothing larger than PASSES points is held.
         """
         batch = len(self.images)
-        places = torch.arange(batch * count, device=self.point.device)
-        found = [self.score(points(part // count, part % count), part // count) for part in places.split(PASSES)]
+        pairs = torch.arange(batch * count, device=self.point.device)
+        found = [self.score(points(part // count, part % count), part // count) for part in pairs.split(PASSES)]
         return torch.cat(found).view(batch, count) if found else self.output.new_zeros(batch, 0)
 
     def gradient(self, points: Tensor, rows: Tensor | None = None) -> Tensor:
@@ -237,7 +237,7 @@ class Probe:
         return other
 
     def _another(self, model: nn.Module, place: Place) -> Probe:
-        images = self.images.to(place_of(model)[1])
+        images = self.images.to(device_and_dtype(model)[1])
         other = Probe(model, images, self.at, place, self._state, self.passes)
         other._start, other.inference, other.target = self._start, self.inference, self.target
         return other
@@ -293,6 +293,6 @@ def probing(
     state = (torch.Generator().manual_seed(EVALUATION_SEED) if generator is None else generator).get_state()
     threads = threads_for(step_work(model, len(images), images.shape))
     with computing_in(threads), drawing_alike(model), evaluating(model) as device:
-        probe = Probe(model, images.to(device, place_of(model)[1]), at, place_named(model, at), state)
+        probe = Probe(model, images.to(device, device_and_dtype(model)[1]), at, place_named(model, at), state)
         probe.aim(target)
         yield probe

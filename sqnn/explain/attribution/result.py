@@ -203,8 +203,8 @@ def table_of(values: Tensor, axes: Sequence[str], groups: Mapping[str, Grouping]
     """Return values as a table: one row per value, a column per axis and per division of one, and `value`."""
     import pandas as pd
 
-    places = torch.cartesian_prod(*(torch.arange(side) for side in values.shape))
-    columns: dict[str, Any] = dict(zip(axes, places.reshape(-1, len(axes)).t().numpy(), strict=True))
+    entries = torch.cartesian_prod(*(torch.arange(side) for side in values.shape))
+    columns: dict[str, Any] = dict(zip(axes, entries.reshape(-1, len(axes)).t().numpy(), strict=True))
     for name, grouping in groups.items():
         names = pd.Series(grouping.names)
         columns[name] = names.iloc[grouping.index.cpu().numpy()[columns[grouping.axis]]].to_numpy()

@@ -178,7 +178,7 @@ def learn_automaton(neuron: LIF, currents: Iterable[int], most_states: int = MOS
     inputs = _whole_currents(currents)
     neuron_automaton(neuron, inputs, most_states)  # a neuron of endless membranes has no end here either
 
-    class Layer(SUL):  # type: ignore[misc]
+    class System(SUL):  # type: ignore[misc]
         """The neuron, which answers a word of currents at once."""
 
         def query(self, word: tuple[int, ...]) -> list[int]:
@@ -221,8 +221,8 @@ def learn_automaton(neuron: LIF, currents: Iterable[int], most_states: int = MOS
                         left.append((to, reached, longer))
             return None
 
-    layer = Layer()
-    learned = run_Lstar(list(inputs), layer, Walk(list(inputs), layer), "mealy", print_level=0)
+    system = System()
+    learned = run_Lstar(list(inputs), system, Walk(list(inputs), system), "mealy", print_level=0)
     by_name = {state.state_id: state for state in learned.states}
 
     def follow(name: str) -> list[tuple[str, int]]:

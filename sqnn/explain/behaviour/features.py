@@ -256,8 +256,8 @@ class FeatureTable:
 
     def columns(self, features: Sequence[Feature]) -> Tensor:
         """Return the values of these features, [images, features]."""
-        place = {feature: number for number, feature in enumerate(self.features)}
-        return self.values[:, [place[feature] for feature in features]]
+        column = {feature: number for number, feature in enumerate(self.features)}
+        return self.values[:, [column[feature] for feature in features]]
 
 
 def named_features(

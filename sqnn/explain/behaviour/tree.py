@@ -177,27 +177,27 @@ class Tree:
         from circuits.plotting import panel
 
         figure, axes = panel(ax, (12, 5), f"{self.leaves} leaves, fidelity {self.fidelity:.1%}")
-        places: dict[int, tuple[float, int]] = {}
+        points: dict[int, tuple[float, int]] = {}
         left = iter(range(self.leaves))
 
-        def place(number: int, depth: int) -> float:
+        def lay_out(number: int, depth: int) -> float:
             node = self.nodes[number]
             if node.feature is None:
                 x = float(next(left))
             else:
-                x = (place(node.low, depth + 1) + place(node.high, depth + 1)) / 2
-            places[number] = (x, -depth)
+                x = (lay_out(node.low, depth + 1) + lay_out(node.high, depth + 1)) / 2
+            points[number] = (x, -depth)
             return x
 
-        place(0, 0)
-        for number, (x, y) in places.items():
+        lay_out(0, 0)
+        for number, (x, y) in points.items():
             node = self.nodes[number]
             if node.feature is None:
                 axes.text(x, y, self.classes[node.answer], ha="center", va="top", fontsize=7)
                 continue
             for child in (node.low, node.high):
                 width = 0.4 + 2.6 * (sum(self.nodes[child].counts) / max(sum(self.nodes[0].counts), 1)) ** 0.5
-                axes.plot(*zip((x, y), places[child], strict=True), color="C0", lw=width, zorder=0)
+                axes.plot(*zip((x, y), points[child], strict=True), color="C0", lw=width, zorder=0)
             if -y < WORDED:
                 words = self.features[node.feature].words(above=node.threshold).replace(": ", ":\n")
                 box = {"boxstyle": "round", "fc": "white", "ec": "0.7", "lw": 0.5}

@@ -83,9 +83,9 @@ def deletion_answers(
 
 
 def removal_ranks(maps: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the place of each pixel in the order of decreasing value, equal ones in random order."""
+    """Return the rank of each pixel in the order of decreasing value, equal ones in random order."""
     flat = maps.flatten(1)
     shuffle = torch.rand(flat.shape, generator=generator).argsort(-1).to(maps.device)
     order = shuffle.gather(1, flat.gather(1, shuffle).argsort(dim=-1, descending=True, stable=True))
-    places = torch.arange(flat.shape[1], device=maps.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, places).view(maps.shape)
+    ranks = torch.arange(flat.shape[1], device=maps.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, ranks).view(maps.shape)

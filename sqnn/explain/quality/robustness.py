@@ -50,8 +50,8 @@ def draw_squares(count: int, batch: int, size: tuple[int, int], generator: torch
     for axis, length in enumerate(size):
         long = (side * length).round().clamp(1, length)
         start = ((length - long + 1) * torch.rand(count, batch, generator=generator)).floor()
-        places = torch.arange(length).view(*(length if a == axis else 1 for a in range(2)))
-        inside = (places >= start[..., None, None]) & (places < (start + long)[..., None, None])
+        numbers = torch.arange(length).view(*(length if a == axis else 1 for a in range(2)))
+        inside = (numbers >= start[..., None, None]) & (numbers < (start + long)[..., None, None])
         masks &= inside
     return masks
 

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.explain.recording.layers import TRAINS, LayerRecord
-from sqnn.explain.recording.probes import Arguments, Probe, See, Wanted
+from sqnn.explain.recording.monitors import Arguments, Monitor, See, Wanted
 from sqnn.layers import is_of
 
 NEVER = 1e30
 """A threshold that no membrane reaches."""
 
 
-class StepNeurons(Probe):
+class StepNeurons(Monitor):
     """Neurons that keep their state from call to call: the calls of a forward pass follow each other in time."""
 
     def combine(self, calls: Sequence[LayerRecord]) -> list[LayerRecord]:

@@ -18,10 +18,10 @@ from sqnn.encoding import Encoder, SparseTrains
 from sqnn.explain.recording.foreign import SnnTorchNeurons, SpikingJellyNeurons
 from sqnn.explain.recording.heads import HeadRecord, bloch_vectors
 from sqnn.explain.recording.layers import LayerRecord
-from sqnn.explain.recording.probes import CompetingNeurons, ConvertedNeurons, OwnNeurons, Probe, Wanted
+from sqnn.explain.recording.monitors import CompetingNeurons, ConvertedNeurons, Monitor, OwnNeurons, Wanted
 from sqnn.models import SQDRCNN
 
-PROBES: tuple[Probe, ...] = (
+MONITORS: tuple[Monitor, ...] = (
     OwnNeurons(),
     ConvertedNeurons(),
     CompetingNeurons(),
@@ -40,8 +40,8 @@ class Recorder:
     `heads` those of the circuits; `input` is the output of the first encoder [time, batch, ...], or None.
     """
 
-    def __init__(self, probes: Mapping[str, Probe]) -> None:
-        self._probes = probes
+    def __init__(self, monitors: Mapping[str, Monitor]) -> None:
+        self._monitors = monitors
         self._calls: dict[str, list[LayerRecord]] = {}
         self.heads: dict[str, HeadRecord] = {}
         self.input: Tensor | None = None
@@ -49,7 +49,7 @@ class Recorder:
     @property
     def layers(self) -> dict[str, LayerRecord]:
         """The records of all layers that were reached."""
-        found = (record for name, calls in self._calls.items() for record in self._probes[name].combine(calls))
+        found = (record for name, calls in self._calls.items() for record in self._monitors[name].combine(calls))
         return {record.name: record for record in found}
 
     def clear(self) -> None:
@@ -66,15 +66,15 @@ class Recorder:
             self.input = trains
 
 
-def neurons_of(model: nn.Module) -> dict[str, tuple[nn.Module, Probe]]:
-    """Return the layers of neurons of a network by their names, each with the probe that records it."""
+def neurons_of(model: nn.Module) -> dict[str, tuple[nn.Module, Monitor]]:
+    """Return the layers of neurons of a network by their names, each with the monitor that records it."""
     known = dict(_sites(model))
     found = {}
     for path, part in model.named_modules():
-        probe = next((probe for probe in PROBES if probe.knows(part)), None)
-        if probe is not None:
+        monitor = next((monitor for monitor in MONITORS if monitor.knows(part)), None)
+        if monitor is not None:
             name = known.get(path, path.removesuffix(NEURON) or type(part).__name__)
-            found[path if name in found else name] = (part, probe)
+            found[path if name in found else name] = (part, monitor)
     return found
 
 
@@ -129,11 +129,11 @@ def recorder(
         require(len(set(layers)) == len(layers), "layers", layers, "each layer once")
         known = Choices("layers", found)
         found = {name: known.pick(name, error=ConfigError) for name in layers}
-    seen = Recorder({name: probe for name, (_, probe) in found.items()})
+    seen = Recorder({name: monitor for name, (_, monitor) in found.items()})
     wanted = Wanted(membranes, currents, detach, device)
     with ExitStack() as hooks:
-        for name, (part, probe) in found.items():
-            probe.watch(part, wanted, partial(seen.see, name), hooks)
+        for name, (part, monitor) in found.items():
+            monitor.watch(part, wanted, partial(seen.see, name), hooks)
         feeds = _feeds(model)
         for path, part in model.named_modules():
             if isinstance(part, Encoder):

@@ -160,7 +160,7 @@ class SpikeRecord(SignalVerbs):
             ticks.append((below + count / 2, name))
             below += count
             axes.axhline(below - 0.5, lw=0.4, color="0.8")
-        axes.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
+        axes.set_yticks([height for height, _ in ticks], [name for _, name in ticks])
         axes.set_ylim(-0.5, max(below, 1) - 0.5)
         axes.set_xlabel("time step")
         return figure

@@ -75,9 +75,9 @@ class Page:
 
     def save(self, path: Path | str) -> Path:
         """Write the page; the file appears whole or not at all. Raises WriteError where it cannot be written."""
-        place = path_of("path", path)
-        write_text(place, self.to_html())
-        return place
+        file = path_of("path", path)
+        write_text(file, self.to_html())
+        return file
 
     def __repr__(self) -> str:
         return f"Page({self.story['title']}; save(path) writes it)"

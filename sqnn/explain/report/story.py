@@ -28,7 +28,7 @@ class Anytime(TypedDict):
     decoding: str
 
 
-class Cost(TypedDict):
+class CostLine(TypedDict):
     """One line of what an inference costs."""
 
     name: str
@@ -46,12 +46,12 @@ class Answer(TypedDict):
     probabilities: list[float]
     margin: float
     anytime: Anytime | None
-    costs: list[Cost]
+    costs: list[CostLine]
     changed: NotRequired[str]
     before: NotRequired[list[float]]
 
 
-class Layer(TypedDict):
+class LayerStory(TypedDict):
     """One layer of neurons: trains [steps, shown], and mean spikes per neuron of each class [classes, steps].
 
     `shown` are the numbers of the neurons that are kept, None where all `neurons` are; `values` is the share of each
@@ -75,7 +75,7 @@ class Layer(TypedDict):
 class Time(TypedDict):
     """Section 2: all layers of neurons, what their spikes are coloured by, and in words which layers are silent."""
 
-    layers: list[Layer]
+    layers: list[LayerStory]
     coloured_by: str
     silent: str
     note: str
@@ -138,7 +138,7 @@ class Map(TypedDict):
     deletion: Deletion
 
 
-class Pixels(TypedDict):
+class PixelsStory(TypedDict):
     """Section 4: maps, and which shares of the pixels are deleted."""
 
     maps: list[Map]
@@ -193,7 +193,7 @@ class Disagreement(TypedDict):
     rule: int
 
 
-class Rule(TypedDict):
+class RuleStory(TypedDict):
     """Section 6: the path of the image through a tree, and how far the tree says what the network says."""
 
     kind: str
@@ -215,7 +215,7 @@ class Nearest(TypedDict):
     how: str
 
 
-class Neuron(TypedDict):
+class Silenced(TypedDict):
     """What the network answers without the spikes of one neuron; `change` is that of the logit."""
 
     text: str
@@ -228,7 +228,7 @@ class WhatIf(TypedDict):
     """Section 7; the note says which layers could not be tried."""
 
     nearest: Nearest | Absent
-    neurons: list[Neuron]
+    neurons: list[Silenced]
     note: str
 
 
@@ -255,9 +255,9 @@ class Sections(TypedDict):
     answer: Answer
     time: NotRequired[Time | Absent]
     head: NotRequired[Head | Absent]
-    pixels: NotRequired[Pixels | Absent]
+    pixels: NotRequired[PixelsStory | Absent]
     ledger: NotRequired[LedgerStory | Absent]
-    rule: NotRequired[Rule | Absent]
+    rule: NotRequired[RuleStory | Absent]
     what_if: NotRequired[WhatIf | Absent]
     made: NotRequired[Made]
 

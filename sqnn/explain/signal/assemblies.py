@@ -12,7 +12,7 @@ from torch import Tensor
 from sqnn.core import ConfigError, is_whole, require
 from sqnn.explain.signal.nulls import NULLS
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import MATRIX_MOST, Layer, Neurons, binned, fired, neurons_of, source_of
+from sqnn.explain.signal.trains import MATRIX_MOST, LayerLike, Neurons, binned, fired, neuron_indices, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ class Assemblies(Signal):
 
 
 def find_assemblies(
-    layer: Layer,
+    layer: LayerLike,
     neurons: Neurons = None,
     *,
     width: int = 1,
@@ -101,7 +101,7 @@ def find_assemblies(
     """
     require(is_whole(shuffles) and shuffles >= 1, "shuffles", shuffles, "a whole number of at least 1")
     shuffle = NULLS.pick(null, error=ConfigError)
-    chosen = neurons_of(layer, neurons, most=MATRIX_MOST)
+    chosen = neuron_indices(layer, neurons, most=MATRIX_MOST)
     trains = fired(layer)[:, :, chosen]
     source = source_of(generator)
     standard = _standardised(trains, width)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sqnn.core import is_whole, require
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Labels, Layer, fired, labels_of, source_of
+from sqnn.explain.signal.trains import Labels, LayerLike, fired, labels_of, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ class NeuralCodes(Signal):
 
 
 def neural_codes(
-    layer: Layer, labels: Labels, *, shuffles: int = 20, generator: torch.Generator | None = None
+    layer: LayerLike, labels: Labels, *, shuffles: int = 20, generator: torch.Generator | None = None
 ) -> NeuralCodes:
     """Return what spike counts ("rate"), steps of first spikes ("latency") and whole trains ("word") say of the label.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqnn.core import Choices, Config, ConfigError, option
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import MATRIX_MOST, Layer, Neurons, binned, counted, neurons_of
+from sqnn.explain.signal.trains import MATRIX_MOST, LayerLike, Neurons, binary_trains, binned, neuron_indices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,17 +131,17 @@ class Synchrony(Signal):
 
 
 def synchrony(
-    layer: Layer, neurons: Neurons = None, *, measure: str | SynchronyMeasure = "spike-synchronization"
+    layer: LayerLike, neurons: Neurons = None, *, measure: str | SynchronyMeasure = "spike-synchronization"
 ) -> Synchrony:
     """Return the synchrony of each pair of neurons over the images of a layer.
 
     `measure` is a name of SYNCHRONY or a measure with its options, such as `BinnedCorrelation(width=2)`. Raises
     ConfigError on an unknown measure and on more than 2,000 neurons.
     """
-    chosen = neurons_of(layer, neurons, most=MATRIX_MOST)
+    chosen = neuron_indices(layer, neurons, most=MATRIX_MOST)
     made = measure if isinstance(measure, SynchronyMeasure) else SYNCHRONY.pick(measure, error=ConfigError)()
     return Synchrony(
-        measure=made.title, neurons=tuple(chosen.tolist()), matrix=made.matrix(counted(layer)[:, :, chosen])
+        measure=made.title, neurons=tuple(chosen.tolist()), matrix=made.matrix(binary_trains(layer)[:, :, chosen])
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqnn.core import Choices, Config, ConfigError, option, require_one_of
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import MATRIX_MOST, Layer, Neurons, counted, image_of, neurons_of
+from sqnn.explain.signal.trains import MATRIX_MOST, LayerLike, Neurons, binary_trains, image_of, neuron_indices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +136,7 @@ class Distances(Signal):
 
 
 def spike_distances(
-    layer: Layer,
+    layer: LayerLike,
     *,
     between: str = "neurons",
     measure: str | DistanceMeasure = "victor-purpura",
@@ -151,9 +151,9 @@ def spike_distances(
     """
     require_one_of("between", between, BETWEEN)
     made = measure if isinstance(measure, DistanceMeasure) else DISTANCES.pick(measure, error=ConfigError)()
-    trains = counted(layer)
+    trains = binary_trains(layer)
     among_neurons = between == "neurons"
-    chosen = neurons_of(layer, neurons, most=MATRIX_MOST if among_neurons else None)
+    chosen = neuron_indices(layer, neurons, most=MATRIX_MOST if among_neurons else None)
     trains = trains[:, :, chosen]
     images = range(trains.shape[1]) if image is None else [image_of(image, trains.shape[1])]
     if among_neurons:

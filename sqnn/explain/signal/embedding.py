@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sqnn.core import Choices, ConfigError, is_whole, require, require_one_of
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Labels, Layer, classes_of, counted, labels_of, source_of
+from sqnn.explain.signal.trains import Labels, LayerLike, binary_trains, classes_of, labels_of, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ class Embedding(Signal):
 
 
 def embed(
-    layer: Layer,
+    layer: LayerLike,
     labels: Labels = None,
     *,
     of: str = "neurons",
@@ -125,7 +125,7 @@ def embed(
     """
     require_one_of("of", of, POINTS)
     make = MAPS.pick(method, error=ConfigError)
-    trains = counted(layer)
+    trains = binary_trains(layer)
     images = trains.shape[1]
     preferred = selectivity = None
     if of == "images":

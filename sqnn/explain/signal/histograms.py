@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqnn.core import require_one_of
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Labels, Layer, binned, classes_of, counted, start_of
+from sqnn.explain.signal.trains import Labels, LayerLike, binary_trains, binned, classes_of, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,14 +78,14 @@ class Psth(Signal):
         return f"by {self.by}, {len(self.groups)} of them, {len(self.edges) - 1} bins, mean {self.rates.mean():.3g}"
 
 
-def psth(layer: Layer, labels: Labels = None, *, by: str = "class", width: int = 1) -> Psth:
+def psth(layer: LayerLike, labels: Labels = None, *, by: str = "class", width: int = 1) -> Psth:
     """Return spikes per neuron, image and step in bins of `width` steps, the last bin perhaps shorter.
 
     Trials are images: by "class" those of a label, over all neurons; by "neuron" all images for each neuron; by "all"
     all images and neurons in one. Raises ConfigError by "class" without labels.
     """
     require_one_of("by", by, GROUPS)
-    trains = counted(layer)
+    trains = binary_trains(layer)
     sums, edges = binned(trains, width)
     rates = sums / torch.tensor(edges).diff()[:, None, None]  # [bins, batch, neurons]
     if by == "neuron":

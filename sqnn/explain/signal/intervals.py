@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Labels, Layer, classes_of, fired
+from sqnn.explain.signal.trains import Labels, LayerLike, classes_of, fired
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ class Intervals(Signal):
         return f"{len(self.lengths):,} intervals, mean {', '.join(middle)}"
 
 
-def spike_intervals(layer: Layer, labels: Labels = None) -> Intervals:
+def spike_intervals(layer: LayerLike, labels: Labels = None) -> Intervals:
     """Return the intervals between the spikes of each neuron within each image, and measures of their irregularity.
 
     Source: Holt et al., J. Neurophysiol. 75 (1996), for CV2; Fano factors count over images, which with labels are

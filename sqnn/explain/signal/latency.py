@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Labels, Layer, classes_of, fired, labels_of, start_of
+from sqnn.explain.signal.trains import Labels, LayerLike, classes_of, fired, labels_of, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ class FirstSpikes(Signal):
         return f"{len(spoke) / self.steps.numel():.1%} of neurons and images fire, {middle}"
 
 
-def first_spikes(layer: Layer, labels: Labels = None) -> FirstSpikes:
+def first_spikes(layer: LayerLike, labels: Labels = None) -> FirstSpikes:
     """Return the step of the first spike of every neuron for every image, counted from 0; infinite for silent ones."""
     trains = fired(layer)
     start = start_of(layer)

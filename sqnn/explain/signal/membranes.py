@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqnn.core import ConfigError
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Neurons, image_of, neurons_of, spikes_of, start_of
+from sqnn.explain.signal.trains import Neurons, image_of, neuron_indices, spikes_of, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +101,7 @@ def traces(layer: HasMembranes, neurons: Neurons = None, image: int = 0) -> Trac
     if not isinstance(layer, HasMembranes) or layer.membranes is None:
         raise ConfigError("layer: got one without membranes, expected a layer of record(model, images, membranes=True)")
     trains = spikes_of(layer)
-    at, chosen = image_of(image, trains.shape[1]), neurons_of(layer, neurons)
+    at, chosen = image_of(image, trains.shape[1]), neuron_indices(layer, neurons)
     membranes = layer.membranes.detach().cpu()
     threshold = torch.as_tensor(math.nan if layer.threshold is None else layer.threshold).detach().cpu()
     return Traces(

@@ -11,7 +11,7 @@ from torch import Tensor
 from sqnn.core import ConfigError, is_whole, require
 from sqnn.explain.signal.nulls import NULLS
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Layer, Neurons, fired, neurons_of, source_of
+from sqnn.explain.signal.trains import LayerLike, Neurons, fired, neuron_indices, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +83,7 @@ class Motifs(Signal):
 
 
 def spike_motifs(
-    layer: Layer,
+    layer: LayerLike,
     neurons: Neurons = None,
     *,
     length: int = 3,
@@ -106,7 +106,7 @@ def spike_motifs(
     require(length <= len(trains), "length", length, f"at most {len(trains)}, the steps of the recording")
     together = 1
     if neurons is not None:
-        chosen = neurons_of(layer, neurons)
+        chosen = neuron_indices(layer, neurons)
         together, trains = len(chosen), trains[:, :, chosen]
     if together * length > WORD_BITS:
         raise ConfigError(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqnn.core import ConfigError, number_of
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Layer, counted, start_of
+from sqnn.explain.signal.trains import LayerLike, binary_trains, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,12 +52,12 @@ class Spectrum(Signal):
         return f"peak at {self.peak:.3g} cycles per step, of {len(self.frequencies)} frequencies"
 
 
-def spectrum(layer: Layer) -> Spectrum:
+def spectrum(layer: LayerLike) -> Spectrum:
     """Return the one-sided periodogram of the population's rate, mean over images, each less its own mean over time.
 
     P(f) = (2 - [f is 0 or 1/2]) |sum_t r_t exp(-2 pi i f t)|^2 / T, per cycle per step.
     """
-    rates = counted(layer).mean(2)
+    rates = binary_trains(layer).mean(2)
     steps = len(rates)
     power = torch.fft.rfft(rates - rates.mean(0), dim=0).abs().square().mean(1) / steps
     power[0] = 0
@@ -104,7 +104,7 @@ class PhaseLocking(Signal):
         return f"period {self.period:.3g} steps, mean consistency {float(self.consistency.nanmean()):.3g}"
 
 
-def phase_locking(layer: Layer, period: float | None = None) -> PhaseLocking:
+def phase_locking(layer: LayerLike, period: float | None = None) -> PhaseLocking:
     """Return how neurons lock to an oscillation of `period` steps, by default that of the peak of `spectrum`.
 
     The phase of a spike at step t is 2 pi t / period. Raises ConfigError on a period that is not above 1, and where
@@ -112,7 +112,7 @@ def phase_locking(layer: Layer, period: float | None = None) -> PhaseLocking:
 
     Source: Vinck et al., NeuroImage 51 (2010), for the consistency; Zar, Biostatistical Analysis (1999), for the test.
     """
-    trains = counted(layer)
+    trains = binary_trains(layer)
     if period is None:
         peak = spectrum(layer).peak
         if math.isnan(peak):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sqnn.core import ConfigError
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import HasSpikes, Layer, fired, image_of, spikes_of, start_of
+from sqnn.explain.signal.trains import HasSpikes, LayerLike, fired, image_of, spikes_of, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ class Raster(Signal):
         return f"{len(self.steps):,} spikes of {sum(self.sizes):,} neurons in {self.timesteps} steps"
 
 
-def raster(layers: Mapping[str, HasSpikes | Tensor] | Layer, image: int = 0, *, values: Colours = None) -> Raster:
+def raster(layers: Mapping[str, HasSpikes | Tensor] | LayerLike, image: int = 0, *, values: Colours = None) -> Raster:
     """Return the raster of one image: of the layers of a recording by name, or of one layer.
 
     `values` colour the spikes: an attribution at a layer, such as `attribute(model, images, at="frontend.blocks.2")`;

@@ -33,7 +33,7 @@ class HasStart(Protocol):
         """The number of its first step."""
 
 
-Layer: TypeAlias = HasSpikes | Tensor
+LayerLike: TypeAlias = HasSpikes | Tensor
 """One layer of a recording, or its spikes `[time, batch, *neurons]`."""
 Neurons: TypeAlias = int | Sequence[int | tuple[int, ...]] | Tensor | None
 """Neurons of a layer: flat indices, or coordinates as tuples; None is all of them."""
@@ -41,7 +41,7 @@ Labels: TypeAlias = Tensor | Sequence[int] | None
 """One whole number per image."""
 
 
-def spikes_of(layer: Layer) -> Tensor:
+def spikes_of(layer: LayerLike) -> Tensor:
     """Return the spikes `[time, batch, *neurons]` as they were recorded; ConfigError where they are none."""
     spikes = layer if isinstance(layer, Tensor) else layer.spikes if isinstance(layer, HasSpikes) else None
     if spikes is None:
@@ -55,22 +55,22 @@ def spikes_of(layer: Layer) -> Tensor:
     return spikes.detach().cpu()
 
 
-def start_of(layer: Layer) -> int:
+def start_of(layer: LayerLike) -> int:
     """Return the number of the first step of a layer, other than 0 after `SpikeRecord.select(window=...)`."""
     return layer.start if isinstance(layer, HasStart) else 0
 
 
-def fired(layer: Layer) -> Tensor:
+def fired(layer: LayerLike) -> Tensor:
     """Return where neurons fired, bool `[time, batch, neurons]`; every value but 0 is one spike."""
     return (spikes_of(layer) != 0).flatten(2)
 
 
-def counted(layer: Layer) -> Tensor:
+def binary_trains(layer: LayerLike) -> Tensor:
     """Return where neurons fired as 0 and 1, float64 `[time, batch, neurons]`."""
     return fired(layer).double()
 
 
-def neurons_of(layer: Layer, neurons: Neurons, *, most: int | None = None) -> Tensor:
+def neuron_indices(layer: LayerLike, neurons: Neurons, *, most: int | None = None) -> Tensor:
     """Return flat indices of the chosen neurons; ConfigError on one that is not there and on more than `most`."""
     shape = spikes_of(layer).shape[2:]
     number = math.prod(shape)
@@ -103,10 +103,10 @@ def _flat(neuron: object, shape: tuple[int, ...]) -> int:
     raise ConfigError(f"neurons: got {neuron!r}, expected 0 to {number - 1}, or coordinates within {list(shape)}")
 
 
-def most_active(layer: Layer, number: int) -> Tensor:
+def most_active(layer: LayerLike, number: int) -> Tensor:
     """Return the flat indices of the `number` neurons with most spikes, the most active first."""
     require(is_whole(number) and number >= 1, "number", number, "a whole number of at least 1")
-    return counted(layer).sum((0, 1)).argsort(descending=True, stable=True)[:number]
+    return binary_trains(layer).sum((0, 1)).argsort(descending=True, stable=True)[:number]
 
 
 def image_of(image: object, images: int) -> int:

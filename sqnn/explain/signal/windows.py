@@ -12,7 +12,7 @@ from torch import Tensor
 from sqnn.core import ConfigError, is_whole, require
 from sqnn.explain.signal.codes import information_by_chance, mutual_information, permuted_labels
 from sqnn.explain.signal.result import Signal
-from sqnn.explain.signal.trains import Labels, Layer, counted, labels_of, start_of
+from sqnn.explain.signal.trains import Labels, LayerLike, binary_trains, labels_of, start_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ class Windows(Signal):
 
 
 def spike_windows(
-    layer: Layer,
+    layer: LayerLike,
     labels: Labels = None,
     *,
     width: int = 2,
@@ -83,7 +83,7 @@ def spike_windows(
     With labels, the information of the label in each neuron's count is estimated as in `neural_codes`. Raises
     ConfigError on a window that is empty or leaves the recording.
     """
-    trains = counted(layer)
+    trains = binary_trains(layer)
     start, stop = start_of(layer), start_of(layer) + len(trains)
     if windows is None:
         require(is_whole(width) and 1 <= width <= len(trains), "width", width, f"1 to {len(trains)} steps")

@@ -33,7 +33,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Cell:
+class SweepCell:
     """One measurement to be made.
 
     `noise` and `strength` are the words of the table, `noise_json` what they mean for this network's register;
@@ -69,7 +69,11 @@ class Cell:
         return f"{self.label}, {self.noise} {self.strength:g}, {self.engine}{drawn}"
 
 
-def noisy_network(network: Packed, cell: Cell) -> nn.Module:
+Cell = SweepCell
+"""The same, by its earlier name."""
+
+
+def noisy_network(network: Packed, cell: SweepCell) -> nn.Module:
     """Build the network with its circuits under the cell's noise, on the cell's engine.
 
     Raises ValueError where the engine cannot evaluate a circuit under this noise.
@@ -88,7 +92,7 @@ def noisy_network(network: Packed, cell: Cell) -> nn.Module:
     )
 
 
-def measure(task: Task, cell: Cell) -> Row:
+def measure(task: Task, cell: SweepCell) -> Row:
     """Return accuracy (a fraction), loss (mean cross-entropy, nats), seconds and versions of one cell.
 
     Only what noise can reach is evaluated, in one thread, in batches of a fixed size; sums are in float64.

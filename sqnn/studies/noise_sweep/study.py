@@ -17,7 +17,7 @@ from noise_models import KINDS
 from sqnn.core import ConfigError, Row, brief, option, write_text
 from sqnn.data import SPLITS, ImageData
 from sqnn.models import circuits_of
-from sqnn.studies.noise_sweep.cells import Cell, Task, measure, noisy_network
+from sqnn.studies.noise_sweep.cells import SweepCell, Task, measure, noisy_network
 from sqnn.studies.noise_sweep.columns import KEY, OLDER, SCHEMA, ResultsTable
 from sqnn.studies.noise_sweep.grid import parse_strengths, split_names
 from sqnn.studies.noise_sweep.networks import Subject, open_subjects
@@ -45,7 +45,7 @@ SweepError = StudyError
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoiseSweep(Study[Sequence[Subject], Cell]):
+class NoiseSweep(Study[Sequence[Subject], SweepCell]):
     """Measure trained networks while the noise of their circuits grows: every noise, strength, engine and draw.
 
     The strength of a noise that is named alone (depolarizing, amplitude-damping, readout, ...) is its parameter:
@@ -135,7 +135,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
     ) -> list[Subject]:
         return open_subjects(models, data, self.split, self.images, data_dir, model)
 
-    def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
+    def cells(self, subjects: Sequence[Subject]) -> list[SweepCell]:
         """List the measurements in their order: network, noise, strength, engine, draw.
 
         Every noise is built at every strength, and every engine at the largest. Raises ValueError where that is
@@ -150,7 +150,7 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
                     f"noise: got two noises called {brief(label)}, expected functions with names of their own, or "
                     "names in a mapping: noise={'mine': ...}"
                 )
-        cells: list[Cell] = []
+        cells: list[SweepCell] = []
         built: dict[tuple[Source, float, int, str], str] = {}
         jobs = None if self.jobs is None else str(Path(self.jobs).absolute())
         for number, subject in enumerate(subjects):
@@ -171,14 +171,15 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
                 if MACHINE in self.engine:  # the prediction beside the machine
                     runs = list(dict.fromkeys([("lightcone", None, None), *runs]))
                 cells += [
-                    Cell(number, subject.label, label, strength, *run, meant, digest, jobs, self.yes) for run in runs
+                    SweepCell(number, subject.label, label, strength, *run, meant, digest, jobs, self.yes)
+                    for run in runs
                 ]
         self._try(subjects, cells)
         return cells
 
-    def _try(self, subjects: Sequence[Subject], cells: Sequence[Cell]) -> None:
+    def _try(self, subjects: Sequence[Subject], cells: Sequence[SweepCell]) -> None:
         """Build every engine at the largest strength, and on machines at all; say what machines would be sent."""
-        tried: dict[tuple[object, ...], list[Cell]] = {}
+        tried: dict[tuple[object, ...], list[SweepCell]] = {}
         for cell in cells:
             if cell.strength == max(self.strength) or cell.engine == MACHINE:
                 strength = cell.strength if cell.engine == MACHINE else None
@@ -213,21 +214,23 @@ class NoiseSweep(Study[Sequence[Subject], Cell]):
         return noise
 
     @staticmethod
-    def measure(cell: Cell, subject: Task) -> Row:  # type: ignore[override]
+    def measure(cell: SweepCell, subject: Task) -> Row:  # type: ignore[override]
         return measure(subject, cell)  # a function of its own: the study is not sent to workers
 
-    def identify(self, cell: Cell) -> Row:
+    def identify(self, cell: SweepCell) -> Row:
         return cell.columns
 
-    def shared_columns(self, subject: Sequence[Subject], cell: Cell) -> Row:
+    def shared_columns(self, subject: Sequence[Subject], cell: SweepCell) -> Row:
         return subject[cell.subject].columns
 
-    def share(self, subject: Sequence[Subject], cells: Sequence[Cell], folder: Path | None) -> list[tuple[Task, Cell]]:
+    def share(
+        self, subject: Sequence[Subject], cells: Sequence[SweepCell], folder: Path | None
+    ) -> list[tuple[Task, SweepCell]]:
         """Evaluate the front-ends of the networks that still have something to be measured."""
         tasks = {number: _task(subject[number]) for number in dict.fromkeys(cell.subject for cell in cells)}
         return [(tasks[cell.subject], cell) for cell in cells]
 
-    def tell(self, cell: Cell, rows: Sequence[Row]) -> str:
+    def tell(self, cell: SweepCell, rows: Sequence[Row]) -> str:
         return ": ".join([str(cell), *(f"{row['accuracy']:.2%}" for row in rows)])
 
     def describe(self, subject: Sequence[Subject]) -> dict[str, object]:
@@ -328,7 +331,7 @@ def noise_sweep(
 
 
 def run_cells(
-    cells: Sequence[Cell],
+    cells: Sequence[SweepCell],
     subjects: Sequence[Subject],
     table: str | Path | None = None,
     scheduler: str | None = None,

@@ -12,7 +12,7 @@ from torch import Tensor
 from sqnn.core import ConfigError, option
 from sqnn.explain.attribution.base import Found, Method
 from sqnn.explain.attribution.integrated.events import Dynamics, Events, events_between
-from sqnn.explain.attribution.places import PIXELS, SPIKES, Layer, neuron_of
+from sqnn.explain.attribution.places import PIXELS, SPIKES, LayerOutput, sole_neurons
 from sqnn.explain.attribution.probe import PASSES, Baseline, Probe, copy_of
 from sqnn.explain.recording import LayerRecord, recorder
 
@@ -71,7 +71,7 @@ def _arriving(probe: Probe, points: Tensor, rows: Tensor | None = None) -> Layer
 
 
 @torch.no_grad()
-def _first_layer(probe: Probe, baseline: Tensor) -> Layer:
+def _first_layer(probe: Probe, baseline: Tensor) -> LayerOutput:
     """Return the first layer of neurons as a place; ConfigError unless the method holds for the network."""
     record = _arriving(probe, probe.point)
     if record.neuron not in KNOWN:
@@ -82,7 +82,7 @@ def _first_layer(probe: Probe, baseline: Tensor) -> Layer:
         line = torch.lerp(start, end, a)
         if not torch.allclose(between, line, rtol=0, atol=CLOSE * (1 + float(line.abs().max()))):
             raise _unfit(f"whose currents into {record.name} are not linear in the {probe.at}", "linear layers alone")
-    layer = Layer(probe.model, neuron_of(probe.model.get_submodule(record.name)), record.name)
+    layer = LayerOutput(probe.model, sole_neurons(probe.model.get_submodule(record.name)), record.name)
     trains = record.spikes.transpose(0, 1)
     for images in (probe.images, 1 - probe.images):
         logits = layer.logits(trains, images, probe.generator())
@@ -121,7 +121,7 @@ def _dynamics(record: LayerRecord) -> Dynamics:
 
 
 @torch.no_grad()
-def _jumps(probe: Probe, layer: Layer, events: Events, row: int, record: LayerRecord) -> Tensor:
+def _jumps(probe: Probe, layer: LayerOutput, events: Events, row: int, record: LayerRecord) -> Tensor:
     """Return the jump of the logit at each event: that of its group, shared equally."""
     groups, spikes = events.groups, events.first.clone()
     bounds = [0, *(groups.bincount().cumsum(0).tolist())] if len(events) else [0]

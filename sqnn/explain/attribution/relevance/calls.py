@@ -37,7 +37,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerPass:
     """A weighted sum with its norm and the activation after it, or a pool, with what they were given and gave.
 
     `path` is that of the block whose one activation this is, otherwise of the activation or the layer itself;
@@ -59,7 +59,7 @@ class Layer:
 class Passed:
     """What one forward pass showed: the layers in their order, the angles of the circuit, if any, and the logits."""
 
-    layers: list[Layer]
+    layers: list[LayerPass]
     angles: Tensor | None
     logits: Tensor
 
@@ -121,7 +121,7 @@ def _by_step(module: nn.Module, values: Tensor, batch: int, path: str) -> Tensor
     raise ConfigError(f"method: got {path} with values {list(values.shape)} for {batch} images, expected {SUPPORTED}")
 
 
-def _layers(model: nn.Module, calls: Sequence[Call]) -> Iterator[Layer]:
+def _layers(model: nn.Module, calls: Sequence[Call]) -> Iterator[LayerPass]:
     position = 0
     while position < len(calls):
         call = calls[position]
@@ -137,22 +137,22 @@ def _layers(model: nn.Module, calls: Sequence[Call]) -> Iterator[Layer]:
         yield _layer(model, group)
 
 
-def _layer(model: nn.Module, group: Sequence[Call]) -> Layer:
+def _layer(model: nn.Module, group: Sequence[Call]) -> LayerPass:
     first, last = group[0], group[-1]
     if isinstance(first.module, POOLS):
-        return Layer(first.path, first.inputs, first.outputs, pool=first.module)
+        return LayerPass(first.path, first.inputs, first.outputs, pool=first.module)
     if not isinstance(first.module, WEIGHTED):
         raise ConfigError(f"method: got {first.path} without a weighted sum before it, expected {SUPPORTED}")
     norm = next((call.module for call in group if isinstance(call.module, NORMS)), None)
     summed = [call for call in group if isinstance(call.module, WEIGHTED)][-1]
     weights = weighted_sum(summed.module, norm)
     if not isinstance(last.module, ACTIVATIONS):
-        return Layer(first.path, summed.inputs, last.outputs, weights)
+        return LayerPass(first.path, summed.inputs, last.outputs, weights)
     owner = last.path.rpartition(".")[0]
     block = model.get_submodule(owner)
     alone = bool(owner) and sum(isinstance(part, ACTIVATIONS) for part in block.modules()) == 1
     fed_back = getattr(block, "recurrent", None)
-    return Layer(
+    return LayerPass(
         owner if alone else last.path,
         summed.inputs.expand(len(last.inputs), *summed.inputs.shape[1:]),
         last.outputs,

@@ -50,8 +50,8 @@ class Relevance(Method):
         probe.passes.forwards += len(probe.images) + walk.samples
         arrived = _arrived(walk, probe)
         booked = torch.stack(list(arrived.booked.values())).sum(0)
-        place = INPUT if probe.at in (PIXELS, SPIKES) else HANDED_ON
-        terms = {place: arrived.values.flatten(1).sum(1), **arrived.booked}
+        end = INPUT if probe.at in (PIXELS, SPIKES) else HANDED_ON
+        terms = {end: arrived.values.flatten(1).sum(1), **arrived.booked}
         return Found(
             values=arrived.values,
             reference=walk.reference,

@@ -19,7 +19,7 @@ from sqnn.neurons import LIF
 
 
 @dataclass(frozen=True)
-class Rule:
+class RelevanceRule:
     """One rule: whether resets hand on relevance, and whether only summands of the sum's own sign do, biases never."""
 
     title: str
@@ -27,12 +27,16 @@ class Rule:
     own_sign: bool
 
 
-RULES: Choices[Rule] = Choices(
+RULES: Choices[RelevanceRule] = Choices(
     "rule",
     {
-        "z+": Rule("shares of the positive currents, biases have none", resets=False, own_sign=True),
-        "signed": Rule("shares of the membrane; a reset takes its share from the earlier spike", True, own_sign=False),
-        "drive": Rule("shares of the leaky sum of all currents; resets have none", resets=False, own_sign=False),
+        "z+": RelevanceRule("shares of the positive currents, biases have none", resets=False, own_sign=True),
+        "signed": RelevanceRule(
+            "shares of the membrane; a reset takes its share from the earlier spike", True, own_sign=False
+        ),
+        "drive": RelevanceRule(
+            "shares of the leaky sum of all currents; resets have none", resets=False, own_sign=False
+        ),
     },
 )
 """What relevance is divided by.
@@ -75,7 +79,7 @@ Feedback = Callable[[Tensor], Tensor]
 
 
 def neuron_shares(
-    rule: Rule,
+    rule: RelevanceRule,
     neuron: LIF,
     trains: Trains,
     arriving: Tensor,
@@ -125,7 +129,7 @@ def neuron_shares(
     return Shares(multipliers, (by_spikes + by_membranes) * start, stabiliser, lost)
 
 
-def activation_shares(rule: Rule, sums: Tensor, arriving: Tensor, epsilon: float = 0.0) -> Shares:
+def activation_shares(rule: RelevanceRule, sums: Tensor, arriving: Tensor, epsilon: float = 0.0) -> Shares:
     """Divide what arrives at the outputs of activations without time among the sums they acted on, or positive parts.
 
     An output above zero has a sum above zero. All tensors are [1, batch, ...].

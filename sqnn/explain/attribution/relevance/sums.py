@@ -64,9 +64,9 @@ def pulled(function: Callable[[Tensor], Tensor], inputs: Tensor, multipliers: Te
 def weighted_sum(module: nn.Module, norm: nn.Module | None = None) -> WeightedSum:
     """Return the sum that a layer, and the norm after it in evaluation mode, computes."""
     if isinstance(module, PlaceReadout):
-        place = (module.rows[:, :, None] * module.columns[:, None, :]).detach()
-        weight = place.new_zeros(len(place), *place.shape)
-        weight[range(len(place)), range(len(place))] = place
+        masks = (module.rows[:, :, None] * module.columns[:, None, :]).detach()
+        weight = masks.new_zeros(len(masks), *masks.shape)
+        weight[range(len(masks)), range(len(masks))] = masks
         return WeightedSum(lambda x, w: F.linear(x.flatten(1), w.flatten(1)), weight, module.bias.detach(), None)
     given, bias = module.weight, getattr(module, "bias", None)
     if not isinstance(given, Tensor):

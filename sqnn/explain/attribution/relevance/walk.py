@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from sqnn.core import ConfigError
 from sqnn.explain.attribution.relevance.between import find_between, max_pool_pull, same
-from sqnn.explain.attribution.relevance.calls import ELSE, SUPPORTED, Layer, Passed, pass_through
-from sqnn.explain.attribution.relevance.rules import Rule, Shares, Trains, activation_shares, neuron_shares
+from sqnn.explain.attribution.relevance.calls import ELSE, SUPPORTED, LayerPass, Passed, pass_through
+from sqnn.explain.attribution.relevance.rules import RelevanceRule, Shares, Trains, activation_shares, neuron_shares
 from sqnn.explain.attribution.relevance.sums import WeightedSum, pulled
 from sqnn.explain.attribution.shapley import head_relevance
 from sqnn.models import (
@@ -57,7 +57,9 @@ class Walk:
     circuit was given alone.
     """
 
-    def __init__(self, rule: Rule, epsilon: float, output: Tensor, reference: Tensor, samples: int = 0) -> None:
+    def __init__(
+        self, rule: RelevanceRule, epsilon: float, output: Tensor, reference: Tensor, samples: int = 0
+    ) -> None:
         self.rule, self.epsilon, self.samples = rule, epsilon, samples
         self.output, self.reference = output, reference
         self.at_layers: dict[str, list[Arrived]] = {}
@@ -97,7 +99,7 @@ def walk_back(
     model: nn.Module,
     images: Tensor,
     target: Tensor,
-    rule: Rule,
+    rule: RelevanceRule,
     epsilon: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Walk:
@@ -134,7 +136,7 @@ def walk_back(
     return walk
 
 
-def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon: float) -> tuple[Walk, Seed]:
+def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: RelevanceRule, epsilon: float) -> tuple[Walk, Seed]:
     last = passed.layers[-1]
     output = passed.logits.gather(1, target.unsqueeze(1))[:, 0]
     nothing = torch.zeros_like(output)
@@ -166,7 +168,7 @@ def _begin(model: nn.Module, passed: Passed, target: Tensor, rule: Rule, epsilon
 
 
 def _begin_head(
-    model: QuantumHead, passed: Passed, angles: Tensor, target: Tensor, rule: Rule, epsilon: float
+    model: QuantumHead, passed: Passed, angles: Tensor, target: Tensor, rule: RelevanceRule, epsilon: float
 ) -> tuple[Walk, Seed]:
     found = head_relevance(model, angles, target)
     walk = Walk(rule, epsilon, found.output.to(angles.dtype), found.reference.to(angles.dtype), found.samples)
@@ -178,7 +180,7 @@ def _begin_head(
     return walk, Seed(multipliers * outputs)
 
 
-def _through(walk: Walk, layer: Layer, seed: Seed) -> Tensor:
+def _through(walk: Walk, layer: LayerPass, seed: Seed) -> Tensor:
     """Return the multipliers of what a layer read [steps, batch, ...], and book what it does not hand on."""
     inputs = layer.inputs
     if layer.pool is not None:
@@ -202,7 +204,9 @@ def _through(walk: Walk, layer: Layer, seed: Seed) -> Tensor:
     return weights.pull(shares.multipliers, inputs)
 
 
-def _neurons(walk: Walk, layer: Layer, neuron: LIF, currents: Tensor, positive: Tensor | None, seed: Seed) -> Shares:
+def _neurons(
+    walk: Walk, layer: LayerPass, neuron: LIF, currents: Tensor, positive: Tensor | None, seed: Seed
+) -> Shares:
     spikes, membranes = neuron(currents, return_membrane=True)
     if layer.fed_back is None:
         return neuron_shares(
@@ -219,7 +223,7 @@ def _neurons(walk: Walk, layer: Layer, neuron: LIF, currents: Tensor, positive: 
     )
 
 
-def _through_sum(walk: Walk, layer: Layer, weights: WeightedSum, arriving: Tensor) -> Tensor:
+def _through_sum(walk: Walk, layer: LayerPass, weights: WeightedSum, arriving: Tensor) -> Tensor:
     """Divide what arrives at sums that nothing fires on, over the mean of the steps: they are read by their mean."""
     inputs, steps = layer.inputs.mean(0, keepdim=True), len(layer.inputs)
     due = arriving.sum(0, keepdim=True)
@@ -238,7 +242,7 @@ def _through_sum(walk: Walk, layer: Layer, weights: WeightedSum, arriving: Tenso
     return (pulls / steps).expand_as(layer.inputs)
 
 
-def _through_pool(pool: nn.Module, layer: Layer, arriving: Tensor) -> Tensor:
+def _through_pool(pool: nn.Module, layer: LayerPass, arriving: Tensor) -> Tensor:
     outputs, inputs = layer.outputs, layer.inputs
     multipliers = torch.where(outputs != 0, arriving / torch.where(outputs != 0, outputs, 1), 0)
     if isinstance(pool, nn.MaxPool2d):

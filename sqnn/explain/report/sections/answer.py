@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.explain.report.pack import pack_floats
-from sqnn.explain.report.story import Answer, Anytime, Cost
+from sqnn.explain.report.story import Answer, Anytime, CostLine
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import evaluating, operations
-from sqnn.models import SNNMLP, SQDRCNN, QuantumHead, place_of
+from sqnn.models import SNNMLP, SQDRCNN, QuantumHead, device_and_dtype
 
 ANGLES_SO_FAR = "Read at step t, the angles are means over the steps until then."
 OUTPUTS_SO_FAR = "Read at step t, the last neurons are counted, or averaged, over the steps until then."
@@ -55,7 +55,7 @@ def logits_over_time(model: nn.Module, image: Tensor, generator: torch.Generator
     The last are those of the network. None of networks that do not answer before their last step.
     """
     with evaluating(model) as device:
-        image = image.to(device, place_of(model)[1])
+        image = image.to(device, device_and_dtype(model)[1])
         if isinstance(model, SNNMLP):
             spikes, membranes = model.outputs(image, generator)
             each = [model.decide(spikes[:t], membranes[:t]) for t in range(1, len(spikes) + 1)]
@@ -66,11 +66,11 @@ def logits_over_time(model: nn.Module, image: Tensor, generator: torch.Generator
         return model.classify(angles, generator).cpu(), ANGLES_SO_FAR
 
 
-def _costs(subject: Subject) -> list[Cost]:
+def _costs(subject: Subject) -> list[CostLine]:
     count = operations(subject.model, subject.image)
     energy = "0.9 pJ an addition, 4.6 pJ a multiplication at 45 nm; counted, not measured"
     spikes = sum(float((layer.spikes != 0).sum()) for layer in subject.record.layers.values())
-    lines: list[Cost] = [
+    lines: list[CostLine] = [
         {"name": "spikes", "value": spikes, "unit": "", "note": f"{count.spikes:.2f} per neuron"},
         {"name": "additions", "value": count.total("accumulates"), "unit": "", "note": "of a weight, for a spike"},
         {"name": "multiplications", "value": count.total("multiply_accumulates"), "unit": "", "note": "with a weight"},

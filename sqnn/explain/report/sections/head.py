@@ -13,7 +13,7 @@ from sqnn.explain.report.sections.answer import angles_over_time
 from sqnn.explain.report.story import Absent, Head, Waterfall
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import evaluating
-from sqnn.models import QuantumHead, place_of
+from sqnn.models import QuantumHead, device_and_dtype
 
 
 def head(subject: Subject, method: str) -> Head | Absent:
@@ -39,7 +39,7 @@ def head(subject: Subject, method: str) -> Head | Absent:
 @torch.no_grad()
 def _angles(subject: Subject) -> Tensor | None:
     with evaluating(subject.model) as device:
-        image = subject.image.to(device, place_of(subject.model)[1])
+        image = subject.image.to(device, device_and_dtype(subject.model)[1])
         return angles_over_time(subject.model, image, subject.generator())
 
 

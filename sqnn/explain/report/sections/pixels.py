@@ -22,7 +22,7 @@ from sqnn.explain.quality import (
 from sqnn.explain.quality.agreement import LEAST
 from sqnn.explain.quality.badges import ADDS_UP, OTHER_CLASS, REPEATS
 from sqnn.explain.report.pack import pack_floats, pack_scaled, pack_whole
-from sqnn.explain.report.story import Absent, Badge, Map, Pixels
+from sqnn.explain.report.story import Absent, Badge, Map, PixelsStory
 from sqnn.explain.report.subject import Subject
 
 HOW = QualityOptions()
@@ -35,7 +35,7 @@ NOTE = (
 )
 
 
-def pixels(subject: Subject, methods: Mapping[str, Method]) -> Pixels | Absent:
+def pixels(subject: Subject, methods: Mapping[str, Method]) -> PixelsStory | Absent:
     """Return the maps of all methods that can make one, beside that of the intensity, which each has to beat."""
     if not methods:
         return {"absent": "no method was asked for"}

@@ -8,14 +8,14 @@ from sqnn.data import Split
 from sqnn.explain.behaviour import Tree
 from sqnn.explain.behaviour.features import measured
 from sqnn.explain.report.pack import pack_bytes
-from sqnn.explain.report.story import Absent, Disagreement, Rule
+from sqnn.explain.report.story import Absent, Disagreement, RuleStory
 from sqnn.explain.report.subject import Subject
 
 SHOWN = 6
 """Images on which tree and network disagree that are shown."""
 
 
-def rule(subject: Subject, grown: tuple[Tree, Split] | str) -> Rule | Absent:
+def rule(subject: Subject, grown: tuple[Tree, Split] | str) -> RuleStory | Absent:
     """Return the conditions that the image fulfils in a tree, beside how far tree and network agree.
 
     `grown` is a tree with the images that it was measured on, or says why there is none.
@@ -42,15 +42,17 @@ def rule(subject: Subject, grown: tuple[Tree, Split] | str) -> Rule | Absent:
 def _disagreements(subject: Subject, tree: Tree, tested: Split) -> list[Disagreement]:
     """Return images on which the two disagree, those first that one of them takes for what this image is."""
     both = tree.agreement
-    places = both.disagreements
-    near = [place for place in places if subject.predicted in (int(both.network[place]), int(both.distilled[place]))]
+    differing = both.disagreements
+    near = [
+        number for number in differing if subject.predicted in (int(both.network[number]), int(both.distilled[number]))
+    ]
     return [
         {
-            "image": pack_bytes(_still(tested.floats([place])[0])),
-            "network": int(both.network[place]),
-            "rule": int(both.distilled[place]),
+            "image": pack_bytes(_still(tested.floats([number])[0])),
+            "network": int(both.network[number]),
+            "rule": int(both.distilled[number]),
         }
-        for place in [*near, *(place for place in places if place not in near)][:SHOWN]
+        for number in [*near, *(number for number in differing if number not in near)][:SHOWN]
     ]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from sqnn.data import Split, cut
 from sqnn.explain.recording import LayerRecord, record
 from sqnn.explain.report.pack import pack_bits, pack_floats, pack_scaled, pack_whole
-from sqnn.explain.report.story import Absent, Layer, Time
+from sqnn.explain.report.story import Absent, LayerStory, Time
 from sqnn.explain.report.subject import Subject
 
 SPIKE_METHODS = ("relevance", "gradient-input")
@@ -69,7 +69,9 @@ def _shares(subject: Subject) -> tuple[str, dict[str, Tensor]]:
     return "", {}
 
 
-def _layer(name: str, title: str, layer: LayerRecord, found: Tensor | None, means: Tensor | None, room: int) -> Layer:
+def _layer(
+    name: str, title: str, layer: LayerRecord, found: Tensor | None, means: Tensor | None, room: int
+) -> LayerStory:
     spikes = layer.spikes[:, 0].flatten(1)
     count = spikes.shape[1]
     chosen = None

@@ -10,7 +10,7 @@ from sqnn.data import cut
 from sqnn.explain.behaviour import changed_spikes
 from sqnn.explain.report.names import neuron_name
 from sqnn.explain.report.pack import pack_bytes
-from sqnn.explain.report.story import Absent, Nearest, Neuron, WhatIf
+from sqnn.explain.report.story import Absent, Nearest, Silenced, WhatIf
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import predict_logits
 
@@ -38,7 +38,7 @@ def what_if(subject: Subject) -> WhatIf:
     return {"nearest": _nearest(subject), "neurons": neurons[:LISTED], "note": "; ".join(left_out)}
 
 
-def _without(subject: Subject, layer: str) -> list[Neuron]:
+def _without(subject: Subject, layer: str) -> list[Silenced]:
     """Return what the network answers while one neuron of a layer at a time is silent."""
     counts = (subject.record[layer].spikes[:, 0] != 0).flatten(1).sum(0)
     fired = counts.argsort(descending=True, stable=True)[: min(CANDIDATES, int((counts > 0).sum()))]

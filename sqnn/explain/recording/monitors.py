@@ -54,8 +54,8 @@ class Wanted:
         return value.view(-1, *(1 for _ in range(features - 1))) if value.ndim == 1 else value
 
 
-class Probe(ABC):
-    """Records one kind of neurons; the first probe that knows a module records it."""
+class Monitor(ABC):
+    """Records one kind of neurons; the first monitor that knows a module records it."""
 
     @abstractmethod
     def knows(self, part: nn.Module) -> bool:
@@ -70,7 +70,7 @@ class Probe(ABC):
         return [replace(each, name=f"{each.name}#{n}" if n > 1 else each.name) for n, each in enumerate(calls, 1)]
 
 
-class OwnNeurons(Probe):
+class OwnNeurons(Monitor):
     """Layers of neurons that show their membranes in the same call."""
 
     def knows(self, part: nn.Module) -> bool:
@@ -113,7 +113,7 @@ class OwnNeurons(Probe):
         hooks.callback(part.register_forward_hook(leave, prepend=True, with_kwargs=True).remove)
 
 
-class ConvertedNeurons(Probe):
+class ConvertedNeurons(Monitor):
     """Neurons of a converted network, whose trains have their steps in the batch, and whose spikes have heights."""
 
     def knows(self, part: nn.Module) -> bool:
@@ -171,7 +171,7 @@ def _converted_membranes(part: SpikingNeuron, steps: Tensor, spikes: Tensor, who
     return to_values(torch.stack(charged), threshold, code.steps)
 
 
-class CompetingNeurons(Probe):
+class CompetingNeurons(Monitor):
     """Neurons of which the nearest to firing fire, and silence all."""
 
     def knows(self, part: nn.Module) -> bool:
