@@ -59,10 +59,27 @@ class SnnTorchNeurons(StepNeurons):
         hooks.callback(part.register_forward_hook(leave).remove)
 
 
+LEAKLESS = ("IFNode", "SimpleIFNode", "HalfThresholdIFNode", "TernaryIFNode")
+LEAKY = ("LIFNode", "SimpleLIFNode", "TernaryLIFNode")
+LEARNED = "ParametricLIFNode"
+"""Classes of SpikingJelly whose membranes decay by 0, by 1 / tau and by the learned sigmoid(w) of themselves a step."""
+
+
+def spikingjelly_decay(part: Any) -> float | None:
+    """Return what a step leaves of the membrane: 1, 1 - 1 / tau or 1 - sigmoid(w); None of other equations."""
+    kinds = {kind.__name__ for kind in type(part).__mro__}
+    if kinds.intersection(LEAKY):
+        return 1 - 1 / float(part.tau)
+    if LEARNED in kinds:
+        return 1 - float(part.w.sigmoid())
+    return 1.0 if kinds.intersection(LEAKLESS) else None
+
+
 class SpikingJellyNeurons(StepNeurons):
     """Neurons of SpikingJelly in both step modes: a copy that never fires shows what each step charges them to.
 
-    Membranes of neurons with another state beside `v` are None.
+    Membranes of neurons with another state beside `v` are None, and so are the decay of those that are no leaky sums
+    of their currents and a reset to another value than 0.
     """
 
     def knows(self, part: nn.Module) -> bool:
@@ -97,8 +114,8 @@ class SpikingJellyNeurons(StepNeurons):
                     wanted.made(charged(currents, fired)) if shows else None,
                     wanted.current(currents),
                     threshold=part.v_threshold,
-                    beta=1 - 1 / part.tau if hasattr(part, "tau") else 1.0,
-                    reset="subtract" if part.v_reset is None else "zero",
+                    beta=spikingjelly_decay(part),
+                    reset={None: "subtract", 0: "zero"}.get(part.v_reset),
                     neuron=type(part).__name__,
                 )
             )

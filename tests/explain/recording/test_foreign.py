@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import snntorch
 import torch
@@ -98,15 +100,20 @@ def test_membranes_that_snntorch_has_reset_already_are_none() -> None:
 
 @pytest.mark.parametrize("mode", ["s", "m"])
 @pytest.mark.parametrize("hard", [True, False])
-@pytest.mark.parametrize("kind", ["IFNode", "LIFNode", "ParametricLIFNode"])
-def test_spikingjelly_in_both_step_modes(kind: str, hard: bool, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "options", "decay"),
+    [("IFNode", {}, 1.0), ("LIFNode", {"tau": 3.0}, 2 / 3), ("ParametricLIFNode", {"init_tau": 4.0}, 0.75)],
+)
+def test_spikingjelly_in_both_step_modes(
+    kind: str, options: dict[str, float], decay: float, hard: bool, mode: str
+) -> None:
     pytest.importorskip("spikingjelly")
     from spikingjelly.activation_based import functional, neuron
     from spikingjelly.activation_based import layer as layers
 
     inner = layers.Linear(16, 5)
     inner.load_state_dict(linear().state_dict())
-    node = vars(neuron)[kind](v_threshold=0.7, v_reset=0.0 if hard else None)
+    node = vars(neuron)[kind](v_threshold=0.4, v_reset=0.0 if hard else None, **options)
     network = nn.Sequential(layers.Flatten(), inner, node)
     functional.set_step_mode(network, mode)
     model = FrontEnd(network, timesteps=STEPS).eval()
@@ -117,13 +124,32 @@ def test_spikingjelly_in_both_step_modes(kind: str, hard: bool, mode: str) -> No
     assert 0 < float(layer.spikes.mean()) < 1
     v = torch.zeros(3, 5)
     for current, membrane, spikes in zip(layer.currents, layer.membranes, layer.spikes, strict=True):
-        u = v + current if kind == "IFNode" else v + (current - v) / 2  # the default decay of both
+        u = v + current if kind == "IFNode" else v + (current - v) * (1 - decay)  # the input decays with the membrane
         assert_close(membrane, u)
-        assert torch.equal(spikes, (membrane >= 0.7).to(spikes))
-        v = u * (1 - spikes) if hard else u - 0.7 * spikes
+        assert torch.equal(spikes, (membrane >= 0.4).to(spikes))
+        v = u * (1 - spikes) if hard else u - 0.4 * spikes
+    assert layer.beta == pytest.approx(decay)
     assert layer.reset == ("zero" if hard else "subtract")
     assert not isinstance(node.v, Tensor)  # the state is that after a reset
     assert len(node._forward_hooks) == len(node._forward_pre_hooks) == 0
+
+
+def test_a_learned_decay_of_spikingjelly_is_that_of_now() -> None:
+    neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
+    node = neuron.ParametricLIFNode(init_tau=2.0)
+    with torch.no_grad():
+        node.w.fill_(-1.5)
+    (layer,) = record(FrontEnd(nn.Sequential(nn.Flatten(), linear(), node), timesteps=STEPS), IMAGES).layers.values()
+    assert layer.beta == pytest.approx(1 - 1 / (1 + math.exp(1.5)))
+
+
+def test_what_spikingjelly_computes_otherwise_is_unknown() -> None:
+    neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
+    told = {neuron.QIFNode(): (None, None), neuron.CUBALIFNode(v_reset=0.0): (None, "zero")}
+    for node, expected in (told | {neuron.LIFNode(v_reset=-0.5): (0.5, None)}).items():
+        network = FrontEnd(nn.Sequential(nn.Flatten(), linear(), node), timesteps=STEPS)
+        (layer,) = record(network, IMAGES).layers.values()
+        assert (layer.beta, layer.reset) == expected
 
 
 def test_a_quantum_head_on_foreign_neurons_is_recorded_as_a_whole() -> None:
