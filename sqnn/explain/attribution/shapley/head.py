@@ -42,8 +42,8 @@ def head_values(model: QuantumHead, angles: Tensor, target: Tensor, baseline: Te
     sums of those of n games of few players, all of whose coalitions are evaluated. Expectations whose cones do not meet
     share their samples. A head with hidden layers is one game of all players.
 
-    Raises ConfigError where expectations are estimated from shots, or where a game has more than MOST_PLAYERS. Of a
-    circuit of one's own no cones are known: each expectation is a game of all angles.
+    Raises ConfigError where a game has more than MOST_PLAYERS. Of a circuit of one's own no cones are known: each
+    expectation is a game of all angles. Probes let no circuit with shots come here.
     """
     if qubits and not isinstance(model.circuit, ReuploadLayer):
         raise ConfigError("at: got qubits for a circuit of one's own, whose angles belong to no wire; expected angles")
@@ -72,13 +72,9 @@ def head_relevance(model: QuantumHead, angles: Tensor, target: Tensor) -> HeadVa
 
 
 class _Head:
-    """Circuit and head of a network in float64."""
+    """Circuit and head of a network in float64, whose expectations are exact."""
 
     def __init__(self, model: QuantumHead, angles: Tensor, baseline: Tensor, target: Tensor) -> None:
-        if model.circuit.shots is not None:
-            raise ConfigError(
-                f"shots: got {model.circuit.shots:,}, expected exact expectations: model.with_engine('lightcone')"
-            )
         self.circuit = model.circuit
         self.head = None if model.head is None else copy.deepcopy(model.head).double()
         self.scale = model.config.logit_scale
