@@ -16,7 +16,7 @@ import torch
 
 import sqnn
 from circuits import ReuploadLayer, computing_in, threads
-from sqnn.bench.timing import take_turns
+from sqnn.bench import take_turns
 
 BUSY = "while True: pass"
 BATCH = 128

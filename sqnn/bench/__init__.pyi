@@ -1,7 +1,7 @@
 from .benchmark import Benchmark, Cell, ImageBenchmark, Row, TimedBenchmark, read_rows
 from .memory import peaks_mib
+from .peer_check import check_peers
 from .peers import PEERS, Peer
-from .peers.check import check_peers
 from .registry import BENCHMARKS
 from .timing import Timing, take_turns
 

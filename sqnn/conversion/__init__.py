@@ -3,11 +3,9 @@
 from sqnn.conversion.calibration import images_of, observed_thresholds
 from sqnn.conversion.codes import MAX_RATE_STEPS, Conversion, SpikeCode, digits, levels_of, plane_code, rate_code
 from sqnn.conversion.convert import convert
+from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.files import SPIKING_FORMAT, load_spiking, require_named, save_spiking
-from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import call_name, module_of, site_name
-from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.watcher import Watcher
+from sqnn.conversion.graph import Role, Watcher, call_name, module_of, role_of, site_name
 from sqnn.conversion.max_pool import SpikingMaxPool
 from sqnn.conversion.network import ORDERS, SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron, decode

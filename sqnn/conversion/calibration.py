@@ -9,7 +9,7 @@ from numbers import Real
 import torch
 from torch import Tensor, fx
 
-from sqnn.conversion.graph.watcher import Watcher
+from sqnn.conversion.graph import Watcher
 from sqnn.core import ConfigError, is_whole, require
 from sqnn.data import Split
 from sqnn.encoding import check_images

@@ -11,11 +11,21 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
-from sqnn.conversion.graph.carry import Plan, Signal, plan
-from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import activation_of, call_name, describe, module_of, site_name
-from sqnn.conversion.graph.roles import Role, argument, role_of
-from sqnn.conversion.graph.trace import trace
+from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.graph import (
+    Plan,
+    Role,
+    Signal,
+    activation_of,
+    argument,
+    call_name,
+    describe,
+    module_of,
+    plan,
+    role_of,
+    site_name,
+    trace,
+)
 from sqnn.conversion.max_pool import SpikingMaxPool
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import Decode, SpikingNeuron

@@ -20,10 +20,7 @@ from torch.utils._pytree import tree_leaves
 
 from sqnn.conversion.codes import Conversion, plane_code, rate_code
 from sqnn.conversion.convert import build, common_timesteps, fold, learned_thresholds
-from sqnn.conversion.graph.carry import Plan, plan
-from sqnn.conversion.graph.nodes import site_name
-from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import CHECKED, TRACED, trace
+from sqnn.conversion.graph import CHECKED, TRACED, Plan, Role, plan, role_of, site_name, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.rates import RATE_THRESHOLDS
 from sqnn.core import ConfigError, brief, is_whole, read_json, reason, require

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.errors import ConversionError
 from sqnn.neurons import MAX_PLANES, QCFS, qcfs
 
 POINTS = 4001

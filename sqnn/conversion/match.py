@@ -8,7 +8,7 @@ from itertools import combinations
 
 from torch import Tensor
 
-from sqnn.conversion.graph.roles import Role, role_of
+from sqnn.conversion.graph import Role, role_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.neuron import SpikingNeuron
 from sqnn.conversion.observe import ACTIVATIONS, HOOKED, Call, Observation

@@ -13,12 +13,18 @@ from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves, tree_structure, tree_unflatten
 
 from sqnn.conversion.codes import Conversion, digits
-from sqnn.conversion.graph.nodes import DATA
-from sqnn.conversion.graph.record import source_levels
-from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.steps import require_steps, run_steps
-from sqnn.conversion.graph.trace import CHANNELS_LAST, SHAPES, fits
-from sqnn.conversion.graph.watcher import Watcher
+from sqnn.conversion.graph import (
+    CHANNELS_LAST,
+    DATA,
+    SHAPES,
+    Role,
+    Watcher,
+    fits,
+    require_steps,
+    role_of,
+    run_steps,
+    source_levels,
+)
 from sqnn.core import Choices, ConfigError
 from sqnn.encoding import check_images
 from sqnn.models import ModelConfig, check_batch

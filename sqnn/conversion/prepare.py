@@ -15,13 +15,24 @@ from torch import Tensor, fx, nn
 
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import plane_code
-from sqnn.conversion.graph.carry import plan
-from sqnn.conversion.graph.check import same
-from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import call_name, describe, module_of
-from sqnn.conversion.graph.planes import gives_indices
-from sqnn.conversion.graph.roles import Role, argument, role_of, upper_bound
-from sqnn.conversion.graph.trace import EXAMPLE, example_of, other_reading, trace, unwrapped
+from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.graph import (
+    EXAMPLE,
+    Role,
+    argument,
+    call_name,
+    describe,
+    example_of,
+    gives_indices,
+    module_of,
+    other_reading,
+    plan,
+    role_of,
+    same,
+    trace,
+    unwrapped,
+    upper_bound,
+)
 from sqnn.conversion.pools import make_pool
 from sqnn.core import Choices, ConfigError, is_whole, require
 from sqnn.models import HasNetwork, config_of, network_of

@@ -7,11 +7,8 @@ from torch import Tensor, fx, nn
 from sqnn.conversion.calibration import PERCENTILE, check_calibration, observed_thresholds
 from sqnn.conversion.codes import Conversion, rate_code
 from sqnn.conversion.convert import build, convert, learned_thresholds
-from sqnn.conversion.graph.carry import plan
-from sqnn.conversion.graph.errors import ConversionError
-from sqnn.conversion.graph.nodes import call_name, describe, module_of
-from sqnn.conversion.graph.roles import Role, role_of
-from sqnn.conversion.graph.trace import trace
+from sqnn.conversion.errors import ConversionError
+from sqnn.conversion.graph import Role, call_name, describe, module_of, plan, role_of, trace
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.core import Choices, ConfigError, require
 from sqnn.models import HasNetwork, config_of, network_of

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_map_only
 
 from sqnn.conversion.calibration import images_of
 from sqnn.conversion.codes import levels_of
-from sqnn.conversion.graph.errors import first_line, own_line
+from sqnn.conversion.errors import first_line, own_line
 from sqnn.conversion.match import Match, Site, match, sites_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.observe import Observation, Observer, evaluating

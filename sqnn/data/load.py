@@ -14,9 +14,7 @@ from sqnn.data.errors import DataError, MissingDataError, seed_number, user_path
 from sqnn.data.events import framing_from, framing_of
 from sqnn.data.images import ImageData, image_set, with_source
 from sqnn.data.own import KINDS, load_own
-from sqnn.data.sources import DATASETS, Source
-from sqnn.data.sources.locate import data_root, search_folders
-from sqnn.data.sources.planted import PlantedSource
+from sqnn.data.sources import DATASETS, PlantedSource, Source, data_root, search_folders
 from sqnn.data.splitting import stratified_draw
 from sqnn.data.synthetic import synthetic_set
 

@@ -14,10 +14,7 @@ from sqnn.data.arrays import CHANNELS_FIRST, RECORDINGS, Pair, assemble
 from sqnn.data.errors import DataError, MissingDataError, user_path, whole_number
 from sqnn.data.events import Framing, event_pair, event_parts, framing_from, holds_events
 from sqnn.data.folder import read_folder
-from sqnn.data.sources.cifar_python import HUNDRED, TEN, pickled, read_pickled
-from sqnn.data.sources.idx import read_idx_set
-from sqnn.data.sources.idx_names import idx_files, named
-from sqnn.data.sources.npz import read_npz
+from sqnn.data.sources import HUNDRED, TEN, idx_files, named, pickled, read_idx_set, read_npz, read_pickled
 from sqnn.data.split import SPLITS, SetParts, Split
 
 MOST_SIDE = 4096

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sqnn.data.errors import DataError
 from sqnn.data.images import ImageData, require_image_data
-from sqnn.data.sources.planted import PLANTED, SEED, side_by_side
+from sqnn.data.sources import PLANTED, SEED, side_by_side
 
 
 def planted_set(data: ImageData) -> ImageData:

@@ -1,5 +1,4 @@
-from .circle.figure import plot_circle
-from .circle.study import CircleStudy
+from .circle import CircleStudy, plot_circle
 from .compare.comparison import Comparison
 from .compare.figure import plot_compare
 from .compare.frame import CompareFrame
@@ -7,50 +6,64 @@ from .compare.runs import compare
 from .compare.significance import paired_tests
 from .compare.study import CompareStudy
 from .compare.tables import paper_table, to_latex, to_markdown
-from .conversion.figure import plot_conversion
-from .conversion.study import ConversionFolder, ConversionStudy, conversion_study
-from .encoders.figure import plot_encoders
-from .encoders.study import (
+from .conversion import ConversionFolder, ConversionStudy, conversion_study, plot_conversion
+from .encoders import (
     WITHOUT,
     EncoderCell,
     EncoderStudy,
     StudyFolder,
     cell_label,
     encoder_study,
+    plot_encoders,
     summarise_encoders,
 )
-from .events.figure import plot_events
-from .events.likeness import likeness
-from .events.study import EventsStudy
-from .faithfulness.figure import plot_faithfulness
-from .faithfulness.study import FaithfulnessStudy
-from .gradients.figure import plot_gradients
-from .gradients.study import GradientStudy, Training, gradient_study, make_task, summarise, train_student
-from .layers.figure import plot_layers
-from .layers.study import LayerStudy, layer_study, measure_layers, summarise_layers
+from .events import EventsStudy, likeness, plot_events
+from .faithfulness import FaithfulnessStudy, plot_faithfulness
+from .gradients import GradientStudy, Training, gradient_study, make_task, plot_gradients, summarise, train_student
+from .layers import LayerStudy, layer_study, measure_layers, plot_layers, summarise_layers
 from .layerwise import ENCODED, LAYERED
-from .noise_sweep.cells import Cell, SweepCell, Task, measure
-from .noise_sweep.columns import COLUMNS, ResultsTable
-from .noise_sweep.figure import plot_sweep, strength_label
-from .noise_sweep.frame import SweepFrame
-from .noise_sweep.grid import parse_strengths, split_names
-from .noise_sweep.networks import Subject, open_subjects
-from .noise_sweep.study import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
-from .noise_sweep.summary import line_names, summarise_sweep, wilson_interval
-from .plasticity.figure import plot_plasticity
-from .plasticity.study import PlasticityStudy
+from .noise_sweep import (
+    COLUMNS,
+    DEFAULT_STRENGTH,
+    Cell,
+    NoiseSweep,
+    ResultsTable,
+    Subject,
+    SweepCell,
+    SweepError,
+    SweepFrame,
+    Task,
+    line_names,
+    measure,
+    noise_sweep,
+    open_subjects,
+    parse_strengths,
+    plot_sweep,
+    run_cells,
+    split_names,
+    strength_label,
+    summarise_sweep,
+    wilson_interval,
+)
+from .plasticity import PlasticityStudy, plot_plasticity
 from .registry import STUDIES, study
-from .runner.cluster import ClusterError, check_cluster, run_tasks
-from .runner.folder import RowsFolder
-from .runner.frame import StudyFrame
-from .runner.intervals import t_interval
-from .runner.run import StudyError, run_study
-from .runner.study import AnyStudy, Panel, Study
-from .runner.table import Schema, StudyTable, TableError
-from .seeds.figure import plot_seeds
-from .seeds.frame import SeedFrame
-from .seeds.published import Published, published_range
-from .seeds.study import SeedStudy, command_of, summarise_seeds
+from .runner import (
+    AnyStudy,
+    ClusterError,
+    Panel,
+    RowsFolder,
+    Schema,
+    Study,
+    StudyError,
+    StudyFrame,
+    StudyTable,
+    TableError,
+    check_cluster,
+    run_study,
+    run_tasks,
+    t_interval,
+)
+from .seeds import Published, SeedFrame, SeedStudy, command_of, plot_seeds, published_range, summarise_seeds
 
 __all__ = [
     "COLUMNS",

@@ -13,7 +13,7 @@ from sqnn.core import option
 from sqnn.data import ImageData
 from sqnn.encoding import PLANE_SURROGATES
 from sqnn.models import MODELS, HAS8Config, create_model
-from sqnn.studies.runner.study import Study
+from sqnn.studies.runner import Study
 
 Cell = TypeVar("Cell")
 LAYERED: tuple[str, ...] = tuple(

@@ -6,20 +6,18 @@ from pathlib import Path
 
 from noise_models import Choices
 from sqnn.core import ConfigError
-from sqnn.studies.circle.study import CircleStudy
+from sqnn.studies.circle import CircleStudy
 from sqnn.studies.compare.study import CompareStudy
-from sqnn.studies.conversion.study import ConversionStudy
-from sqnn.studies.encoders.study import EncoderStudy
-from sqnn.studies.events.study import EventsStudy
-from sqnn.studies.faithfulness.study import FaithfulnessStudy
-from sqnn.studies.gradients.study import GradientStudy
-from sqnn.studies.layers.study import LayerStudy
-from sqnn.studies.noise_sweep.study import NoiseSweep
-from sqnn.studies.plasticity.study import PlasticityStudy
-from sqnn.studies.runner.frame import StudyFrame
-from sqnn.studies.runner.run import run_study
-from sqnn.studies.runner.study import AnyStudy
-from sqnn.studies.seeds.study import SeedStudy
+from sqnn.studies.conversion import ConversionStudy
+from sqnn.studies.encoders import EncoderStudy
+from sqnn.studies.events import EventsStudy
+from sqnn.studies.faithfulness import FaithfulnessStudy
+from sqnn.studies.gradients import GradientStudy
+from sqnn.studies.layers import LayerStudy
+from sqnn.studies.noise_sweep import NoiseSweep
+from sqnn.studies.plasticity import PlasticityStudy
+from sqnn.studies.runner import AnyStudy, StudyFrame, run_study
+from sqnn.studies.seeds import SeedStudy
 
 STUDIES: Choices[type[AnyStudy]] = Choices(
     "study",

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from circuits import DataReupload, make_engine, resolve_noise
 from sqnn.bench import PEERS, Peer, check_peers
+from sqnn.bench.peer_check import TOLERANCES, disagreements, pins
 from sqnn.bench.peers import Pass, torch_pass
-from sqnn.bench.peers.check import TOLERANCES, disagreements, pins
 from sqnn.bench.quantum import disagreement, draw
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from sqnn.bench.peers.bindsnet import BINDSNET
 from sqnn.bench.peers.deepquantum import DEEPQUANTUM
 from sqnn.bench.peers.has8 import HAS8
 from sqnn.bench.peers.norse import NORSE
-from sqnn.bench.peers.peer import Evaluate, Fire, Layerwise, Pass, Peer, Run, torch_pass
+from sqnn.bench.peers.peer import Evaluate, Fire, Layerwise, Pass, Peer, Run, torch_pass, version_of
 from sqnn.bench.peers.pennylane import BROADCAST, LIGHTNING, MIXED, ONE_BY_ONE
 from sqnn.bench.peers.pennylane_jax import PENNYLANE_JAX
 from sqnn.bench.peers.pennylane_qiskit import PENNYLANE_QISKIT
@@ -40,4 +40,4 @@ PEERS: Choices[Peer] = Choices(
     },
 )
 
-__all__ = ["PEERS", "Evaluate", "Fire", "Layerwise", "Pass", "Peer", "Run", "torch_pass"]
+__all__ = ["PEERS", "Evaluate", "Fire", "Layerwise", "Pass", "Peer", "Run", "torch_pass", "version_of"]

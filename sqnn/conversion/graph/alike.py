@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, fx, nn
 
+from sqnn.conversion.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.check import same
-from sqnn.conversion.graph.errors import ConversionError, first_line, own_line
 
 MEND = "let copy.deepcopy give the same network, with all that its forward needs"
 

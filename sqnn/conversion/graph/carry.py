@@ -7,7 +7,7 @@ from enum import Enum
 
 from torch import fx
 
-from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.errors import ConversionError
 from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, SHAPE, call_name, describe, module_of
 from sqnn.conversion.graph.planes import compares_planes, keeps_planes, sends_planes
 from sqnn.conversion.graph.roles import Role, argument, role_of, scales

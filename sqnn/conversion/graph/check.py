@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
+from sqnn.conversion.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.agreement import agree
-from sqnn.conversion.graph.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.nodes import PATH, PLACE
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.sizes import TraceRefusedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import fx, nn
 
-from sqnn.conversion.graph.errors import ConversionError
+from sqnn.conversion.errors import ConversionError
 from sqnn.neurons import QCFS
 
 ACROSS, DATA, PLACE, PATH, SHAPE = "across", "data", "place", "module", "shape"

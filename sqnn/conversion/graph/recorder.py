@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
+from sqnn.conversion.errors import is_users
 from sqnn.conversion.graph.arguments import leaves, mapped, plain
-from sqnn.conversion.graph.errors import is_users
 from sqnn.conversion.graph.forms import (
     form_of,
     name_of,

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from sqnn.conversion.errors import ConversionError, first_line, own_line
 from sqnn.conversion.foreign import taken_over
 from sqnn.conversion.graph.alike import require_alike, require_same_numbers, same_calls
 from sqnn.conversion.graph.check import require_repeated
 from sqnn.conversion.graph.copying import copy_of
-from sqnn.conversion.graph.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.nodes import ACROSS, DRAWS
 from sqnn.conversion.graph.recorder import Recorder, reads
 from sqnn.conversion.graph.roles import LEAVES, Role, replace_swish, role_of

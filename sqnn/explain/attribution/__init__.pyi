@@ -7,13 +7,14 @@ from .integrated import IntegratedEvents, IntegratedSmooth, IntegratedSurrogate,
 from .occlusion import Occlusion
 from .probe import Probe, copy_of, probing
 from .registry import METHODS, attribute, read_methods
-from .relevance import RULES, Relevance
+from .relevance import HANDED_ON, RULES, Relevance
 from .result import Attribution, Cost, Grouping, Ledger, Twin
 from .shapley import Shapley
 from .spike_triggered import SpikeTriggered, spike_triggered_average
 from .temporal_spike import TemporalSpike
 
 __all__ = [
+    "HANDED_ON",
     "METHODS",
     "RULES",
     "ActivationMap",

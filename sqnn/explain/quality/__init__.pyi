@@ -1,5 +1,5 @@
-from .agreement import rank_correlation, share_inside
-from .badges import BADGES, Interval, paired_bootstrap, summarise_methods
+from .agreement import LEAST_RANKED, rank_correlation, share_inside
+from .badges import ADDS_UP, BADGES, OTHER_CLASS, REPEATS, Interval, paired_bootstrap, summarise_methods
 from .compare import MethodComparison, MethodWarning, broke_off, compare_methods, measure_part, subject_of
 from .deletion import Curves, deletion, deletion_answers, removal_ranks
 from .figure import draw_methods
@@ -10,12 +10,16 @@ from .randomisation import randomised
 from .robustness import infidelity, sensitivity
 
 __all__ = [
+    "ADDS_UP",
     "BADGES",
     "BASELINES",
     "INK",
     "INTENSITY",
+    "LEAST_RANKED",
     "MEASURES",
+    "OTHER_CLASS",
     "RANDOM",
+    "REPEATS",
     "TRAINED",
     "Curves",
     "Interval",

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-LEAST = 3
+LEAST_RANKED = 3
 """Pixels below which a rank correlation says nothing."""
 
 
@@ -23,7 +23,7 @@ def rank_correlation(first: Tensor, second: Tensor, where: Tensor) -> Tensor:
     found = []
     for one, other, inside in zip(first.cpu(), second.cpu(), where.cpu(), strict=True):
         ranks = rankdata(torch.stack([one[inside], other[inside]]).numpy(), axis=1)
-        if ranks.shape[1] < LEAST or not ranks.std(axis=1).all():
+        if ranks.shape[1] < LEAST_RANKED or not ranks.std(axis=1).all():
             found.append(math.nan)
         else:
             found.append(float(np.corrcoef(ranks)[0, 1]))

@@ -1,4 +1,4 @@
-from .heads import HeadRecord
+from .heads import HeadRecord, bloch_vectors
 from .hooks import Recorder, neurons_of, recorder
 from .images import checked_images
 from .layers import LayerRecord
@@ -11,6 +11,7 @@ __all__ = [
     "LayerRecord",
     "Recorder",
     "SpikeRecord",
+    "bloch_vectors",
     "checked_images",
     "neurons_of",
     "record",

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from sqnn.core import ConfigError, is_whole, path_of, require, require_one_of, write_text
 from sqnn.data import ImageData, Split, require_image_data
 from sqnn.explain.attribution import METHODS, Method, read_methods
-from sqnn.explain.behaviour import Tree, distil
-from sqnn.explain.behaviour.features import kinds_in
+from sqnn.explain.behaviour import Tree, distil, kinds_in
 from sqnn.explain.recording import record
 from sqnn.explain.report import sections
 from sqnn.explain.report.pack import Packed, pack_bytes

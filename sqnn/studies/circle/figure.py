@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqnn.studies.runner.panels import Labels, Panels, require_spread
+from sqnn.studies.runner import Labels, Panels, require_spread
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,7 @@ from torch.nn import functional as F
 
 from circuits import SCALINGS, ReuploadLayer
 from sqnn.core import Choices, Row, commit, computing_in, machine, option
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner import Panel, Study, kinds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,1 +1,5 @@
 """Accuracy after conversion, by method and number of time steps."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqnn.studies.conversion.study import EXACT, RATES, SOURCE
-from sqnn.studies.runner.panels import Labels, Panels
+from sqnn.studies.runner import Labels, Panels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,11 +19,7 @@ from sqnn.core import Row, option, require
 from sqnn.data import ImageData
 from sqnn.metrics import score
 from sqnn.models import Network, model_name
-from sqnn.studies.runner.folder import RowsFolder
-from sqnn.studies.runner.run import run_study
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.subject import open_network
-from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner import Panel, RowsFolder, Study, kinds, open_network, run_study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,11 +17,7 @@ from sqnn.encoding import PLAIN_SURROGATES, RESCALINGS
 from sqnn.metrics import count
 from sqnn.models import model_class
 from sqnn.studies.layerwise import ENCODED, LayeredStudy
-from sqnn.studies.runner.folder import RowsFolder
-from sqnn.studies.runner.run import run_study
-from sqnn.studies.runner.study import Panel
-from sqnn.studies.runner.table import kinds
-from sqnn.studies.runner.training import finished_run
+from sqnn.studies.runner import Panel, RowsFolder, finished_run, kinds, run_study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -29,9 +29,7 @@ from sqnn.data import (
 )
 from sqnn.models import reset_parameters
 from sqnn.studies.events.likeness import likeness
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import kinds
-from sqnn.studies.runner.training import collapse_in_words
+from sqnn.studies.runner import Panel, Study, collapse_in_words, kinds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,1 +1,5 @@
 """Study of explanation methods: which of them tell the truth about which network."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqnn.explain import draw_methods, summarise_methods
-from sqnn.studies.runner.panels import Labels, Panels
+from sqnn.studies.runner import Labels, Panels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,7 @@ from sqnn.core import Row, option
 from sqnn.data import ImageData
 from sqnn.explain import BADGES, MEASURES, QualityOptions, broke_off, makers_of, measure_part, summarise_methods
 from sqnn.studies.faithfulness.networks import ExplainedNetwork, open_networks
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import Kind, kinds
+from sqnn.studies.runner import Kind, Panel, Study, kinds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqnn.studies.runner.intervals import geometric_mean
-from sqnn.studies.runner.panels import Labels, Panels, require_spread, spread
+from sqnn.studies.runner import Labels, Panels, geometric_mean, require_spread, spread
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,7 @@ from torch import Tensor
 from circuits import ENTANGLERS, INITIALS, DataReupload, LightConeEngine, initial_weights
 from circuits.diagnostics import ALGORITHMS, differentiate, mean_squared_error
 from sqnn.core import ConfigError, Row, option
-from sqnn.studies.runner.intervals import geometric_mean
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner import Panel, Study, geometric_mean, kinds
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqnn.studies.layers.study import summarise_layers
-from sqnn.studies.runner.panels import Labels, Panels, require_spread, spread
+from sqnn.studies.runner import Labels, Panels, require_spread, spread
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,10 +17,7 @@ from sqnn.core import ConfigError, Row, option
 from sqnn.data import ImageData, Split
 from sqnn.encoding import RESCALINGS, RunningRange
 from sqnn.studies.layerwise import LayeredStudy
-from sqnn.studies.runner.intervals import geometric_mean
-from sqnn.studies.runner.run import run_study
-from sqnn.studies.runner.study import Panel
-from sqnn.studies.runner.table import kinds
+from sqnn.studies.runner import Panel, geometric_mean, kinds, run_study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqnn.studies.runner.table import Schema, StudyTable, kinds
+from sqnn.studies.runner import Schema, StudyTable, kinds
 
 COLUMNS = kinds(
     "model data split: str; images classes: int; train_noise: str; seed: int; noise: str; strength: float; "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from noise_models import strength_label
 from sqnn.core import counted
 from sqnn.studies.noise_sweep.summary import LINE, line_key, summarise_sweep
-from sqnn.studies.runner.panels import Labels, Panels
+from sqnn.studies.runner import Labels, Panels
 
 if TYPE_CHECKING:
     import pandas as pd

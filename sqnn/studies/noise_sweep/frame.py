@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqnn.studies.noise_sweep.study import NoiseSweep
 from sqnn.studies.noise_sweep.summary import summarise_sweep
-from sqnn.studies.runner.frame import StudyFrame
-from sqnn.studies.runner.panels import BANDS
+from sqnn.studies.runner import BANDS, StudyFrame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,8 +24,7 @@ from sqnn.studies.noise_sweep.networks import Subject, open_subjects
 from sqnn.studies.noise_sweep.packed import PackedNetwork
 from sqnn.studies.noise_sweep.sources import Source, built_noise, named_noise, second_noise
 from sqnn.studies.noise_sweep.summary import summarise_sweep
-from sqnn.studies.runner.run import StudyError, measure_cells, run_study
-from sqnn.studies.runner.study import Panel, Study
+from sqnn.studies.runner import Panel, Study, StudyError, measure_cells, run_study
 
 if TYPE_CHECKING:
     import pandas as pd

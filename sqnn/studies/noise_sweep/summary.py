@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from sqnn.core import counted
 from sqnn.metrics import wilson_interval
-from sqnn.studies.runner.intervals import t_interval
-from sqnn.studies.runner.panels import BANDS
+from sqnn.studies.runner import BANDS, t_interval
 
 if TYPE_CHECKING:
     import pandas as pd

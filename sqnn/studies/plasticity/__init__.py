@@ -1,1 +1,5 @@
 """The study of learning rules: what local plasticity changes in accuracy, firing and operations."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

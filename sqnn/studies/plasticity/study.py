@@ -15,9 +15,7 @@ from sqnn.models import SNNMLP, create_model
 from sqnn.plasticity import RunawayError
 from sqnn.studies.plasticity.noise import CONVENTIONS, noisy_accuracy
 from sqnn.studies.plasticity.variants import VARIANTS
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import kinds
-from sqnn.studies.runner.training import finished_run
+from sqnn.studies.runner import Panel, Study, finished_run, kinds
 from sqnn.training import NotFiniteError, TrainingConfig
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqnn.core import (
     InUseError,
     RecordError,
+    Row,
     WriteError,
     check_writable,
     folder_lock,
@@ -18,7 +19,7 @@ from sqnn.core import (
     write_record,
 )
 from sqnn.studies.runner.study import AnyStudy
-from sqnn.studies.runner.table import Row, StudyTable, TableError
+from sqnn.studies.runner.table import StudyTable, TableError
 
 RUNS = Path("runs")
 SETTINGS = "settings.yaml"

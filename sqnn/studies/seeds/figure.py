@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqnn.studies.runner.panels import Labels, Panels
+from sqnn.studies.runner import Labels, Panels
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqnn.studies.runner.frame import StudyFrame
+from sqnn.studies.runner import StudyFrame
 from sqnn.studies.seeds.study import SeedStudy
 
 if TYPE_CHECKING:

@@ -17,10 +17,7 @@ from sqnn.core import ConfigError, Row, commit, cores, machine, option
 from sqnn.data import FRAMED, SEED_LIMIT, ImageData
 from sqnn.metrics import count
 from sqnn.models import MODELS, create_model
-from sqnn.studies.runner.intervals import t_interval
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import kinds
-from sqnn.studies.runner.training import finished_run
+from sqnn.studies.runner import Panel, Study, finished_run, kinds, t_interval
 from sqnn.studies.seeds.settings import Plan, as_flags, as_text, check_name, parse_seeds, parse_variants, plan
 from sqnn.training import NotFiniteError, versions
 

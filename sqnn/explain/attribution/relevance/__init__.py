@@ -2,5 +2,6 @@
 
 from sqnn.explain.attribution.relevance.method import Relevance
 from sqnn.explain.attribution.relevance.rules import RULES
+from sqnn.explain.attribution.relevance.walk import HANDED_ON
 
-__all__ = ["RULES", "Relevance"]
+__all__ = ["HANDED_ON", "RULES", "Relevance"]

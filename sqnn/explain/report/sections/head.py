@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from circuits import ReuploadLayer
-from sqnn.explain.behaviour.features import ANGLE_NAMES
-from sqnn.explain.recording.heads import bloch_vectors
+from sqnn.explain.behaviour import ANGLE_NAMES
+from sqnn.explain.recording import bloch_vectors
 from sqnn.explain.report.pack import pack_floats
 from sqnn.explain.report.sections.answer import angles_over_time
 from sqnn.explain.report.story import Absent, Head, Waterfall

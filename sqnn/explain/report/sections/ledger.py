@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqnn.explain.attribution.relevance.walk import HANDED_ON
+from sqnn.explain.attribution import HANDED_ON
 from sqnn.explain.report.story import Absent, LedgerStory, Station, Term
 from sqnn.explain.report.subject import Subject
 

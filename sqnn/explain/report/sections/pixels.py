@@ -11,7 +11,11 @@ from torch import Tensor
 
 from sqnn.explain.attribution import METHODS, Attribution, Method
 from sqnn.explain.quality import (
+    ADDS_UP,
     INTENSITY,
+    LEAST_RANKED,
+    OTHER_CLASS,
+    REPEATS,
     Curves,
     QualityOptions,
     deletion_answers,
@@ -19,8 +23,6 @@ from sqnn.explain.quality import (
     removal_ranks,
     shortfall,
 )
-from sqnn.explain.quality.agreement import LEAST
-from sqnn.explain.quality.badges import ADDS_UP, OTHER_CLASS, REPEATS
 from sqnn.explain.report.pack import pack_floats, pack_scaled, pack_whole
 from sqnn.explain.report.story import Absent, Badge, Map, PixelsStory
 from sqnn.explain.report.subject import Subject
@@ -107,7 +109,7 @@ def _sees_class(subject: Subject, values: Tensor, redrawn: Tensor | None) -> Bad
     alike = float(rank_correlation(values[:1], values[1:], where)[0])
     itself = math.nan if redrawn is None else float(rank_correlation(values[:1], redrawn, where)[0])
     if math.isnan(alike) or math.isnan(itself):
-        few = int(where.sum()) < LEAST
+        few = int(where.sum()) < LEAST_RANKED
         text = "too few pixels that are not black" if few else "the same value everywhere: nothing to compare"
         return {"text": text, "state": "plain", "detail": "with the map of the runner-up"}
     sees = itself >= REPEATS and alike < OTHER_CLASS * itself

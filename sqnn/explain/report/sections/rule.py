@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from sqnn.data import Split
-from sqnn.explain.behaviour import Tree
-from sqnn.explain.behaviour.features import measured
+from sqnn.explain.behaviour import Tree, measured
 from sqnn.explain.report.pack import pack_bytes
 from sqnn.explain.report.story import Absent, Disagreement, RuleStory
 from sqnn.explain.report.subject import Subject

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from sqnn.bench.peers import PEERS
-from sqnn.bench.peers.peer import Peer, torch_pass, version_of
+from sqnn.bench.peers import PEERS, Peer, torch_pass, version_of
 
 CIRCUITS = ((2, 1, "ring"), (3, 2, "all"))
 """Qubits, blocks and entangler of the small circuits on which peers are compared with our engine."""

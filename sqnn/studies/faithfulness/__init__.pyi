@@ -1,0 +1,7 @@
+from .figure import plot_faithfulness
+from .study import FaithfulnessStudy
+
+__all__ = [
+    "FaithfulnessStudy",
+    "plot_faithfulness",
+]
