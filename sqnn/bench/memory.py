@@ -7,19 +7,21 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sqnn.bench.benchmark import Question, TimedBenchmark
+if TYPE_CHECKING:
+    from sqnn.bench.benchmark import Question, TimedBenchmark
 
 MIB = 2**20
 CLEAR_REFS, RESET_PEAK = Path("/proc/self/clear_refs"), "5"
 """Writing the one to the other sets the peak in /proc/self/status back to the memory held now; proc(5)."""
 RETURN_AT_ONCE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 """Environment in which glibc gives freed memory above this many bytes back to the system; mallopt(3)."""
-CHILD = "from sqnn.bench.memory import answer; answer()"
+CHILD = "from sqnn.bench import BENCHMARKS; from sqnn.bench.memory import answer; answer(BENCHMARKS)"
 
 
 def peaks_mib(benchmark: TimedBenchmark, questions: Sequence[Question]) -> list[float | None]:
@@ -64,15 +66,11 @@ def peaks_mib(benchmark: TimedBenchmark, questions: Sequence[Question]) -> list[
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def answer() -> None:
-    """Measure, in the process made for it, what standard input asks, and print the numbers."""
-    from sqnn.bench import BENCHMARKS
-
+def answer(benchmarks: Mapping[str, Any]) -> None:
+    """Measure, in the process made for it, what standard input asks of one of the benchmarks, and print the numbers."""
     asked = json.load(sys.stdin)
     torch.set_num_threads(asked["threads"])
-    benchmark = BENCHMARKS.pick(asked["name"]).from_dict(asked["options"])
-    if not isinstance(benchmark, TimedBenchmark):
-        raise TypeError(f"name: got {benchmark.name!r}, expected a benchmark on a device")
+    benchmark: TimedBenchmark = benchmarks[asked["name"]].from_dict(asked["options"])
     print(json.dumps([_peak(benchmark, question) for question in asked["questions"]]))
 
 

@@ -4,8 +4,9 @@ from .figure import plot_sweep, strength_label
 from .frame import SweepFrame
 from .grid import parse_strengths, split_names
 from .networks import Subject, open_subjects
-from .study import DEFAULT_STRENGTH, NoiseSweep, SweepError, noise_sweep, run_cells
+from .study import DEFAULT_STRENGTH, NoiseSweep, SweepError
 from .summary import line_names, summarise_sweep, wilson_interval
+from .sweep import noise_sweep, run_cells
 
 __all__ = [
     "COLUMNS",

@@ -57,6 +57,8 @@ class Study(Config, Generic[Subject, Cell]):
     key: ClassVar[tuple[str, ...]]
     figure: ClassVar[str] = ""
     """The function that draws the rows, as module:name; it is imported when a picture is asked for."""
+    rows_class: ClassVar[str] = "sqnn.studies.runner.frame:StudyFrame"
+    """The class of the rows' object, as module:name."""
     axes: ClassVar[tuple[str, ...]] = ()
     file: ClassVar[str] = ""
     """The table in the study's folder, if not <name>.csv."""
@@ -192,9 +194,8 @@ class Study(Config, Generic[Subject, Cell]):
     @classmethod
     def frame_class(cls) -> type[StudyFrame]:
         """Return the class of the rows' object."""
-        from sqnn.studies.runner.frame import StudyFrame
-
-        return StudyFrame
+        kind: type[StudyFrame] = _named(cls.rows_class)
+        return kind
 
     @classmethod
     def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:
@@ -204,8 +205,8 @@ class Study(Config, Generic[Subject, Cell]):
     @classmethod
     def plot(cls, rows: pd.DataFrame, **options: object) -> Figure:
         """Return the picture of the rows; `options` are those of the function that `figure` names."""
-        module, name = cls.figure.split(":")
-        return vars(importlib.import_module(module))[name](rows, **options)
+        figure: Figure = _named(cls.figure)(rows, **options)
+        return figure
 
     @classmethod
     def report(cls, rows: pd.DataFrame) -> Iterator[Panel | str]:
@@ -222,6 +223,12 @@ class Study(Config, Generic[Subject, Cell]):
 
 
 AnyStudy = Study[Any, Any]
+
+
+def _named(reference: str) -> Any:
+    """Return what module:name stands for."""
+    module, name = reference.split(":")
+    return vars(importlib.import_module(module))[name]
 
 
 def _split(value: object, hint: object) -> object:

@@ -24,7 +24,6 @@ from sqnn.training import NotFiniteError, versions
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sqnn.studies.seeds.frame import SeedFrame
 
 ALL = "all"
 """The line of a summary over all numbers of threads."""
@@ -92,6 +91,7 @@ class SeedStudy(Study[SeedSubject, SeedCell]):
     title = "test accuracy over the seeds"
     columns = COLUMNS
     figure = "sqnn.studies.seeds.figure:plot_seeds"
+    rows_class = "sqnn.studies.seeds.frame:SeedFrame"
     key = SeedCell._fields
     axes = ("seeds", "threads", "vary")
     file = "rows.csv"
@@ -220,12 +220,6 @@ class SeedStudy(Study[SeedSubject, SeedCell]):
     @classmethod
     def flaw(cls, row: Row) -> str:
         return "" if row["collapsed"] and row["test_accuracy"] is None else super().flaw(row)
-
-    @classmethod
-    def frame_class(cls) -> type[SeedFrame]:
-        from sqnn.studies.seeds.frame import SeedFrame
-
-        return SeedFrame
 
     @classmethod
     def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:
