@@ -121,7 +121,9 @@ def test_neurons_fire_where_the_recorded_membrane_exceeds_the_threshold(name: st
     synapse = {"synapse": 0.95} if name in ("snntorch:Synaptic", "snntorch:Alpha") else {}
     neuron = make_neuron(name, threshold=0.05 if name == "snntorch:Alpha" else 0.7, **synapse)
     neuron.fused = fused
-    network = nn.Sequential(nn.Flatten(1), nn.Linear(64, 6), Steps(neuron))
+    weighted = nn.Linear(64, 6, bias=False)
+    nn.init.uniform_(weighted.weight, -0.125, 0.125, generator=torch.Generator().manual_seed(0))
+    network = nn.Sequential(nn.Flatten(1), weighted, Steps(neuron))
     found = record(network, IMAGES)
     (layer,) = found.layers.values()
     with torch.no_grad():
