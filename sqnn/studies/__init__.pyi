@@ -1,11 +1,15 @@
 from .circle import CircleStudy, plot_circle
-from .compare.comparison import Comparison
-from .compare.figure import plot_compare
-from .compare.frame import CompareFrame
-from .compare.runs import compare
-from .compare.significance import paired_tests
-from .compare.study import CompareStudy
-from .compare.tables import paper_table, to_latex, to_markdown
+from .compare import (
+    CompareFrame,
+    CompareStudy,
+    Comparison,
+    compare,
+    paired_tests,
+    paper_table,
+    plot_compare,
+    to_latex,
+    to_markdown,
+)
 from .conversion import ConversionFolder, ConversionStudy, conversion_study, plot_conversion
 from .encoders import (
     WITHOUT,

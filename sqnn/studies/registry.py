@@ -7,7 +7,7 @@ from pathlib import Path
 from noise_models import Choices
 from sqnn.core import ConfigError
 from sqnn.studies.circle import CircleStudy
-from sqnn.studies.compare.study import CompareStudy
+from sqnn.studies.compare import CompareStudy
 from sqnn.studies.conversion import ConversionStudy
 from sqnn.studies.encoders import EncoderStudy
 from sqnn.studies.events import EventsStudy

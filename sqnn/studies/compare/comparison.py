@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sqnn.studies.runner.panels import Labels
+    from sqnn.studies.runner import Labels
 
 
 @dataclass(frozen=True, repr=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqnn.core import counted, require
-from sqnn.studies.runner.panels import Labels, Panels
+from sqnn.studies.runner import Labels, Panels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,7 @@ from sqnn.studies.compare.significance import paired_tests
 from sqnn.studies.compare.study import CompareStudy
 from sqnn.studies.compare.summary import papers, report
 from sqnn.studies.compare.tables import paper_table, to_latex, to_markdown
-from sqnn.studies.runner.frame import StudyFrame
-from sqnn.studies.runner.study import Panel
+from sqnn.studies.runner import Panel, StudyFrame
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from sqnn.data import ImageData, cut
 from sqnn.metrics import count
 from sqnn.models import MODELS, SEPARATOR, Make, OwnModel, code_of, create_model, factory_name, layout_of, make_own
 from sqnn.studies.compare.budget import check_below, largest_widths
-from sqnn.studies.seeds.settings import DIGITS, VARIED, as_text, as_words, parse_settings, plan
+from sqnn.studies.seeds import DIGITS, VARIED, as_text, as_words, parse_settings, plan
 from sqnn.training import RECIPES, TrainingConfig, check_fit
 
 FORMS = "a network, a recipe, name:field=value:field=value, or file.py:function of your own, each after label= or not"

@@ -14,7 +14,7 @@ from sqnn.metrics import effective_parameters, operations
 from sqnn.models import PARTS, ModelConfig
 from sqnn.studies.compare.comparison import Comparison
 from sqnn.studies.compare.significance import check_network
-from sqnn.studies.seeds.settings import VARIED, plain
+from sqnn.studies.seeds import VARIED, plain
 from sqnn.training import Run, RunError, RunFolder, TrainingConfig
 
 SHOWN = ("learning_rate", "weight_decay", "epochs", "batch_size")

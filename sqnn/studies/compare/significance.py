@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noise_models import unknown
 from sqnn.core import ConfigError, require
-from sqnn.studies.runner.intervals import CONFIDENCE
+from sqnn.studies.runner import CONFIDENCE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,16 +23,13 @@ from sqnn.studies.compare.rivals import Entry, parse_models
 from sqnn.studies.compare.significance import check_network
 from sqnn.studies.compare.summary import papers, report, summarise
 from sqnn.studies.compare.tuning import SEED, Choice, check_tuning, tune
-from sqnn.studies.runner.study import Panel, Study
-from sqnn.studies.runner.table import kinds
-from sqnn.studies.runner.training import finished_run
-from sqnn.studies.seeds.settings import parse_seeds
+from sqnn.studies.runner import Panel, Study, finished_run, kinds
+from sqnn.studies.seeds import parse_seeds
 from sqnn.training import CollapseWarning, NotFiniteError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sqnn.studies.compare.frame import CompareFrame
     from sqnn.training import Run
 
 MODELS = ("sqdr-cnn", "snn-mlp")
@@ -107,6 +104,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     title = "networks compared"
     columns = COLUMNS
     figure = "sqnn.studies.compare.figure:plot_compare"
+    rows_class = "sqnn.studies.compare.frame:CompareFrame"
     key = (*CompareCell._fields, "noise")
     axes = ("models", "seeds", "train_images", "against")
     takes = "sets"
@@ -280,12 +278,6 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     @classmethod
     def flaw(cls, row: Row) -> str:
         return "" if row["failure"] and row["test_accuracy"] is None else super().flaw(row)
-
-    @classmethod
-    def frame_class(cls) -> type[CompareFrame]:
-        from sqnn.studies.compare.frame import CompareFrame
-
-        return CompareFrame
 
     @classmethod
     def summary(cls, rows: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,7 @@ from sqnn.core import ConfigError, counted
 from sqnn.models import PARTS
 from sqnn.studies.compare.significance import CONDITION, paired_tests, unpaired
 from sqnn.studies.compare.tables import PERCENT, accuracy_words, paper_table, tests_table, to_latex, to_markdown
-from sqnn.studies.runner.intervals import t_interval
-from sqnn.studies.runner.study import Panel
+from sqnn.studies.runner import Panel, t_interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from sqnn.core import Row, require
-from sqnn.studies.runner.table import Schema, StudyTable, kinds
+from sqnn.studies.runner import Schema, StudyTable, kinds
 
 LEARNING_RATES = (1e-4, 0.3)
 WEIGHT_DECAYS = (1e-7, 0.1)
