@@ -46,11 +46,13 @@ struct Window {
   std::vector<float> signs;
   int64_t size, centre;
 
-  // All wires of a register, joined by the edges.
-  Window(int64_t n, const int64_t* edges, int64_t n_edges) : wires(n), centre(-1) {
+  // All wires, without a state: what one block gives is read off its gates.
+  explicit Window(int64_t n) : wires(n), size(0), centre(-1) {
     for (int64_t i = 0; i < n; i++) wires[i] = i;
-    sign(edges, n_edges);
   }
+
+  // All wires of a register, joined by the edges.
+  Window(int64_t n, const int64_t* edges, int64_t n_edges) : Window(n) { sign(edges, n_edges); }
 
   // The wires of a line or ring within `reach` of a wire; pairs of neighbours are joined.
   Window(int64_t n, int64_t wire, int64_t reach, bool ring) {
@@ -148,8 +150,9 @@ void join(Vector* re, Vector* im, const Window& window) {
   for (int64_t k = 0; k < window.size; k++) re[k] *= window.signs[k], im[k] *= window.signs[k];
 }
 
-// The state that the last block acts on, of two blocks or more.
+// The state that the last block acts on, where it is not the first.
 void prepare(Vector* re, Vector* im, const Circuit& c, const Window& window, const std::vector<Gate>& gates) {
+  if (c.blocks == 1) return;
   const int64_t wires = (int64_t)window.wires.size();
   re[0] = all(1), im[0] = Vector{};
   for (int64_t i = 0; i < wires; i++) {
@@ -218,7 +221,8 @@ struct Follow {
 
   // <(X, Y, Z)> of the wire at a place after the last block.
   Axis read(int64_t place) const {
-    Axis r = bloch(re, im, window.size, place);
+    Axis r = {Vector{}, Vector{}, all(1)};
+    if (c.blocks > 1) r = bloch(re, im, window.size, place);
     for (int k = 0; k < 5; k++) r = turned(r, last(place), k, false);
     return r;
   }
@@ -242,6 +246,7 @@ struct Follow {
       for (int64_t lane = 0; lane < lanes; lane++) given[lane] = grad[lane * c.n + window.wires[i]];
       const Axis r = read(i);
       gather(j[(c.blocks - 1) * c.n + window.wires[i]], {given * r.y, -given * r.x, Vector{}});
+      if (c.blocks == 1) continue;
       Axis axis = {Vector{}, Vector{}, all(1)};
       for (int k = 4; k >= 0; k--) axis = turned(axis, last(i), k, true);
       const Vector x = given * axis.x, y = given * axis.y, z = given * axis.z;
@@ -268,7 +273,9 @@ struct Follow {
 };
 
 // One window of all wires, or with a `reach` above 0 one around each wire.
-std::vector<Window> windows_of(int64_t n, const int64_t* edges, int64_t n_edges, int64_t reach, bool ring) {
+std::vector<Window> windows_of(int64_t n, int64_t blocks, const int64_t* edges, int64_t n_edges, int64_t reach,
+                               bool ring) {
+  if (blocks == 1) return {Window(n)};
   if (reach == 0) return {Window(n, edges, n_edges)};
   std::vector<Window> windows;
   for (int64_t i = 0; i < n; i++) windows.push_back(Window(n, i, reach, ring));
@@ -285,7 +292,7 @@ int64_t largest_of(const std::vector<Window>& windows) {
 
 extern "C" {
 
-// <Z> [batch, n] of inputs [batch, n_inputs] and weights [blocks, n, 3], of two blocks or more. With a `reach` above 0
+// <Z> [batch, n] of inputs [batch, n_inputs] and weights [blocks, n, 3]. With a `reach` above 0
 // wires are joined to their neighbours, in a ring or a line, and the edges are not looked at. Where `states` is not null,
 // the states of the register that the last block acts on are kept there, [groups, 2, 2^n, 16].
 void sqnn_register(const float* inputs, const float* weights, const int64_t* edges, float* out, float* states,
@@ -293,7 +300,7 @@ void sqnn_register(const float* inputs, const float* weights, const int64_t* edg
                    int32_t scaled, int64_t groups, int64_t threads) {
   share(groups, threads, [=](int64_t first, int64_t last) {
     const Circuit c(n, blocks, scaled);
-    const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
+    const std::vector<Window> windows = windows_of(n, blocks, edges, n_edges, reach, ring);
     const int64_t size = largest_of(windows);
     std::vector<Gate> gates(blocks * n);
     Vectors own(states == nullptr ? 2 * size : 0);
@@ -318,7 +325,7 @@ void sqnn_register_backward(const float* grad, const float* inputs, const float*
                             int64_t groups, int64_t threads) {
   share(groups, threads, [=](int64_t first, int64_t last) {
     const Circuit c(n, blocks, scaled);
-    const std::vector<Window> windows = windows_of(n, edges, n_edges, reach, ring);
+    const std::vector<Window> windows = windows_of(n, blocks, edges, n_edges, reach, ring);
     const int64_t size = largest_of(windows), row = c.n_inputs();
     std::vector<Gate> gates(blocks * n);
     std::vector<Axis> j(blocks * n);

@@ -17,22 +17,18 @@ LANES = 16
 class Register(NamedTuple):
     """What is followed: a state of all wires, or with a `reach` one per wire, of the wires within that distance."""
 
-    n_qubits: int
     edges: tuple[Edge, ...]
+    scaled: bool
+    """Whether each block has data angles of its own."""
+    kept: int
+    """Amplitudes per sample that a forward pass may keep for the backward pass; the rest is computed again."""
     reach: int = 0
     ring: bool = False
-    scaled: bool = False
-    """Whether each block has data angles of its own."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
         """The edges' number, reach, and whether the wires are a ring and the data scaled, as the kernels take them."""
         return len(self.edges), self.reach, int(self.ring), int(self.scaled)
-
-    @property
-    def kept(self) -> int:
-        """Amplitudes per sample that a forward pass may keep for the backward pass; windows are computed again."""
-        return 0 if self.reach else 2**self.n_qubits
 
 
 def register(kind: Register, inputs: Tensor, weights: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:

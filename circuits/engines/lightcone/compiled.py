@@ -21,18 +21,22 @@ MOST_AMPLITUDES = 2**12
 def register_of(circuit: DataReupload) -> Register | None:
     """Return the register or the windows on which the compiled kernels evaluate a circuit, None where they do not.
 
-    Windows are taken where they hold less than the register, by amplitudes times gates.
+    Windows are taken where they hold less than the register, by amplitudes times gates. One block needs no state.
     """
-    n, blocks = circuit.n_qubits, circuit.n_blocks
-    if blocks < 2 or (circuit.edges and circuit.entangling_gate != "cz"):
+    n, blocks, scaled = circuit.n_qubits, circuit.n_blocks, circuit.scales_data
+    if blocks == 1:
+        return Register((), scaled, 0)
+    if circuit.edges and circuit.entangling_gate != "cz":
         return None
-    whole = Register(n, circuit.edges, scaled=circuit.scales_data)
     reach, width = blocks - 1, 2 * blocks - 1
     gates = sum(2 * (blocks - 1 - block) + 1 for block in range(1, blocks - 1))
-    nearest = circuit.layout in ("ring", "line") and n >= width
-    if nearest and (gates + 2) * 2**width < blocks * 2**n:
-        return whole._replace(reach=reach, ring=circuit.layout == "ring") if 2**width <= MOST_AMPLITUDES else None
-    return whole if 2**n <= MOST_AMPLITUDES else None
+    nearest = circuit.layout in ("ring", "line")
+    if nearest and n >= width and (gates + 2) * 2**width < blocks * 2**n:
+        windows = Register((), scaled, 0, reach, circuit.layout == "ring")
+        return windows if 2**width <= MOST_AMPLITUDES else None
+    # Of two blocks PyTorch has a closed form for any pairs.
+    fits = 2**n <= MOST_AMPLITUDES and (nearest or blocks > 2)
+    return Register(circuit.edges, scaled, 2**n) if fits else None
 
 
 def expectations(

@@ -73,7 +73,7 @@ def choose_method(circuit: DataReupload, observable: str = "Z") -> Method:
     return "windows" if nearest and n >= width and cheaper else "register"
 
 
-COMPILED = ("Pauli paths", "windows", "register")
+COMPILED = ("closed form", "Pauli paths", "windows", "register")
 """Methods whose circuits the compiled kernels evaluate as well, on windows or a register of a few wires."""
 
 
@@ -175,9 +175,8 @@ class LightConeEngine(Engine):
         (method, observable), *others = ((part.method, part.observable) for part in self._parts)
         if others or observable != "Z":
             return False
-        if method == "closed form":
-            return two_blocks.takes_kernels(self.circuit)
-        return method in COMPILED and compiled.register_of(self.circuit) is not None
+        written = method == "closed form" and two_blocks.takes_kernels(self.circuit)
+        return written or (method in COMPILED and compiled.register_of(self.circuit) is not None)
 
     def __call__(
         self,
@@ -203,6 +202,16 @@ class LightConeEngine(Engine):
     def _part(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None) -> Tensor:
         """Return the columns of a family, or all words, of inputs and weights [batch, n_inputs], [n_blocks, n, 3]."""
         circuit, observable = self.circuit, part.observable
+        if observable == "Z" and two_blocks.takes_kernels(circuit) and part.method == "closed form":
+            return two_blocks.expectations(circuit, inputs, weights)
+        if observable == "Z" and part.method in COMPILED:
+            evaluate = partial(self._plain, part)
+            return compiled.expectations(circuit, inputs, weights, evaluate, self.memory_budget)
+        return self._plain(part, inputs, weights, strengths)
+
+    def _plain(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:
+        """Evaluate a part by operations of PyTorch."""
+        circuit, observable = self.circuit, part.observable
         if part.method == "closed form":
             if observable == "ZZ":
                 z = bloch.expectations(circuit, inputs, weights)
@@ -211,15 +220,8 @@ class LightConeEngine(Engine):
             if observable == "Z" and two_blocks.writes_out(circuit):
                 return two_blocks.expectations(circuit, inputs, weights)
             return bloch.expectations(circuit, inputs, weights, observable)
-        if observable == "Z" and part.method in COMPILED:
-            evaluate = partial(self._plain, part)
-            return compiled.expectations(circuit, inputs, weights, evaluate, self.memory_budget)
-        return self._plain(part, inputs, weights, strengths)
-
-    def _plain(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:
-        """Evaluate a part that has no closed form by operations of PyTorch."""
         if part.method == "Pauli paths":
-            return pauli_paths.expectations(self.circuit, inputs, weights, part.observable)
+            return pauli_paths.expectations(circuit, inputs, weights, observable)
         picture = self._picture
         evaluate = partial(self._tiled, part) if picture is None else partial(picture, strengths=strengths)
         size = self._piece(part, inputs)
