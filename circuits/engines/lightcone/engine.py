@@ -11,6 +11,9 @@ circuit, so the result is exact. Four ways to evaluate it, each where it is the 
   are joined, O(2^n);
 - `words`: the same for CNOT and CRZ gates, and for Pauli words other than one operator or ZZ of a joined pair.
 
+In float32 on the CPU compiled kernels evaluate circuits of CZ gates that are read in Z, on the same windows or register
+(`compiled.py`, `two_blocks.py`); the operations of PyTorch above are what they are tested against.
+
 Under noise the observable itself is pulled back, on the wires of its cone under that noise: `noisy cone`, in
 `circuits/engines/heisenberg`.
 """
