@@ -21,6 +21,7 @@ from sqnn.studies import paired_tests, paper_table, plot_compare, to_latex, to_m
 from sqnn.studies.compare import runs as of_runs
 from sqnn.studies.compare import tables
 from sqnn.studies.compare.figure import pareto
+from sqnn.studies.compare.labels import name_folder
 from sqnn.studies.compare.rivals import parse_models
 from sqnn.studies.compare.significance import holm, unpaired
 from sqnn.training import RunError
@@ -270,6 +271,17 @@ def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
     assert measured.effective.iloc[0] == sqnn.metrics.effective_parameters(small, data.train).rank
     assert sqnn.compare(runs / "1-1", data=data).notes == ()
     assert measured.energy.iloc[0] == sqnn.metrics.operations(small, data).energy() > 0
+
+
+def test_runs_of_a_comparison_keep_their_labels(runs: Path, tmp_path: Path) -> None:
+    for width, label in (("1", "narrow, mine"), ("2", "wide=snn-mlp")):
+        for seed in "01":
+            shutil.copytree(runs / f"{width}-{seed}", tmp_path / width / seed)
+        name_folder(tmp_path / width, label)
+        name_folder(tmp_path / width, "a later one")
+    frame = sqnn.compare(tmp_path, runs / "1-0").frame
+    assert frame.model.tolist()[:4] == ["narrow, mine"] * 2 + ["wide=snn-mlp"] * 2
+    assert frame.model.tolist()[4].startswith("snn-mlp:")
 
 
 def test_why_there_are_no_effective_parameters_and_where_they_are_a_bound_is_said(

@@ -13,6 +13,7 @@ from sqnn.data import ImageData
 from sqnn.metrics import effective_parameters, operations
 from sqnn.models import PARTS, ModelConfig
 from sqnn.studies.compare.comparison import Comparison
+from sqnn.studies.compare.labels import label_beside
 from sqnn.studies.compare.significance import check_network
 from sqnn.studies.seeds import VARIED, plain
 from sqnn.training import Run, RunError, RunFolder, TrainingConfig
@@ -50,7 +51,7 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
 
     `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
     number of threads alone are one network; where networks of one name differ, their label says in what:
-    `sqdr-cnn:channels=2,4`. Runs on other images of one name, such as a part of them, stand apart: the column `data`
+    `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on other images of one name, such as a part of them, stand apart: the column `data`
     has the first digits of the images' digest then. With `data`, on whose images all of them were trained, each
     network's operations and energy are measured on test images, and the effective parameters of its first run on
     training images, for which folders must hold networks of the package. The notes say where runs differ in images,
@@ -126,10 +127,14 @@ def _images(found: Sequence[Trained]) -> list[str]:
 
 
 def _labels(found: Sequence[Trained]) -> list[str]:
-    """Return what each run is called: its network, and the options in which networks of this name differ."""
+    """Return what each run is called: its label in a comparison, or its network and what networks of this name vary."""
     options = [{**one.network, **{name: plain(value) for name, value in one.training.items()}} for one in found]
     labels = []
     for one, own in zip(found, options, strict=True):
+        kept = label_beside(one.folder.path)
+        if kept is not None:
+            labels.append(kept)
+            continue
         alike = [other for two, other in zip(found, options, strict=True) if two.result["model"] == one.result["model"]]
         names = dict.fromkeys(name for other in alike for name in other)
         varied = [name for name in names if len({other.get(name) for other in alike}) > 1]

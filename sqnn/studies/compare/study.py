@@ -18,6 +18,7 @@ from sqnn.core import ConfigError, Row, commit, machine, option, require
 from sqnn.data import SEED_LIMIT, ImageData, Split
 from sqnn.metrics import count, effective_parameters, operations, predict_logits
 from sqnn.models import PARTS
+from sqnn.studies.compare.labels import name_folder
 from sqnn.studies.compare.parts import fewer, noisy
 from sqnn.studies.compare.rivals import Entry, parse_models
 from sqnn.studies.compare.significance import check_network
@@ -192,6 +193,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
         passes = entry.passes(images, self.least_steps, epochs)
         data = fewer(subject.data, images, cell.seed, passes)
         place = subject.folder / folder_of(cell)
+        name_folder(place, cell.model)
         model = entry.build(data, cell.seed)
         counts = count(model)
         own = Choice(entry.config.learning_rate, entry.config.weight_decay)
