@@ -51,13 +51,13 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
 
     `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
     number of threads alone are one network; where networks of one name differ, their label says in what:
-    `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on other images of one name, such as a part of them, stand apart: the column `data`
-    has the first digits of the images' digest then. With `data`, on whose images all of them were trained, each
-    network's operations and energy are measured on test images, and the effective parameters of its first run on
-    training images, for which folders must hold networks of the package. The notes say where runs differ in images,
-    seeds or settings, which runs in a folder are not finished, why a network has no effective parameters (more than
-    4,000 parameters, for one), and where they are a lower bound. `against` is the label of the network that all others
-    are tested against; without it every pair is tested.
+    `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on other images of one name, such
+    as a part of them, stand apart: the column `data` has the first digits of the images' digest then. With `data`, on
+    whose images all of them were trained, each network's operations and energy are measured on test images, and the
+    effective parameters of its first run on training images, for which folders must hold networks of the package. The
+    notes say where runs differ in images, seeds or settings, which runs in a folder are not finished, why a network has
+    no effective parameters (more than 4,000 parameters, for one), and where they are a lower bound. `against` is the
+    label of the network that all others are tested against; without it every pair is tested.
 
     Raises ConfigError where there are no runs, or `against` is none of their labels, and RunError on what is no
     finished run, or was trained on other images than `data`.
