@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits import DataReupload
@@ -53,10 +53,11 @@ def test_it_agrees_with_double_precision(batch: int, n: int, entangler: str, siz
 ENTANGLERS = ["ring", "line", "all", "brick", "none", "0-2,1-2"]
 
 
+@settings(max_examples=60)
 @given(
     batch=st.integers(1, 40),
-    n=st.integers(3, 9),
-    blocks=st.integers(1, 6),
+    n=st.integers(3, 7),
+    blocks=st.integers(1, 5),
     entangler=st.sampled_from(ENTANGLERS),
     scaling=st.sampled_from(["none", "block", "added"]),
     size=st.sampled_from([4.0, 1e5]),

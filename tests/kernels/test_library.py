@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 import sqnn
-from circuits.kernels import KERNELS, library
+from circuits.kernels import KERNELS, Kernels, library
 from sqnn.kernels import kernels, pooled_rates, rule_of
 from sqnn.layers import kernels_for
 from sqnn.neurons import IF
@@ -21,9 +22,8 @@ FOLDER = library._folder
 
 
 @pytest.fixture(autouse=True)
-def afresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Look for kernels anew, in an empty cache, and again after the test."""
-    monkeypatch.setattr(library, "_folder", lambda: tmp_path)
+def afresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Look for kernels anew, and again after the test."""
     monkeypatch.delenv(KERNELS, raising=False)
     monkeypatch.delenv("CXX", raising=False)
     kernels.cache_clear()
@@ -31,18 +31,40 @@ def afresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     kernels.cache_clear()
 
 
-def test_they_are_compiled_once_and_loaded_from_then_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if kernels().library is None:
-        pytest.skip(kernels().line)
-    assert "compiling the kernels of layers" in capsys.readouterr().err
-    (built,) = tmp_path.iterdir()
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty cache."""
+    monkeypatch.setattr(library, "_folder", lambda: tmp_path)
+
+
+@pytest.fixture
+def small(empty: None, tmp_path: Path) -> Callable[[], Kernels]:
+    """What loads a library of one line."""
+    source = tmp_path / "sources" / "small.cpp"
+    source.parent.mkdir()
+    source.write_text('#include "angles.h"\nextern "C" void sqnn_count(int64_t* to) { *to = sqnn::LANES; }\n')
+    return lambda: library.load("the kernels of a test", [source], {"sqnn_count": (ctypes.c_void_p,)})
+
+
+def test_they_are_compiled_once_and_loaded_from_then_on(
+    small: Callable[[], Kernels], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = small()
+    if found.library is None:
+        pytest.skip(found.line)
+    assert "compiling the kernels of a test" in capsys.readouterr().err
+    (built,) = tmp_path.glob("*.so")
     before = built.stat().st_mtime_ns
-    kernels.cache_clear()
-    assert kernels().library is not None
+    counted = torch.zeros(1, dtype=torch.int64)
+    again = small().library
+    assert again is not None
+    again.sqnn_count(counted.data_ptr())
+    assert counted.item() == 16
     assert capsys.readouterr().err == ""
     assert built.stat().st_mtime_ns == before
 
 
+@pytest.mark.usefixtures("empty")
 def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library.shutil, "which", lambda name: None)
     block = (nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.BatchNorm2d(1), IF())
@@ -54,6 +76,7 @@ def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(monkeypatch
         kernels()
 
 
+@pytest.mark.usefixtures("empty")
 def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho it is broken >&2\nexit 3\n")
@@ -65,10 +88,8 @@ def test_a_compiler_that_fails_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small: Callable[[], Kernels], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if kernels().library is None:
-        pytest.skip(kernels().line)
     opened, refusals = library._open, [OSError("damaged")]
 
     def damaged_once(path: Path) -> object:
@@ -76,13 +97,16 @@ def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
             raise refusals.pop()
         return opened(path)
 
-    monkeypatch.setattr(library, "_open", damaged_once)
     monkeypatch.setenv("CXX", "false --option")
+    found = small()
+    if found.library is None:
+        pytest.skip(found.line)
+    assert "false" not in found.line
+    monkeypatch.setattr(library, "_open", damaged_once)
     capsys.readouterr()
-    kernels.cache_clear()
-    assert kernels().line.startswith("compiled by")
+    assert small().line.startswith("compiled by")
     assert refusals == []
-    assert "compiling the kernels of layers" in capsys.readouterr().err
+    assert "compiling the kernels of a test" in capsys.readouterr().err
 
 
 def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
