@@ -49,27 +49,43 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
     if found.library is not None:
         for name, kinds in functions.items():
             function = getattr(found.library, name)
-            function.argtypes, function.restype = kinds, None
+            function.argtypes, function.restype = kinds, ctypes.c_int32
     return found
+
+
+def check(status: int) -> None:
+    """Raise MemoryError where a kernel did not get the memory that it works in."""
+    if status:
+        raise MemoryError("a compiled kernel got no memory to work in; take a smaller batch")
 
 
 def _build(title: str, sources: Sequence[Path]) -> Kernels:
     """Return the library of the first compiler that makes one; where none does, the reason of the first that failed."""
-    reasons = []
+    try:
+        folder = _folder()
+    except OSError as error:
+        return Kernels(
+            None, f"none: no folder to keep them in ({error}); set XDG_CACHE_HOME to one that you can write to"
+        )
+    reasons: list[str] = []
     for words in _compilers():
         try:
-            return _built_by(words, title, sources)
+            made = _built_by(words, title, sources, folder)
         except (OSError, subprocess.CalledProcessError) as error:
             said = getattr(error, "stderr", "") or str(error)
-            reasons.append(f"none: {shlex.join(words)} failed: {' '.join(said.split())[:200]}")
-    return Kernels(None, (reasons or ["none: no C++ compiler was found (install g++ or clang++, or set CXX)"])[0])
+            reasons.append(f"{shlex.join(words)} failed: {' '.join(said.split())[:200]}")
+        else:
+            if reasons and os.environ.get("CXX"):
+                print(f"sqnn: CXX: {reasons[0]}; {shlex.join(words)} is taken", file=sys.stderr, flush=True)
+            return made
+    return Kernels(None, f"none: {(reasons or ['no C++ compiler was found (install g++ or clang++, or set CXX)'])[0]}")
 
 
-def _built_by(compiler: Sequence[str], title: str, sources: Sequence[Path]) -> Kernels:
+def _built_by(compiler: Sequence[str], title: str, sources: Sequence[Path], folder: Path) -> Kernels:
     version = _said_by([*compiler, "--version"]).partition("\n")[0]
     texts = (source.read_text() for source in (*HEADERS, *sources))
     key = "\0".join([*texts, version, platform.machine(), _features(), *FLAGS])
-    path = _folder() / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    path = folder / f"kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
     if path.exists():
         try:
             return Kernels(_open(path), f"compiled by {version}")
@@ -80,9 +96,9 @@ def _built_by(compiler: Sequence[str], title: str, sources: Sequence[Path]) -> K
 
 
 def _compilers() -> list[list[str]]:
-    """Return the commands of the compilers that are there, that of CXX first."""
+    """Return the command of CXX, and those of the compilers that are there."""
     own = shlex.split(os.environ.get("CXX", ""))
-    return [words for words in (own, *([name] for name in COMPILERS)) if words and shutil.which(words[0]) is not None]
+    return [*([own] if own else []), *([name] for name in COMPILERS if shutil.which(name) is not None)]
 
 
 def _features() -> str:

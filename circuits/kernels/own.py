@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from circuits.kernels.library import Kernels, load
+from circuits.kernels.library import Kernels, check, load
 from circuits.kernels.watched import is_watched
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "register.cpp"))
@@ -31,14 +31,15 @@ def kernels() -> Kernels:
 
 def computes(*tensors: Tensor) -> bool:
     """Say whether kernels compute with these: float32 on the CPU, watched by nobody, where there are kernels."""
-    plain = all(each.device.type == "cpu" and each.dtype == torch.float32 and each.numel() > 0 for each in tensors)
+    plain = all(each.device.type == "cpu" and each.dtype == torch.float32 and not each.is_neg() for each in tensors)
+    plain = plain and all(each.numel() > 0 for each in tensors)
     return plain and not is_watched() and kernels().library is not None
 
 
 def call(name: str, *arguments: Tensor | int | None) -> None:
     """Call the kernel of this name with the addresses of tensors, and with numbers."""
     plain = [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
-    getattr(kernels().library, name)(*plain)
+    check(getattr(kernels().library, name)(*plain))
 
 
 def call_shared(name: str, groups: int, *arguments: Tensor | int | None) -> None:

@@ -39,46 +39,58 @@ struct Circuit {
   int64_t n_inputs() const { return own ? blocks * own : 3 * n; }
 };
 
-// Wires whose state is followed, the signs of a layer of CZ gates among them, and what is read: the wire at the place
-// `centre`, or all of them where that is negative.
+// Signs of a layer of CZ gates among the wires of a state.
+std::vector<float> signs_of(int64_t wires, const int64_t* edges, int64_t n_edges) {
+  std::vector<float> signs((int64_t)1 << wires);
+  for (int64_t k = 0; k < (int64_t)signs.size(); k++) {
+    int64_t joined = 0;
+    for (int64_t e = 0; e < n_edges; e++) joined += (k >> edges[2 * e]) & (k >> edges[2 * e + 1]) & 1;
+    signs[k] = joined % 2 ? -1 : 1;
+  }
+  return signs;
+}
+
+// Wires whose state is followed, and what is read: the wire at the place `centre`, or all where that is negative.
 struct Window {
   std::vector<int64_t> wires;
-  std::vector<float> signs;
   int64_t size, centre;
-
-  // All wires, without a state: what one block gives is read off its gates.
-  explicit Window(int64_t n) : wires(n), size(0), centre(-1) {
-    for (int64_t i = 0; i < n; i++) wires[i] = i;
-  }
-
-  // All wires of a register, joined by the edges.
-  Window(int64_t n, const int64_t* edges, int64_t n_edges) : Window(n) { sign(edges, n_edges); }
-
-  // The wires of a line or ring within `reach` of a wire; pairs of neighbours are joined.
-  Window(int64_t n, int64_t wire, int64_t reach, bool ring) {
-    for (int64_t i = wire - reach; i <= wire + reach; i++) {
-      if (!ring && (i < 0 || i >= n)) continue;
-      if (i == wire) centre = (int64_t)wires.size();
-      wires.push_back((i + n) % n);
-    }
-    std::vector<int64_t> edges;
-    for (int64_t i = 0; i + 1 < (int64_t)wires.size(); i++) edges.push_back(i), edges.push_back(i + 1);
-    sign(edges.data(), (int64_t)edges.size() / 2);
-  }
-
-  void sign(const int64_t* edges, int64_t n_edges) {
-    size = (int64_t)1 << wires.size();
-    signs.resize(size);
-    for (int64_t k = 0; k < size; k++) {
-      int64_t joined = 0;
-      for (int64_t e = 0; e < n_edges; e++) joined += (k >> edges[2 * e]) & (k >> edges[2 * e + 1]) & 1;
-      signs[k] = joined % 2 ? -1 : 1;
-    }
-  }
+  const float* signs;
 
   // Whether the value depends on the gate of a place in a block that `later` blocks follow.
   bool sees(int64_t place, int64_t later) const {
     return centre < 0 || (place <= centre + later && place >= centre - later);
+  }
+};
+
+// One window of all wires, or with a `reach` above 0 one around each wire of a line or ring. One block needs no state.
+struct Windows {
+  std::vector<float> signs;
+  std::vector<Window> all;
+  int64_t largest = 0;
+
+  Windows(int64_t n, int64_t blocks, const int64_t* edges, int64_t n_edges, int64_t reach, bool ring) {
+    if (blocks == 1 || reach == 0) {
+      if (blocks > 1) signs = signs_of(n, edges, n_edges);
+      Window window = {std::vector<int64_t>(n), (int64_t)signs.size(), -1, signs.data()};
+      for (int64_t i = 0; i < n; i++) window.wires[i] = i;
+      all.push_back(window);
+    } else {
+      // Neighbours are joined: the signs of a shorter chain are the first of those of a longer one.
+      std::vector<int64_t> chain;
+      for (int64_t i = 0; i < 2 * reach; i++) chain.push_back(i), chain.push_back(i + 1);
+      signs = signs_of(2 * reach + 1, chain.data(), 2 * reach);
+      for (int64_t wire = 0; wire < n; wire++) {
+        Window window = {{}, 0, 0, signs.data()};
+        for (int64_t i = wire - reach; i <= wire + reach; i++) {
+          if (!ring && (i < 0 || i >= n)) continue;
+          if (i == wire) window.centre = (int64_t)window.wires.size();
+          window.wires.push_back((i + n) % n);
+        }
+        window.size = (int64_t)1 << window.wires.size();
+        all.push_back(window);
+      }
+    }
+    for (const Window& window : all) largest = std::max(largest, window.size);
   }
 };
 
@@ -272,22 +284,6 @@ struct Follow {
   }
 };
 
-// One window of all wires, or with a `reach` above 0 one around each wire.
-std::vector<Window> windows_of(int64_t n, int64_t blocks, const int64_t* edges, int64_t n_edges, int64_t reach,
-                               bool ring) {
-  if (blocks == 1) return {Window(n)};
-  if (reach == 0) return {Window(n, edges, n_edges)};
-  std::vector<Window> windows;
-  for (int64_t i = 0; i < n; i++) windows.push_back(Window(n, i, reach, ring));
-  return windows;
-}
-
-int64_t largest_of(const std::vector<Window>& windows) {
-  int64_t largest = 0;
-  for (const Window& window : windows) largest = std::max(largest, window.size);
-  return largest;
-}
-
 }  // namespace
 
 extern "C" {
@@ -295,13 +291,13 @@ extern "C" {
 // <Z> [batch, n] of inputs [batch, n_inputs] and weights [blocks, n, 3]. With a `reach` above 0
 // wires are joined to their neighbours, in a ring or a line, and the edges are not looked at. Where `states` is not null,
 // the states of the register that the last block acts on are kept there, [groups, 2, 2^n, 16].
-void sqnn_register(const float* inputs, const float* weights, const int64_t* edges, float* out, float* states,
+int32_t sqnn_register(const float* inputs, const float* weights, const int64_t* edges, float* out, float* states,
                    int64_t batch, int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring,
                    int32_t scaled, int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const Circuit c(n, blocks, scaled);
-    const std::vector<Window> windows = windows_of(n, blocks, edges, n_edges, reach, ring);
-    const int64_t size = largest_of(windows);
+    const Windows windows(n, blocks, edges, n_edges, reach, ring);
+    const int64_t size = windows.largest;
     std::vector<Gate> gates(blocks * n);
     Vectors own(states == nullptr ? 2 * size : 0);
     for (int64_t g = first; g < last; g++) {
@@ -309,7 +305,7 @@ void sqnn_register(const float* inputs, const float* weights, const int64_t* edg
       Vector* re = states == nullptr ? own.data() : (Vector*)states + g * 2 * size;
       Vector* im = re + size;
       make_gates(gates, c, inputs + g * LANES * c.n_inputs(), weights, lanes);
-      for (const Window& window : windows) {
+      for (const Window& window : windows.all) {
         prepare(re, im, c, window, gates);
         Follow{c, window, gates, re, im}.values(out + g * LANES * n, lanes);
       }
@@ -319,14 +315,14 @@ void sqnn_register(const float* inputs, const float* weights, const int64_t* edg
 
 // Gradients of the inputs, where `g_inputs` is not null, and of the weights of each group [groups, blocks, n, 3], for
 // that of <Z> [batch, n]; `states` may be null.
-void sqnn_register_backward(const float* grad, const float* inputs, const float* weights, const int64_t* edges,
+int32_t sqnn_register_backward(const float* grad, const float* inputs, const float* weights, const int64_t* edges,
                             const float* states, float* g_inputs, double* g_weights, int64_t batch, int64_t n,
                             int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
                             int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const Circuit c(n, blocks, scaled);
-    const std::vector<Window> windows = windows_of(n, blocks, edges, n_edges, reach, ring);
-    const int64_t size = largest_of(windows), row = c.n_inputs();
+    const Windows windows(n, blocks, edges, n_edges, reach, ring);
+    const int64_t size = windows.largest, row = c.n_inputs();
     std::vector<Gate> gates(blocks * n);
     std::vector<Axis> j(blocks * n);
     Vectors own(4 * size);
@@ -335,7 +331,7 @@ void sqnn_register_backward(const float* grad, const float* inputs, const float*
       const int64_t lanes = lanes_of(g, batch);
       make_gates(gates, c, inputs + g * LANES * row, weights, lanes);
       std::fill(j.begin(), j.end(), Axis{});
-      for (const Window& window : windows) {
+      for (const Window& window : windows.all) {
         if (states == nullptr)
           prepare(re, im, c, window, gates);
         else

@@ -40,7 +40,7 @@ def register(kind: Register, inputs: Tensor, weights: Tensor, keep: bool) -> tup
     batch, groups = len(inputs), -(-len(inputs) // LANES)
     out = inputs.new_empty(batch, n)
     states = inputs.new_empty(groups, 2, kind.kept, LANES) if keep and kind.kept else None
-    edges = torch.tensor(kind.edges, dtype=torch.int64)
+    edges = torch.tensor(kind.edges, dtype=torch.int64, device="cpu")
     arrays = (inputs.contiguous(), weights.contiguous(), edges, out, states)
     call_shared("sqnn_register", groups, *arrays, batch, n, blocks, *kind.numbers)
     return out, states
@@ -54,8 +54,8 @@ def register_backward(
     batch, groups = len(inputs), -(-len(inputs) // LANES)
     inputs = inputs.contiguous()
     g_inputs = torch.empty_like(inputs) if needs_inputs else None
-    g_weights = torch.empty(groups, *weights.shape, dtype=torch.double)
-    edges = torch.tensor(kind.edges, dtype=torch.int64)
+    g_weights = torch.empty(groups, *weights.shape, dtype=torch.double, device="cpu")
+    edges = torch.tensor(kind.edges, dtype=torch.int64, device="cpu")
     arrays = (grad.contiguous(), inputs, weights.contiguous(), edges, states, g_inputs, g_weights)
     call_shared("sqnn_register_backward", groups, *arrays, batch, n, blocks, *kind.numbers)
     return g_inputs, g_weights.sum(0).float()

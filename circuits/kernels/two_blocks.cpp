@@ -101,65 +101,69 @@ struct Some {
 extern "C" {
 
 // <Z> [batch, n] of inputs [batch, 3 n] and weights [2, n, 3].
-void sqnn_two_blocks(const float* inputs, const float* weights, float* out, int64_t batch, int64_t n, int64_t layout) {
-  Some some(weights, n, batch, layout);
-  for (int64_t b = 0; b < batch; b += some.images) {
-    const int64_t count = std::min(some.images, batch - b);
-    some.evaluate(inputs + b * 3 * n, count);
-    float *read = some.at(some.read), *z = some.at(some.z), *product = some.at(some.product), *plane = some.at(some.plane);
-    for (int64_t e = 0; e < count * n; e++) out[b * n + e] = read[e] * z[e] + product[e] * plane[e];
-  }
+int32_t sqnn_two_blocks(const float* inputs, const float* weights, float* out, int64_t batch, int64_t n, int64_t layout) {
+  return share(1, 1, [=](int64_t, int64_t) {
+    Some some(weights, n, batch, layout);
+    for (int64_t b = 0; b < batch; b += some.images) {
+      const int64_t count = std::min(some.images, batch - b);
+      some.evaluate(inputs + b * 3 * n, count);
+      float *read = some.at(some.read), *z = some.at(some.z), *product = some.at(some.product), *plane = some.at(some.plane);
+      for (int64_t e = 0; e < count * n; e++) out[b * n + e] = read[e] * z[e] + product[e] * plane[e];
+    }
+  });
 }
 
 // Gradients of the inputs, where `g_inputs` is not null, and of the weights, for that of <Z> [batch, n].
-void sqnn_two_blocks_backward(const float* grad, const float* inputs, const float* weights, float* g_inputs,
+int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const float* weights, float* g_inputs,
                               float* g_weights, int64_t batch, int64_t n, int64_t layout) {
-  Some f(weights, n, batch, layout);
-  std::vector<double> sums(6 * n);
-  Vectors a1(f.vectors), a2(f.vectors), b_(f.vectors), theta(f.vectors), first(f.vectors), inner(f.vectors),
-      outer(f.vectors);
-  for (int64_t b = 0; b < batch; b += f.images) {
-    const int64_t count = std::min(f.images, batch - b), pairs = count * n;
-    f.evaluate(inputs + b * 3 * n, count);
-    std::copy(grad + b * n, grad + b * n + pairs, f.at(f.grad));
-    f.pull(count);
-    for (int64_t i = 0; i * LANES < pairs; i++) {
-      const Vector g = f.grad[i], g_plane = g * f.product[i], g_read = g * f.z[i];
-      const Vector g_z = f.through[i] + g * f.read[i];
-      const Vector g_u = g_plane * f.tilted[i], g_v = g_plane * f.m[i];
-      const Vector g_tilted = g_plane * f.u[i], g_m = g_plane * f.v[i];
-      const Vector g_x = g_u * f.cos_b[i] + g_v * f.sin_b[i], g_y = g_v * f.cos_b[i] - g_u * f.sin_b[i];
-      const Vector g_p = f.c1[i] * g_x - f.s1[i] * g_z;
-      const Vector g_k = -(g_tilted * f.cos[i] + g_read * f.sin[i]);
-      const Vector g_cos = f.s1[i] * g_x + f.c1[i] * g_z + f.c2[i] * g_read - g_tilted * f.k[i];
-      const Vector g_sin = g_p * f.cos_a1[i] + g_y * f.sin_a1[i] - f.c2[i] * g_tilted - g_read * f.k[i];
-      b_[i] = g_v * f.u[i] - g_u * f.v[i];
-      a1[i] = g_y * f.p[i] - g_p * f.y[i];
-      a2[i] = g_m * f.k[i] - g_k * f.m[i];
-      theta[i] = g_sin * f.cos[i] - g_cos * f.sin[i];
-      first[i] = g_x * f.z[i] - g_z * f.x[i];
-      inner[i] = g_k * f.cos_a2[i] + g_m * f.sin_a2[i];
-      outer[i] = g_tilted * f.sin[i] - g_read * f.cos[i];
+  return share(1, 1, [=](int64_t, int64_t) {
+    Some f(weights, n, batch, layout);
+    std::vector<double> sums(6 * n);
+    Vectors a1(f.vectors), a2(f.vectors), b_(f.vectors), theta(f.vectors), first(f.vectors), inner(f.vectors),
+        outer(f.vectors);
+    for (int64_t b = 0; b < batch; b += f.images) {
+      const int64_t count = std::min(f.images, batch - b), pairs = count * n;
+      f.evaluate(inputs + b * 3 * n, count);
+      std::copy(grad + b * n, grad + b * n + pairs, f.at(f.grad));
+      f.pull(count);
+      for (int64_t i = 0; i * LANES < pairs; i++) {
+        const Vector g = f.grad[i], g_plane = g * f.product[i], g_read = g * f.z[i];
+        const Vector g_z = f.through[i] + g * f.read[i];
+        const Vector g_u = g_plane * f.tilted[i], g_v = g_plane * f.m[i];
+        const Vector g_tilted = g_plane * f.u[i], g_m = g_plane * f.v[i];
+        const Vector g_x = g_u * f.cos_b[i] + g_v * f.sin_b[i], g_y = g_v * f.cos_b[i] - g_u * f.sin_b[i];
+        const Vector g_p = f.c1[i] * g_x - f.s1[i] * g_z;
+        const Vector g_k = -(g_tilted * f.cos[i] + g_read * f.sin[i]);
+        const Vector g_cos = f.s1[i] * g_x + f.c1[i] * g_z + f.c2[i] * g_read - g_tilted * f.k[i];
+        const Vector g_sin = g_p * f.cos_a1[i] + g_y * f.sin_a1[i] - f.c2[i] * g_tilted - g_read * f.k[i];
+        b_[i] = g_v * f.u[i] - g_u * f.v[i];
+        a1[i] = g_y * f.p[i] - g_p * f.y[i];
+        a2[i] = g_m * f.k[i] - g_k * f.m[i];
+        theta[i] = g_sin * f.cos[i] - g_cos * f.sin[i];
+        first[i] = g_x * f.z[i] - g_z * f.x[i];
+        inner[i] = g_k * f.cos_a2[i] + g_m * f.sin_a2[i];
+        outer[i] = g_tilted * f.sin[i] - g_read * f.cos[i];
+      }
+      const float* found[] = {f.at(a1), f.at(first), f.at(b_), f.at(a2), f.at(inner), f.at(outer)};
+      for (int row = 0; row < 6; row++)
+        for (int64_t e = 0; e < count; e++)
+          for (int64_t i = 0; i < n; i++) sums[row * n + i] += found[row][e * n + i];
+      if (g_inputs == nullptr) continue;
+      float* to = g_inputs + b * 3 * n;
+      for (int64_t e = 0; e < pairs; e++) {
+        to[3 * e] = f.at(b_)[e];
+        to[3 * e + 1] = f.at(theta)[e];
+        to[3 * e + 2] = f.at(a1)[e] + f.at(a2)[e];
+      }
     }
-    const float* found[] = {f.at(a1), f.at(first), f.at(b_), f.at(a2), f.at(inner), f.at(outer)};
-    for (int row = 0; row < 6; row++)
-      for (int64_t e = 0; e < count; e++)
-        for (int64_t i = 0; i < n; i++) sums[row * n + i] += found[row][e * n + i];
-    if (g_inputs == nullptr) continue;
-    float* to = g_inputs + b * 3 * n;
-    for (int64_t e = 0; e < pairs; e++) {
-      to[3 * e] = f.at(b_)[e];
-      to[3 * e + 1] = f.at(theta)[e];
-      to[3 * e + 2] = f.at(a1)[e] + f.at(a2)[e];
+    for (int64_t i = 0; i < n; i++) {
+      float *to = g_weights + 3 * i, *second = to + 3 * n;
+      for (int row = 0; row < 3; row++) to[row] = (float)sums[row * n + i];
+      second[0] = (float)sums[3 * n + i];
+      second[1] = (float)(f.at(f.c2)[i] * sums[4 * n + i] + f.at(f.s2)[i] * sums[5 * n + i]);
+      second[2] = 0;
     }
-  }
-  for (int64_t i = 0; i < n; i++) {
-    float *to = g_weights + 3 * i, *second = to + 3 * n;
-    for (int row = 0; row < 3; row++) to[row] = (float)sums[row * n + i];
-    second[0] = (float)sums[3 * n + i];
-    second[1] = (float)(f.at(f.c2)[i] * sums[4 * n + i] + f.at(f.s2)[i] * sums[5 * n + i]);
-    second[2] = 0;
-  }
+  });
 }
 
 }  // extern "C"

@@ -1,6 +1,7 @@
 // What all kernels share: 16 images lie in each vector, and the rules of integrate-and-fire neurons.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -44,13 +45,29 @@ inline double sum_of(Vector values, int64_t lanes) {
 }
 
 // Call work(first, last) on parts of the groups, each in a thread; what it computes does not depend on their number.
+// Where no more threads are to be had, this one does their part. Return 0, or 1 where there was no memory.
 template <class Work>
-void share(int64_t groups, int64_t threads, Work work) {
+int32_t share(int64_t groups, int64_t threads, Work work) {
+  std::atomic<int32_t> failed{0};
+  const auto part = [&](int64_t first, int64_t last) {
+    try {
+      work(first, last);
+    } catch (...) {
+      failed = 1;
+    }
+  };
   threads = std::max<int64_t>(1, std::min(threads, groups));
   std::vector<std::thread> others;
-  for (int64_t k = 1; k < threads; k++) others.emplace_back(work, groups * k / threads, groups * (k + 1) / threads);
-  work(0, groups / threads);
+  int64_t begun = 1;
+  try {
+    for (others.reserve(threads); begun < threads; begun++)
+      others.emplace_back(part, groups * begun / threads, groups * (begun + 1) / threads);
+  } catch (...) {
+  }
+  part(0, groups / threads);
+  part(groups * begun / threads, groups);
   for (std::thread& other : others) other.join();
+  return failed;
 }
 
 }  // namespace sqnn

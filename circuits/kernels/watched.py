@@ -6,11 +6,12 @@ import torch
 
 
 def is_watched() -> bool:
-    """Say whether a compiler, autocast, other derivatives, a mode of dispatch or hooks on all modules are at work."""
+    """Say whether a compiler, trace, autocast, other derivatives, mode of dispatch or hooks on all are at work."""
     module = torch.nn.modules.module
     hooks = ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks")
     return (
         torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
         or torch.is_autocast_enabled("cpu")
         or torch.autograd.forward_ad._current_level >= 0
         or torch._C._len_torch_dispatch_stack() > 0

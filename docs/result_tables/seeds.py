@@ -92,6 +92,12 @@ def record_in_a_line() -> str:
     return in_a_line("seeds-803")
 
 
+@number("seeds-803-first")
+def first_record_in_a_line() -> str:
+    """Mean and range of an earlier version of the recipe of at most 803 parameters."""
+    return in_a_line("seeds-803-first")
+
+
 @number("seeds-2000")
 def larger_record_in_a_line() -> str:
     """Mean and range of the recipe of at most 2,000 parameters."""
@@ -154,39 +160,6 @@ def seeds_ablation() -> str:
                 str(line["collapsed"]),
             ]
             for line, name in zip(summary, names, strict=True)
-        ],
-    )
-
-
-@table("seeds-803-ablation", "seeds-803-ablation", lambda: ablation_command("seeds-803-ablation"))
-def seeds_803_ablation() -> str:
-    """What each ingredient of the recipe of at most 803 parameters brings on validation images, in a short training."""
-    summary, names = ablation("seeds-803-ablation")
-    frame = rows("seeds-803-ablation")
-    accuracies = {variant: part.validation_accuracy for variant, part in frame.groupby("variant")}
-    sizes = frame.groupby("variant").parameters.first()
-    first = accuracies[names[0][0]].mean()
-    return markdown(
-        [
-            "variant",
-            "differs in",
-            "parameters",
-            "trainings",
-            "mean validation accuracy",
-            "range",
-            "against the first (points)",
-        ],
-        [
-            [
-                *name,
-                str(sizes[name[0]]),
-                str(line["n"]),
-                percent(found.mean()),
-                f"{percent(found.min())} to {percent(found.max())}",
-                "" if line is summary[0] else f"{100 * (found.mean() - first):+.2f}",
-            ]
-            for line, name in zip(summary, names, strict=True)
-            for found in [accuracies[name[0]]]
         ],
     )
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from circuits.kernels import LANES, check
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, ATan
 
-LANES = 16
-"""Images of a group: they lie side by side in the vectors that the kernels compute with."""
 RESET_CODES = {"subtract": 0, "zero": 1, "none": 2}
 
 
@@ -64,7 +63,7 @@ def can_compute(parts: Sequence[nn.Module], norm: nn.Module) -> bool:
 
 def is_plain(tensor: Tensor) -> bool:
     """Say whether a tensor has numbers of the kind that the kernels compute with."""
-    return tensor.device.type == "cpu" and tensor.dtype == torch.float32
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not tensor.is_neg()
 
 
 def is_hooked(part: nn.Module) -> bool:
@@ -76,7 +75,7 @@ def is_hooked(part: nn.Module) -> bool:
 def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None], *numbers: float) -> None:
     """Call the kernel of this name on all groups, shared among threads: the addresses of tensors, then numbers."""
     addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-    getattr(kernels().library, name)(*addresses, *numbers, groups, threads)
+    check(getattr(kernels().library, name)(*addresses, *numbers, groups, threads))
 
 
 class Pack(torch.autograd.Function):

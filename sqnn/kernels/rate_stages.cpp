@@ -107,10 +107,10 @@ extern "C" {
 
 // Maps y of a convolution without padding, and the sums over the images of each group of their means over time,
 // [groups, outputs].
-void sqnn_correlate(const float* x, const float* weight, float* y, float* means, double* sums, int64_t time,
+int32_t sqnn_correlate(const float* x, const float* weight, float* y, float* means, double* sums, int64_t time,
                     int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
                     int64_t stride, int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
     const int64_t area = s.area(), size = outputs * area;
     for (int64_t g = first; g < last; g++) {
@@ -135,27 +135,27 @@ void sqnn_correlate(const float* x, const float* weight, float* y, float* means,
 }
 
 // Rates without time: clip(scale * y + shift, 0, 1).
-void sqnn_clip(const float* y, const float* scale, const float* shift, float* rates, int64_t channels, int64_t area,
+int32_t sqnn_clip(const float* y, const float* scale, const float* shift, float* rates, int64_t channels, int64_t area,
                int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; g++)
       for (int64_t c = 0; c < channels; c++) {
         const Vector* in = (const Vector*)y + (g * channels + c) * area;
         Vector* out = (Vector*)rates + (g * channels + c) * area;
         for (int64_t n = 0; n < area; n++) {
           const Vector z = scale[c] * in[n] + shift[c];
-          const Vector above = choose(z > 0, z, Vector{});
-          out[n] = choose(above < 1, above, all(1));
+          const Vector above = choose(z < 0, Vector{}, z);  // what is no number stays none
+          out[n] = choose(above > 1, all(1), above);
         }
       }
   });
 }
 
 // Spikes of neurons on the currents scale * y + shift, and their means over time; y has `shown` steps, `time` or 1.
-void sqnn_fire_steps(const float* y, const float* scale, const float* shift, float* spikes, float* rates, int64_t shown,
+int32_t sqnn_fire_steps(const float* y, const float* scale, const float* shift, float* spikes, float* rates, int64_t shown,
                      int64_t time, int64_t channels, int64_t area, float decay, float threshold, float start,
                      int32_t reset, int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; g++)
       for (int64_t c = 0; c < channels; c++)
         for (int64_t n = 0; n < area; n++) {
@@ -178,9 +178,9 @@ void sqnn_fire_steps(const float* y, const float* scale, const float* shift, flo
 
 // Gradient of the currents z = scale * y + shift from that of clip(z, 0, 1); and the sums of it, and of it times y, over
 // the images of each group, [groups, 2, channels].
-void sqnn_clip_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
+int32_t sqnn_clip_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
                         double* sums, int64_t batch, int64_t channels, int64_t area, int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; g++)
       for (int64_t c = 0; c < channels; c++) {
         const int64_t at = (g * channels + c) * area;
@@ -188,7 +188,7 @@ void sqnn_clip_backward(const float* gradient, const float* y, const float* scal
         Vector *out = (Vector*)currents + at, sum = Vector{}, product = Vector{};
         for (int64_t n = 0; n < area; n++) {
           const Vector z = scale[c] * in[n] + shift[c];
-          out[n] = choose((z > 0) & (z < 1), above[n], Vector{});
+          out[n] = choose((z >= 0) & (z <= 1), above[n], Vector{});
           sum += out[n];
           product += out[n] * in[n];
         }
@@ -200,11 +200,11 @@ void sqnn_clip_backward(const float* gradient, const float* y, const float* scal
 
 // With dy = factors[0] currents + factors[1] y + factors[2] per output channel: the gradient of the weights, summed over
 // the images of each group [groups, outputs, channels, kernel^2], and of x where `inputs` is not null.
-void sqnn_correlate_backward(const float* currents, const float* y, const float* factors, const float* x,
+int32_t sqnn_correlate_backward(const float* currents, const float* y, const float* factors, const float* x,
                              const float* weight, float* weights, float* inputs, int64_t batch, int64_t channels,
                              int64_t outputs, int64_t height, int64_t width, int64_t kernel, int64_t stride,
                              int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
     const int64_t area = s.area(), plane = channels * height * width, count = outputs * channels * kernel * kernel;
     Vectors slopes(outputs * area), found(count);

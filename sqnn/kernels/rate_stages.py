@@ -60,6 +60,8 @@ def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
         if not is_plain(stage.weight) or min(sides) < kernel:
             return False
         channels, sides = outputs, [(side - kernel) // stage.stride + 1 for side in sides]
+        if len(images) * sides[0] * sides[1] == 1:  # a batch norm refuses one number per channel
+            return False
     return len(stages) > 0
 
 

@@ -55,9 +55,9 @@ void convolve_some(const Vector* padded, const float* weight, Vector* out, Vecto
 extern "C" {
 
 // images [time, batch, numbers] -> packed [groups, time, numbers, 16]; missing images are zeros.
-void sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
+int32_t sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
                int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; g++) {
       const int64_t lanes = lanes_of(g, batch);
       for (int64_t t = 0; t < time; t++) {
@@ -73,9 +73,9 @@ void sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, 
 }
 
 // The inverse of sqnn_pack.
-void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
+int32_t sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
                  int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; g++) {
       const int64_t lanes = lanes_of(g, batch);
       for (int64_t t = 0; t < time; t++) {
@@ -90,9 +90,9 @@ void sqnn_unpack(const float* packed, float* images, int64_t time, int64_t batch
 }
 
 // Maps y of a convolution, and the sums of y over the images of each group, [groups, outputs].
-void sqnn_convolve(const float* x, const float* weight, float* y, double* sums, int64_t time, int64_t batch,
+int32_t sqnn_convolve(const float* x, const float* weight, float* y, double* sums, int64_t time, int64_t batch,
                    int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const int64_t area = height * width;
     Vectors padded(channels * (height + 2) * (width + 2)), found(outputs);
     std::fill(padded.begin(), padded.end(), Vector{});
@@ -119,9 +119,9 @@ void sqnn_convolve(const float* x, const float* weight, float* y, double* sums, 
 }
 
 // The sums of (y - mean)^2 over the images of each group, [groups, channels].
-void sqnn_spread(const float* y, const float* mean, double* sums, int64_t time, int64_t batch, int64_t channels,
+int32_t sqnn_spread(const float* y, const float* mean, double* sums, int64_t time, int64_t batch, int64_t channels,
                  int64_t area, int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     for (int64_t g = first; g < last; g++)
       for (int64_t c = 0; c < channels; c++) {
         double sum = 0;
@@ -137,10 +137,10 @@ void sqnn_spread(const float* y, const float* mean, double* sums, int64_t time, 
 }
 
 // Spikes of neurons on the currents scale * y + shift per channel, after the max pool.
-void sqnn_fire(const float* y, const float* scale, const float* shift, float* pooled, int64_t time, int64_t channels,
+int32_t sqnn_fire(const float* y, const float* scale, const float* shift, float* pooled, int64_t time, int64_t channels,
                int64_t height, int64_t width, float decay, float threshold, float start, int32_t reset, int64_t groups,
                int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const int64_t area = height * width, high = height / 2, wide = width / 2;
     Vectors membrane(area);
     for (int64_t g = first; g < last; g++)
@@ -169,11 +169,11 @@ void sqnn_fire(const float* y, const float* scale, const float* shift, float* po
 // Gradient of the currents from that of the pooled spikes, for the arctan surrogate of this slope; and the sums of it,
 // and of it times y, over the images of each group, [groups, 2, channels]. A pool hands its gradient to the first
 // neuron that fired, or to the first of all.
-void sqnn_fire_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
+int32_t sqnn_fire_backward(const float* gradient, const float* y, const float* scale, const float* shift, float* currents,
                         double* sums, int64_t time, int64_t batch, int64_t channels, int64_t height, int64_t width,
                         float decay, float threshold, float start, int32_t reset, int32_t detach, float slope,
                         int64_t groups, int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const int64_t area = height * width, high = height / 2, wide = width / 2;
     const int64_t step = channels * area, pooled_step = channels * high * wide;
     const float bend = (float)(M_PI / 2) * slope, peak = slope / 2;
@@ -234,11 +234,11 @@ void sqnn_fire_backward(const float* gradient, const float* y, const float* scal
 
 // With dy = factors[0] currents + factors[1] y + factors[2] per output channel: the gradient of the weights, summed over
 // the images of each group [groups, outputs, channels, 9], and of x where `inputs` is not null.
-void sqnn_convolve_backward(const float* currents, const float* y, const float* factors, const float* x,
+int32_t sqnn_convolve_backward(const float* currents, const float* y, const float* factors, const float* x,
                             const float* weight, float* weights, float* inputs, int64_t time, int64_t batch,
                             int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t groups,
                             int64_t threads) {
-  share(groups, threads, [=](int64_t first, int64_t last) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
     const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
     Vectors padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9);
     std::fill(padded.begin(), padded.end(), Vector{});

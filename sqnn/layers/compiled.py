@@ -5,12 +5,13 @@ from __future__ import annotations
 from torch import nn
 
 from circuits import ReuploadLayer
+from circuits.kernels import kernels as circuit_kernels
 from sqnn.kernels import kernels
 from sqnn.layers.separable import SeparableCNN
 from sqnn.layers.spiking_cnn import SpikingCNN
 
-TAKING = {"layers": (SpikingCNN, SeparableCNN), "circuit": (ReuploadLayer,)}
-"""What may be computed by kernels, and the modules that say whether they are."""
+TAKING = {"layers": ((SpikingCNN, SeparableCNN), kernels), "circuit": ((ReuploadLayer,), circuit_kernels)}
+"""What may be computed by kernels, the modules that say whether they are, and the library of the kernels."""
 
 
 def kernels_for(model: nn.Module, device: str = "cpu") -> str:
@@ -21,10 +22,10 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     if device != "cpu":
         return f"none: trained on {device}"
     parts = list(model.modules())
-    taking = [
-        name for name, kinds in TAKING.items() if any(isinstance(part, kinds) and part.takes_kernels for part in parts)
-    ]
-    if not taking:
+    found: dict[str, list[str]] = {}
+    for name, (kinds, library) in TAKING.items():
+        if any(isinstance(part, kinds) and part.takes_kernels for part in parts):
+            found.setdefault(library().line, []).append(name)
+    if not found:
         return "none: no layer of this network takes them"
-    found = kernels()
-    return found.line if found.library is None else f"{' and '.join(taking)}, {found.line}"
+    return "; ".join(f"{' and '.join(names)}, {line}" for line, names in found.items())

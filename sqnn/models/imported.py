@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -54,6 +55,13 @@ class OwnModel:
         except TypeError as error:
             raise ConfigError(
                 f"model: {self.name} makes no network ({reason(error)}); give it the arguments that it takes"
+            ) from error
+        except Exception as error:
+            frames, own = traceback.extract_tb(error.__traceback__), inspect.getsourcefile(make)
+            last = next((frame for frame in reversed(frames) if frame.filename == own), frames[-1])
+            raise ConfigError(
+                f"model: {self.name} makes no network: {type(error).__name__} in line {last.lineno} of {last.filename} "
+                f"({reason(error)}); give it arguments that it can take, or mend it"
             ) from error
         return network
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import cast
 
 import lightning.pytorch as pl
 import torch
@@ -101,7 +102,8 @@ class Classifier(pl.LightningModule):
         value = images * value.detach()
         self._sums[curve] = self._sums[curve] + value if curve in self._sums else value
 
-    def on_train_epoch_end(self) -> None:
+    def log_curves(self) -> None:
+        """Log the curves of the training images at the end of an epoch."""
         for curve, total in self._sums.items():
             self.log(curve, total / self._images, prog_bar=curve == "train_loss")
         self.log("train_accuracy", self.train_accuracy)
@@ -167,6 +169,13 @@ class Classifier(pl.LightningModule):
         """Say whether weights and statistics are finite; a user's buffers that began infinite may be."""
         state = self.model.state_dict()
         return all(bool(torch.isfinite(state[name]).all()) for name in self.watched)
+
+
+class EpochCurves(pl.Callback):
+    """Has the curves of an epoch logged before other callbacks look at them, of which it has to be the first."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        cast(Classifier, pl_module).log_curves()
 
 
 def require_one(loop: pl.Trainer) -> None:

@@ -27,7 +27,7 @@ from sqnn.training.evaluate import measure
 from sqnn.training.folder import CURVES, RunFolder
 from sqnn.training.lightning_options import check_monitors, make_trainer, user_callbacks
 from sqnn.training.logs import CurveLogger
-from sqnn.training.module import Classifier, require_one
+from sqnn.training.module import Classifier, EpochCurves, require_one
 from sqnn.training.quiet import quiet
 from sqnn.training.run import Run
 from sqnn.training.run_settings import RunSettings
@@ -54,11 +54,19 @@ def trainer_for(
         place.checkpoints, "best", "validation_accuracy", mode="max", save_top_k=1, enable_version_counter=False
     )
     last = EpochCheckpoint(place.checkpoints, "last", save_on_train_epoch_end=True, enable_version_counter=False)
+    rules = [rule.callback()] if rule else []
     with quiet():
         loop = make_trainer(
             options,
             progress,
-            [Stopwatch(), *([rule.callback()] if rule else []), best, last, *user_callbacks(own, [best])],
+            [
+                EpochCurves(),
+                Stopwatch(),
+                *rules,
+                best,
+                last,
+                *user_callbacks(own, [best]),
+            ],
             max_epochs=config.epochs,
             logger=[CurveLogger(place.logs, "csv"), TensorBoardLogger(place.logs, "tensorboard")],
             plugins=[SafeCheckpointIO(place.settings)],

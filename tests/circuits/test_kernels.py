@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits import DataReupload
+from circuits import DataReupload, ReuploadLayer
 from circuits.engines.lightcone import LightConeEngine, two_blocks
 from circuits.engines.lightcone.compiled import register_of
-from circuits.kernels import is_watched, kernels
+from circuits.kernels import Register, is_watched, kernels, register, register_backward
 
 pytestmark = pytest.mark.skipif(kernels().library is None, reason=kernels().line)
 
@@ -120,21 +120,70 @@ def test_large_registers_and_other_gates_are_left_to_pytorch(options: dict[str, 
 
 
 @pytest.mark.parametrize("n_blocks", [1, 2, 3, 5])
-def test_threads_change_no_bit(n_blocks: int) -> None:
-    engine = LightConeEngine(DataReupload(n_qubits=8, n_blocks=n_blocks))
+@pytest.mark.parametrize("batch", [3, 90])
+def test_threads_change_no_bit(n_blocks: int, batch: int) -> None:
+    kind = register_of(DataReupload(n_qubits=8, n_blocks=n_blocks))
+    inputs, weights = drawn(batch, 8, 4.0, 0)[0].detach(), torch.linspace(-3, 3, 24 * n_blocks).reshape(-1, 8, 3)
+    grad = torch.linspace(-1, 1, 8 * batch).reshape(batch, 8)
     results = []
-    for threads in (1, 2, 3):
+    for threads in (1, 2, 3, 40):
         torch.set_num_threads(threads)
         try:
-            inputs, _ = drawn(200, 8, 4.0, 0)
-            weights = torch.linspace(-3, 3, 24 * n_blocks).reshape(n_blocks, 8, 3).requires_grad_()
-            out = engine(inputs, weights)
-            out.square().sum().backward()
+            out, states = register(kind, inputs, weights, True)
+            results.append((out, *register_backward(kind, grad, inputs, weights, states, True)))
         finally:
             torch.set_num_threads(1)
-        results.append((out, inputs.grad, weights.grad))
     for others in results[1:]:
         assert all(torch.equal(one, other) for one, other in zip(results[0], others, strict=True))
+
+
+def test_states_are_kept_for_a_gradient_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = []
+
+    def noted(kind: Register, inputs: torch.Tensor, weights: torch.Tensor, keep: bool) -> object:
+        kept.append(keep)
+        return register(kind, inputs, weights, keep)
+
+    monkeypatch.setattr("circuits.engines.lightcone.compiled.register", noted)
+    layer = ReuploadLayer(3, 3, entangler="all")
+    inputs = torch.ones(2, 9)
+    with torch.no_grad():
+        layer(inputs)
+    layer(inputs)
+    layer.weights.requires_grad_(False)
+    layer(inputs)
+    assert kept == [False, True, False]
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+def test_gradients_of_inputs_or_weights_alone_and_of_a_batch(n_blocks: int) -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=3, n_blocks=n_blocks))
+    inputs, _ = drawn(4, 3, 4.0, 0)
+    weights = torch.linspace(-3, 3, 9 * n_blocks).reshape(n_blocks, 3, 3).requires_grad_()
+    both = torch.autograd.grad(engine(inputs, weights).sum(), (inputs, weights))
+    assert torch.equal(torch.autograd.grad(engine(inputs, weights.detach()).sum(), inputs)[0], both[0])
+    assert torch.equal(torch.autograd.grad(engine(inputs.detach(), weights).sum(), weights)[0], both[1])
+    if n_blocks == 3:  # nor does the state vector of PyTorch's own path take a batch of gradients
+        return
+    batch = torch.eye(12).reshape(12, 4, 3)
+    (rows,) = torch.autograd.grad(engine(inputs, weights), inputs, batch, is_grads_batched=True)
+    torch.testing.assert_close(rows.sum(0), both[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+def test_traces_default_devices_and_views_get_the_same_values(n_blocks: int) -> None:
+    layer = ReuploadLayer(3, n_blocks)
+    inputs = drawn(20, 3, 4.0, 0)[0].detach()
+    wanted = layer(inputs).detach()
+    traced = torch.jit.trace(layer, inputs, check_trace=False)
+    torch.testing.assert_close(traced(inputs).detach(), wanted, rtol=0, atol=1e-5)
+    with torch.device("meta"):
+        layer(inputs).sum().backward()
+    assert layer.weights.grad.device.type == "cpu"
+    assert torch.equal(layer(inputs.t().contiguous().t()), wanted)
+    torch.testing.assert_close(layer(torch._neg_view(-inputs)), wanted, rtol=0, atol=1e-5)
 
 
 def test_rows_do_not_depend_on_their_batch() -> None:

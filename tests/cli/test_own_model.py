@@ -48,6 +48,15 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_constructor_that_raises_is_one_line(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--model", "nets_of_a_test:make", "--model-options", "width=-5", "--out", "run"]) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("sqnn: model: nets_of_a_test:make(width=-5) makes no network: RuntimeError in line 5 of ")
+    assert said.endswith("give it arguments that it can take, or mend it")
+    assert "\n" not in said
+    assert not (nets / "run").exists()
+
+
 def test_a_network_is_trained_and_measured(nets: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = ["train", *OWN, "--epochs", "1", "--out", "run", "--accelerator", "cpu", "--no-progress"]
     assert main([*train, "--json", "train.json"]) == 0

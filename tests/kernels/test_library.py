@@ -102,11 +102,21 @@ def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
     if found.library is None:
         pytest.skip(found.line)
     assert "false" not in found.line
+    assert "sqnn: CXX: false --option failed" in capsys.readouterr().err
     monkeypatch.setattr(library, "_open", damaged_once)
     capsys.readouterr()
     assert small().line.startswith("compiled by")
     assert refusals == []
     assert "compiling the kernels of a test" in capsys.readouterr().err
+
+
+def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pooch
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "file" / name)
+    assert kernels().line.startswith("none: no folder to keep them in (")
+    assert kernels().line.endswith("set XDG_CACHE_HOME to one that you can write to")
 
 
 def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -137,8 +147,7 @@ def test_importing_compiles_nothing() -> None:
 
 def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     spiking, plain = sqnn.create_model("sqdr-cnn"), sqnn.create_model("tiny-cnn")
-    compiled = kernels().library is not None
-    assert kernels_for(spiking) == (f"layers and circuit, {kernels().line}" if compiled else kernels().line)
+    assert kernels_for(spiking) == f"layers and circuit, {kernels().line}"
     assert kernels_for(plain) == "none: no layer of this network takes them"
     assert kernels_for(spiking, "cuda") == "none: trained on cuda"
     assert kernels_for(spiking.eval()) == kernels_for(spiking)

@@ -186,6 +186,20 @@ def test_what_does_not_fit_is_left_to_pytorch() -> None:
         network.rates(torch.ones(2, 2, 2, 8))
 
 
+def test_what_is_no_number_is_not_hidden() -> None:
+    network = front_end()
+    with torch.no_grad():
+        network.stages[1].conv.pointwise[0, 0] = torch.nan
+    assert network.rates(torch.ones(4, 2, 9, 8), spiking=False).isnan().any()
+
+
+def test_one_number_per_channel_is_refused_as_pytorch_refuses_it() -> None:
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        front_end((3,), (9,), (1,), sides=(9, 9)).rates(torch.ones(1, 2, 9, 9))
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        front_end((3,), (3,), (1,), sides=(3, 3)).rates(torch.ones(1, 2, 3, 3))
+
+
 def test_one_stage_by_hand() -> None:
     """Two images of one pixel: the norm's mean, the cut at one and the slope inside, on paper."""
     stage = RateTrainedStage(nn.Conv2d(1, 1, 1, bias=False), 1, 4)

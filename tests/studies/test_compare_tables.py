@@ -281,7 +281,12 @@ def test_runs_of_a_comparison_keep_their_labels(runs: Path, tmp_path: Path) -> N
         name_folder(tmp_path / width, "a later one")
     frame = sqnn.compare(tmp_path, runs / "1-0").frame
     assert frame.model.tolist()[:4] == ["narrow, mine"] * 2 + ["wide=snn-mlp"] * 2
-    assert frame.model.tolist()[4].startswith("snn-mlp:")
+    assert frame.model.tolist()[4] == "snn-mlp"
+    for width in "12":
+        shutil.copytree(tmp_path / width, tmp_path / "alike" / width)
+        (tmp_path / "alike" / width / "label.txt").write_text("ours\n")
+    apart = sqnn.compare(tmp_path / "alike").frame.model.tolist()
+    assert apart == ["ours:hidden=1:learning_rate=0.002"] * 2 + ["ours:hidden=2:learning_rate=0.01"] * 2
 
 
 def test_why_there_are_no_effective_parameters_and_where_they_are_a_bound_is_said(

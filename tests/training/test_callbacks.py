@@ -130,6 +130,17 @@ class Shrink(LossTerm):
             hook.remove()
 
 
+def test_a_callback_sees_the_curves_of_the_epoch_that_ends(digits, tmp_path) -> None:
+    class Seen(pl.Callback):
+        losses: ClassVar[list[float]] = []
+
+        def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            self.losses.append(float(trainer.callback_metrics["train_loss"]))
+
+    run = sqnn.fit(toy(digits), digits, out=tmp_path / "run", callbacks=[Seen()], **SHORT)
+    assert run.history.train_loss.tolist() == pytest.approx(Seen.losses, rel=1e-6)
+
+
 def test_a_term_of_ones_own_works_beside_ours_and_is_asked_for_again(digits, tmp_path) -> None:
     terms = [Shrink(5.0), BitPenalty(0.2)]
     run = sqnn.fit(toy(digits, activation="qcfs"), digits, out=tmp_path / "run", terms=terms, **SHORT)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from circuits.engines.transforms import transformed
+from circuits.engines.transforms import differentiated_again, plain_gradients, transformed
 from circuits.kernels import Register, computes, register, register_backward
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, Inputs, Weights
@@ -50,7 +50,8 @@ def expectations(
     kind = register_of(circuit)
     if kind is None or transformed(inputs, weights) or not computes(inputs, weights):
         return evaluate(inputs, weights)
-    fits = len(inputs) * 2 * kind.kept * inputs.element_size() <= memory_budget
+    learns = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
+    fits = learns and len(inputs) * 2 * kind.kept * inputs.element_size() <= memory_budget
     return _Register.apply(inputs, weights, kind, evaluate, fits)
 
 
@@ -64,7 +65,7 @@ class _Saved(FunctionCtx):
 class _Register(torch.autograd.Function):
     @staticmethod
     def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, kind: Register, evaluate: Evaluate, fits: bool) -> Tensor:
-        out, states = register(kind, inputs, weights, fits and any(ctx.needs_input_grad))
+        out, states = register(kind, inputs, weights, fits)
         ctx.kind, ctx.evaluate = kind, evaluate
         ctx.save_for_backward(inputs, weights, *(() if states is None else (states,)))
         return out
@@ -72,12 +73,10 @@ class _Register(torch.autograd.Function):
     @staticmethod
     def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weights, *states = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            # Somebody differentiates the gradient: go through the plain operations, which autograd knows.
-            needed = [leaf for leaf, need in zip((inputs, weights), ctx.needs_input_grad, strict=False) if need]
-            out = ctx.evaluate(inputs, weights)
-            found = iter(torch.autograd.grad(out, needed, grads[0], create_graph=True, allow_unused=True))
-            return (*(next(found) if need else None for need in ctx.needs_input_grad[:2]), None, None, None)
+        if differentiated_again(grads[0]):
+            # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
+            needed = ctx.needs_input_grad[:2]
+            return (*plain_gradients(ctx.evaluate, inputs, weights, needed, grads[0]), None, None, None)
         kept = states[0] if states else None
         found_inputs, found_weights = register_backward(
             ctx.kind, grads[0], inputs, weights, kept, ctx.needs_input_grad[0]

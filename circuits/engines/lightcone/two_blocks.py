@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from circuits.engines.lightcone.bloch import neighbour_products
-from circuits.engines.transforms import transformed
+from circuits.engines.transforms import differentiated_again, plain_gradients, transformed
 from circuits.kernels import LAYOUT_CODES, two_blocks, two_blocks_backward
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, Inputs, Weights
@@ -119,13 +119,13 @@ class _TwoBlocks(torch.autograd.Function):
     def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weights, *kept = ctx.saved_tensors
         (grad,) = grads
-        if torch.is_grad_enabled():
-            # Somebody differentiates the gradient: go through the plain operations, which autograd knows.
-            plain = _evaluate(inputs, weights)
-            out = _combine(plain, neighbour_products(ctx.circuit, plain.z)).t()
-            needed = [leaf for leaf, need in zip((inputs, weights), ctx.needs_input_grad, strict=False) if need]
-            gradients = iter(torch.autograd.grad(out, needed, grad, create_graph=True, allow_unused=True))
-            return tuple(next(gradients) if need else None for need in ctx.needs_input_grad)
+        if differentiated_again(grads[0]):
+            # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
+            def plain(inputs: Tensor, weights: Tensor) -> Tensor:
+                values = _evaluate(inputs, weights)
+                return _combine(values, neighbour_products(ctx.circuit, values.z)).t()
+
+            return (*plain_gradients(plain, inputs, weights, ctx.needs_input_grad[:2], grad), None)
         if ctx.compiled:
             return (*two_blocks_backward(grad, inputs, weights, ctx.circuit.layout, ctx.needs_input_grad[0]), None)
         product, *values = kept

@@ -20,7 +20,8 @@ def fewer(data: ImageData, images: int, seed: int, passes: int = 1) -> ImageData
     """
     if images == len(data.train) and passes == 1:
         return data
-    order = stratified_order(data.train, seed)[:images]
+    whole = images == len(data.train)
+    order = torch.arange(images) if whole else stratified_order(data.train, seed)[:images]
     return dataclasses.replace(data, train=data.train.take(order.repeat(passes)))
 
 

@@ -112,7 +112,7 @@ class Entry:
 
     def passes(self, images: int, steps: int, epochs: int) -> int:
         """Return the passes over so many images that make an epoch, such that all epochs have `steps` steps or more."""
-        passes = 1
+        passes = max(1, (-(-steps // epochs) - 1) * self.config.batch_size // images)
         while epochs * len(cut(torch.arange(passes * images), self.config.batch_size)) < steps:
             passes += 1
         return passes

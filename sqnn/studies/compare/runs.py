@@ -127,18 +127,15 @@ def _images(found: Sequence[Trained]) -> list[str]:
 
 
 def _labels(found: Sequence[Trained]) -> list[str]:
-    """Return what each run is called: its label in a comparison, or its network and what networks of this name vary."""
+    """Return what each run is called: its label in a comparison or its network, and what those of this name vary."""
     options = [{**one.network, **{name: plain(value) for name, value in one.training.items()}} for one in found]
+    bases = [label_beside(one.folder.path) or str(one.result["model"]) for one in found]
     labels = []
-    for one, own in zip(found, options, strict=True):
-        kept = label_beside(one.folder.path)
-        if kept is not None:
-            labels.append(kept)
-            continue
-        alike = [other for two, other in zip(found, options, strict=True) if two.result["model"] == one.result["model"]]
+    for base, own in zip(bases, options, strict=True):
+        alike = [other for name, other in zip(bases, options, strict=True) if name == base]
         names = dict.fromkeys(name for other in alike for name in other)
         varied = [name for name in names if len({other.get(name) for other in alike}) > 1]
-        labels.append(":".join([str(one.result["model"]), *(f"{name}={own.get(name)}" for name in varied)]))
+        labels.append(":".join([base, *(f"{name}={own.get(name)}" for name in varied)]))
     return labels
 
 
