@@ -34,7 +34,8 @@ def shown(field: Field, value: object) -> str:
     if value in (None, ()):
         return "none"
     if isinstance(value, tuple):
-        return ("," if "..." in str(field.type) else "x").join(shown(field, item) for item in value)
+        sizes = "..." not in str(field.type) and all(isinstance(item, int) for item in value)
+        return ("x" if sizes else ",").join(shown(field, item) for item in value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
