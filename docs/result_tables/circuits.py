@@ -180,3 +180,17 @@ def noise_ratio() -> str:
     frame = rows("noise-cpu")
     value = frame[frame.engine.str.startswith("Aer density matrix")].ratio.iloc[0]
     return f"{value:,.0f}"
+
+
+@table("circuit-kernels", "quantum-kernels", lambda: str(rows("quantum-kernels").command.iloc[0]))
+def kernels() -> str:
+    """The compiled engine beside the fastest peer."""
+    frame = rows("quantum-kernels").dropna(subset=["seconds"])
+    body = []
+    for blocks, part in frame.groupby("n_blocks"):
+        own, others = part[part.engine == "sqnn lightcone"].iloc[0], part[part.engine != "sqnn lightcone"]
+        best = others.loc[others.seconds.idxmin()]
+        body.append(
+            [str(blocks), f"{1e3 * own.seconds:.2f}", f"{1e3 * best.seconds:.2f}", best.engine, f"{best.ratio:.1f}"]
+        )
+    return markdown(["blocks", "sqnn lightcone (ms)", "fastest peer (ms)", "which", "ratio"], body)
