@@ -2,13 +2,12 @@
 
 from circuits.kernels.library import KERNELS, Kernels, check, load
 from circuits.kernels.own import computes, kernels
-from circuits.kernels.register import LANES, Register, register, register_backward
+from circuits.kernels.register import Register, register, register_backward
 from circuits.kernels.two_blocks import LAYOUT_CODES, two_blocks, two_blocks_backward
 from circuits.kernels.watched import is_watched
 
 __all__ = [
     "KERNELS",
-    "LANES",
     "LAYOUT_CODES",
     "Kernels",
     "Register",

@@ -1,4 +1,4 @@
-// Cosines and sines of sixteen angles at a time.
+// Cosines and sines of a vector of angles at a time.
 #pragma once
 #include <cmath>
 #include <cstdint>

@@ -32,6 +32,11 @@ class Kernels(NamedTuple):
     library: ctypes.CDLL | None
     line: str
 
+    @property
+    def lanes(self) -> int:
+        """Samples of a group: they lie side by side in the vectors of this processor that the kernels compute with."""
+        return 0 if self.library is None else int(self.library.sqnn_lanes())
+
 
 def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
     """Return the library of these C++ files; the first call on a machine compiles it, which takes some seconds.

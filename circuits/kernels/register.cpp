@@ -3,7 +3,7 @@
 //
 // A block turns wire i by Rot(x_i), three data angles, then by Rot(w_i), with Rot(phi, theta, omega) = RZ(omega)
 // RY(theta) RZ(phi); CZ gates stand between blocks. The state after the first block is a product, and the last block
-// turns what is read in place of the state. Sixteen samples lie in each vector. With psi and lambda the state and the
+// turns what is read in place of the state. Samples lie side by side in each vector. With psi and lambda the state and the
 // gradient of the value for it, an angle whose rotation has the axis v after its wire's gate has the gradient v . J,
 // J = Im <lambda| (X, Y, Z) |psi>, and both states are turned back gate by gate.
 #include <cstdint>
@@ -94,7 +94,7 @@ struct Windows {
   }
 };
 
-// Gates of all blocks for up to sixteen samples.
+// Gates of all blocks for a group of samples.
 void make_gates(std::vector<Gate>& gates, const Circuit& c, const float* inputs, const float* weights, int64_t lanes) {
   const int64_t row = c.n_inputs();
   for (int64_t b = 0; b < c.blocks; b++)
@@ -290,7 +290,7 @@ extern "C" {
 
 // <Z> [batch, n] of inputs [batch, n_inputs] and weights [blocks, n, 3]. With a `reach` above 0
 // wires are joined to their neighbours, in a ring or a line, and the edges are not looked at. Where `states` is not null,
-// the states of the register that the last block acts on are kept there, [groups, 2, 2^n, 16].
+// the states of the register that the last block acts on are kept there, [groups, 2, 2^n, lanes].
 int32_t sqnn_register(const float* inputs, const float* weights, const int64_t* edges, float* out, float* states,
                    int64_t batch, int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring,
                    int32_t scaled, int64_t groups, int64_t threads) {

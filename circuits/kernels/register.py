@@ -8,10 +8,7 @@ import torch
 from torch import Tensor
 
 from circuits.entanglers import Edge
-from circuits.kernels.own import call_shared
-
-LANES = 16
-"""Samples of a group: they lie side by side in the vectors that the kernels compute with."""
+from circuits.kernels.own import call_shared, kernels
 
 
 class Register(NamedTuple):
@@ -37,9 +34,10 @@ def register(kind: Register, inputs: Tensor, weights: Tensor, keep: bool) -> tup
     Inputs are 3 n data angles, of each block where they are scaled. The states are those that the last block acts on.
     """
     blocks, n, _ = weights.shape
-    batch, groups = len(inputs), -(-len(inputs) // LANES)
+    batch, lanes = len(inputs), kernels().lanes
+    groups = -(-batch // lanes)
     out = inputs.new_empty(batch, n)
-    states = inputs.new_empty(groups, 2, kind.kept, LANES) if keep and kind.kept else None
+    states = inputs.new_empty(groups, 2, kind.kept, lanes) if keep and kind.kept else None
     edges = torch.tensor(kind.edges, dtype=torch.int64, device="cpu")
     arrays = (inputs.contiguous(), weights.contiguous(), edges, out, states)
     call_shared("sqnn_register", groups, *arrays, batch, n, blocks, *kind.numbers)
@@ -51,7 +49,7 @@ def register_backward(
 ) -> tuple[Tensor | None, Tensor]:
     """Return the gradients of inputs, where they are needed, and weights, for that of what `register` returned."""
     blocks, n, _ = weights.shape
-    batch, groups = len(inputs), -(-len(inputs) // LANES)
+    batch, groups = len(inputs), -(-len(inputs) // kernels().lanes)
     inputs = inputs.contiguous()
     g_inputs = torch.empty_like(inputs) if needs_inputs else None
     g_weights = torch.empty(groups, *weights.shape, dtype=torch.double, device="cpu")

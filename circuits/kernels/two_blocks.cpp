@@ -1,6 +1,6 @@
 // The two-block circuit read in Z, forward and backward, where every weight is an added angle or a constant of its wire.
 //
-// The formulas are those of circuits/engines/lightcone/two_blocks.py. Sixteen pairs of an image and a wire lie in each
+// The formulas are those of circuits/engines/lightcone/two_blocks.py. Pairs of an image and a wire lie side by side in each
 // vector, and a few hundred of them are worked on at a time, so that all of their values stay in the nearest cache.
 #include <cmath>
 #include <cstdint>

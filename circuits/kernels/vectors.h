@@ -1,4 +1,4 @@
-// What all kernels share: 16 images lie in each vector, and the rules of integrate-and-fire neurons.
+// What all kernels share: some images lie side by side in each vector, and the rules of integrate-and-fire neurons.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,14 @@
 
 namespace sqnn {
 
+// As many as a vector of this processor holds: wider ones would be kept in memory instead of registers.
+#if defined(__AVX512F__)
 constexpr int LANES = 16;
+#elif defined(__AVX__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t Mask __attribute__((vector_size(4 * LANES), aligned(4)));
 enum Reset { SUBTRACT = 0, ZERO = 1, NONE = 2 };
@@ -30,6 +37,9 @@ inline Vector after_reset(Vector membrane, Mask fired, float threshold, int rese
 }
 
 inline int64_t lanes_of(int64_t group, int64_t batch) { return std::min<int64_t>(LANES, batch - group * LANES); }
+
+// The images of a group, for those who make room for them.
+extern "C" __attribute__((used)) inline int32_t sqnn_lanes() { return LANES; }
 
 // 1 for each image of a group, 0 for the rest of the vector.
 inline Vector images_of(int64_t group, int64_t batch) {

@@ -1,4 +1,4 @@
-"""Feature maps whose images lie side by side in vectors of sixteen, and what all kernels need to know of a layer."""
+"""Feature maps whose images lie side by side in vectors, and what all kernels need to know of a layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from circuits.kernels import LANES, check
+from circuits.kernels import check
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, ATan
 
@@ -79,13 +79,14 @@ def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None],
 
 
 class Pack(torch.autograd.Function):
-    """[time, batch, channels, height, width] -> [groups, time, channels, height, width, 16]."""
+    """[time, batch, channels, height, width] -> [groups, time, channels, height, width, lanes]."""
 
     @staticmethod
     def forward(ctx: Any, trains: Tensor, threads: int) -> Tensor:
         trains = trains.contiguous()
         time, batch, *rest = trains.shape
-        packed = trains.new_empty(-(-batch // LANES), time, *rest, LANES)
+        lanes = kernels().lanes
+        packed = trains.new_empty(-(-batch // lanes), time, *rest, lanes)
         ctx.threads, ctx.shape = threads, trains.shape
         call("sqnn_pack", len(packed), threads, (trains, packed), time, batch, trains[0, 0].numel())
         return packed
@@ -101,7 +102,7 @@ class Pack(torch.autograd.Function):
 
 
 class Unpack(torch.autograd.Function):
-    """[groups, time, channels, height, width, 16] -> [time, batch, channels, height, width]."""
+    """[groups, time, channels, height, width, lanes] -> [time, batch, channels, height, width]."""
 
     @staticmethod
     def forward(ctx: Any, packed: Tensor, batch: int, threads: int) -> Tensor:

@@ -1,7 +1,7 @@
-// Stages that are trained by their rates: an unpadded convolution, batch norm, integrate-and-fire neurons; 16 images lie
-// in each vector.
+// Stages that are trained by their rates: an unpadded convolution, batch norm, integrate-and-fire neurons; images lie
+// side by side in vectors.
 //
-// Layout of a feature map: [groups, time, channels, height, width, 16]. Threads share the groups; sums over images are
+// Layout of a feature map: [groups, time, channels, height, width, lanes]. Threads share the groups; sums over images are
 // kept per group, and do not depend on the number of threads.
 // The source of the formulas is sqnn/layers/separable.py.
 #include <algorithm>

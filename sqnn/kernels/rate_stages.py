@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import LANES, NeuronRule, Pack, Unpack, call, follow, is_plain, through_norm
+from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, follow, is_plain, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""
@@ -81,13 +81,13 @@ class _Stage(torch.autograd.Function):
         timesteps: int | None,
         threads: int,
     ) -> tuple[Tensor, Tensor | None]:
-        groups, _, channels, height, width, _ = rates.shape
+        groups, _, channels, height, width, lanes = rates.shape
         weight, (outputs, _, kernel, _) = weight.contiguous(), weight.shape
         high, wide = ((side - kernel) // stage.stride + 1 for side in (height, width))
         shown = rates if spikes is None else spikes
         steps = shown.shape[1]
-        y = rates.new_empty(groups, steps, outputs, high, wide, LANES)
-        means = y if steps == 1 else rates.new_empty(groups, 1, outputs, high, wide, LANES)
+        y = rates.new_empty(groups, steps, outputs, high, wide, lanes)
+        means = y if steps == 1 else rates.new_empty(groups, 1, outputs, high, wide, lanes)
         sums = torch.empty(groups, outputs, dtype=torch.double, device=y.device)
         sides = (channels, outputs, height, width, kernel, stage.stride)
         call("sqnn_correlate", groups, threads, (shown, weight, y, means, sums), steps, batch, *sides)
@@ -103,7 +103,7 @@ class _Stage(torch.autograd.Function):
         if timesteps is None:
             call("sqnn_clip", groups, threads, (y, affine[0], affine[1], found), outputs, high * wide)
         else:
-            fired = rates.new_empty(groups, timesteps, outputs, high, wide, LANES)
+            fired = rates.new_empty(groups, timesteps, outputs, high, wide, lanes)
             numbers = (steps, timesteps, outputs, high * wide, *stage.neurons.numbers)
             call("sqnn_fire_steps", groups, threads, (y, affine[0], affine[1], fired, found), *numbers)
             ctx.mark_non_differentiable(fired)

@@ -1,6 +1,6 @@
-// Spiking blocks: 3x3 convolution, batch norm, integrate-and-fire neurons, 2x2 max pool; 16 images lie in each vector.
+// Spiking blocks: 3x3 convolution, batch norm, integrate-and-fire neurons, 2x2 max pool; images lie side by side in vectors.
 //
-// Layout of a feature map: [groups, time, channels, height, width, 16]. Threads share the groups; sums over images are
+// Layout of a feature map: [groups, time, channels, height, width, lanes]. Threads share the groups; sums over images are
 // kept per group, and do not depend on the number of threads.
 // The source of the formulas of the backward pass is sqnn/neurons/fused.py.
 #include <algorithm>
@@ -54,7 +54,7 @@ void convolve_some(const Vector* padded, const float* weight, Vector* out, Vecto
 
 extern "C" {
 
-// images [time, batch, numbers] -> packed [groups, time, numbers, 16]; missing images are zeros.
+// images [time, batch, numbers] -> packed [groups, time, numbers, lanes]; missing images are zeros.
 int32_t sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t groups,
                int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {

@@ -1,4 +1,4 @@
-"""Spiking blocks as one differentiable operation on batches of 16 images, computed by compiled kernels."""
+"""Spiking blocks as one differentiable operation on groups of images, computed by compiled kernels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch.autograd.function import once_differentiable
 from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
-    LANES,
     NeuronRule,
     Pack,
     call,
@@ -91,9 +90,9 @@ class _Block(torch.autograd.Function):
         rule: NeuronRule,
         threads: int,
     ) -> Tensor:
-        groups, time, channels, height, width, _ = x.shape
+        groups, time, channels, height, width, lanes = x.shape
         weight, outputs = weight.contiguous(), len(weight)
-        y = x.new_empty(groups, time, outputs, height, width, LANES)
+        y = x.new_empty(groups, time, outputs, height, width, lanes)
         sums = torch.empty(groups, outputs, dtype=torch.double, device=x.device)
         sides = (channels, outputs, height, width)
         call("sqnn_convolve", groups, threads, (x, weight, y, sums), time, batch, *sides)
@@ -106,7 +105,7 @@ class _Block(torch.autograd.Function):
         scale = gamma.double() * inverse
         shift = beta.double() - scale * mean
         affine = torch.stack([scale, shift]).float()
-        pooled = x.new_empty(groups, time, outputs, height // 2, width // 2, LANES)
+        pooled = x.new_empty(groups, time, outputs, height // 2, width // 2, lanes)
         maps = (y, affine[0], affine[1])
         call("sqnn_fire", groups, threads, (*maps, pooled), time, outputs, height, width, *rule.numbers)
         ctx.save_for_backward(x, weight, y, affine, torch.stack([mean, inverse, scale]))

@@ -59,7 +59,7 @@ def test_they_are_compiled_once_and_loaded_from_then_on(
     again = small().library
     assert again is not None
     again.sqnn_count(counted.data_ptr())
-    assert counted.item() == 16
+    assert counted.item() == again.sqnn_lanes() in (4, 8, 16)
     assert capsys.readouterr().err == ""
     assert built.stat().st_mtime_ns == before
 
