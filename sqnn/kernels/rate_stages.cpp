@@ -23,6 +23,10 @@ Shape shape_of(int64_t channels, int64_t outputs, int64_t height, int64_t width,
   return {channels, outputs, height, width, stride, (height - kernel) / stride + 1, (width - kernel) / stride + 1};
 }
 
+// A separable convolution is one of each channel for itself, whose maps are then mixed place by place.
+Shape of_one(const Shape& s) { return {1, 1, s.height, s.width, s.stride, s.high, s.wide}; }
+Shape of_mixing(const Shape& s) { return {s.channels, s.outputs, s.high, s.wide, 1, s.high, s.wide}; }
+
 // OUT output channels of one step.
 template <int OUT, int K>
 void correlate_some(const Vector* x, const float* weight, Vector* y, const Shape& s, int64_t from) {
@@ -91,6 +95,41 @@ void scatter(const Vector* slopes, const float* weight, Vector* inputs, const Sh
       }
 }
 
+// The weights of a convolution: [outputs, channels, K * K], or with a `mixing` [outputs, channels] windows [channels,
+// K * K] of a separable one.
+struct Weights {
+  const float *windows, *mixing;
+};
+
+// Maps of one step; `maps` has room for those of each channel.
+template <int K>
+void convolve(const Vector* x, const Weights& weights, Vector* maps, Vector* y, const Shape& s) {
+  if (weights.mixing == nullptr) return correlate<K>(x, weights.windows, y, s);
+  for (int64_t c = 0; c < s.channels; c++)
+    correlate<K>(x + c * s.height * s.width, weights.windows + c * K * K, maps + c * s.area(), of_one(s));
+  correlate<1>(maps, weights.mixing, y, of_mixing(s));
+}
+
+// The gradients of the weights, added to `windows` and `mixing`, and that of x where `inputs` is not null.
+template <int K>
+void convolve_back(const Vector* slopes, const Vector* x, const Weights& weights, Vector* maps, Vector* map_slopes,
+                   Vector* windows, Vector* mixing, Vector* inputs, const Shape& s) {
+  if (weights.mixing == nullptr) {
+    weigh<K>(slopes, x, windows, s);
+    if (inputs != nullptr) scatter<K>(slopes, weights.windows, inputs, s);
+    return;
+  }
+  scatter<1>(slopes, weights.mixing, map_slopes, of_mixing(s));
+  for (int64_t c = 0; c < s.channels; c++) {
+    const Vector *in = x + c * s.height * s.width, *slope = map_slopes + c * s.area();
+    correlate<K>(in, weights.windows + c * K * K, maps + c * s.area(), of_one(s));
+    weigh<K>(slope, in, windows + c * K * K, of_one(s));
+    if (inputs != nullptr)
+      scatter<K>(slope, weights.windows + c * K * K, inputs + c * s.height * s.width, of_one(s));
+  }
+  weigh<1>(slopes, maps, mixing, of_mixing(s));
+}
+
 // Calls DO with the side of the window as a constant.
 #define SQNN_OF_SIDE(kernel, DO, ...)     \
   switch (kernel) {                       \
@@ -106,18 +145,20 @@ void scatter(const Vector* slopes, const float* weight, Vector* inputs, const Sh
 extern "C" {
 
 // Maps y of a convolution without padding, and the sums over the images of each group of their means over time,
-// [groups, outputs].
-int32_t sqnn_correlate(const float* x, const float* weight, float* y, float* means, double* sums, int64_t time,
-                    int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
-                    int64_t stride, int64_t groups, int64_t threads) {
+// [groups, outputs]. `mixing` is null where the convolution is not separable.
+int32_t sqnn_correlate(const float* x, const float* weight, const float* mixing, float* y, float* means, double* sums,
+                    int64_t time, int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width,
+                    int64_t kernel, int64_t stride, int64_t groups, int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
     const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
     const int64_t area = s.area(), size = outputs * area;
+    const Weights weights = {weight, mixing};
+    Vectors own(channels * area);
     for (int64_t g = first; g < last; g++) {
       Vector *maps = (Vector*)y + g * time * size, *mean = (Vector*)means + g * size;
       for (int64_t t = 0; t < time; t++) {
         const Vector* in = (const Vector*)x + (g * time + t) * channels * height * width;
-        SQNN_OF_SIDE(kernel, correlate, in, weight, maps + t * size, s)
+        SQNN_OF_SIDE(kernel, convolve, in, weights, own.data(), maps + t * size, s)
       }
       if (means != y)
         for (int64_t n = 0; n < size; n++) {
@@ -199,15 +240,19 @@ int32_t sqnn_clip_backward(const float* gradient, const float* y, const float* s
 }
 
 // With dy = factors[0] currents + factors[1] y + factors[2] per output channel: the gradient of the weights, summed over
-// the images of each group [groups, outputs, channels, kernel^2], and of x where `inputs` is not null.
+// the images of each group, [groups, number of weights], and of x where `inputs` is not null. The weights are
+// [outputs, channels, kernel^2], or where `mixing` is not null [channels, kernel^2] and then [outputs, channels].
 int32_t sqnn_correlate_backward(const float* currents, const float* y, const float* factors, const float* x,
-                             const float* weight, float* weights, float* inputs, int64_t batch, int64_t channels,
-                             int64_t outputs, int64_t height, int64_t width, int64_t kernel, int64_t stride,
-                             int64_t groups, int64_t threads) {
+                             const float* weight, const float* mixing, float* weights, float* inputs, int64_t batch,
+                             int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
+                             int64_t stride, int64_t groups, int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
     const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
-    const int64_t area = s.area(), plane = channels * height * width, count = outputs * channels * kernel * kernel;
-    Vectors slopes(outputs * area), found(count);
+    const int64_t area = s.area(), plane = channels * height * width, pairs = outputs * channels;
+    const int64_t windows = (mixing == nullptr ? pairs : channels) * kernel * kernel;
+    const int64_t count = windows + (mixing == nullptr ? 0 : pairs);
+    const Weights own = {weight, mixing};
+    Vectors slopes(outputs * area), maps(channels * area), map_slopes(channels * area), found(count);
     for (int64_t g = first; g < last; g++) {
       const Vector present = images_of(g, batch);
       for (int64_t o = 0; o < outputs; o++) {
@@ -218,10 +263,10 @@ int32_t sqnn_correlate_backward(const float* currents, const float* y, const flo
       }
       std::fill(found.begin(), found.end(), Vector{});
       const Vector* in = (const Vector*)x + g * plane;
-      SQNN_OF_SIDE(kernel, weigh, slopes.data(), in, found.data(), s)
+      Vector* to = inputs == nullptr ? nullptr : (Vector*)inputs + g * plane;
+      SQNN_OF_SIDE(kernel, convolve_back, slopes.data(), in, own, maps.data(), map_slopes.data(), found.data(),
+                   found.data() + windows, to, s)
       for (int64_t k = 0; k < count; k++) weights[g * count + k] = (float)sum_of(found[k], LANES);
-      if (inputs == nullptr) continue;
-      SQNN_OF_SIDE(kernel, scatter, slopes.data(), weight, (Vector*)inputs + g * plane, s)
     }
   });
 }

@@ -20,9 +20,14 @@ LARGEST_WINDOW = 5
 
 @dataclass(frozen=True)
 class Stage:
-    """An unpadded convolution by `weight` [out, in, kernel, kernel], a batch norm and neurons."""
+    """An unpadded convolution, a batch norm and neurons.
+
+    The convolution has weights [out, in, kernel, kernel]; or it is separable, has windows [in, kernel, kernel], and is
+    computed as one convolution per channel, whose maps are summed by a `mixing` [out, in].
+    """
 
     weight: Tensor
+    mixing: Tensor | None
     stride: int
     norm: nn.BatchNorm2d
     neurons: NeuronRule
@@ -43,7 +48,7 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     rates, spikes = cast(Tensor, Pack.apply(images[None], threads)), None
     for stage in stages:
         norm = stage.norm
-        weights = stage.weight, norm.weight, norm.bias
+        weights = stage.weight, stage.mixing, norm.weight, norm.bias
         rates, spikes = _Stage.apply(rates, spikes, *weights, stage, batch, timesteps, threads)
     return cast(Tensor, Unpack.apply(rates, batch, threads))[0]
 
@@ -54,10 +59,11 @@ def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
         return False
     channels, *sides = images.shape[1:]
     for stage in stages:
-        outputs, inputs, kernel, width = stage.weight.shape
+        kernel, width = stage.weight.shape[-2:]
+        outputs, inputs = (stage.weight if stage.mixing is None else stage.mixing).shape[:2]
         if inputs != channels or stage.norm.num_features != outputs or kernel != width or kernel > LARGEST_WINDOW:
             return False
-        if not is_plain(stage.weight) or min(sides) < kernel:
+        if not all(is_plain(each) for each in (stage.weight, stage.mixing) if each is not None) or min(sides) < kernel:
             return False
         channels, sides = outputs, [(side - kernel) // stage.stride + 1 for side in sides]
         if len(images) * sides[0] * sides[1] == 1:  # a batch norm refuses one number per channel
@@ -74,6 +80,7 @@ class _Stage(torch.autograd.Function):
         rates: Tensor,
         spikes: Tensor | None,
         weight: Tensor,
+        mixing: Tensor | None,
         gamma: Tensor,
         beta: Tensor,
         stage: Stage,
@@ -82,7 +89,8 @@ class _Stage(torch.autograd.Function):
         threads: int,
     ) -> tuple[Tensor, Tensor | None]:
         groups, _, channels, height, width, lanes = rates.shape
-        weight, (outputs, _, kernel, _) = weight.contiguous(), weight.shape
+        weight, mixing = weight.contiguous(), None if mixing is None else mixing.contiguous()
+        outputs, kernel = len(weight if mixing is None else mixing), weight.shape[-1]
         high, wide = ((side - kernel) // stage.stride + 1 for side in (height, width))
         shown = rates if spikes is None else spikes
         steps = shown.shape[1]
@@ -90,7 +98,7 @@ class _Stage(torch.autograd.Function):
         means = y if steps == 1 else rates.new_empty(groups, 1, outputs, high, wide, lanes)
         sums = torch.empty(groups, outputs, dtype=torch.double, device=y.device)
         sides = (channels, outputs, height, width, kernel, stage.stride)
-        call("sqnn_correlate", groups, threads, (shown, weight, y, means, sums), steps, batch, *sides)
+        call("sqnn_correlate", groups, threads, (shown, weight, mixing, y, means, sums), steps, batch, *sides)
         count = batch * high * wide
         mean = sums.sum(0) / count
         call("sqnn_spread", groups, threads, (means, mean.float(), sums), 1, batch, outputs, high * wide)
@@ -107,7 +115,7 @@ class _Stage(torch.autograd.Function):
             numbers = (steps, timesteps, outputs, high * wide, *stage.neurons.numbers)
             call("sqnn_fire_steps", groups, threads, (y, affine[0], affine[1], fired, found), *numbers)
             ctx.mark_non_differentiable(fired)
-        ctx.save_for_backward(rates, weight, means, affine, torch.stack([mean, inverse, scale]))
+        ctx.save_for_backward(rates, weight, mixing, means, affine, torch.stack([mean, inverse, scale]))
         ctx.sides, ctx.batch, ctx.threads, ctx.count = sides, batch, threads, count
         ctx.set_materialize_grads(False)
         return found, fired
@@ -115,18 +123,21 @@ class _Stage(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        nothing = (None,) * 9
+        nothing = (None,) * 10
         if gradients[0] is None:
             return nothing
-        rates, weight, means, affine, (mean, inverse, scale) = ctx.saved_tensors
-        groups, outputs, area = len(rates), len(weight), means[0, 0, 0, ..., 0].numel()
+        rates, weight, mixing, means, affine, (mean, inverse, scale) = ctx.saved_tensors
+        groups, outputs, area = len(rates), means.shape[2], means[0, 0, 0, ..., 0].numel()
         currents = torch.empty_like(means)
         sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
         tensors = (gradients[0].contiguous(), means, affine[0], affine[1], currents, sums)
         call("sqnn_clip_backward", groups, ctx.threads, tensors, ctx.batch, outputs, area)
         factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
-        weights = rates.new_empty(groups, *weight.shape)
+        trained = [weight] if mixing is None else [weight, mixing]
+        weights = rates.new_empty(groups, sum(each.numel() for each in trained))
         inputs = torch.empty_like(rates) if ctx.needs_input_grad[0] else None
-        maps = (currents, means, factors, rates, weight, weights, inputs)
+        maps = (currents, means, factors, rates, weight, mixing, weights, inputs)
         call("sqnn_correlate_backward", groups, ctx.threads, maps, ctx.batch, *ctx.sides)
-        return inputs, None, weights.sum(0), grad_gamma, grad_beta, *nothing[5:]
+        grads = weights.sum(0).split([each.numel() for each in trained])
+        grad_weight, grad_mixing, *_ = *(grad.view_as(each) for grad, each in zip(grads, trained, strict=True)), None
+        return inputs, None, grad_weight, grad_mixing, grad_gamma, grad_beta, *nothing[6:]

@@ -220,8 +220,11 @@ class SeparableCNN(nn.Module):
             rule, conv, norm = stage.neurons(), stage.conv, stage.norm
             if rule is None or is_hooked(stage) or not can_compute((conv, norm, stage.neuron), norm):
                 return None
-            convolution = cast(SeparableConv, conv)
-            parts.append(Stage(convolution.weight, convolution.stride[0], norm, rule))
+            if isinstance(conv, SeparableConv):
+                parts.append(Stage(conv.depthwise, conv.pointwise, conv.stride[0], norm, rule))
+            else:
+                plain = cast(nn.Conv2d, conv)
+                parts.append(Stage(plain.weight, None, plain.stride[0], norm, rule))
         steps = cast(RateTrainedStage, self.stages[0]).timesteps
         return stage_rates(images, parts, steps if spiking else None)
 
