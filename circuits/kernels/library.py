@@ -31,11 +31,8 @@ class Kernels(NamedTuple):
 
     library: ctypes.CDLL | None
     line: str
-
-    @property
-    def lanes(self) -> int:
-        """Samples of a group: they lie side by side in the vectors of this processor that the kernels compute with."""
-        return 0 if self.library is None else int(self.library.sqnn_lanes())
+    lanes: int = 0
+    """Samples of a group: they lie side by side in the vectors of this processor that the kernels compute with."""
 
 
 def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
@@ -55,6 +52,7 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
         for name, kinds in functions.items():
             function = getattr(found.library, name)
             function.argtypes, function.restype = kinds, ctypes.c_int32
+        return found._replace(lanes=int(found.library.sqnn_lanes()))
     return found
 
 

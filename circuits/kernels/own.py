@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from circuits.kernels.watched import is_watched
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "register.cpp"))
 _POINTER, _NUMBER, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 FUNCTIONS = {
-    "sqnn_two_blocks": (*[_POINTER] * 3, *[_NUMBER] * 3),
-    "sqnn_two_blocks_backward": (*[_POINTER] * 5, *[_NUMBER] * 3),
+    "sqnn_two_blocks": (*[_POINTER] * 3, *[_NUMBER] * 5),
+    "sqnn_two_blocks_backward": (*[_POINTER] * 5, *[_NUMBER] * 5),
     "sqnn_register": (*[_POINTER] * 5, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
     "sqnn_register_backward": (*[_POINTER] * 7, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
 }
@@ -36,12 +37,12 @@ def computes(*tensors: Tensor) -> bool:
     return plain and not is_watched() and kernels().library is not None
 
 
-def call(name: str, *arguments: Tensor | int | None) -> None:
-    """Call the kernel of this name with the addresses of tensors, and with numbers."""
-    plain = [argument.data_ptr() if isinstance(argument, Tensor) else argument for argument in arguments]
-    check(getattr(kernels().library, name)(*plain))
+def groups_of(batch: int) -> int:
+    """Return the number of groups of a batch; a group lies side by side in the vectors that kernels compute with."""
+    return -(-batch // kernels().lanes)
 
 
-def call_shared(name: str, groups: int, *arguments: Tensor | int | None) -> None:
-    """Call a kernel on groups of samples, which as many threads share as PyTorch has."""
-    call(name, *arguments, groups, torch.get_num_threads())
+def call(name: str, batch: int, tensors: Sequence[Tensor | None], *numbers: int) -> None:
+    """Call the kernel of this name: the addresses of tensors, then numbers; as many threads share it as PyTorch has."""
+    addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+    check(getattr(kernels().library, name)(*addresses, batch, *numbers, groups_of(batch), torch.get_num_threads()))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from circuits.entanglers import Edge
-from circuits.kernels.own import call_shared, kernels
+from circuits.kernels.own import call, groups_of, kernels
 
 
 class Register(NamedTuple):
@@ -34,13 +34,12 @@ def register(kind: Register, inputs: Tensor, weights: Tensor, keep: bool) -> tup
     Inputs are 3 n data angles, of each block where they are scaled. The states are those that the last block acts on.
     """
     blocks, n, _ = weights.shape
-    batch, lanes = len(inputs), kernels().lanes
-    groups = -(-batch // lanes)
+    batch, groups, lanes = len(inputs), groups_of(len(inputs)), kernels().lanes
     out = inputs.new_empty(batch, n)
     states = inputs.new_empty(groups, 2, kind.kept, lanes) if keep and kind.kept else None
     edges = torch.tensor(kind.edges, dtype=torch.int64, device="cpu")
     arrays = (inputs.contiguous(), weights.contiguous(), edges, out, states)
-    call_shared("sqnn_register", groups, *arrays, batch, n, blocks, *kind.numbers)
+    call("sqnn_register", batch, arrays, n, blocks, *kind.numbers)
     return out, states
 
 
@@ -49,11 +48,11 @@ def register_backward(
 ) -> tuple[Tensor | None, Tensor]:
     """Return the gradients of inputs, where they are needed, and weights, for that of what `register` returned."""
     blocks, n, _ = weights.shape
-    batch, groups = len(inputs), -(-len(inputs) // kernels().lanes)
+    batch, groups = len(inputs), groups_of(len(inputs))
     inputs = inputs.contiguous()
     g_inputs = torch.empty_like(inputs) if needs_inputs else None
     g_weights = torch.empty(groups, *weights.shape, dtype=torch.double, device="cpu")
     edges = torch.tensor(kind.edges, dtype=torch.int64, device="cpu")
     arrays = (grad.contiguous(), inputs, weights.contiguous(), edges, states, g_inputs, g_weights)
-    call_shared("sqnn_register_backward", groups, *arrays, batch, n, blocks, *kind.numbers)
+    call("sqnn_register_backward", batch, arrays, n, blocks, *kind.numbers)
     return g_inputs, g_weights.sum(0).float()

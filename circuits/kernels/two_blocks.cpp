@@ -1,7 +1,7 @@
 // The two-block circuit read in Z, forward and backward, where every weight is an added angle or a constant of its wire.
 //
-// The formulas are those of circuits/engines/lightcone/two_blocks.py. Pairs of an image and a wire lie side by side in each
-// vector, and a few hundred of them are worked on at a time, so that all of their values stay in the nearest cache.
+// The formulas are those of circuits/engines/lightcone/two_blocks.py. Samples lie side by side in each vector; the
+// values of a group of them, of all wires, stay in the nearest cache.
 #include <cmath>
 #include <cstdint>
 
@@ -12,87 +12,92 @@ using namespace sqnn;
 namespace {
 
 enum Layout { NONE_JOINED = 0, LINE = 1, RING = 2 };
-constexpr int64_t PAIRS = 512;
+// Groups whose gradients of the weights are summed in vectors, before they go on in double precision.
+constexpr int64_t TOGETHER = 16;
+// Gradients of the weights per wire: w1_phi, w1_theta, w1_omega, w2_phi, and the two parts of w2_theta.
+constexpr int SUMS = 6;
 
-// Values of some images, each of n wires; `rows` of them are [pairs].
-struct Some {
-  int64_t n, images, vectors, layout;
-  float added;
-  Vectors w1_phi, w2_phi, w1_omega, c1, s1, c2, s2;
-  Vectors phi, theta, omega, grad;
-  Vectors cos_a1, cos_a2, cos_b, cos, sin_a1, sin_a2, sin_b, sin;
-  Vectors p, x, y, z, u, v, k, m, tilted, read, plane, product, through;
-  std::vector<float> near, pulled;
+// The weights of a wire.
+struct Wire {
+  float w1_phi, w2_phi, w1_omega, c1, s1, c2, s2;
+};
 
-  Some(const float* weights, int64_t n, int64_t batch, int64_t layout)
-      : n(n), layout(layout), added(largest_of(weights, 6 * n)), near(n + 4), pulled(n + 4) {
-    images = std::min(batch, std::max<int64_t>(1, PAIRS / n));
-    vectors = (images * n + LANES - 1) / LANES;
-    for (Vectors* row : {&w1_phi, &w2_phi, &w1_omega, &c1, &s1, &c2, &s2, &phi, &theta, &omega, &grad, &cos_a1, &cos_a2,
-                         &cos_b, &cos, &sin_a1, &sin_a2, &sin_b, &sin, &p, &x, &y, &z, &u, &v, &k, &m, &tilted, &read,
-                         &plane, &product, &through})
-      row->assign(vectors, Vector{});
-    for (int64_t e = 0; e < images * n; e++) {
-      const float *first = weights + e % n * 3, *second = first + 3 * n;
-      at(w1_phi)[e] = first[0], at(w1_omega)[e] = first[2], at(w2_phi)[e] = second[0];
-      at(c1)[e] = std::cos(first[1]), at(s1)[e] = std::sin(first[1]);
-      at(c2)[e] = std::cos(second[1]), at(s2)[e] = std::sin(second[1]);
-    }
+std::vector<Wire> wires_of(const float* weights, int64_t n) {
+  std::vector<Wire> wires(n);
+  for (int64_t i = 0; i < n; i++) {
+    const float *first = weights + 3 * i, *second = first + 3 * n;
+    wires[i] = {first[0],           second[0],           first[2],           std::cos(first[1]),
+                std::sin(first[1]), std::cos(second[1]), std::sin(second[1])};
   }
+  return wires;
+}
 
-  static float* at(Vectors& row) { return (float*)row.data(); }
+// What the formulas name, of a wire for the samples of a group.
+struct Values {
+  Vector cos_a1, cos_a2, cos_b, cos, sin_a1, sin_a2, sin_b, sin;
+  Vector p, x, y, u, v, k, m, tilted, read, plane;
+};
 
-  // Everything up to `plane`, of `count` images.
-  void evaluate(const float* inputs, int64_t count) {
-    if (added + largest_of(inputs, 3 * count * n) > LARGEST)
-      evaluate_some<true>(inputs, count);
-    else
-      evaluate_some<false>(inputs, count);
+struct Circuit {
+  int64_t n, layout;
+  float largest;
+  std::vector<Wire> wires;
+
+  Circuit(const float* weights, int64_t n, int64_t layout)
+      : n(n), layout(layout), largest(largest_of(weights, 6 * n)), wires(wires_of(weights, n)) {}
+};
+
+// The wires of a group of samples. `z` and `pulled` have two places more at either end, for the neighbours' neighbours.
+struct Group {
+  const Circuit& c;
+  Vectors angles, z, pulled;
+  std::vector<Values> values;
+
+  explicit Group(const Circuit& c) : c(c), angles(3 * c.n), z(c.n + 4), pulled(c.n + 4), values(c.n) {}
+
+  void evaluate(const float* inputs, int64_t lanes) {
+    const int64_t row = 3 * c.n;
+    const bool wild = c.largest + largest_of(inputs, lanes * row) > LARGEST;
+    if (lanes < LANES) std::fill(angles.begin(), angles.end(), Vector{});
+    for (int64_t lane = 0; lane < lanes; lane++)
+      for (int64_t k = 0; k < row; k++) ((float*)angles.data())[k * LANES + lane] = inputs[lane * row + k];
+    for (int64_t i = 0; i < c.n; i++) wild ? evaluate_wire<true>(i) : evaluate_wire<false>(i);
+    surround(z, 1);
   }
 
   template <bool WILD>
-  void evaluate_some(const float* inputs, int64_t count) {
-    for (int64_t e = 0; e < count * n; e++)
-      at(phi)[e] = inputs[3 * e], at(theta)[e] = inputs[3 * e + 1], at(omega)[e] = inputs[3 * e + 2];
-    for (int64_t i = 0; i * LANES < count * n; i++) {
-      cosine_and_sine<WILD>(omega[i] + w1_phi[i], cos_a1[i], sin_a1[i]);
-      cosine_and_sine<WILD>(omega[i] + w2_phi[i], cos_a2[i], sin_a2[i]);
-      cosine_and_sine<WILD>(phi[i] + w1_omega[i], cos_b[i], sin_b[i]);
-      cosine_and_sine<WILD>(theta[i], cos[i], sin[i]);
-      p[i] = sin[i] * cos_a1[i];
-      y[i] = sin[i] * sin_a1[i];
-      x[i] = s1[i] * cos[i] + c1[i] * p[i];
-      z[i] = c1[i] * cos[i] - s1[i] * p[i];
-      u[i] = x[i] * cos_b[i] - y[i] * sin_b[i];
-      v[i] = x[i] * sin_b[i] + y[i] * cos_b[i];
-      k[i] = s2[i] * cos_a2[i];
-      m[i] = s2[i] * sin_a2[i];
-      tilted[i] = -(c2[i] * sin[i] + k[i] * cos[i]);
-      read[i] = c2[i] * cos[i] - k[i] * sin[i];
-      plane[i] = tilted[i] * u[i] + m[i] * v[i];
-    }
-    for (int64_t b = 0; b < count; b++) {
-      const float* own = surrounded(near, at(z) + b * n, 1);
-      for (int64_t i = 0; i < n; i++) at(product)[b * n + i] = layout == NONE_JOINED ? 1 : own[i - 1] * own[i + 1];
-    }
+  void evaluate_wire(int64_t i) {
+    const Wire& w = c.wires[i];
+    Values& f = values[i];
+    const Vector phi = angles[3 * i], theta = angles[3 * i + 1], omega = angles[3 * i + 2];
+    cosine_and_sine<WILD>(omega + w.w1_phi, f.cos_a1, f.sin_a1);
+    cosine_and_sine<WILD>(omega + w.w2_phi, f.cos_a2, f.sin_a2);
+    cosine_and_sine<WILD>(phi + w.w1_omega, f.cos_b, f.sin_b);
+    cosine_and_sine<WILD>(theta, f.cos, f.sin);
+    f.p = f.sin * f.cos_a1;
+    f.y = f.sin * f.sin_a1;
+    f.x = w.s1 * f.cos + w.c1 * f.p;
+    z[i + 2] = w.c1 * f.cos - w.s1 * f.p;
+    f.u = f.x * f.cos_b - f.y * f.sin_b;
+    f.v = f.x * f.sin_b + f.y * f.cos_b;
+    f.k = w.s2 * f.cos_a2;
+    f.m = w.s2 * f.sin_a2;
+    f.tilted = -(w.c2 * f.sin + f.k * f.cos);
+    f.read = w.c2 * f.cos - f.k * f.sin;
+    f.plane = f.tilted * f.u + f.m * f.v;
   }
 
-  // The values of the wires of an image, with two more at either end: those of a ring's other end, or `outside`.
-  const float* surrounded(std::vector<float>& place, const float* values, float outside) const {
-    for (int64_t i = -2; i < n + 2; i++)
-      place[i + 2] = i >= 0 && i < n ? values[i] : layout == RING ? values[((i % n) + n) % n] : outside;
-    return place.data() + 2;
+  // Give the wires at the ends their neighbours: those of a ring's other end, or `outside`.
+  void surround(Vectors& row, float outside) const {
+    for (int64_t i : {(int64_t)-2, (int64_t)-1, c.n, c.n + 1})
+      row[i + 2] = c.layout == RING ? row[(i % c.n + c.n) % c.n + 2] : all(outside);
   }
 
-  // The gradient of z through the products of its neighbours, which get `grad` times `plane`.
-  void pull(int64_t count) {
-    for (int64_t b = 0; b < count; b++) {
-      const float* own = surrounded(near, at(z) + b * n, 1);
-      for (int64_t i = 0; i < n; i++) at(through)[b * n + i] = at(grad)[b * n + i] * at(plane)[b * n + i];
-      const float* given = surrounded(pulled, at(through) + b * n, 0);
-      for (int64_t i = 0; i < n; i++)
-        at(through)[b * n + i] = layout == NONE_JOINED ? 0 : given[i + 1] * own[i + 2] + given[i - 1] * own[i - 2];
-    }
+  Vector product(int64_t i) const { return c.layout == NONE_JOINED ? all(1) : z[i + 1] * z[i + 3]; }
+
+  // The gradient of z through the products of its neighbours, which are `pulled`.
+  Vector through(int64_t i) const {
+    return c.layout == NONE_JOINED ? Vector{} : pulled[i + 3] * z[i + 4] + pulled[i + 1] * z[i];
   }
 };
 
@@ -101,69 +106,91 @@ struct Some {
 extern "C" {
 
 // <Z> [batch, n] of inputs [batch, 3 n] and weights [2, n, 3].
-int32_t sqnn_two_blocks(const float* inputs, const float* weights, float* out, int64_t batch, int64_t n, int64_t layout) {
-  return share(1, 1, [=](int64_t, int64_t) {
-    Some some(weights, n, batch, layout);
-    for (int64_t b = 0; b < batch; b += some.images) {
-      const int64_t count = std::min(some.images, batch - b);
-      some.evaluate(inputs + b * 3 * n, count);
-      float *read = some.at(some.read), *z = some.at(some.z), *product = some.at(some.product), *plane = some.at(some.plane);
-      for (int64_t e = 0; e < count * n; e++) out[b * n + e] = read[e] * z[e] + product[e] * plane[e];
+int32_t sqnn_two_blocks(const float* inputs, const float* weights, float* out, int64_t batch, int64_t n, int64_t layout,
+                        int64_t groups, int64_t threads) {
+  return share(groups, threads, [=](int64_t first, int64_t last) {
+    const Circuit c(weights, n, layout);
+    Group group(c);
+    for (int64_t g = first; g < last; g++) {
+      const int64_t lanes = lanes_of(g, batch);
+      group.evaluate(inputs + g * LANES * 3 * n, lanes);
+      for (int64_t i = 0; i < n; i++) {
+        const Values& f = group.values[i];
+        const Vector value = f.read * group.z[i + 2] + group.product(i) * f.plane;
+        for (int64_t lane = 0; lane < lanes; lane++) out[(g * LANES + lane) * n + i] = value[lane];
+      }
     }
   });
 }
 
 // Gradients of the inputs, where `g_inputs` is not null, and of the weights, for that of <Z> [batch, n].
 int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const float* weights, float* g_inputs,
-                              float* g_weights, int64_t batch, int64_t n, int64_t layout) {
-  return share(1, 1, [=](int64_t, int64_t) {
-    Some f(weights, n, batch, layout);
-    std::vector<double> sums(6 * n);
-    Vectors a1(f.vectors), a2(f.vectors), b_(f.vectors), theta(f.vectors), first(f.vectors), inner(f.vectors),
-        outer(f.vectors);
-    for (int64_t b = 0; b < batch; b += f.images) {
-      const int64_t count = std::min(f.images, batch - b), pairs = count * n;
-      f.evaluate(inputs + b * 3 * n, count);
-      std::copy(grad + b * n, grad + b * n + pairs, f.at(f.grad));
-      f.pull(count);
-      for (int64_t i = 0; i * LANES < pairs; i++) {
-        const Vector g = f.grad[i], g_plane = g * f.product[i], g_read = g * f.z[i];
-        const Vector g_z = f.through[i] + g * f.read[i];
-        const Vector g_u = g_plane * f.tilted[i], g_v = g_plane * f.m[i];
-        const Vector g_tilted = g_plane * f.u[i], g_m = g_plane * f.v[i];
-        const Vector g_x = g_u * f.cos_b[i] + g_v * f.sin_b[i], g_y = g_v * f.cos_b[i] - g_u * f.sin_b[i];
-        const Vector g_p = f.c1[i] * g_x - f.s1[i] * g_z;
-        const Vector g_k = -(g_tilted * f.cos[i] + g_read * f.sin[i]);
-        const Vector g_cos = f.s1[i] * g_x + f.c1[i] * g_z + f.c2[i] * g_read - g_tilted * f.k[i];
-        const Vector g_sin = g_p * f.cos_a1[i] + g_y * f.sin_a1[i] - f.c2[i] * g_tilted - g_read * f.k[i];
-        b_[i] = g_v * f.u[i] - g_u * f.v[i];
-        a1[i] = g_y * f.p[i] - g_p * f.y[i];
-        a2[i] = g_m * f.k[i] - g_k * f.m[i];
-        theta[i] = g_sin * f.cos[i] - g_cos * f.sin[i];
-        first[i] = g_x * f.z[i] - g_z * f.x[i];
-        inner[i] = g_k * f.cos_a2[i] + g_m * f.sin_a2[i];
-        outer[i] = g_tilted * f.sin[i] - g_read * f.cos[i];
+                                 float* g_weights, int64_t batch, int64_t n, int64_t layout, int64_t groups,
+                                 int64_t threads) {
+  const int64_t parts = (groups + TOGETHER - 1) / TOGETHER;
+  std::vector<double> sums;
+  try {
+    sums.resize(parts * n * SUMS);
+  } catch (...) {
+    return 1;
+  }
+  const int32_t failed = share(parts, threads, [&](int64_t first, int64_t last) {
+    const Circuit c(weights, n, layout);
+    Group group(c);
+    Vectors together(n * SUMS), given(n);
+    for (int64_t part = first; part < last; part++) {
+      std::fill(together.begin(), together.end(), Vector{});
+      for (int64_t g = part * TOGETHER; g < std::min(groups, (part + 1) * TOGETHER); g++) {
+        const int64_t lanes = lanes_of(g, batch);
+        group.evaluate(inputs + g * LANES * 3 * n, lanes);
+        for (int64_t i = 0; i < n; i++) {
+          given[i] = Vector{};  // samples that are not there have no gradient
+          for (int64_t lane = 0; lane < lanes; lane++) given[i][lane] = grad[(g * LANES + lane) * n + i];
+          group.pulled[i + 2] = given[i] * group.values[i].plane;
+        }
+        group.surround(group.pulled, 0);
+        for (int64_t i = 0; i < n; i++) {
+          const Values& f = group.values[i];
+          const Wire& w = c.wires[i];
+          const Vector g_plane = given[i] * group.product(i), g_read = given[i] * group.z[i + 2];
+          const Vector g_z = group.through(i) + given[i] * f.read;
+          const Vector g_u = g_plane * f.tilted, g_v = g_plane * f.m;
+          const Vector g_tilted = g_plane * f.u, g_m = g_plane * f.v;
+          const Vector g_x = g_u * f.cos_b + g_v * f.sin_b, g_y = g_v * f.cos_b - g_u * f.sin_b;
+          const Vector g_p = w.c1 * g_x - w.s1 * g_z;
+          const Vector g_k = -(g_tilted * f.cos + g_read * f.sin);
+          const Vector g_cos = w.s1 * g_x + w.c1 * g_z + w.c2 * g_read - g_tilted * f.k;
+          const Vector g_sin = g_p * f.cos_a1 + g_y * f.sin_a1 - w.c2 * g_tilted - g_read * f.k;
+          const Vector b = g_v * f.u - g_u * f.v, a1 = g_y * f.p - g_p * f.y, a2 = g_m * f.k - g_k * f.m;
+          Vector* sum = together.data() + i * SUMS;
+          sum[0] += a1;
+          sum[1] += g_x * group.z[i + 2] - g_z * f.x;
+          sum[2] += b;
+          sum[3] += a2;
+          sum[4] += g_k * f.cos_a2 + g_m * f.sin_a2;
+          sum[5] += g_tilted * f.sin - g_read * f.cos;
+          if (g_inputs == nullptr) continue;
+          const Vector theta = g_sin * f.cos - g_cos * f.sin, omega = a1 + a2;
+          float* to = g_inputs + g * LANES * 3 * n + 3 * i;
+          for (int64_t lane = 0; lane < lanes; lane++, to += 3 * n)
+            to[0] = b[lane], to[1] = theta[lane], to[2] = omega[lane];
+        }
       }
-      const float* found[] = {f.at(a1), f.at(first), f.at(b_), f.at(a2), f.at(inner), f.at(outer)};
-      for (int row = 0; row < 6; row++)
-        for (int64_t e = 0; e < count; e++)
-          for (int64_t i = 0; i < n; i++) sums[row * n + i] += found[row][e * n + i];
-      if (g_inputs == nullptr) continue;
-      float* to = g_inputs + b * 3 * n;
-      for (int64_t e = 0; e < pairs; e++) {
-        to[3 * e] = f.at(b_)[e];
-        to[3 * e + 1] = f.at(theta)[e];
-        to[3 * e + 2] = f.at(a1)[e] + f.at(a2)[e];
-      }
-    }
-    for (int64_t i = 0; i < n; i++) {
-      float *to = g_weights + 3 * i, *second = to + 3 * n;
-      for (int row = 0; row < 3; row++) to[row] = (float)sums[row * n + i];
-      second[0] = (float)sums[3 * n + i];
-      second[1] = (float)(f.at(f.c2)[i] * sums[4 * n + i] + f.at(f.s2)[i] * sums[5 * n + i]);
-      second[2] = 0;
+      for (int64_t k = 0; k < n * SUMS; k++) sums[part * n * SUMS + k] = sum_of(together[k], LANES);
     }
   });
+  const std::vector<Wire> wires = wires_of(weights, n);
+  for (int64_t i = 0; i < n; i++) {
+    double total[SUMS] = {};
+    for (int64_t part = 0; part < parts; part++)
+      for (int k = 0; k < SUMS; k++) total[k] += sums[(part * n + i) * SUMS + k];
+    float *first = g_weights + 3 * i, *second = first + 3 * n;
+    for (int k = 0; k < 3; k++) first[k] = (float)total[k];
+    second[0] = (float)total[3];
+    second[1] = (float)(wires[i].c2 * total[4] + wires[i].s2 * total[5]);
+    second[2] = 0;
+  }
+  return failed;
 }
 
 }  // extern "C"

@@ -18,10 +18,10 @@ def two_blocks(inputs: Tensor, weights: Tensor, layout: Layout) -> Tensor | None
     """
     if layout not in LAYOUT_CODES or not computes(inputs, weights):
         return None
-    batch, n = len(inputs), weights.shape[1]
+    batch, n = inputs.shape[0], weights.shape[1]
     inputs, weights = inputs.contiguous(), weights.contiguous()
     out = inputs.new_empty(batch, n)
-    call("sqnn_two_blocks", inputs, weights, out, batch, n, LAYOUT_CODES[layout])
+    call("sqnn_two_blocks", batch, (inputs, weights, out), n, LAYOUT_CODES[layout])
     return out
 
 
@@ -31,6 +31,6 @@ def two_blocks_backward(
     """Return the gradients of inputs, where they are needed, and weights, for that of what `two_blocks` returned."""
     grad, inputs, weights = grad.contiguous(), inputs.contiguous(), weights.contiguous()
     g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
-    numbers = len(inputs), weights.shape[1], LAYOUT_CODES[layout]
-    call("sqnn_two_blocks_backward", grad, inputs, weights, g_inputs, g_weights, *numbers)
+    tensors = grad, inputs, weights, g_inputs, g_weights
+    call("sqnn_two_blocks_backward", inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[layout])
     return g_inputs, g_weights
