@@ -131,7 +131,7 @@ def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.Mon
 
 def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KERNELS, "off")
-    assert kernels() == (None, "none: turned off by SQNN_KERNELS")
+    assert kernels() == (None, "none: turned off by SQNN_KERNELS", 0)
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "perhaps")
     with pytest.raises(ValueError, match="SQNN_KERNELS: got 'perhaps', expected auto, on or off"):
