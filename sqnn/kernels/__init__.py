@@ -1,7 +1,7 @@
 """Compiled kernels behind the layers: built once by the compiler of the machine, plain PyTorch where there is none."""
 
 from sqnn.kernels.library import KERNELS, Kernels, kernels
-from sqnn.kernels.packed import NeuronRule, can_compute, is_hooked, neurons_of, norm_is_plain
+from sqnn.kernels.packed import NeuronRule, are_wanted, can_compute, evaluating, is_hooked, neurons_of, norm_is_plain
 from sqnn.kernels.rate_stages import LARGEST_WINDOW, Stage, stage_rates
 from sqnn.kernels.spiking_blocks import kind_of, pooled_rates, rule_of
 
@@ -11,7 +11,9 @@ __all__ = [
     "Kernels",
     "NeuronRule",
     "Stage",
+    "are_wanted",
     "can_compute",
+    "evaluating",
     "is_hooked",
     "kernels",
     "kind_of",

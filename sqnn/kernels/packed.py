@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -54,11 +56,32 @@ def norm_is_plain(norm: nn.Module) -> bool:
     return n.affine and n.track_running_stats and n.momentum is not None
 
 
-def can_compute(parts: Sequence[nn.Module], norm: nn.Module) -> bool:
-    """Say whether the parts of a layer are in training, in float32, on the CPU, and watched by nobody."""
+_EVALUATING = ContextVar("evaluating", default=False)
+
+
+@contextmanager
+def evaluating() -> Iterator[None]:
+    """Within it kernels evaluate too, where they can and nobody asks for gradients: equal to PyTorch to rounding.
+
+    Elsewhere PyTorch evaluates, so that a network gives the same bits whether somebody watches its layers or not.
+    """
+    before = _EVALUATING.set(True)
+    try:
+        yield
+    finally:
+        _EVALUATING.reset(before)
+
+
+def are_wanted(training: bool) -> bool:
+    """Say whether kernels are to compute now a layer that is in training, or is not."""
+    return torch.is_grad_enabled() if training else _EVALUATING.get() and not torch.is_grad_enabled()
+
+
+def can_compute(parts: Sequence[nn.Module], norm: nn.Module, training: bool = True) -> bool:
+    """Say whether the parts of a layer are in training, or not, in float32, on the CPU, and watched by nobody."""
     held = [each for part in parts for each in (*part.parameters(), *part.buffers())]
     plain = all(is_plain(each) for each in held if each.is_floating_point())
-    return norm.training and plain and not any(is_hooked(part) for part in parts)
+    return norm.training == training and plain and not any(is_hooked(part) for part in parts)
 
 
 def is_plain(tensor: Tensor) -> bool:
@@ -119,8 +142,26 @@ class Unpack(torch.autograd.Function):
         return cast(Tensor, Pack.apply(gradients[0], ctx.threads)), None, None
 
 
+def moments(norm: nn.BatchNorm2d, maps: Tensor, sums: Tensor, batch: int, threads: int) -> tuple[Tensor, Tensor, int]:
+    """Return mean and variance per channel by which a norm acts on packed maps, and of how many numbers they are.
+
+    In training they are the maps' own, and the running statistics follow; else they are the running statistics.
+    `sums` are those over the images of each group [groups, channels], and are overwritten.
+    """
+    groups, time, channels, height, width, _ = maps.shape
+    count = time * batch * height * width
+    if not norm.training:
+        mean, variance = (cast(Tensor, each).double() for each in (norm.running_mean, norm.running_var))
+        return mean, variance, count
+    mean = sums.sum(0) / count
+    call("sqnn_spread", groups, threads, (maps, mean.float(), sums), time, batch, channels, height * width)
+    variance = sums.sum(0) / count
+    _follow(norm, mean, variance, count)
+    return mean, variance, count
+
+
 @torch.no_grad()
-def follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
+def _follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
     """Move the running statistics as `nn.BatchNorm2d` does."""
     share = cast(float, norm.momentum)
     cast(Tensor, norm.num_batches_tracked).add_(1)

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, follow, is_plain, through_norm
+from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, is_plain, moments, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""
@@ -37,10 +37,10 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     """Return the rates of the last stage, [batch, channels, height, width]; None without kernels.
 
     `images` are [batch, channels, height, width], shown at each of `timesteps` steps. Each stage convolves, norms by
-    the statistics of the means over time, running statistics included, and fires; without `timesteps` it passes on the
-    currents, cut to [0, 1], in place of spikes. The gradient is that of the cut currents in both cases, to rounding,
-    and is differentiable once. None too where the images do not fit the stages, which PyTorch says in its own words,
-    and where somebody watches or compiles what PyTorch computes.
+    the statistics of the means over time, running statistics included, or in evaluation by the running statistics, and
+    fires; without `timesteps` it passes on the currents, cut to [0, 1], in place of spikes. The gradient, in training,
+    is that of the cut currents in both cases, to rounding, and is differentiable once. None too where the images do not
+    fit the stages, which PyTorch says in its own words, and where somebody watches or compiles what PyTorch computes.
     """
     if not (is_plain(images) and _fits(images, stages)) or is_watched() or kernels().library is None:
         return None
@@ -66,7 +66,9 @@ def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
         if not all(is_plain(each) for each in (stage.weight, stage.mixing) if each is not None) or min(sides) < kernel:
             return False
         channels, sides = outputs, [(side - kernel) // stage.stride + 1 for side in sides]
-        if len(images) * sides[0] * sides[1] == 1:  # a batch norm refuses one number per channel
+        if (
+            stage.norm.training and len(images) * sides[0] * sides[1] == 1
+        ):  # a batch norm refuses one number per channel
             return False
     return len(stages) > 0
 
@@ -99,11 +101,7 @@ class _Stage(torch.autograd.Function):
         sums = torch.empty(groups, outputs, dtype=torch.double, device=y.device)
         sides = (channels, outputs, height, width, kernel, stage.stride)
         call("sqnn_correlate", groups, threads, (shown, weight, mixing, y, means, sums), steps, batch, *sides)
-        count = batch * high * wide
-        mean = sums.sum(0) / count
-        call("sqnn_spread", groups, threads, (means, mean.float(), sums), 1, batch, outputs, high * wide)
-        variance = sums.sum(0) / count
-        follow(stage.norm, mean, variance, count)
+        mean, variance, count = moments(stage.norm, means, sums, batch, threads)
         inverse = torch.rsqrt(variance + stage.norm.eps)
         scale = gamma.double() * inverse
         affine = torch.stack([scale, beta.double() - scale * mean]).float()

@@ -16,8 +16,8 @@ from sqnn.kernels.packed import (
     Pack,
     call,
     can_compute,
-    follow,
     is_plain,
+    moments,
     neurons_of,
     norm_is_plain,
     through_norm,
@@ -40,18 +40,19 @@ def kind_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> NeuronRule |
     return neurons_of(neuron)
 
 
-def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module) -> NeuronRule | None:
-    """Return the rule of a block that the kernels compute as it is: in training, in float32, on the CPU, unhooked."""
-    return kind_of(conv, norm, neuron) if can_compute((conv, norm, neuron), norm) else None
+def rule_of(conv: nn.Module, norm: nn.Module, neuron: nn.Module, training: bool = True) -> NeuronRule | None:
+    """Return the rule of a block that kernels compute as it is: in training or not, float32, on the CPU, unhooked."""
+    return kind_of(conv, norm, neuron) if can_compute((conv, norm, neuron), norm, training) else None
 
 
 def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, NeuronRule]]) -> Tensor | None:
     """Return the spikes of the last block, averaged over the image, [time, batch, channels]; None without kernels.
 
     `trains` are [time, batch, channels, height, width]. Each block convolves, norms over time and batch as a batch norm
-    in training does, running statistics included, fires, and pools spikes in windows of 2 x 2. The gradient is that of
-    the same layers in PyTorch, to rounding, and is differentiable once. None too where the images do not fit the
-    blocks, which PyTorch says in its own words, and where somebody watches or compiles what PyTorch computes.
+    does in training, running statistics included, or in evaluation by these, fires, and pools spikes in windows of 2 x
+    2. The gradient, in training, is that of the same layers in PyTorch, to rounding, and is differentiable once. None
+    too where the images do not fit the blocks, which PyTorch says in its own words, and where somebody watches or
+    compiles what PyTorch computes.
     """
     if not (is_plain(trains) and _fits(trains, blocks)) or is_watched() or kernels().library is None:
         return None
@@ -96,11 +97,7 @@ class _Block(torch.autograd.Function):
         sums = torch.empty(groups, outputs, dtype=torch.double, device=x.device)
         sides = (channels, outputs, height, width)
         call("sqnn_convolve", groups, threads, (x, weight, y, sums), time, batch, *sides)
-        count = time * batch * height * width
-        mean = sums.sum(0) / count
-        call("sqnn_spread", groups, threads, (y, mean.float(), sums), time, batch, outputs, height * width)
-        variance = sums.sum(0) / count
-        follow(norm, mean, variance, count)
+        mean, variance, count = moments(norm, y, sums, batch, threads)
         inverse = torch.rsqrt(variance + norm.eps)
         scale = gamma.double() * inverse
         shift = beta.double() - scale * mean

@@ -15,6 +15,7 @@ from sqnn.kernels import (
     LARGEST_WINDOW,
     NeuronRule,
     Stage,
+    are_wanted,
     can_compute,
     is_hooked,
     neurons_of,
@@ -167,8 +168,9 @@ class SeparableCNN(nn.Module):
 
     The first stage is an ordinary convolution, all others are separable; none pads. `channels` are the widths of all of
     them, the last is the number n of features. The rates of the last stage are read by a `PlaceReadout`. All norms
-    have this `scale`; where None, each channel's is trained. In training the stages are computed by the compiled
-    kernels (`sqnn.kernels`) where these can, unless `compiled` is set to False; they are differentiable once.
+    have this `scale`; where None, each channel's is trained. In training, and within `sqnn.kernels.evaluating`, the
+    stages are computed by the compiled kernels where these can, unless `compiled` is set to False; they are
+    differentiable once.
     """
 
     compiled = True
@@ -198,7 +200,7 @@ class SeparableCNN(nn.Module):
 
     def rates(self, images: Tensor, spiking: bool = True) -> Tensor:
         """Return the rates of the last stage, [batch, channels, height, width]."""
-        if self.compiled and self.training and torch.is_grad_enabled():
+        if self.compiled and are_wanted(self.training):
             found = self._compiled_rates(images, spiking)
             if found is not None:
                 return found
@@ -218,7 +220,7 @@ class SeparableCNN(nn.Module):
         parts = []
         for stage in cast(Iterable[RateTrainedStage], self.stages):
             rule, conv, norm = stage.neurons(), stage.conv, stage.norm
-            if rule is None or is_hooked(stage) or not can_compute((conv, norm, stage.neuron), norm):
+            if rule is None or is_hooked(stage) or not can_compute((conv, norm, stage.neuron), norm, self.training):
                 return None
             if isinstance(conv, SeparableConv):
                 parts.append(Stage(conv.depthwise, conv.pointwise, conv.stride[0], norm, rule))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sqnn.core import Choices, when_small
-from sqnn.kernels import is_hooked, kind_of, pooled_rates, rule_of
+from sqnn.kernels import are_wanted, is_hooked, kind_of, pooled_rates, rule_of
 from sqnn.layers.spiking import SpikingConv
 from sqnn.neurons import MakeNeuron
 
@@ -45,8 +45,8 @@ class SpikingCNN(nn.Module):
     Takes spike trains [time, batch, in_channels, height, width], height and width at least 2^blocks, and gives
     [batch, n_features]. With z_t the linear layer's output at step t, readout `spike` is the mean over time of the
     spikes that a last neuron fires on z_t, in [0, 1]; readout `membrane` is the mean over time of z_t itself, the
-    potential per step of a neuron that never fires. In training the blocks are computed by the compiled kernels
-    (`sqnn.kernels`) where these can, unless `compiled` is set to False.
+    potential per step of a neuron that never fires. In training, and within `sqnn.kernels.evaluating`, the
+    blocks are computed by the compiled kernels where these can, unless `compiled` is set to False.
     """
 
     compiled = True
@@ -72,7 +72,7 @@ class SpikingCNN(nn.Module):
 
     def rates(self, spikes: Tensor) -> Tensor:
         """Return the spikes of the last block, averaged over the image, [time, batch, channels]."""
-        if self.compiled and self.training and torch.is_grad_enabled():
+        if self.compiled and are_wanted(self.training):
             found = self._compiled_rates(spikes)
             if found is not None:
                 return found
@@ -96,7 +96,7 @@ class SpikingCNN(nn.Module):
         """Return the rates by the compiled kernels, None where they do not compute these blocks."""
         parts = []
         for block in cast(Iterable[SpikingBlock], self.blocks):
-            rule = None if is_hooked(block) else rule_of(block.conv, block.norm, block.neuron)
+            rule = None if is_hooked(block) else rule_of(block.conv, block.norm, block.neuron, self.training)
             if rule is None:
                 return None
             parts.append((block.conv, block.norm, rule))

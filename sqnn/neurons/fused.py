@@ -50,6 +50,26 @@ def lif_fused(
     return spikes, membranes
 
 
+@torch.no_grad()
+def lif_spikes(
+    currents: Trains, *, decay: float | Tensor, threshold: float | Tensor, reset: str, initial_membrane: float = 0.0
+) -> Trains:
+    """The spikes of `lif_fused`, bit for bit, for those who ask for no gradient: one membrane is kept at a time."""
+    spikes = _empty_trains(currents)
+    v = torch.empty_like(spikes[0]).fill_(initial_membrane).mul_(threshold)
+    for current, s in zip(currents.unbind(0), spikes.unbind(0), strict=True):
+        add_scaled(current, v, decay, out=v)
+        torch.gt(v, threshold, out=s)
+        _reset_(v, v, s, threshold, reset)
+    return spikes
+
+
+def _empty_trains(currents: Trains) -> Trains:
+    """Memory for numbers like the currents, in which each step lies as theirs do and has its own place."""
+    step = torch.empty_like(currents[0])
+    return step.new_empty_strided(currents.shape, (step.numel(), *step.stride()))
+
+
 def _reset_(out: Tensor, u: Tensor, s: Tensor, threshold: float | Tensor, reset: str) -> Tensor:
     """The membrane after the reset, in `out` (or `u` itself where nothing changes)."""
     if reset == "subtract":
@@ -71,8 +91,7 @@ class _FusedLIF(torch.autograd.Function):
     def forward(
         ctx: _Saved, currents: Tensor, decay: float | Tensor, threshold: float | Tensor, constants: Constants
     ) -> tuple[Tensor, Tensor]:
-        membranes = torch.empty_like(currents)
-        spikes = torch.empty_like(currents)
+        membranes, spikes = _empty_trains(currents), _empty_trains(currents)
         scratch = torch.empty_like(membranes[0])
         v = scratch.fill_(constants.initial_membrane).mul_(threshold)
         for current, u, s in zip(currents.unbind(0), membranes.unbind(0), spikes.unbind(0), strict=True):

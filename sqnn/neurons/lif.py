@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sqnn.core import is_whole, number_of
 from sqnn.neurons.base import Neuron, check_currents
-from sqnn.neurons.fused import lif_fused
+from sqnn.neurons.fused import lif_fused, lif_spikes
 from sqnn.neurons.positive import learned_threshold, raw_threshold
 from sqnn.neurons.step import RESETS, lif_sequence
 from sqnn.neurons.surrogates import Surrogate, make_surrogate
@@ -116,15 +116,19 @@ class LIF(Neuron):
     def forward(self, currents: Tensor, return_membrane: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """Spikes in {0, 1}, and on request the membranes u that were compared with the threshold."""
         self._check(currents)
+        decay, threshold = self._broadcast(self.beta, currents), self._broadcast(self.threshold, currents)
+        start = self.initial_membrane
+        if self.fused and not (return_membrane or torch.is_grad_enabled()):
+            return lif_spikes(currents, decay=decay, threshold=threshold, reset=self.reset, initial_membrane=start)
         run = lif_fused if self.fused else lif_sequence
         spikes, membranes = run(
             currents,
-            decay=self._broadcast(self.beta, currents),
-            threshold=self._broadcast(self.threshold, currents),
+            decay=decay,
+            threshold=threshold,
             reset=self.reset,
             surrogate=self.surrogate,
             detach_reset=self.detach_reset,
-            initial_membrane=self.initial_membrane,
+            initial_membrane=start,
         )
         return (spikes, membranes) if return_membrane else spikes
 

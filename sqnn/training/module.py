@@ -15,6 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from sqnn.core import require, seed_torch, torch_numbers
 from sqnn.data import Batch
+from sqnn.kernels import evaluating
 from sqnn.metrics import EVALUATION_SEED
 from sqnn.models import Network, logits_of
 from sqnn.training.errors import NotFiniteError
@@ -137,6 +138,7 @@ class Classifier(pl.LightningModule):
         self._kept_state = self.noise_source.get_state()
         self.noise_source.manual_seed(EVALUATION_SEED)
         self._validation.enter_context(torch_numbers(EVALUATION_SEED))
+        self._validation.enter_context(evaluating())
 
     def on_validation_epoch_end(self) -> None:
         self._validation.close()

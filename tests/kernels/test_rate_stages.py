@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sqnn.kernels import kernels, stage_rates
+from sqnn.kernels import evaluating, kernels, stage_rates
 from sqnn.layers import RateTrainedStage, SeparableCNN, kernels_for
 from sqnn.layers.separable import SeparableConv
 from sqnn.neurons import IF, LIF
@@ -117,6 +118,26 @@ def test_kernels_agree_with_double_precision(
         torch.testing.assert_close(own.double(), reference.double(), rtol=1e-5, atol=1e-6)
 
 
+@given(batch=st.integers(1, 20), spiking=st.booleans(), seed=st.integers(0, 2**20))
+def test_evaluation_agrees_with_double_precision(batch: int, spiking: bool, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    network = front_end(seed=seed).eval()
+    for stage in network.stages:
+        stage.norm.running_mean.uniform_(-0.3, 0.3, generator=generator)
+        stage.norm.running_var.uniform_(0.5, 2, generator=generator)
+    exact, images = copy.deepcopy(network).double(), torch.rand(batch, 2, 9, 8, generator=generator)
+    buffers = [each.clone() for each in network.buffers()]
+    seen = watch(exact)
+    with torch.no_grad():
+        wanted = exact.rates(images.double(), spiking)
+        assume(min(seen) > 1e-5)
+        with evaluating(), patch("sqnn.layers.separable.stage_rates", wraps=stage_rates) as called:
+            rates = network.rates(images, spiking)
+    called.assert_called_once()
+    torch.testing.assert_close(rates.double(), wanted, rtol=0, atol=1e-5)
+    assert all(torch.equal(one, other) for one, other in zip(network.buffers(), buffers, strict=True))
+
+
 @pytest.mark.parametrize("spiking", [True, False])
 def test_threads_change_no_bit(spiking: bool) -> None:
     results = []
@@ -149,7 +170,9 @@ def test_training_takes_the_kernels_and_everything_else_pytorch(monkeypatch: pyt
     assert calls == [True]
     with torch.no_grad():
         network(images)
-    network.eval()(images)
+        network.eval()(images)
+    with evaluating():
+        network(images)
     network.train().double()(images.double())
     network.float().stages[1].norm.eval()
     network(images)

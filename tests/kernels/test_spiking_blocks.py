@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.kernels import pooled_rates, rule_of
+from sqnn.kernels import evaluating, pooled_rates, rule_of
 from sqnn.kernels.library import kernels
 from sqnn.layers import SpikingCNN
 from sqnn.neurons import IF, LIF, ATan, FastSigmoid, make_surrogate
@@ -105,6 +106,24 @@ def test_kernels_agree_with_double_precision(
         torch.testing.assert_close(own.grad.double(), reference.grad, rtol=0, atol=2e-4 * scale)
     for own, reference in zip(network.blocks.buffers(), exact.blocks.buffers(), strict=True):
         torch.testing.assert_close(own.double(), reference.double(), rtol=1e-5, atol=1e-6)
+
+
+@given(batch=st.integers(1, 20), time=st.integers(1, 3), seed=st.integers(0, 2**20))
+def test_evaluation_agrees_with_double_precision(batch: int, time: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    network = front_end((3, 4), 2, lambda width: IF(), generator).eval()
+    for block in network.blocks:
+        block.norm.running_mean.uniform_(-0.3, 0.3, generator=generator)
+        block.norm.running_var.uniform_(0.5, 2, generator=generator)
+    trains = torch.randint(0, 2, (time, batch, 2, 8, 9), generator=generator).float()
+    nearest: list[float] = []
+    with torch.no_grad():
+        wanted = in_pytorch(copy.deepcopy(network).double(), trains.double(), nearest)
+        assume(min(nearest) > 1e-4)
+        with evaluating(), patch("sqnn.layers.spiking_cnn.pooled_rates", wraps=pooled_rates) as called:
+            rates = network.rates(trains)
+    called.assert_called_once()
+    torch.testing.assert_close(rates.double(), wanted, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(
