@@ -2,8 +2,8 @@
 
 from circuits.kernels.library import KERNELS, Kernels, check, load
 from circuits.kernels.own import computes, kernels
-from circuits.kernels.register import Register, register, register_backward
-from circuits.kernels.two_blocks import LAYOUT_CODES, two_blocks, two_blocks_backward
+from circuits.kernels.register import Register
+from circuits.kernels.two_blocks import LAYOUT_CODES, TwoBlocks
 from circuits.kernels.watched import is_watched
 
 __all__ = [
@@ -11,13 +11,10 @@ __all__ = [
     "LAYOUT_CODES",
     "Kernels",
     "Register",
+    "TwoBlocks",
     "check",
     "computes",
     "is_watched",
     "kernels",
     "load",
-    "register",
-    "register_backward",
-    "two_blocks",
-    "two_blocks_backward",
 ]

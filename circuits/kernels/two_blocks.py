@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from circuits.entanglers import Layout
-from circuits.kernels.own import call, computes
+from circuits.kernels.own import call
 
 LAYOUT_CODES = {"none": 0, "line": 1, "ring": 2}
+"""How wires may be joined, as the kernels take it."""
 
 
-def two_blocks(inputs: Tensor, weights: Tensor, layout: Layout) -> Tensor | None:
-    """Return <Z> [batch, n] for inputs [batch, 3 n] and weights [2, n, 3]; None where no kernel computes it.
+class TwoBlocks(NamedTuple):
+    """Two blocks that read the same data, in closed form."""
 
-    Kernels take float32 on the CPU, and wires joined in a ring or a line, or not at all.
-    """
-    if layout not in LAYOUT_CODES or not computes(inputs, weights):
-        return None
-    batch, n = inputs.shape[0], weights.shape[1]
-    inputs, weights = inputs.contiguous(), weights.contiguous()
-    out = inputs.new_empty(batch, n)
-    call("sqnn_two_blocks", batch, (inputs, weights, out), n, LAYOUT_CODES[layout])
-    return out
+    layout: Layout
 
+    @property
+    def kept(self) -> int:
+        """Amplitudes per sample that a forward pass may keep: there are none."""
+        return 0
 
-def two_blocks_backward(
-    grad: Tensor, inputs: Tensor, weights: Tensor, layout: Layout, needs_inputs: bool
-) -> tuple[Tensor | None, Tensor]:
-    """Return the gradients of inputs, where they are needed, and weights, for that of what `two_blocks` returned."""
-    grad, inputs, weights = grad.contiguous(), inputs.contiguous(), weights.contiguous()
-    g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
-    tensors = grad, inputs, weights, g_inputs, g_weights
-    call("sqnn_two_blocks_backward", inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[layout])
-    return g_inputs, g_weights
+    def values(self, inputs: Tensor, weights: Tensor, keep: bool) -> tuple[Tensor, None]:
+        """Return <Z> [batch, n] for inputs [batch, 3 n] and weights [2, n, 3], and no states."""
+        batch, n = inputs.shape[0], weights.shape[1]
+        out = inputs.new_empty(batch, n)
+        call("sqnn_two_blocks", batch, (inputs.contiguous(), weights.contiguous(), out), n, LAYOUT_CODES[self.layout])
+        return out, None
+
+    def gradients(
+        self, grad: Tensor, inputs: Tensor, weights: Tensor, states: None, needs_inputs: bool
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the gradients of inputs, where they are needed, and of weights, for that of the values."""
+        inputs, weights = inputs.contiguous(), weights.contiguous()
+        g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
+        tensors = grad.contiguous(), inputs, weights, g_inputs, g_weights
+        call("sqnn_two_blocks_backward", inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[self.layout])
+        return g_inputs, g_weights

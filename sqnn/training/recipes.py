@@ -68,7 +68,7 @@ RECIPES: Choices[Recipe] = Choices(
             "sqdr-separable",
             "mnist",
             MappingProxyType({"channels": (6, 12, 24), "n_qubits": 9, "norm_scale": 0.4, "analog": 0.8}),
-            MappingProxyType({"epochs": 120, "learning_rate": 0.015, "gradient_clip": 5.0, "augmentation": "affine"}),
+            MappingProxyType({"epochs": 80, "learning_rate": 0.015, "gradient_clip": 5.0, "augmentation": "affine"}),
         ),
         "mnist-mlp": Recipe(
             "a spiking perceptron 784-500-10, its images moved by up to one pixel",

@@ -1,4 +1,4 @@
-"""Circuits on a register of a few wires, read in Z, by compiled kernels."""
+"""Circuits read in Z by compiled kernels."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from circuits.engines.transforms import differentiated_again, plain_gradients, transformed
-from circuits.kernels import Register, computes, register, register_backward
+from circuits.kernels import LAYOUT_CODES, Register, TwoBlocks, computes
 from circuits.reupload import DataReupload
-from circuits.shapes import Expectations, Inputs, Weights
 
 Evaluate = Callable[[Tensor, Tensor], Tensor]
 MOST_AMPLITUDES = 2**12
 """A larger state leaves the nearest caches, and PyTorch's operations on a batch of them are no slower by then."""
 
 
-def register_of(circuit: DataReupload) -> Register | None:
-    """Return the register or the windows on which the compiled kernels evaluate a circuit, None where they do not.
+def kernel_of(circuit: DataReupload) -> TwoBlocks | Register | None:
+    """Return the kernel that evaluates a circuit: a closed form, a register or windows; None where there is none.
 
     Windows are taken where they hold less than the register, by amplitudes times gates. One block needs no state.
     """
     n, blocks, scaled = circuit.n_qubits, circuit.n_blocks, circuit.scales_data
+    if blocks == 2 and not scaled and circuit.layout in LAYOUT_CODES:
+        return TwoBlocks(circuit.layout)
     if blocks == 1:
         return Register((), scaled, 0)
     if circuit.edges and circuit.entangling_gate != "cz":
@@ -40,45 +41,43 @@ def register_of(circuit: DataReupload) -> Register | None:
 
 
 def expectations(
-    circuit: DataReupload, inputs: Inputs, weights: Weights, evaluate: Evaluate, memory_budget: int
-) -> Expectations:
-    """Return <Z> [batch, n]: by a kernel where one computes it, else what `evaluate` gives for inputs and weights.
+    kernel: TwoBlocks | Register, inputs: Tensor, weights: Tensor, evaluate: Evaluate, memory_budget: int
+) -> Tensor:
+    """Return <Z> [batch, n] by a kernel where it takes inputs and weights, else what `evaluate` gives for them.
 
     The kernel keeps the states of a batch for the backward pass where they fit the `memory_budget` in bytes, and
     computes them again where they do not. `evaluate` also stands for it where a gradient is differentiated.
     """
-    kind = register_of(circuit)
-    if kind is None or transformed(inputs, weights) or not computes(inputs, weights):
+    if transformed(inputs, weights) or not computes(inputs, weights):
         return evaluate(inputs, weights)
     learns = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
-    fits = learns and len(inputs) * 2 * kind.kept * inputs.element_size() <= memory_budget
-    return _Register.apply(inputs, weights, kind, evaluate, fits)
+    fits = learns and inputs.shape[0] * 2 * kernel.kept * inputs.element_size() <= memory_budget
+    return _Compiled.apply(inputs, weights, kernel, evaluate, fits)
 
 
 class _Saved(FunctionCtx):
-    kind: Register
+    kernel: TwoBlocks | Register
     evaluate: Evaluate
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
 
 
-class _Register(torch.autograd.Function):
+class _Compiled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, kind: Register, evaluate: Evaluate, fits: bool) -> Tensor:
-        out, states = register(kind, inputs, weights, fits)
-        ctx.kind, ctx.evaluate = kind, evaluate
-        ctx.save_for_backward(inputs, weights, *(() if states is None else (states,)))
+    def forward(
+        ctx: _Saved, inputs: Tensor, weights: Tensor, kernel: TwoBlocks | Register, evaluate: Evaluate, fits: bool
+    ) -> Tensor:
+        out, states = kernel.values(inputs, weights, fits)
+        ctx.kernel, ctx.evaluate = kernel, evaluate
+        ctx.save_for_backward(inputs, weights, states)  # type: ignore[arg-type]  # torch keeps None too
         return out
 
     @staticmethod
     def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weights, *states = ctx.saved_tensors
+        inputs, weights, states = ctx.saved_tensors
         if differentiated_again(grads[0]):
             # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
             needed = ctx.needs_input_grad[:2]
             return (*plain_gradients(ctx.evaluate, inputs, weights, needed, grads[0]), None, None, None)
-        kept = states[0] if states else None
-        found_inputs, found_weights = register_backward(
-            ctx.kind, grads[0], inputs, weights, kept, ctx.needs_input_grad[0]
-        )
-        return found_inputs, found_weights, None, None, None
+        found = ctx.kernel.gradients(grads[0], inputs, weights, states, ctx.needs_input_grad[0])  # type: ignore[arg-type]
+        return (*found, None, None, None)

@@ -11,8 +11,8 @@ circuit, so the result is exact. Four ways to evaluate it, each where it is the 
   are joined, O(2^n);
 - `words`: the same for CNOT and CRZ gates, and for Pauli words other than one operator or ZZ of a joined pair.
 
-In float32 on the CPU compiled kernels evaluate circuits of CZ gates that are read in Z, on the same windows or register
-(`compiled.py`, `two_blocks.py`); the operations of PyTorch above are what they are tested against.
+In float32 on the CPU compiled kernels evaluate circuits of CZ gates that are read in Z, by the same closed form,
+windows or register (`compiled.py`); the operations of PyTorch above are what they are tested against.
 
 Under noise the observable itself is pulled back, on the wires of its cone under that noise: `noisy cone`, in
 `circuits/engines/heisenberg`.
@@ -142,6 +142,7 @@ class LightConeEngine(Engine):
         self.generator = generator if shots is None else own_generator(generator)
         self._parts = find_parts(circuit, self.reads)
         self.method: Method = self._parts[0].method
+        self._kernel = compiled.kernel_of(circuit)
         self._picture: HeisenbergPicture | None = None
         if trained_noise and noise is None:
             raise ValueError("trained_noise: got True without noise, expected noise whose strengths are trained")
@@ -151,14 +152,14 @@ class LightConeEngine(Engine):
 
             every = tuple(range(len(self.reads)))
             self.method, self._parts = "noisy cone", [Part("noisy cone", self.observable, every, every)]
-            compiled = compile_circuit(circuit, noise)
-            if compiled.n_turns and letters_of(self.reads) != {"Z"}:
+            noisy = compile_circuit(circuit, noise)
+            if noisy.n_turns and letters_of(self.reads) != {"Z"}:
                 raise ValueError(
                     f"observable: got {self.observable}, expected Z or ZZ under {noise}, whose errors on measure turn "
                     "the axis that is read"
                 )
             trained = TrainedNoise(noise) if trained_noise else None
-            self._picture = HeisenbergPicture(compiled, noise, self.observable, self.reads, trained)
+            self._picture = HeisenbergPicture(noisy, noise, self.observable, self.reads, trained)
         for part in self._parts:
             if part.method in ("windows", "register", "words"):
                 amplitudes, _ = state_wires(circuit, part.method, part.observable)
@@ -176,10 +177,7 @@ class LightConeEngine(Engine):
     @property
     def takes_kernels(self) -> bool:
         (method, observable), *others = ((part.method, part.observable) for part in self._parts)
-        if others or observable != "Z":
-            return False
-        written = method == "closed form" and two_blocks.takes_kernels(self.circuit)
-        return written or (method in COMPILED and compiled.register_of(self.circuit) is not None)
+        return not others and observable == "Z" and method in COMPILED and self._kernel is not None
 
     def __call__(
         self,
@@ -204,12 +202,9 @@ class LightConeEngine(Engine):
 
     def _part(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None) -> Tensor:
         """Return the columns of a family, or all words, of inputs and weights [batch, n_inputs], [n_blocks, n, 3]."""
-        circuit, observable = self.circuit, part.observable
-        if observable == "Z" and two_blocks.takes_kernels(circuit) and part.method == "closed form":
-            return two_blocks.expectations(circuit, inputs, weights)
-        if observable == "Z" and part.method in COMPILED:
+        if part.observable == "Z" and part.method in COMPILED and self._kernel is not None:
             evaluate = partial(self._plain, part)
-            return compiled.expectations(circuit, inputs, weights, evaluate, self.memory_budget)
+            return compiled.expectations(self._kernel, inputs, weights, evaluate, self.memory_budget)
         return self._plain(part, inputs, weights, strengths)
 
     def _plain(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:

@@ -10,8 +10,7 @@ theta = x_theta, and (C_b, S_b) the cosine and sine of w_b,theta,
     <Z_i> = z_i Z_i + (t_i u_i + m_i v_i) prod_{j in N(i)} Z_j .
 
 This is the closed form of `bloch.py` written out. On rings and lines its backward pass is written by hand: about fifty
-operations on [n, batch] where automatic differentiation takes three times as many. In float32 on the CPU both are one
-compiled kernel (`circuits.kernels`) where a compiler is at hand.
+operations on [n, batch] where automatic differentiation takes three times as many.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from torch.autograd.function import FunctionCtx
 
 from circuits.engines.lightcone.bloch import neighbour_products
 from circuits.engines.transforms import differentiated_again, plain_gradients, transformed
-from circuits.kernels import LAYOUT_CODES, two_blocks, two_blocks_backward
 from circuits.reupload import DataReupload
 from circuits.shapes import Expectations, Inputs, Weights
 
@@ -54,11 +52,6 @@ class Values(NamedTuple):
 def writes_out(circuit: DataReupload) -> bool:
     """Say whether the formulas of this file are those of a circuit."""
     return circuit.n_blocks == 2 and not circuit.scales_data
-
-
-def takes_kernels(circuit: DataReupload) -> bool:
-    """Say whether the compiled kernels evaluate a circuit."""
-    return writes_out(circuit) and circuit.layout in LAYOUT_CODES
 
 
 def expectations(circuit: DataReupload, inputs: Inputs, weights: Weights) -> Expectations:
@@ -96,7 +89,6 @@ def _combine(values: Values, product: Tensor) -> Tensor:
 
 class _Saved(FunctionCtx):
     circuit: DataReupload
-    compiled: bool
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
 
@@ -105,11 +97,6 @@ class _TwoBlocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, circuit: DataReupload) -> Tensor:
         ctx.circuit = circuit
-        found = two_blocks(inputs, weights, circuit.layout)
-        ctx.compiled = found is not None
-        if found is not None:
-            ctx.save_for_backward(inputs, weights)
-            return found
         values = _evaluate(inputs, weights)
         product = neighbour_products(circuit, values.z)
         ctx.save_for_backward(inputs, weights, product, *values)
@@ -117,7 +104,7 @@ class _TwoBlocks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        inputs, weights, *kept = ctx.saved_tensors
+        inputs, weights, product, *values = ctx.saved_tensors
         (grad,) = grads
         if differentiated_again(grads[0]):
             # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
@@ -126,9 +113,6 @@ class _TwoBlocks(torch.autograd.Function):
                 return _combine(values, neighbour_products(ctx.circuit, values.z)).t()
 
             return (*plain_gradients(plain, inputs, weights, ctx.needs_input_grad[:2], grad), None)
-        if ctx.compiled:
-            return (*two_blocks_backward(grad, inputs, weights, ctx.circuit.layout, ctx.needs_input_grad[0]), None)
-        product, *values = kept
         return (*_gradients(ctx.circuit, grad.t(), product, Values(*values)), None)
 
 
