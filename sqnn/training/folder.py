@@ -113,6 +113,15 @@ class RunFolder:
         go_on = f", or continue it with sqnn.resume({str(self.path)!r})" if resumes else ""
         raise FolderTakenError(f"out: {self.path} is not empty; choose another folder{go_on}")
 
+    def check_asked(self) -> None:
+        """Check that the folder is free before anything slow is done, in the one process of a training that makes it.
+
+        The others of several GPUs are started again from the top, when it is there.
+        """
+        from lightning.pytorch.utilities import rank_zero_only
+
+        rank_zero_only(self.check_free)()
+
     def create(self, settings: RunSettings, initial: nn.Module | None = None) -> None:
         """Make the folder, write the network to begin with where one is given, and the settings.
 
@@ -185,13 +194,16 @@ class RunFolder:
 
     def read_settings(self) -> dict[str, Any]:
         """Return the settings as plain values; RunError where the folder holds no run, or they were changed."""
+        from sqnn.models import what_else
+
         self._check_there()
         if not self.settings.is_file():
-            raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing; restore it from a copy)")
+            missing = f"{self.path} holds no run ({self.settings.name} is missing; restore it from a copy)"
+            raise RunError(f"run: {what_else(self.path) or missing}")
         try:
             return read_record(self.settings, SettingsRecord, RESTORE)
         except RecordError as error:
-            raise RunError(f"run: {error}") from error
+            raise RunError(f"run: {what_else(self.path) or error}") from error
 
     def load_data(self, data_dir: str | Path | None = None) -> ImageData:
         """Load the images that the run began with, from `data_dir` where one is given and they are a published set.
