@@ -246,9 +246,17 @@ def _in_words_of_the_command() -> Iterator[None]:
     except RunInterrupted as stopped:
         raise Interrupted(f"the run goes on with: sqnn train --resume {shlex.quote(str(stopped.folder))}") from stopped
     except (RunError, CheckpointError) as error:
-        call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
-        words = re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}", str(error))
-        raise type(error)(words) from error
+        raise type(error)(_as_command(str(error))) from error
+    except Exception as error:
+        if hasattr(error, "__notes__"):
+            error.__notes__ = [*map(_as_command, error.__notes__)]
+        raise
+
+
+def _as_command(words: str) -> str:
+    """Return words with the command in the place of the call that resumes a run."""
+    call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
+    return re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}", words)
 
 
 def _stored_in(file: Path) -> str:

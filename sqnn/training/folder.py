@@ -29,7 +29,7 @@ from sqnn.core import (
     write_record,
 )
 from sqnn.data import ImageData, can_load, load_source
-from sqnn.training.errors import FolderTakenError, RunError, RunInterrupted
+from sqnn.training.errors import FolderTakenError, NotFiniteError, RunError, RunInterrupted
 from sqnn.training.records import ResultRecord, SettingsRecord
 
 if TYPE_CHECKING:
@@ -159,7 +159,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def _goes_on(self) -> Iterator[None]:
-        """Within the block, Ctrl-C and errors of the disk name the call that goes on, where there is a run by then."""
+        """Within the block, Ctrl-C and errors name the call that goes on, where there is a run by then.
+
+        Errors of the disk are RunErrors, others carry it as a note.
+        """
         from sqnn.models import ModelFileError
 
         try:
@@ -174,6 +177,12 @@ class RunFolder:
                 raise
             problem = str(error).removeprefix("path: ")
             raise RunError(f"run: {problem}, then go on with sqnn.resume({str(self.path)!r})") from error
+        except (RunError, NotFiniteError):  # one says itself how it goes on, the other would come again
+            raise
+        except Exception as error:
+            if self.settings.is_file() and not self.result.is_file():
+                error.add_note(f"the run goes on with sqnn.resume({str(self.path)!r})")
+            raise
 
     def remove_partials(self) -> None:
         """Remove the unfinished files of killed processes."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import Row, counted, reason, require, sweep_progress
+from sqnn.core import Row, counted, no_exit, reason, require, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
@@ -170,7 +170,8 @@ def _measured(
 
 
 def _call(measure: Callable[[C, S], Row | list[Row]], shared: S, cell: C) -> Row | list[Row]:
-    return measure(cell, shared)
+    with no_exit("study: code of your own"):
+        return measure(cell, shared)
 
 
 def _folder(
