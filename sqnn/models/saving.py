@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +22,7 @@ from sqnn.core import (
     DIGEST,
     ConfigError,
     RecordError,
+    RecordWarning,
     WriteError,
     brief,
     check_digest,
@@ -191,7 +193,8 @@ def what_else(folder: Path) -> str:
 def _study_in(settings: Path) -> str:
     """Return the name of the study that settings describe, nothing where they are none of a study."""
     try:
-        values = read_record(settings)
+        with warnings.catch_warnings(action="ignore", category=RecordWarning):
+            values = read_record(settings)
     except (RecordError, OSError):  # whoever reads them as a run's says what is wrong
         return ""
     return str(next((values.get("study", name) for key, name in STUDIES.items() if key in values), ""))

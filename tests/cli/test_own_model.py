@@ -141,9 +141,18 @@ def exits(nets: Path) -> Path:
     ("words", "message"),
     [
         ("--model exit_at_once.py:make", "cannot be imported from .* .SystemExit in line 4 of .*exit_at_once.py "),
-        ("--model exits.py:Exits --model-options when=0", r"makes no network: SystemExit in line 10 of .*exits.py \(0\)"),
-        ("--model exits.py:Exits --model-options when=1", r"model: its forward ends .* line 15 of .*py \(enough\); raise"),
-        ("--model exits.py:Exits --model-options when=9", r"model: its forward ends .* line 15 of .*py \(enough\); raise"),
+        (
+            "--model exits.py:Exits --model-options when=0",
+            r"makes no network: SystemExit in line 10 of .*exits.py \(0\)",
+        ),
+        (
+            "--model exits.py:Exits --model-options when=1",
+            r"model: its forward ends .* line 15 of .*py \(enough\); raise",
+        ),
+        (
+            "--model exits.py:Exits --model-options when=9",
+            r"model: its forward ends .* line 15 of .*py \(enough\); raise",
+        ),
         ("--model exits.py:backward", r"SystemExit in line 21 of .*exits.py|fails \(SystemExit: 4\)"),
     ],
 )
@@ -157,9 +166,7 @@ def test_own_code_that_exits_is_one_line(
     assert re.search(message, told[0])
 
 
-def test_own_code_that_exits_in_a_comparison_leaves_the_others(
-    exits: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_own_code_that_exits_in_a_comparison_leaves_the_others(exits: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models = "--models exits=exits.py:Exits:when=12,other=exits.py:Exits:when=-1"
     line = f"compare {models} --epochs 1 --seeds 1 --workers 0 --no-progress --out compared"
     assert main(line.split()) == 2
