@@ -256,7 +256,7 @@ def _stored_network(header: Mapping[str, Any], state: Mapping[str, Tensor], path
     if make is None:
         raise ModelFileError(
             f"path: {path} holds a network of your own, {brief(name)[1:-1]}, and no code; give what makes it: "
-            f"load_model({str(path)!r}, model=function)"
+            f"load_model({str(path)!r}, model=function), on the command line --model module:function"
         )
     network = make_own(make, 0, name)
     precisions = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}
