@@ -36,7 +36,8 @@ class Kernels(NamedTuple):
 def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
     """Return the library of these C++ files; the first call on a machine compiles it, which takes some seconds.
 
-    A line with the `title` says so, and another one where there are none. `functions` are the types of the arguments of each function.
+    A line with the `title` says so, and another one where there are none. `functions` are the types of the arguments of
+    each function.
 
     Raises ValueError on an unknown value of SQNN_KERNELS, and where it is `on` and there are no kernels.
     """

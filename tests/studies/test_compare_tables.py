@@ -13,7 +13,6 @@ import torch
 from matplotlib.figure import Figure
 from runs import killed
 from scipy import stats
-from torch import nn
 
 import sqnn
 from sqnn.core import ConfigError
@@ -321,48 +320,6 @@ def test_why_there_are_no_effective_parameters_and_where_they_are_a_bound_is_sai
         "effective parameters of snn-mlp: at least 40 effective of 85 parameters (rank over 90 outputs, "
         "singular values above 1e-12 of the largest)",
     )
-
-
-class Own(nn.Sequential):
-    """A network of one's own, which may fail once it is trained."""
-
-    broken: Exception | SystemExit | None = None
-
-    def __init__(self) -> None:
-        super().__init__(nn.Flatten(), nn.Linear(64, 10))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if self.broken is not None:
-            raise self.broken
-        return super().forward(images)
-
-
-@pytest.mark.parametrize("broken", [KeyError("no such thing"), SystemExit(0), None])
-def test_a_network_that_cannot_be_evaluated_leaves_the_others_their_costs(
-    broken: Exception | None, runs: Path, data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqnn.Run, "plot", lambda *_: None)
-    monkeypatch.setattr("sqnn.metrics.effective.MOST_PARAMETERS", 1)  # they take long, and are not asked for here
-    own = sqnn.fit(Own(), data, epochs=1, seed=1, out=tmp_path / "own", progress=False)
-    monkeypatch.setattr(Own, "broken", broken)
-    alone = sqnn.compare(runs / "1-1", data=data)
-    compared = sqnn.compare(runs / "1-1", own if broken else own.folder, data=data)
-    assert compared.frame.energy.iloc[0] == alone.frame.energy.iloc[0] > 0
-    assert compared.frame.energy.isna().tolist() == [False, True]
-    assert compared.frame.test_accuracy.iloc[1] == own.test_accuracy
-    assert compared.table()["energy without circuits (nJ)"].iloc[1] == "–"
-    (note,) = [note for note in compared.notes if note.startswith("without operations and energy: ")]
-    assert own.result["model"] in note
-    why = {
-        "KeyError": "KeyError in line ",
-        "SystemExit": "model: its forward ends the program: SystemExit in line ",
-        "NoneType": f"and stores no code; give what makes it: Run.load({str(own.folder)!r}, model=function)",
-    }
-    assert why[type(broken).__name__] in note
-    if broken is None:
-        whole = sqnn.compare(runs / "1-1", sqnn.Run.load(own.folder, model=Own), data=data)
-        assert whole.frame.energy.notna().all()
-        assert not [note for note in whole.notes if note.startswith("without")]
 
 
 def test_an_unfinished_run_in_a_folder_is_named(runs: Path, tmp_path: Path) -> None:
