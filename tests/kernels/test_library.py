@@ -139,14 +139,21 @@ def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.Mon
     assert f"{tmp_path / 'kernels'} may be written to by others" in kernels().line
 
 
-def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KERNELS, "off")
     assert kernels() == (None, "none: turned off by SQNN_KERNELS")
-    assert capsys.readouterr().err == ""
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "perhaps")
     with pytest.raises(ValueError, match="SQNN_KERNELS: got 'perhaps', expected auto, on or off"):
         kernels()
+
+
+def test_nothing_is_said_where_they_are_turned_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(KERNELS, "off")
+    assert kernels().library is None
+    assert capsys.readouterr().err == ""
 
 
 def test_importing_compiles_nothing() -> None:
