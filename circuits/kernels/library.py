@@ -38,7 +38,8 @@ class Kernels(NamedTuple):
 def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
     """Return the library of these C++ files; the first call on a machine compiles it, which takes some seconds.
 
-    A line with the `title` says so. `functions` are the types of the arguments of each function.
+    A line with the `title` says so, and another one where there are none. `functions` are the types of the arguments of
+    each function.
 
     Raises ValueError on an unknown value of SQNN_KERNELS, and where it is `on` and there are no kernels.
     """
@@ -48,6 +49,9 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
     found = Kernels(None, f"none: turned off by {KERNELS}") if wish == "off" else _build(title, sources)
     if wish == "on" and found.library is None:
         raise ValueError(f"{KERNELS}: got 'on', and there are {found.line}")
+    if wish == "auto" and found.library is None:
+        why = found.line.removeprefix("none: ")
+        print(f"sqnn: PyTorch computes without {title}, which is slower: {why}", file=sys.stderr, flush=True)
     if found.library is not None:
         for name, kinds in functions.items():
             function = getattr(found.library, name)

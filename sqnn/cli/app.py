@@ -108,6 +108,12 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(_in_our_words(error.format_message(), words))  # type: ignore[attr-defined]
     except typer.Abort as error:
         raise Interrupted from error
+    except SystemExit as error:  # of a user's own code: no command asks for one
+        from sqnn.core import raised
+
+        if os.environ.get(DEBUG):
+            raise
+        return _complain(f"code of your own ends the program: {raised(error)}; raise an error there instead")
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         messages = _messages(error)
         if os.environ.get(DEBUG) or not messages:
@@ -143,10 +149,11 @@ def _messages(error: BaseException) -> tuple[str, ...]:
     from sqnn.plasticity import RunawayError
     from sqnn.training import NotFiniteError
 
+    notes: list[str] = getattr(error, "__notes__", [])
     if isinstance(error, ConversionError):
         return error.problems
     if isinstance(error, ValueError | OSError | NotFiniteError | RunawayError):
-        return (str(error),)
+        return ("; ".join([str(error), *notes]),)
     # torch raises an error of its own where a GPU is full, and a plain RuntimeError where the main memory is.
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return ("out of memory; take a smaller network (n_qubits, channels, width), or a smaller batch_size",)

@@ -43,6 +43,8 @@ from sqnn.models import step_work
 from sqnn.training import check_fit
 
 EXACT = next(iter(METHODS))
+BITS = "a conversion of method exact with all planes, whose spikes are bits"
+"""What can be verified."""
 SUFFIX = ".safetensors"
 PRECISIONS = ("single", "double")
 NOT_EXACT = 1
@@ -66,7 +68,7 @@ class Options(Config):
     data: str | None = option(None, f"{IMAGES.format(', '.join(DATASETS))} (default: the run's)")
     data_dir: Path | None = option(None, "folder with the data files (default: $SQNN_DATA)")
     split: str = option("test", "which images", among=SPLITS)
-    images: int | None = option(None, "only the first so many of them (default: all)")
+    images: int | None = option(None, "only the first so many of them (default: all)", least=1)
 
     def convert(self, model: nn.Module, data: ImageData) -> SpikingNetwork:
         """Return the network, converted."""
@@ -88,7 +90,7 @@ class Options(Config):
         if self.images is None:
             return split
         expected = f"from 1 to the {len(split):,} of {data.name}, {self.split}"
-        require(1 <= self.images <= len(split), "images", self.images, expected)
+        require(self.images <= len(split), "images", self.images, expected)
         return split.take(slice(self.images))
 
 
@@ -145,6 +147,7 @@ def convert(
     chosen = Options.from_dict(settings)
     _check_targets(path, out, json)
     wanted = check_threads(threads)
+    require(chosen.method == EXACT or not check, "verify", chosen.method, BITS)
     own = given_own(model, model_options)
     trained, classes = open_source(path, own)
     if chosen.precision == "double":
@@ -158,8 +161,7 @@ def convert(
             spiking = chosen.convert(trained, data)
         if out is not None:
             require_named(spiking, own)  # before anything is measured
-        bits = "a conversion of method exact with all planes, whose spikes are bits"
-        require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", bits)
+        require(spiking.how.exact or not check, "verify", f"{chosen.method}, {spiking.timesteps} time steps", BITS)
         shown = progress and console.is_terminal
         scores = [score(network, part, progress=shown, threads=number) for network in (trained, spiking)]
         counts = count_operations(spiking, part.floats(slice(COUNTED)))

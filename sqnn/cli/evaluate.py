@@ -25,7 +25,7 @@ from sqnn.cli.output import check_json, console, write_json
 from sqnn.cli.output import table as print_table
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
-from sqnn.core import AUTO, check_threads, require
+from sqnn.core import AUTO, check_threads, require, require_one_of
 from sqnn.data import DATASETS, SPLITS
 from sqnn.models import change_circuits, circuits_of, require_circuit
 from sqnn.studies import Published, published_range
@@ -80,6 +80,7 @@ def evaluate(
     """
     clock = Clock()
     check_json(json)
+    require_one_of("split", split, SPLITS)
     pictures = read_settings(None, values, OWN_IMAGES)
     published = None if expect is None else _published(path, expect, (noise, engine, shots), split, data)
     chosen = check_threads(threads)
@@ -88,10 +89,6 @@ def evaluate(
     for name, value in (("noise", noise), ("engine", engine), ("shots", shots)):
         if value is not None:
             require_circuit(network, name, value)
-    clock.lap("start-up")
-    size, channels = pictures.get("size"), pictures.get("in_channels")
-    images = open_data(path, data, data_dir, size, channels, recordings_in(pictures), split)
-    clock.lap("data")
     if (noise, engine, shots) != (None, None, None):
         network = change_circuits(
             network,
@@ -99,6 +96,10 @@ def evaluate(
                 own.noise if noise is None else noise, engine, _shots(own) if shots is None else shots
             ),
         )
+    clock.lap("start-up")
+    size, channels = pictures.get("size"), pictures.get("in_channels")
+    images = open_data(path, data, data_dir, size, channels, recordings_in(pictures), split)
+    clock.lap("data")
     score = measure(network, images, split, progress=progress, threads=chosen)
     clock.lap(split)
     circuit = _circuit(network)

@@ -21,8 +21,9 @@ from sqnn.cli.options import (
 from sqnn.cli.output import check_files, console, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
-from sqnn.data import DATASETS
-from sqnn.explain import ALL_METHODS, Story, chosen_methods, make_page, seconds_of
+from sqnn.core import require, require_one_of
+from sqnn.data import DATASETS, SPLITS
+from sqnn.explain import ALL_METHODS, Story, chosen_methods, images_with, make_page, seconds_of
 
 OWN_IMAGES = image_options(also=OWN_CHANNELS)
 PAGE = Path("explanation.html")
@@ -33,14 +34,14 @@ def explain(
     path: Annotated[Path, typer.Argument(help="a run's folder, or a network's .safetensors file, converted ones too")],
     data: Annotated[str | None, typer.Option(help=f"{IMAGES.format(', '.join(DATASETS))} (default: the run's)")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="folder with the data files (default: $SQNN_DATA)")] = None,
-    split: Annotated[str, typer.Option(help="which part the image is of: train, validation or test")] = "test",
+    split: Annotated[str, typer.Option(help=f"which part the image is of: {', '.join(SPLITS)}")] = "test",
     index: Annotated[int, typer.Option(help="number of the image, from 0")] = 0,
     out: Annotated[Path, typer.Option(help="the page, one file that needs no network")] = PAGE,
     methods: Annotated[
         str | None,
         typer.Option(
             help="maps of the pixels, with commas, and options as in relevance:rule=signed, "
-            f"or {ALL_METHODS} (default: shapley, relevance)"
+            f"or {ALL_METHODS} (default: {', '.join(chosen_methods(None))})"
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn at random")] = 0,
@@ -71,12 +72,15 @@ def explain(
     """
     clock = Clock()
     check_files(out=out, json=json)
+    require_one_of("split", split, SPLITS)
+    require(index >= 0, "index", index, "the number of an image, from 0")
     chosen = chosen_methods(methods)
     pictures = read_settings(None, values, OWN_IMAGES)
     opened = open_model(path, given_own(model, model_options))
     clock.lap("start-up")
     size, channels = pictures.get("size"), pictures.get("in_channels")
     images = open_data(path, data, data_dir, size, channels, recordings_in(pictures), split)
+    images_with(images, split, index)
     clock.lap("data")
     if methods == ALL_METHODS:
         console.print(f"maps by {len(chosen)} methods: about {seconds_of(opened.network, images, chosen):.0f} s")

@@ -163,6 +163,10 @@ def _fresh(settings: dict[str, Any], progress: bool, trainer: Mapping[str, objec
     name, data_name = settings.pop("model", "sqdr-cnn"), settings.pop("data", "digits")
     own = own_model(name, settings.pop("model_options", None))
     out, begin_with = settings.pop("out", None), settings.pop("init", None)
+    if out is not None:
+        RunFolder(out).check_asked()
+    if begin_with is not None:
+        _stored_in(model_file(begin_with))
     rule = None if name == COMPETING else _rule(settings.pop("rule", BACKPROP), settings.pop("rule_options", None))
     if name == COMPETING:
         _check_competing(settings)
@@ -242,16 +246,31 @@ def _in_words_of_the_command() -> Iterator[None]:
     except RunInterrupted as stopped:
         raise Interrupted(f"the run goes on with: sqnn train --resume {shlex.quote(str(stopped.folder))}") from stopped
     except (RunError, CheckpointError) as error:
-        call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
-        words = re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}", str(error))
-        raise type(error)(words) from error
+        raise type(error)(_as_command(str(error))) from error
+    except Exception as error:
+        if hasattr(error, "__notes__"):
+            error.__notes__ = [*map(_as_command, error.__notes__)]
+        raise
+
+
+def _as_command(words: str) -> str:
+    """Return words with the command in the place of the call that resumes a run."""
+    call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
+    return re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}", words)
+
+
+def _stored_in(file: Path) -> str:
+    """Return the name of the network in a file; the error where there is none names the option."""
+    try:
+        return str(read_header(file)["model"])
+    except ModelFileError as error:
+        raise ModelFileError(f"init: {str(error).removeprefix('path: ')}") from error
 
 
 def _begin_with(model: nn.Module, file: Path) -> None:
     """Give the network the weights in a file; errors name the option and say how to ask for a network that fits."""
-    name = known_name(model)
+    name, stored = known_name(model), _stored_in(file)
     try:
-        stored = read_header(file)["model"]
         if name is not None and stored != name:
             raise ModelFileError(f"{file} holds a {stored}, expected a {name}; add --model {stored}")
         init_weights(model, file)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, is_users
 
 
 class ConversionError(ConfigError):
@@ -19,18 +17,12 @@ class ConversionError(ConfigError):
         self.problems = tuple(problems)
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """Return what an exception says in its first line, the name of its class where that is nothing."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def is_users(frame: FrameType) -> bool:
-    """Say whether code is neither this package's, nor torch's, nor Python's own."""
-    package = str(frame.f_globals.get("__name__", "")).split(".")[0]
-    return package not in ("torch", "sqnn") and package not in sys.stdlib_module_names
-
-
-def own_line(error: Exception) -> str:
+def own_line(error: BaseException) -> str:
     """Return the file and line of the model's own code that an exception passed through last, in brackets."""
     own = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if is_users(frame)]
     return f" ({Path(own[-1][0].f_code.co_filename).name}:{own[-1][1]})" if own else ""

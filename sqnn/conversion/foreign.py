@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.conversion.errors import ConversionError
+from sqnn.core import RAISED
 from sqnn.neurons import MAX_PLANES, QCFS, qcfs
 
 POINTS = 4001
@@ -32,7 +33,7 @@ def taken_over(module: nn.Module, path: str) -> QCFS | None:
     given = values.to(parameters[0].dtype)[:, :, None, None]
     try:
         answers = module(given)
-    except Exception:  # a module that takes other input is no activation
+    except RAISED:  # a module that takes other input is no activation
         return None
     if not isinstance(answers, Tensor) or answers.shape != given.shape:
         return None

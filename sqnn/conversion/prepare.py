@@ -34,7 +34,7 @@ from sqnn.conversion.graph import (
     upper_bound,
 )
 from sqnn.conversion.pools import make_pool
-from sqnn.core import Choices, ConfigError, is_whole, require
+from sqnn.core import RAISED, Choices, ConfigError, is_whole, require
 from sqnn.models import HasNetwork, config_of, network_of
 from sqnn.neurons import INITIAL_THRESHOLD, QCFS, THRESHOLDS
 
@@ -245,7 +245,7 @@ def _of_the_same_class(model: nn.Module, graph: fx.GraphModule, new: dict[fx.Nod
         wanted = _Replaced(graph, new).run(images)
         try:
             given = copy.deepcopy(prepared).eval()(images.clone())
-        except Exception:  # whatever its code raises that reads or names what only the old modules have
+        except RAISED:  # whatever its code raises that reads or names what only the old modules have
             return None
     return prepared if same(given, wanted) else None
 

@@ -19,7 +19,7 @@ from sqnn.conversion.match import Match, Site, match, sites_of
 from sqnn.conversion.network import SpikingNetwork
 from sqnn.conversion.observe import Observation, Observer, evaluating
 from sqnn.conversion.outputs import Outputs
-from sqnn.core import ConfigError, require
+from sqnn.core import RAISED, ConfigError, require
 from sqnn.data import Split
 from sqnn.models import HasNetwork, network_of
 from sqnn.neurons import QCFS, qcfs, to_levels
@@ -222,7 +222,7 @@ def _told(images: Tensor) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except Exception as error:  # the model's own, of whatever class
+    except RAISED as error:  # the model's own, of whatever class
         why = f"{first_line(error)}){own_line(error)}; a proof takes batches of two sizes"
         raise ConfigError(f"model: does not run on {len(images)} images ({why}") from error
 

@@ -19,6 +19,7 @@ from sqnn.core.files import (
 from sqnn.core.locks import LOCK, InUseError, folder_lock
 from sqnn.core.machine import commit, cores, machine, version_of
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
+from sqnn.core.own_code import RAISED, is_users, no_exit, raised
 from sqnn.core.progress import sweep_progress
 from sqnn.core.records import (
     DIGEST,
@@ -40,6 +41,7 @@ __all__ = [
     "LOCK",
     "MAX_PLANES",
     "PARTIALS",
+    "RAISED",
     "Choices",
     "Config",
     "ConfigError",
@@ -71,13 +73,16 @@ __all__ = [
     "describe",
     "digest",
     "folder_lock",
+    "is_users",
     "is_whole",
     "limits_of",
     "machine",
     "meaning",
+    "no_exit",
     "number_of",
     "option",
     "path_of",
+    "raised",
     "read_json",
     "read_record",
     "read_text",

@@ -17,7 +17,7 @@ from .quality import (
     summarise_methods,
 )
 from .recording import HeadRecord, LayerRecord, SpikeRecord, record, record_bytes, recorder
-from .report import ALL_METHODS, Page, Story, chosen_methods, explore, make_page, seconds_of
+from .report import ALL_METHODS, Page, Story, chosen_methods, explore, images_with, make_page, seconds_of
 
 __all__ = [
     "ALL_METHODS",
@@ -46,6 +46,7 @@ __all__ = [
     "distil",
     "draw_methods",
     "explore",
+    "images_with",
     "make_page",
     "makers_of",
     "measure_part",

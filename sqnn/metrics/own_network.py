@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, reason, torch_numbers
+from sqnn.core import RAISED, ConfigError, reason, torch_numbers
 from sqnn.metrics.accuracy import EVALUATION_SEED, evaluating
 from sqnn.models import LIBRARIES, layout_of, libraries_of, logits_of
 
@@ -116,7 +116,7 @@ def _in_words(model: nn.Module, what: str) -> Iterator[None]:
         yield
     except ConfigError:
         raise
-    except Exception as error:
+    except RAISED as error:
         why = f"{type(error).__name__}: {reason(error)}"
         if " second time" in str(error):
             why = "it belongs to the graph of the batch before"

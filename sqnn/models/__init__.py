@@ -65,6 +65,7 @@ from sqnn.models.saving import (
     read_header,
     save_model,
     stored_file,
+    what_else,
     write_model_file,
 )
 from sqnn.models.snn_mlp import SNNMLP, STEP_READOUTS, SNNMLPConfig
@@ -174,5 +175,6 @@ __all__ = [
     "shown_name",
     "step_work",
     "stored_file",
+    "what_else",
     "write_model_file",
 ]

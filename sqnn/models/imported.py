@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -18,7 +17,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from sqnn.core import ConfigError, digest, reason
+from noise_models import did_you_mean
+from sqnn.core import RAISED, ConfigError, digest, raised, reason
 from sqnn.models.own import SEPARATOR
 
 if TYPE_CHECKING:
@@ -45,25 +45,33 @@ class OwnModel:
         if here not in sys.path:
             sys.path.insert(0, here)
         try:
-            make = getattr(_module_of(module), function)
-        except (ImportError, AttributeError, SyntaxError, ValueError, OSError) as error:
+            known = _module_of(module)
+        except RAISED as error:
+            why = reason(error) if isinstance(error, ImportError | SyntaxError | OSError) else raised(error)
             raise ConfigError(
-                f"model: {self.where} cannot be imported from {here} ({reason(error)}); give module:function"
+                f"model: {self.where} cannot be imported from {here} ({why}); give module:function"
             ) from error
+        if not hasattr(known, function):
+            raise ConfigError(f"model: {module} has no {function}{_instead(known, function)}")
+        make = getattr(known, function)
         try:
             network: nn.Module = make(**self.options)
         except TypeError as error:
             raise ConfigError(
                 f"model: {self.name} makes no network ({reason(error)}); give it the arguments that it takes"
             ) from error
-        except Exception as error:
-            frames, own = traceback.extract_tb(error.__traceback__), inspect.getsourcefile(make)
-            last = next((frame for frame in reversed(frames) if frame.filename == own), frames[-1])
+        except RAISED as error:
             raise ConfigError(
-                f"model: {self.name} makes no network: {type(error).__name__} in line {last.lineno} of {last.filename} "
-                f"({reason(error)}); give it arguments that it can take, or mend it"
+                f"model: {self.name} makes no network: {raised(error)}; give it arguments that it can take, or mend it"
             ) from error
         return network
+
+
+def _instead(module: ModuleType, name: str) -> str:
+    """Say which function or class of a module is near to a name that it has not, or else which there are."""
+    own = [each for each, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
+    makers = [each for each in own if callable(vars(module)[each]) and not each.startswith("_")]
+    return did_you_mean(name, makers) or f"; it has {', '.join(makers) or 'no function'}"
 
 
 def code_of(make: object) -> str | None:

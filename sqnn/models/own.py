@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from sqnn.core import Config, ConfigError, digest, option, require, torch_numbers
+from sqnn.core import Config, ConfigError, digest, no_exit, option, require, torch_numbers
 from sqnn.models.base import Network
 
 Make = Callable[[], nn.Module]
@@ -66,7 +66,7 @@ def make_own(make: object, seed: int, name: str, layout: str | None = None, argu
     What it draws from torch's generators follows from `seed`.
     """
     require(callable(make), argument, make, "a function or a class that makes the network, without arguments")
-    with torch_numbers(seed):
+    with torch_numbers(seed), no_exit(f"{argument}: {name}"):
         model = make if isinstance(make, nn.Module) else make()  # type: ignore[operator]
     require(isinstance(model, nn.Module), argument, model, "a function that returns a network (nn.Module)")
     if layout is not None and layout_of(model) != layout:
@@ -101,7 +101,8 @@ def logits_of(model: nn.Module, images: Tensor, generator: torch.Generator | Non
     if isinstance(model, Network):
         return model(images, generator)  # type: ignore[no-any-return]
     images = images.to(device_and_dtype(model)[1])
-    output = model(images, generator=generator) if _takes_generator(model) else model(images)
+    with no_exit("model: its forward"):
+        output = model(images, generator=generator) if _takes_generator(model) else model(images)
     while isinstance(output, tuple | list) and output:
         output = output[0]
     if not isinstance(output, Tensor):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, overload
 
 import safetensors
@@ -19,6 +21,8 @@ from torch import Tensor, nn
 from sqnn.core import (
     DIGEST,
     ConfigError,
+    RecordError,
+    RecordWarning,
     WriteError,
     brief,
     check_digest,
@@ -26,6 +30,7 @@ from sqnn.core import (
     is_whole,
     path_of,
     read_json,
+    read_record,
     reason,
     require,
     whole_file,
@@ -54,6 +59,8 @@ MODEL_FILE = "model.safetensors"
 """The network of a run, in the run's folder."""
 SETTINGS_FILE = "settings.yaml"
 """What tells a run's folder from others."""
+STUDIES: Mapping[str, str] = MappingProxyType({"study": "study", "sweep": "noise-sweep"})
+"""Settings of studies that no run has, and what studies are called whose settings hold no name."""
 
 
 def save_model(
@@ -161,9 +168,36 @@ def _how_to_find(path: Path) -> str:
     """Say what to do about the file of a network that is missing."""
     if path.name != MODEL_FILE or not path.parent.is_dir():
         return "check the spelling and the current folder"
+    if other := what_else(path.parent):
+        return other
     if (path.parent / SETTINGS_FILE).is_file():
         return "the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
     return "give a run's folder, or a network's file"
+
+
+def what_else(folder: Path) -> str:
+    """Say of a folder that is a study's, or that holds runs, which run in it can be given; nothing of any other."""
+    settings = folder / SETTINGS_FILE
+    study = _study_in(settings)
+    if settings.is_file() and not study:  # a run's own
+        return ""
+    # The folders of a study are its own; below others may lie anything.
+    patterns = (f"**/{MODEL_FILE}",) if study else (f"*/{MODEL_FILE}", f"*/*/{MODEL_FILE}")
+    inside = sorted(file.parent for pattern in patterns for file in folder.glob(pattern))
+    what = f"{folder} is the folder of the study {study}" if study else f"{folder} is a folder of runs"
+    if inside:
+        return f"{what}; give one run in it, such as {inside[0]}"
+    return f"{what}, in which no run has finished; give a run's folder, or a network's file" if study else ""
+
+
+def _study_in(settings: Path) -> str:
+    """Return the name of the study that settings describe, nothing where they are none of a study."""
+    try:
+        with warnings.catch_warnings(action="ignore", category=RecordWarning):
+            values = read_record(settings)
+    except (RecordError, OSError):  # whoever reads them as a run's says what is wrong
+        return ""
+    return str(next((values.get("study", name) for key, name in STUDIES.items() if key in values), ""))
 
 
 def _metadata(path: Path) -> dict[str, str]:
@@ -222,7 +256,7 @@ def _stored_network(header: Mapping[str, Any], state: Mapping[str, Tensor], path
     if make is None:
         raise ModelFileError(
             f"path: {path} holds a network of your own, {brief(name)[1:-1]}, and no code; give what makes it: "
-            f"load_model({str(path)!r}, model=function)"
+            f"load_model({str(path)!r}, model=function), on the command line --model module:function"
         )
     network = make_own(make, 0, name)
     precisions = {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import Choices, ConfigError, reason, torch_numbers, whole
+from sqnn.core import RAISED, Choices, ConfigError, reason, torch_numbers, whole
 from sqnn.data import ImageData
 from sqnn.encoding import Encoder, Frames
 from sqnn.layers import FrontEnd, libraries_of
@@ -129,7 +129,7 @@ class SpikingQuantum(QuantumHead):
                 features: Tensor = self.frontend.eval()(tried.to(like.device, like.dtype), drawing)
         except ConfigError:
             raise
-        except Exception as error:  # the user's own code may raise anything
+        except RAISED as error:  # the user's own code may raise anything
             kinds = "images [batch, channels, height, width]" if timesteps is None else "recordings [batch, time, ...]"
             raise ConfigError(
                 f"frontend: fails on {list(tried.shape)} ({type(error).__name__}: {reason(error)}), expected a module "

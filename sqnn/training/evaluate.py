@@ -47,8 +47,8 @@ def evaluate(
     from sqnn.models import network_of
 
     images, network = _images_of(model) if data is None else data, network_of(model)
-    check_fit(network, images)
     require_one_of("split", split, SPLITS)
+    check_fit(network, images)
     if not len(images.splits[split]):
         raise ValueError(f"split: {split} of {images.name} holds no images")
     return measure(network, images, split, _place_of(trainer) if trainer is not None else None, progress, threads)

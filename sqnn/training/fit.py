@@ -66,6 +66,8 @@ def fit(
     Raises ConfigError on settings that do not fit, RunError where `out` cannot take the run, NotFiniteError where the
     loss or the weights become infinite or NaN.
     """
+    if out is not None:
+        RunFolder(path_of("out", out)).check_asked()
     check_fit(model, data, learns=True)
     options = lightning_options(trainer)
     if data_source is not None:

@@ -29,7 +29,7 @@ from sqnn.core import (
     write_record,
 )
 from sqnn.data import ImageData, can_load, load_source
-from sqnn.training.errors import FolderTakenError, RunError, RunInterrupted
+from sqnn.training.errors import FolderTakenError, NotFiniteError, RunError, RunInterrupted
 from sqnn.training.records import ResultRecord, SettingsRecord
 
 if TYPE_CHECKING:
@@ -113,6 +113,15 @@ class RunFolder:
         go_on = f", or continue it with sqnn.resume({str(self.path)!r})" if resumes else ""
         raise FolderTakenError(f"out: {self.path} is not empty; choose another folder{go_on}")
 
+    def check_asked(self) -> None:
+        """Check that the folder is free before anything slow is done, in the one process of a training that makes it.
+
+        The others of several GPUs are started again from the top, when it is there.
+        """
+        from lightning.pytorch.utilities import rank_zero_only
+
+        rank_zero_only(self.check_free)()
+
     def create(self, settings: RunSettings, initial: nn.Module | None = None) -> None:
         """Make the folder, write the network to begin with where one is given, and the settings.
 
@@ -150,7 +159,10 @@ class RunFolder:
 
     @contextlib.contextmanager
     def _goes_on(self) -> Iterator[None]:
-        """Within the block, Ctrl-C and errors of the disk name the call that goes on, where there is a run by then."""
+        """Within the block, Ctrl-C and errors name the call that goes on, where there is a run by then.
+
+        Errors of the disk are RunErrors, others carry it as a note.
+        """
         from sqnn.models import ModelFileError
 
         try:
@@ -165,6 +177,12 @@ class RunFolder:
                 raise
             problem = str(error).removeprefix("path: ")
             raise RunError(f"run: {problem}, then go on with sqnn.resume({str(self.path)!r})") from error
+        except (RunError, NotFiniteError):  # one says itself how it goes on, the other would come again
+            raise
+        except Exception as error:
+            if self.settings.is_file() and not self.result.is_file():
+                error.add_note(f"the run goes on with sqnn.resume({str(self.path)!r})")
+            raise
 
     def remove_partials(self) -> None:
         """Remove the unfinished files of killed processes."""
@@ -185,13 +203,16 @@ class RunFolder:
 
     def read_settings(self) -> dict[str, Any]:
         """Return the settings as plain values; RunError where the folder holds no run, or they were changed."""
+        from sqnn.models import what_else
+
         self._check_there()
         if not self.settings.is_file():
-            raise RunError(f"run: {self.path} holds no run ({self.settings.name} is missing; restore it from a copy)")
+            missing = f"{self.path} holds no run ({self.settings.name} is missing; restore it from a copy)"
+            raise RunError(f"run: {what_else(self.path) or missing}")
         try:
             return read_record(self.settings, SettingsRecord, RESTORE)
         except RecordError as error:
-            raise RunError(f"run: {error}") from error
+            raise RunError(f"run: {what_else(self.path) or error}") from error
 
     def load_data(self, data_dir: str | Path | None = None) -> ImageData:
         """Load the images that the run began with, from `data_dir` where one is given and they are a published set.

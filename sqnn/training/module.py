@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
-from sqnn.core import require, seed_torch, torch_numbers
+from sqnn.core import ConfigError, raised, require, seed_torch, torch_numbers
 from sqnn.data import Batch
 from sqnn.kernels import evaluating
 from sqnn.metrics import EVALUATION_SEED
@@ -63,7 +63,15 @@ class Classifier(pl.LightningModule):
         self._images = 0
 
     def forward(self, images: Tensor) -> Tensor:
-        return logits_of(self.model, images, self.noise_source)
+        try:
+            return logits_of(self.model, images, self.noise_source)
+        except (ConfigError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if isinstance(self.model, Network):
+                raise
+            when = f"fails in epoch {self.current_epoch + 1}"
+            raise ConfigError(f"model: its forward {when} of the training: {raised(error)}; mend it") from error
 
     def on_train_epoch_start(self) -> None:
         # The seed of an epoch depends on nothing but the run's seed and the epoch's number.

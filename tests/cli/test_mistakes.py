@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from sqnn.cli import main
+from sqnn.core import write_record
 
 T = "train --no-progress --out new --epochs 1"
+IN_STUDY = "compared is the folder of the study compare; give one run in it, such as compared/runs/net-1/0"
 
 MISTAKES = [
     ("bogus", "No such command 'bogus'"),
@@ -150,6 +152,40 @@ MISTAKES = [
     (f"{T} --json run/model.safetensors", "json: run/model.safetensors belongs to the run in run"),
     ("bench noise --out full", "out: full is a folder, expected the name of a file"),
     ("bench noise --budget nan", "budget: got nan, expected a finite number"),
+    *(
+        (line, IN_STUDY)
+        for line in (
+            "explain compared",
+            "evaluate compared",
+            "evaluate compared --expect table.csv",
+            "predict compared ok.npy",
+            "convert compared",
+            "count compared",
+            "noise-sweep compared --noise readout",
+            "study faithfulness compared",
+            "study conversion compared",
+            f"{T} --init compared",
+            "train --resume compared",
+        )
+    ),
+    # What needs no images comes before they are loaded.
+    *(
+        (f"{line} --data bogus", message)
+        for line, message in (
+            ("explain run --index -1", "index: got -1, expected the number of an image, from 0"),
+            ("explain run --split dev", "split: got 'dev', expected one of train, validation, test"),
+            ("evaluate run --split dev", "split: got 'dev', expected one of train, validation, test"),
+            ("evaluate run --engine bogus", "engine: got 'bogus'"),
+            ("evaluate run --noise bogus:0.1", "bogus"),
+            ("convert run --method max --timesteps 3 --verify", "verify: got 'max', expected a conversion of method"),
+            ("convert run --images 0", "images: got 0, expected a whole number of at least 1"),
+            ("train --no-progress --out full", "out: full is not empty; choose another folder"),
+            (f"{T} --init missing", "init: no file missing; check the spelling and the current folder"),
+            (f"{T} --init full", "init: no file full/model.safetensors; give a run's folder, or a network's file"),
+        )
+    ),
+    ("evaluate compared/runs", "compared/runs is a folder of runs; give one run in it, such as compared/runs/net-1/0"),
+    ("evaluate swept", "swept is the folder of the study noise-sweep, in which no run has finished; give a run's"),
 ]
 
 
@@ -175,6 +211,10 @@ def bench(place: Path) -> Path:
     }
     for name, text in texts.items():
         (place / name).write_text(text)
+    write_record(place / "compared" / "settings.yaml", {"study": "compare", "epochs": 1})
+    write_record(place / "swept" / "settings.yaml", {"sweep": {"noise": ["readout"]}, "networks": ["run"]})
+    (place / "compared/runs/net-1/0").mkdir(parents=True)
+    shutil.copy(place / "run/model.safetensors", place / "compared/runs/net-1/0")
     (place / "bytes.yaml").write_bytes(bytes(range(256)))
     (place / "random").write_bytes(np.random.default_rng(0).bytes(5000))
     np.save(place / "nan.npy", np.full((8, 8), np.nan))

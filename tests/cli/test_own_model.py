@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -81,11 +82,14 @@ def test_a_network_is_trained_and_measured(nets: Path, capsys: pytest.CaptureFix
     ("words", "message"),
     [
         ("count --model nowhere_at_all:make", "model: nowhere_at_all:make cannot be imported from"),
-        ("count --model nets_of_a_test:other", "model: nets_of_a_test:other cannot be imported from"),
+        ("count --model nets_of_a_test:other", "nets_of_a_test has no other; it has make, quantum, written, levels"),
+        ("count --model nets_of_a_test:mak", "model: nets_of_a_test has no mak; did you mean 'make'?"),
+        ("train --model nets_of_a_test.py:Make", "model: nets_of_a_test.py has no Make; did you mean 'make'?"),
+        ("compare --models nets_of_a_test.py:Make", "model: nets_of_a_test.py has no Make; did you mean 'make'?"),
         ("count --model nets_of_a_test:make --model-options depth=2", "model: nets_of_a_test:make(depth=2) makes no"),
         ("count --model nets_of_a_test:make --model-options 2", "model_options: got '2', expected name=value"),
         ("count --model-options width=2", "model_options: got 'width=2', expected --model module:function"),
-        ("count --model nets_of_a_test:MODULE", "cannot be imported"),
+        ("count --model nets_of_a_test:MODULE", "model: nets_of_a_test has no MODULE; it has make"),
         ("train --model nets_of_a_test:make --n-qubits 3", "n_qubits: is of the package's networks"),
         ("evaluate run --model vit", "model: got 'vit', expected module:function"),
     ],
@@ -95,6 +99,95 @@ def test_a_mistake_is_one_line(words: str, message: str, nets: Path, capsys: pyt
     told = capsys.readouterr().err
     assert message in told
     assert len(told.splitlines()) == 1
+
+
+EXITS = """
+import sys
+from torch import nn
+
+class Exits(nn.Linear):
+    def __init__(self, when):
+        super().__init__(64, 10)
+        self.when, self.calls = when, 0
+        if when == 0:
+            sys.exit(0)
+
+    def forward(self, images):
+        self.calls += 1
+        if self.calls == self.when:
+            raise SystemExit("enough")
+        if self.when == "late" and self.calls > 20:
+            raise KeyError("no such thing")
+        return super().forward(images.flatten(1))
+
+    def on_backward(self, gradient):
+        sys.exit(4)
+
+def backward():
+    model = Exits(None)
+    model.bias.register_hook(model.on_backward)
+    return model
+"""
+
+
+@pytest.fixture
+def exits(nets: Path) -> Path:
+    (nets / "exits.py").write_text(EXITS)
+    (nets / "exit_at_once.py").write_text("def make():\n    pass\n\nraise SystemExit")
+    return nets
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--model exit_at_once.py:make", "cannot be imported from .* .SystemExit in line 4 of .*exit_at_once.py "),
+        (
+            "--model exits.py:Exits --model-options when=0",
+            r"makes no network: SystemExit in line 10 of .*exits.py \(0\)",
+        ),
+        (
+            "--model exits.py:Exits --model-options when=1",
+            r"model: its forward ends .* line 15 of .*py \(enough\); raise",
+        ),
+        (
+            "--model exits.py:Exits --model-options when=9",
+            r"model: its forward ends .* line 15 of .*py \(enough\); raise",
+        ),
+        ("--model exits.py:backward", r"SystemExit in line 21 of .*exits.py|fails \(SystemExit: 4\)"),
+    ],
+)
+def test_own_code_that_exits_is_one_line(
+    words: str, message: str, exits: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = "train --epochs 2 --out run --accelerator cpu --no-progress"
+    assert main([*train.split(), *words.split()]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1
+    assert re.search(message, told[0])
+
+
+def test_own_code_that_exits_in_a_comparison_leaves_the_others(exits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    models = "--models exits=exits.py:Exits:when=12,other=exits.py:Exits:when=-1"
+    line = f"compare {models} --epochs 1 --seeds 1 --workers 0 --no-progress --out compared"
+    assert main(line.split()) == 2
+    printed = capsys.readouterr()
+    assert "the cell exits on digits, 1,258 images, seed 0 failed (model: its forward ends the program:" in printed.err
+    assert "1 finished rows are in" in printed.err
+    assert "other" in printed.out
+
+
+def test_a_forward_that_fails_late_says_how_the_run_goes_on(exits: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train = "train --epochs 9 --out run --accelerator cpu --no-progress --model exits.py:Exits"
+    assert main([*train.split(), "--model-options", "when=late"]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("sqnn: model: its forward fails in epoch ")
+    assert "KeyError in line 17 of " in told
+    assert told.endswith("('no such thing'); mend it; the run goes on with sqnn train --resume run")
+    # Another function takes its place, and the run goes on.
+    Path("exits.py").write_text(EXITS.replace("> 20", "> 9999"))
+    resume = "train --resume run --model exits.py:Exits --model-options when=late --no-progress --json result.json"
+    assert main(resume.split()) == 0
+    assert json.loads(Path("result.json").read_text())["epochs"] == 9
 
 
 @pytest.mark.filterwarnings("ignore::sqnn.metrics.SilenceWarning")  # two levels, and four pictures that are alike

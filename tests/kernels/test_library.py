@@ -65,11 +65,16 @@ def test_they_are_compiled_once_and_loaded_from_then_on(
 
 
 @pytest.mark.usefixtures("empty")
-def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_compiler_pytorch_computes_and_the_reason_is_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(library.shutil, "which", lambda name: None)
     block = (nn.Conv2d(1, 1, 3, padding=1, bias=False), nn.BatchNorm2d(1), IF())
     assert pooled_rates(torch.ones(1, 1, 1, 4, 4), [(*block[:2], rule_of(*block))]) is None
-    assert kernels().line == "none: no C++ compiler was found (install g++ or clang++, or set CXX)"
+    why = "no C++ compiler was found (install g++ or clang++, or set CXX)"
+    assert kernels().line == f"none: {why}"
+    told = f"sqnn: PyTorch computes without the kernels of layers, which is slower: {why}\n"
+    assert capsys.readouterr().err == told, "once, however often they are asked for"
     kernels.cache_clear()
     monkeypatch.setenv(KERNELS, "on")
     with pytest.raises(ValueError, match="SQNN_KERNELS: got 'on', and there are none: no C"):
@@ -110,13 +115,18 @@ def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
     assert "compiling the kernels of a test" in capsys.readouterr().err
 
 
-def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import pooch
 
     (tmp_path / "file").touch()
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "file" / name)
     assert kernels().line.startswith("none: no folder to keep them in (")
     assert kernels().line.endswith("set XDG_CACHE_HOME to one that you can write to")
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("sqnn: PyTorch computes without the kernels of layers, which is slower: no folder to keep ")
+    assert str(tmp_path / "file") in told
 
 
 def test_a_cache_that_others_may_write_to_is_not_trusted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -136,6 +146,14 @@ def test_they_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KERNELS, "perhaps")
     with pytest.raises(ValueError, match="SQNN_KERNELS: got 'perhaps', expected auto, on or off"):
         kernels()
+
+
+def test_nothing_is_said_where_they_are_turned_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(KERNELS, "off")
+    assert kernels().library is None
+    assert capsys.readouterr().err == ""
 
 
 def test_importing_compiles_nothing() -> None:

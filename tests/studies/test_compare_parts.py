@@ -14,7 +14,7 @@ from sqnn.data import Split
 from sqnn.studies import CompareStudy
 from sqnn.studies.compare.budget import largest_widths
 from sqnn.studies.compare.parts import noisy, stratified_order
-from sqnn.studies.compare.rivals import parse_models
+from sqnn.studies.compare.rivals import LABELS, parse_models
 
 SMALL = "sqdr-cnn:channels=2:n_qubits=2"
 HERE = {"workers": 0, "progress": False}
@@ -107,7 +107,7 @@ def test_labels_stand_before_any_spelling() -> None:
     assert parse_models({"mine": "theirs=logistic"})[0].label == "mine"
     with pytest.raises(ConfigError, match=r"^models: got 'logistc', expected one of .*; did you mean 'logistic'"):
         parse_models("mine=logistc")
-    with pytest.raises(ConfigError, match=r"^models: got 'a', expected networks with names of their own"):
+    with pytest.raises(ConfigError, match=r"^models: got 'a' twice, expected .* labels of their own: mine=tiny-cnn$"):
         parse_models("a=logistic,a=tiny-cnn")
 
 
@@ -115,7 +115,18 @@ def test_labels_stand_before_any_spelling() -> None:
     ("models", "expected"),
     [
         ("sqdr-cn", "models: got 'sqdr-cn', expected one of sqdr-cnn, .*; did you mean 'sqdr-cnn'"),
-        ("sqdr-cnn,sqdr-cnn", "models: got 'sqdr-cnn', expected networks with names of their own"),
+        ("sqdr-cnn,sqdr-cnn", "models: got 'sqdr-cnn' twice, expected .* labels of their own: mine=sqdr-cnn$"),
+        ([nn.Flatten, nn.Flatten], "models: got '.*Flatten' twice, expected .* of their own: models={'mine': ...}$"),
+        ("=sqdr-cnn", f"models: got '' as a label, expected {LABELS}$"),
+        (" =my.py:make", f"models: got '' as a label, expected {LABELS}$"),
+        ("a/b=logistic,vit", f"models: got 'a/b' as a label, expected {LABELS}$"),
+        ("a:b=my.py:make", f"models: got 'a:b' as a label, expected {LABELS}$"),
+        ("a=b=logistic:epochs=1", f"models: got 'a=b' as a label, expected {LABELS}$"),
+        ("a,b=logistic", f"models: got 'a', expected one of sqdr-cnn, .*; or, before 'b=logistic', {LABELS}$"),
+        ("a=,logistic", "models: got 'a=', expected one of sqdr-cnn, .*; or file.py:function of your own$"),
+        (",", "models: got ',', expected a network, a recipe"),
+        ("mine=snn-mlp:hiden=3", "models: mine: hiden: no such option of snn-mlp or .*; did you mean 'hidden'"),
+        ("my.py:make:width=[1", "models: got 'width=\\[1', expected plain values"),
         ("", "models: got '', expected a network, a recipe"),
         ("sqdr-cnn:spike", "models: got 'sqdr-cnn:spike', expected one of sqdr-cnn"),
         ("snn-mlp:model=vit", "models: got 'snn-mlp:model=vit', expected settings of one network"),

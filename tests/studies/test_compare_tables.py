@@ -273,6 +273,21 @@ def test_runs_are_compared_from_their_folders(runs: Path, data) -> None:
     assert measured.energy.iloc[0] == sqnn.metrics.operations(small, data).energy() > 0
 
 
+def test_tables_print_whole(runs: Path) -> None:
+    comparison = sqnn.compare(runs)
+    with pd.option_context("display.width", 40, "display.max_columns", 2, "display.max_rows", 1):
+        for table in (comparison.table(), comparison.tests):
+            printed = str(table)
+            assert "..." not in printed
+            heading, *lines = printed.splitlines()
+            assert [name for name in table if name not in heading] == []
+            assert len(lines) == len(table)
+            assert all(model in printed for model in table.iloc[:, 0])
+            html = table._repr_html_()
+            assert [name for name in table if f">{name}</th>" not in html] == []
+        assert "..." in str(comparison.table()[["network", "parameters", "range"]]), "pandas' own way"
+
+
 def test_runs_of_a_comparison_keep_their_labels(runs: Path, tmp_path: Path) -> None:
     for width, label in (("1", "narrow, mine"), ("2", "wide=snn-mlp")):
         for seed in "01":

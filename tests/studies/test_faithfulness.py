@@ -169,6 +169,10 @@ def test_the_picture_shows_every_network(rows: StudyFrame) -> None:
         ([], {}, "models: got none, expected a run's folder"),
         ([3], {}, "models: got int, expected a run's folder"),
         ("own", {"methods": "no-such"}, "methods: got 'no-such', expected one of .*saliency"),
+        *(
+            ("own", {"methods": methods}, "methods: got .*len.*, expected a name, .*'mine': function}.* of your own")
+            for methods in (len, [len], {"mine": len})
+        ),
         ("own", {"images": 400}, "images: got 400, expected at most 359"),
         ("twice", {}, "are the same network; give it once"),
         ("no data", {}, "data: got None for tiny-cnn, expected images"),

@@ -324,6 +324,14 @@ def test_a_wrong_place_says_what_came(options: dict[str, object], expected: str)
         sqnn.study("gradients", **options)
 
 
+def test_a_wrong_place_comes_before_the_subject_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ValueError, match=r"^workers: got -1, expected a whole number of processes"):
+        sqnn.study("conversion", "nowhere", workers=-1)
+    with pytest.raises(RunError, match=r"^out: .*file is a file, expected a folder"):
+        sqnn.study("conversion", "nowhere", out=tmp_path / "file")
+
+
 def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match=r"^out: .*file is a file, expected a folder$"):

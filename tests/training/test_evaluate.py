@@ -19,6 +19,7 @@ from toys import register
 
 import sqnn
 from sqnn.conversion import QCFS, convert, convert_by, prepare, verify
+from sqnn.core import ConfigError
 from sqnn.metrics import predict_logits, score
 
 
@@ -31,6 +32,15 @@ def by_hand(model, split, classes: int) -> tuple[float, float, list[list[int]]]:
         confusion[true][guess] += 1
         right += true == guess
     return right / len(split), -picked.log().mean().item(), confusion
+
+
+def test_a_part_that_is_not_there_is_named_before_the_network_is_tried() -> None:
+    class Broken(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise AssertionError("it was tried")
+
+    with pytest.raises(ConfigError, match="split: got 'dev', expected one of train, validation, test"):
+        sqnn.evaluate(Broken(), sqnn.load_data("digits"), "dev")
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

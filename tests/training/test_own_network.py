@@ -80,8 +80,9 @@ def undisturbed(digits: sqnn.ImageData, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.filterwarnings("ignore:callbacks. .* began with Stop")
 def test_a_run_goes_on_bit_for_bit(undisturbed: Run, digits: sqnn.ImageData, tmp_path: Path) -> None:
-    with pytest.raises(InterruptedError):
+    with pytest.raises(InterruptedError) as stopped:
         sqnn.fit(made(), digits, out=tmp_path / "run", callbacks=[Stop()], **FIT)
+    assert stopped.value.__notes__ == [f"the run goes on with sqnn.resume({str(tmp_path / 'run')!r})"]
     with pytest.raises(ConfigError, match=r"model: the run trains a network of your own, .*test_own_network:Plain"):
         sqnn.resume(tmp_path / "run", digits)
     with pytest.raises(ConfigError, match=r"model: got Plain with weights of other names or shapes"):

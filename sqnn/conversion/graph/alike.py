@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from sqnn.conversion.errors import ConversionError, first_line, own_line
 from sqnn.conversion.graph.check import same
+from sqnn.core import RAISED
 
 MEND = "let copy.deepcopy give the same network, with all that its forward needs"
 
@@ -56,7 +57,7 @@ def require_alike(
     try:
         with _kept(model), torch.random.fork_rng(devices=[]):
             wanted = torch.func.functional_call(model, _state(copied), (images.clone(),))
-    except Exception as error:  # the model's own, of whatever class
+    except RAISED as error:  # the model's own, of whatever class
         why = f"{name} does not run as its copy does ({first_line(error)})"
         raise ConversionError([f"model{own_line(error)}: {why}; {MEND}"]) from error
     if not same(graph(images.clone()), wanted, rounding):

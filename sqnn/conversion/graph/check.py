@@ -16,6 +16,7 @@ from sqnn.conversion.graph.nodes import PATH, PLACE
 from sqnn.conversion.graph.recorder import Recorder
 from sqnn.conversion.graph.sizes import TraceRefusedError
 from sqnn.conversion.graph.watcher import Watcher
+from sqnn.core import RAISED
 
 ROUNDING: Mapping[torch.dtype, float] = MappingProxyType({torch.float64: 1e-11, torch.float32: 1e-4})
 COARSE = 1e-2
@@ -40,14 +41,14 @@ def require_repeated(
         try:
             with _seeded(seed):
                 wanted = model(images.clone())
-        except Exception as error:  # the model's own, of whatever class
+        except RAISED as error:  # the model's own, of whatever class
             mend = "take the number of images from x.shape[0] or -1"
             name = f"model{own_line(error)}: {type(model).__name__}"
             why = f"does not run on {len(images)} images ({first_line(error)})"
             raise ConversionError([f"{name} {why}; {mend}"]) from error
         try:
             repeated = same(graph(images.clone()), wanted, rounding)
-        except Exception:  # a size or a number of the images that was traced and is wrong for these
+        except RAISED:  # a size or a number of the images that was traced and is wrong for these
             repeated = False
         if not repeated:
             raise ConversionError([_first_difference(model, graph, again, images, rounding)])
@@ -98,7 +99,7 @@ def _first_difference(
 
         try:
             Watcher(graph, [node.name for node in ours], see).run(images.clone())
-        except Exception:  # as above: the first call that has no value is the place
+        except RAISED:  # as above: the first call that has no value is the place
             wrong = next(node for node in ours if node.name not in values and node.meta.get(PLACE))
             return f"{_where(wrong)} is right for one number of images alone, {mend}"
         for mine, other in zip(ours, theirs, strict=False):

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
-from sqnn.conversion.errors import is_users
 from sqnn.conversion.graph.arguments import leaves, mapped, plain
 from sqnn.conversion.graph.forms import (
     form_of,
@@ -31,6 +30,7 @@ from sqnn.conversion.graph.independence import batch_axes
 from sqnn.conversion.graph.leaves import kind_of, plain_copy
 from sqnn.conversion.graph.nodes import ACROSS, AXIS, DATA, DRAWS, MOVED, PATH, PLACE, SHAPE
 from sqnn.conversion.graph.sizes import FEW, BatchSize, ImageSize, TraceRefusedError, batch_of, size_of
+from sqnn.core import is_users
 from sqnn.models import SourceNetwork
 
 _RANDOM = frozenset(

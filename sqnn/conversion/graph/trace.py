@@ -23,7 +23,7 @@ from sqnn.conversion.graph.recorder import Recorder, reads
 from sqnn.conversion.graph.roles import LEAVES, Role, replace_swish, role_of
 from sqnn.conversion.graph.sizes import TraceRefusedError
 from sqnn.conversion.observe import evaluating, is_scripted
-from sqnn.core import ConfigError, channels_last_is_safe
+from sqnn.core import RAISED, ConfigError, channels_last_is_safe
 from sqnn.models import MODELS, VARIANTS, HAS8Config, ModelConfig, SourceNetwork, config_of, require_network
 
 CHANNELS_LAST = "channels_last"
@@ -149,7 +149,7 @@ def _traced(model: nn.Module, original: nn.Module, images: Tensor | None) -> tup
                     raise reads(place, "bool")
         except TraceRefusedError as error:
             raise ConversionError([_placed(str(error), error, model)]) from error
-        except Exception as error:  # the model's own, of whatever class
+        except RAISED as error:  # the model's own, of whatever class
             why = first_line(error)
             if _runs(model, example):
                 mend = "keep what it needs there out of forward"
@@ -198,7 +198,7 @@ def _alike_when(turned: Recorder, images: Tensor, recorder: Recorder, graph: fx.
             turned.record(images)
     except TraceRefusedError:
         return False
-    except Exception:  # the model's own, of whatever class
+    except RAISED:  # the model's own, of whatever class
         return True
     return turned.branches == recorder.branches and same_calls(_graph_of(turned), graph)
 
@@ -242,7 +242,7 @@ def _runs(model: nn.Module, images: Tensor) -> bool:
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             model(images[:TRACED].clone())
-    except Exception:  # the model's own, of whatever class
+    except RAISED:  # the model's own, of whatever class
         return False
     return True
 

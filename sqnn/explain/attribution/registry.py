@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import torch
 import yaml
@@ -31,6 +32,8 @@ METHODS: Choices[type[Method]] = Choices("method", {kind.name: kind for kind in 
 """Methods of attribution by name, with which `attribute` explains a network."""
 PREFERRED = (Shapley, GradientInput)
 """The first of these that explains a place is the method by default: neither needs layers of certain kinds."""
+EXAMPLE = "such as 'relevance' or 'relevance:rule=signed'"
+Kind = TypeVar("Kind")
 
 
 def attribute(
@@ -45,8 +48,9 @@ def attribute(
     """Return how much each entry of a place of a network did for the logit of a class, for each image.
 
     `images` are [batch, channels, height, width] in [0, 1]; `target` is a class, or one for each image, by default the
-    predicted one. `method` is a name of METHODS, and `options` are its fields; by default it is "shapley" at pixels,
-    angles and qubits, and "gradient-input" elsewhere. `at` is
+    predicted one. `method` is a name of METHODS, and `options` are its fields, which may stand in the text as well
+    ("relevance:rule=signed"); by default it is "shapley" at pixels, angles and qubits, and "gradient-input" elsewhere.
+    `at` is
 
     - "pixels", the images; "spikes", the encoder's trains; "angles" or "qubits", what the circuit reads;
     - the path of a layer, such as "frontend.blocks.0", whose output is explained (of a block of neurons, the spikes);
@@ -61,8 +65,10 @@ def attribute(
     Raises ConfigError on an unknown method, option, place or class, and ValueError on images that do not fit.
     """
     network = network_of(model)
-    kind = _by_default(at) if method is None else METHODS.pick(method, error=ConfigError)
-    how = kind.from_dict(options)
+    kind, chosen = (_by_default(at), {}) if method is None else _named("method", method, METHODS)
+    twice = next((name for name in options if name in chosen), None)
+    require(twice is None, "method", method, f"the option {twice} once")
+    how = kind.from_dict({**chosen, **options})
     if isinstance(at, str) and not kind.explains(at):
         if at not in NAMED:
             place_named(require_network(network), at)  # a place that is none is the first mistake
@@ -84,28 +90,36 @@ def read_methods(
     "occlusion:window=4:stride=4"; or one of `others`, names of something else without options, which give None.
     Raises ConfigError on unknown names and options, and on a text that is there twice.
     """
-    require(isinstance(texts, str | Sequence), "methods", texts, "names with commas, or a list of names")
+    listed = texts if isinstance(texts, Sequence) else [texts]
     every: Choices[type[Method] | None] = Choices("methods", {**dict.fromkeys(others), **known})
     methods: dict[str, Method | None] = {}
-    for text in [part.strip() for part in texts.split(",")] if isinstance(texts, str) else texts:
-        name, *options = str(text).split(":")
-        kind = every.pick(name, error=ConfigError)
+    for text in [part.strip() for part in texts.split(",")] if isinstance(texts, str) else listed:
+        kind, options = _named("methods", text, every)
         if text in methods:
             raise ConfigError(f"methods: got {brief(text)} twice, expected each method once")
         if kind is None and options:
-            raise ConfigError(f"methods: got {brief(text)}, expected {name}, which has no options")
-        methods[text] = None if kind is None else kind.from_dict(_options(text, options))
+            raise ConfigError(f"methods: got {brief(text)}, expected {text.partition(':')[0]}, which has no options")
+        methods[text] = None if kind is None else kind.from_dict(options)
     return methods
 
 
-def _options(name: str, texts: Sequence[str]) -> dict[str, object]:
+def _named(argument: str, text: object, known: Choices[Kind]) -> tuple[Kind, dict[str, object]]:
+    """Return the method in `known` that a text names, and its options there; ConfigError on anything else."""
+    if not isinstance(text, str):
+        own = "compare_methods(model, data, {'mine': function})"
+        raise ConfigError(f"{argument}: got {brief(text)}, expected a name, {EXAMPLE}; {own} takes one of your own")
+    name, *words = text.split(":")
+    return known.pick(name, argument, ConfigError), _options(argument, text, words)
+
+
+def _options(argument: str, name: str, texts: Sequence[str]) -> dict[str, object]:
     """Return the options in "name=value" texts; ConfigError on another text, and on an option given twice."""
     values: dict[str, object] = {}
     for text in texts:
         option, equals, value = text.partition("=")
         if not equals or option in values:
             expected = "options as in relevance:rule=signed" if not equals else f"{option} once"
-            raise ConfigError(f"methods: got {brief(name)}, expected {expected}")
+            raise ConfigError(f"{argument}: got {brief(name)}, expected {expected}")
         try:
             values[option] = read_yaml(value)
         except yaml.YAMLError:

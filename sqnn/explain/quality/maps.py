@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import Choices, ConfigError, brief
+from sqnn.core import Choices, ConfigError, brief, no_exit
 from sqnn.explain.attribution import Attribution
 
 MapMaker = Callable[[nn.Module, Tensor, Tensor, torch.Generator], Tensor | Attribution]
@@ -77,7 +77,8 @@ def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, 
     """
     given = images.clone()  # what a method does to them is its own
     began = time.perf_counter()
-    made = make(model, given, target, generator)
+    with no_exit("methods: a method"):
+        made = make(model, given, target, generator)
     seconds = time.perf_counter() - began
     if not isinstance(made, Tensor | Attribution):
         raise ConfigError(f"method: got {type(made).__name__}, expected a tensor of values, or an Attribution")

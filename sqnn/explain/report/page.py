@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sqnn.core import ConfigError, is_whole, path_of, require, require_one_of, write_text
-from sqnn.data import ImageData, Split, require_image_data
+from sqnn.data import SPLITS, ImageData, Split, require_image_data
 from sqnn.explain.attribution import METHODS, Method, read_methods
 from sqnn.explain.behaviour import Tree, distil, kinds_in
 from sqnn.explain.recording import record
@@ -52,7 +52,6 @@ HEAD_FEATURES, SPIKE_FEATURES = ("angles",), ("counts", "regions")
 """What a tree asks of: the angles of a quantum head, which make its answer, and else spikes of channels and regions."""
 HEAD_METHOD, LEDGER_METHOD = "shapley", "relevance"
 """What gives the shares of qubits and angles, and what keeps the ledger."""
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,7 +95,7 @@ def make_page(
     """Explain what a network, or that of a run, answers to image number `index` of a part of a data set.
 
     `methods` name the maps of the pixels (see METHODS), each with options where they are not the default ones
-    ("relevance:rule=signed"); "all" stands for all of them, and None for those that are asked by default. All random
+    ("relevance:rule=signed"); "all" stands for all of them, and None for "shapley" and "relevance". All random
     numbers come from `seed`. `progress` is told the name of each section before it is made; `command` is what the page
     says that it was made by.
 
@@ -104,11 +103,7 @@ def make_page(
     """
     began = time.perf_counter()
     network, data = require_network(network_of(model)), require_image_data(data)
-    require_one_of("split", split, SPLITS)
-    images = data.splits[split]
-    fits = is_whole(index) and 0 <= index < len(images)
-    require(fits, "index", index, f"the number of one of the {len(images):,} {split} images, from 0")
-    chosen = pixel_methods(methods)
+    images, chosen = images_with(data, split, index), pixel_methods(methods)
     generator = torch.Generator().manual_seed(seed)
     seen = record(network, images.take([index]), generator=generator)
     subject = Subject(network, seen, data.classes, int(images.labels[index]), seed)
@@ -139,6 +134,15 @@ def make_page(
         "made": sections.made(subject, call, image, time.perf_counter() - began),
     }
     return Page(story)
+
+
+def images_with(data: ImageData, split: str, index: int) -> Split:
+    """Return a part of a data set; ConfigError where there is none of this name, or no image `index` in it."""
+    require_one_of("split", split, SPLITS)
+    images = data.splits[split]
+    fits = is_whole(index) and 0 <= index < len(images)
+    require(fits, "index", index, f"the number of one of the {len(images):,} {split} images, from 0")
+    return images
 
 
 def begin(subject: Subject, title: str, answer: Answer) -> Story:

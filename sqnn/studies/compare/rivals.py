@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -22,8 +23,13 @@ from sqnn.training import RECIPES, TrainingConfig, check_fit
 
 FORMS = "a network, a recipe, name:field=value:field=value, or file.py:function of your own, each after label= or not"
 KNOWN = (*MODELS, *RECIPES)
-LABEL = rf"\s*[^,:=/]+=(?=\s*(?:(?:{'|'.join(map(re.escape, KNOWN))})\s*(?:[:,]|$)|[^,:=]+:[A-Za-z_]\w*(?:[:,]|$)))"
-"""A label and its sign, which a network of the package or a function of one's own follows."""
+NETWORK = rf"(?=\s*(?:(?:{'|'.join(map(re.escape, KNOWN))})\s*(?:[:,]|$)|[^,:=]+:[A-Za-z_]\w*(?:[:,]|$)))"
+"""What comes before a network of the package or a function of one's own."""
+LABEL = rf"\s*[^,:=/]*[^,:=/\s]\s*={NETWORK}"
+"""A label and its sign before a network."""
+NO_LABEL = rf"(.*)={NETWORK}"
+"""What stands in the place of a label, whatever it is."""
+LABELS = "a label with a name in it and without , : = and /, as in mine=snn-mlp"
 BETWEEN_NETWORKS = rf",(?={LABEL})|,(?!\s*(?:\.?\d|\w+=))"
 """A comma before a label, or before neither a number nor a setting: those belong to widths, or to a noise."""
 BETWEEN_SETTINGS = r":(?=\w+=)"
@@ -54,8 +60,14 @@ class Rival:
 
         ConfigError where it does not fit the images or the budget.
         """
-        try:
+        with self.named_in_errors():
             return self._entry(data, budget, training)
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Within the block, errors begin with the label."""
+        try:
+            yield
         except ValueError as error:
             raise ConfigError(f"models: {self.label}: {error}") from error
 
@@ -130,15 +142,30 @@ def parse_models(value: object) -> tuple[Rival, ...]:
         rivals = [_rival(each, str(label)) for label, each in value.items()]
     else:
         listed = value if isinstance(value, list | tuple) else [value]
-        parts = [
-            part for each in listed for part in (re.split(BETWEEN_NETWORKS, each) if isinstance(each, str) else [each])
-        ]
-        rivals = [_rival(each) for each in parts if not isinstance(each, str) or each.strip()]
+        rivals = [rival for each in listed for rival in (_listed(each) if isinstance(each, str) else [_rival(each)])]
+        value = listed[0] if len(listed) == 1 else value
     require(bool(rivals), "models", value, FORMS)
-    labels = [rival.label for rival in rivals]
-    for label in labels:
-        require(labels.count(label) == 1, "models", label, "networks with names of their own: models={'mine': ...}")
+    for number, rival in enumerate(rivals):
+        if rival.label in [other.label for other in rivals[:number]]:
+            mend = f"mine={rival.text}" if rival.text else "models={'mine': ...}"
+            raise ConfigError(
+                f"models: got {brief(rival.label)} twice, expected networks with labels of their own: {mend}"
+            )
     return tuple(rivals)
+
+
+def _listed(text: str) -> list[Rival]:
+    """Return the rivals that a text with commas names; ConfigError says where a comma may be that of a label."""
+    parts = [part for part in re.split(BETWEEN_NETWORKS, text) if part.strip()]
+    rivals: list[Rival] = []
+    for part, after in zip(parts, [*parts[1:], ""], strict=False):
+        try:
+            rivals.append(_rival(part))
+        except ConfigError as error:
+            if "=" in part or not re.match(LABEL, after):
+                raise
+            raise ConfigError(f"{error}; or, before {brief(after.strip())}, {LABELS}") from error
+    return rivals
 
 
 def _rival(value: object, label: str = "") -> Rival:
@@ -157,18 +184,26 @@ def _rival(value: object, label: str = "") -> Rival:
     if named := re.match(LABEL, text):
         label, text = label or named[0][:-1].strip(), text[named.end() :].strip()
     name, *words = re.split(BETWEEN_SETTINGS, text)
+    odd = None if name in KNOWN else re.match(NO_LABEL, text)
+    if odd is not None and not (SEPARATOR in name and "/" in odd[1]):  # which is a path
+        raise ConfigError(f"models: got {brief(odd[1])} as a label, expected {LABELS}")
     if SEPARATOR in name and name.partition(SEPARATOR)[0] not in KNOWN:
         return Rival(label or text, make=OwnModel(name, _plain(words)), text=text)
     if name.endswith(".py"):
         example = f"{name}{SEPARATOR}make"
         raise ConfigError(f"models: got {brief(text)}, expected a function of that file as well, such as {example}")
     if name not in KNOWN:
-        raise ConfigError(f"{unknown('models', name.rpartition('=')[2], KNOWN)}; or file.py:function of your own")
+        raise ConfigError(
+            f"{unknown('models', name.rpartition('=')[2] or name, KNOWN)}; or file.py:function of your own"
+        )
     recipe = None if name in MODELS else RECIPES[name]
     base: dict[str, object] = {"model": name} if recipe is None else {"model": recipe.model, **recipe.options}
     given = parse_settings(words, str(base["model"]), "models")
     require("model" not in given, "models", text, "settings of one network, and its name before them")
-    return Rival(label or text, {**base, **given}, {} if recipe is None else dict(recipe.training), text=text)
+    rival = Rival(label or text, {**base, **given}, {} if recipe is None else dict(recipe.training), text=text)
+    with rival.named_in_errors():
+        plan(rival.settings)
+    return rival
 
 
 def _plain(words: Sequence[str]) -> dict[str, Any]:
@@ -177,4 +212,6 @@ def _plain(words: Sequence[str]) -> dict[str, Any]:
     try:
         return {name: read_yaml(value) for name, _, value in parts}
     except yaml.YAMLError as error:
-        raise ConfigError(f"models: got {brief(words)}, expected plain values ({reason(error)})") from error
+        raise ConfigError(
+            f"models: got {brief(SEPARATOR.join(words))}, expected plain values ({reason(error)})"
+        ) from error

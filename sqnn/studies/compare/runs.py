@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from sqnn.core import ConfigError, Row, path_of
+from sqnn.core import RAISED, ConfigError, Row, path_of, raised
 from sqnn.data import ImageData
 from sqnn.metrics import effective_parameters, operations
 from sqnn.models import PARTS, ModelConfig
@@ -54,10 +54,12 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
     `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on other images of one name, such
     as a part of them, stand apart: the column `data` has the first digits of the images' digest then. With `data`, on
     whose images all of them were trained, each network's operations and energy are measured on test images, and the
-    effective parameters of its first run on training images, for which folders must hold networks of the package. The
-    notes say where runs differ in images, seeds or settings, which runs in a folder are not finished, why a network has
-    no effective parameters (more than 4,000 parameters, for one), and where they are a lower bound. `against` is the
-    label of the network that all others are tested against; without it every pair is tested.
+    effective parameters of its first run on training images; a network of your own needs its code for that, which no
+    folder holds: give `Run.load(folder, model=function)` in place of the folder. The notes say where runs differ in
+    images, seeds or settings, which runs in a folder are not finished, why a network has no operations and energy (it
+    could not be read or evaluated) or no effective parameters (more than 4,000 parameters, for one), and where they are
+    a lower bound. `against` is the label of the network that all others are tested against; without it every pair is
+    tested.
 
     Raises ConfigError where there are no runs, or `against` is none of their labels, and RunError on what is no
     finished run, or was trained on other images than `data`.
@@ -73,17 +75,22 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
         raise ConfigError(f"runs: got {twice} twice, expected each run once")
     labels, images = _labels(found), _images(found)
     check_network(against, dict.fromkeys(labels))
-    rows, notes = [], dict[str, str]()
+    rows, notes, unmeasured = [], dict[str, str](), dict[str, str]()
     for trained, label, name in zip(found, labels, images, strict=True):
         row = _row(trained, label, name)
         if data is not None:
-            model = _network(trained, data)
-            row |= _costs(model, data)
-            if label not in notes:
-                row["effective"], notes[label] = _effective(model, data)
+            trained.folder.check_data(data, trained.settings)
+            try:
+                model = _network(trained)
+                row |= _costs(model, data)
+                if label not in notes:
+                    row["effective"], notes[label] = _effective(model, data)
+            except RAISED as error:  # one network that cannot be read or evaluated leaves the others their costs
+                unmeasured.setdefault(label, str(error) if isinstance(error, ValueError) else raised(error))
         rows.append(row)
     of_ranks = (f"effective parameters of {label}: {note}" for label, note in notes.items() if note)
-    told = (*_notes(found, labels, images), *_unfinished(runs), *of_ranks)
+    without = (f"without operations and energy: {label}: {why}" for label, why in unmeasured.items())
+    told = (*_notes(found, labels, images), *_unfinished(runs), *without, *of_ranks)
     return Comparison(pd.DataFrame(rows), _settings(found, labels), told, against)
 
 
@@ -157,9 +164,8 @@ def _row(trained: Trained, label: str, images: str) -> Row:
     }
 
 
-def _network(trained: Trained, data: ImageData) -> nn.Module:
-    """Return the network of a run; RunError where it was trained on other images."""
-    trained.folder.check_data(data, trained.settings)
+def _network(trained: Trained) -> nn.Module:
+    """Return the network of a run."""
     return trained.folder.read_network(trained.result) if trained.run is None else trained.run.model
 
 

@@ -37,7 +37,7 @@ def paired_tests(frame: pd.DataFrame, value: str = "test_accuracy", against: str
 
     Source: Holm, Scand. J. Stat. 6, 65 (1979); Cohen, Statistical Power Analysis, 2nd ed. (1988), section 2.3.
     """
-    import pandas as pd
+    from sqnn.studies.runner import WholeTable
 
     for name in ("model", "seed", value):
         require(name in frame, "frame", f"no column {name}", "columns model, seed and the value to be compared")
@@ -54,7 +54,7 @@ def paired_tests(frame: pd.DataFrame, value: str = "test_accuracy", against: str
     if shared and not any(shared):
         raise ConfigError("seeds: got networks without a seed in common, expected pairs; train all from the same seeds")
     columns = ("first", "second", "difference", "low", "high", "p", "p_corrected", "effect_size", "pairs")
-    return pd.DataFrame(lines, columns=[*(name for name in CONDITION if name in frame), *columns])
+    return WholeTable(lines, columns=[*(name for name in CONDITION if name in frame), *columns])
 
 
 def unpaired(frame: pd.DataFrame) -> Iterator[str]:

@@ -42,6 +42,8 @@ def paper_table(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from sqnn.studies.runner import WholeTable
+
     require(len(frame) > 0, "frame", "no rows", "one row per training")
     varied = [name for name in CONDITION if name in frame and frame[name].nunique() > 1]
     lines = []
@@ -56,7 +58,7 @@ def paper_table(frame: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(lines)
     # The accuracy stands after the sizes, before what it costs.
     costs = [label for label, column, _, _ in NUMBERS if column in COSTS and label in table]
-    return table[[name for name in table if name not in costs] + costs]
+    return WholeTable(table[[name for name in table if name not in costs] + costs])
 
 
 def accuracy_words(accuracies: pd.Series) -> dict[str, str]:

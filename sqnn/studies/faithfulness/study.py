@@ -77,9 +77,11 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
         (), "methods, with commas, and options as in relevance:rule=signed (default: all that explain pixels)"
     )
 
-    def validate(self) -> None:
-        super().validate()
-        makers_of(self.methods or None)
+    def __post_init__(self) -> None:
+        # Before the types of fields, which say less. A table knows methods by texts alone, which another process reads.
+        methods: Any = [self.methods] if isinstance(self.methods, Mapping) else self.methods
+        makers_of(methods or None)
+        super().__post_init__()
 
     def prepare(
         self,

@@ -28,6 +28,8 @@ class SweepFrame(StudyFrame):
         `bands` says what stands after the mean: "64.8 ± 2.1" with the standard deviation over networks or draws (std)
         or half the 95 % interval (t), "64.8 [62.0, 66.9]" with the least and the largest (range), or nothing (none).
         """
+        from sqnn.studies.runner import WholeTable
+
         BANDS.pick(bands)
         summary = summarise_sweep(self._checked(), bands)
         several = summary.line.nunique() > 1
@@ -35,7 +37,7 @@ class SweepFrame(StudyFrame):
         wide = cells.pivot(index="strength", columns=["noise", "line"] if several else ["noise"], values="text")
         columns = cells[["noise", "line"] if several else ["noise"]].drop_duplicates()
         order = list(columns.itertuples(index=False, name=None)) if several else list(columns.noise)
-        return wide[order].loc[list(dict.fromkeys(summary.strength))].fillna("-")
+        return WholeTable(wide[order].loc[list(dict.fromkeys(summary.strength))].fillna("-"))
 
 
 def _text(row: Any, bands: str) -> str:

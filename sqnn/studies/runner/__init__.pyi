@@ -8,6 +8,7 @@ from .study import AnyStudy, Panel, Study
 from .subject import open_network
 from .table import Kind, Schema, StudyTable, TableError, kinds
 from .training import collapse_in_words, finished_run
+from .whole import WholeTable
 
 __all__ = [
     "BANDS",
@@ -25,6 +26,7 @@ __all__ = [
     "StudyFrame",
     "StudyTable",
     "TableError",
+    "WholeTable",
     "check_cluster",
     "collapse_in_words",
     "finished_run",

@@ -53,7 +53,9 @@ class StudyFrame:
 
     def summary(self) -> pd.DataFrame:
         """Return the means of these rows and how sure they are."""
-        return self.study.summary(self._checked())
+        from sqnn.studies.runner.whole import WholeTable
+
+        return WholeTable(self.study.summary(self._checked()))
 
     def table(self) -> pd.DataFrame:
         """Return what a paper prints of these rows."""

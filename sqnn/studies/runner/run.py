@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import Row, counted, reason, require, sweep_progress
+from sqnn.core import Row, counted, no_exit, reason, require, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
@@ -63,13 +63,16 @@ def run_study(
         require(where is None or isinstance(where, str | Path), option, where, f"the path of {what}")
     check_subject(study.name, study.takes, subject)
     workers = study.processes if workers is None and scheduler is None else workers
-    prepared = study.prepare(*subject)
-    cells = study.cells(prepared)
-    if check_cluster(scheduler, workers) == 0 and progress:
-        print(f"the scheduler at {scheduler} has no workers yet; waiting for them", flush=True)
+    there = check_cluster(scheduler, workers)
     shared = None if table is None else study.table(table)
     if shared is not None:
         shared.rows()  # what is no table shows itself before a folder is made
+    if out is not None:
+        RowsFolder(Path(out), type(study)).holds()  # and so does what is no folder
+    prepared = study.prepare(*subject)
+    cells = study.cells(prepared)
+    if there == 0 and progress:
+        print(f"the scheduler at {scheduler} has no workers yet; waiting for them", flush=True)
     description = study.describe(prepared)
     options: dict[str, object] = {"study": {**study.to_dict(), **description}}
     settings = options if "study" in description else description
@@ -167,7 +170,8 @@ def _measured(
 
 
 def _call(measure: Callable[[C, S], Row | list[Row]], shared: S, cell: C) -> Row | list[Row]:
-    return measure(cell, shared)
+    with no_exit("study: code of your own"):
+        return measure(cell, shared)
 
 
 def _folder(

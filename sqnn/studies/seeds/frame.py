@@ -19,6 +19,8 @@ class SeedFrame(StudyFrame):
 
     def table(self) -> pd.DataFrame:
         """Return in percent mean ± standard deviation, range and 95 % interval of the mean, and how many trainings."""
+        from sqnn.studies.runner import WholeTable
+
         summary = self.summary()
         table = summary[["variant", "threads", "n"]].copy()
         table["test accuracy (%)"] = [
@@ -26,4 +28,4 @@ class SeedFrame(StudyFrame):
         ]
         for name, low, high in (("range", "least", "largest"), ("95 % of the mean", "low", "high")):
             table[name] = [f"{100 * a:.2f} to {100 * b:.2f}" for a, b in zip(summary[low], summary[high], strict=True)]
-        return table
+        return WholeTable(table)

@@ -284,6 +284,13 @@ def test_the_method_by_default_explains_the_place(at: str, model: nn.Module) -> 
     assert found.values.any()
 
 
+def test_options_may_stand_in_the_name_of_a_method(model: nn.Module) -> None:
+    found = attribute(model, images(2), 1, "occlusion:window=3:stride=3")
+    assert torch.equal(found.values, attribute(model, images(2), 1, "occlusion:window=3", stride=3).values)
+    assert torch.equal(found.values, attribute(model, images(2), 1, "occlusion", window=3, stride=3).values)
+    assert not torch.equal(found.values, attribute(model, images(2), 1, "occlusion").values)
+
+
 @pytest.mark.parametrize("at", PLACES)
 def test_a_method_that_does_not_fit_a_place_names_those_that_do(at: str, model: nn.Module) -> None:
     able = {name for name, kind in METHODS.items() if kind.explains(at)}
@@ -307,6 +314,16 @@ def test_layers_have_the_names_that_they_have_in_a_record(model: nn.Module) -> N
     ("arguments", "message"),
     [
         ({"method": "saliensy"}, "method: got 'saliensy', expected one of .*did you mean 'saliency'"),
+        ({"method": "saliensy:steps=3"}, "method: got 'saliensy', expected one of .*did you mean 'saliency'"),
+        ({"method": "occlusion:3"}, "method: got 'occlusion:3', expected options as in relevance:rule=signed"),
+        (
+            {"method": "occlusion:window=2", "window": 3},
+            "method: got 'occlusion:window=2', expected the option window ",
+        ),
+        (
+            {"method": len},
+            "method: got <built-in function len>, expected a name, .*'mine': function}.* takes one of yo",
+        ),
         ({"at": "frontend.block.0"}, "at: got 'frontend.block.0', expected one of pixels, .*did you mean 'frontend."),
         ({"at": 3}, "at: got 3, expected a name, such as pixels, or the path of a layer"),
         (

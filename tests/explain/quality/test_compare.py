@@ -234,7 +234,11 @@ def test_black_images_and_a_batch_of_one_have_defined_values(digits: ImageData) 
         ({"methods": {"mine": 3}}, "methods: got 'mine': 3, expected a name of its own: a method or function"),
         ({"methods": "no-such"}, "methods: got 'no-such', expected one of .*random"),
         ({"methods": "saliency, occlusion,saliency"}, "methods: got 'saliency' twice, expected each method once"),
-        ({"methods": 3}, "methods: got 3, expected names with commas"),
+        (
+            {"methods": [len]},
+            "methods: got <built-in function len>, expected a name, .*'mine': function}.* of your own",
+        ),
+        ({"methods": 3}, "methods: got 3, expected a name, such as 'relevance' or"),
     ],
 )
 def test_a_mistake_is_one_line(digits: ImageData, arguments: dict[str, Any], message: str) -> None:
