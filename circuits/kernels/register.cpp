@@ -6,6 +6,7 @@
 // turns what is read in place of the state. Samples lie side by side in each vector. With psi and lambda the state and the
 // gradient of the value for it, an angle whose rotation has the axis v after its wire's gate has the gradient v . J,
 // J = Im <lambda| (X, Y, Z) |psi>, and both states are turned back gate by gate.
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -33,9 +34,36 @@ inline Axis turned(Axis v, const Gate& gate, int angle, bool back) {
   return {c * v.x + s * v.z, v.y, c * v.z - s * v.x};
 }
 
+// Cosine and sine of half an angle, of one sample each or of all.
+template <class Number>
+struct Half {
+  Number cosine, sine;
+};
+
+Half<float> half_of(float angle) { return {std::cos(angle * 0.5f), std::sin(angle * 0.5f)}; }
+
+Half<Vector> half_of(Vector angle, bool wild) {
+  Half<Vector> half;
+  if (wild)
+    cosine_and_sine<true>(angle * 0.5f, half.cosine, half.sine);
+  else
+    cosine_and_sine<false>(angle * 0.5f, half.cosine, half.sine);
+  return half;
+}
+
 struct Circuit {
   int64_t n, blocks, own;  // `own` is the distance from a block's data angles to those of the next
-  Circuit(int64_t n, int64_t blocks, bool scaled) : n(n), blocks(blocks), own(scaled ? 3 * n : 0) {}
+  const float* weights;    // [blocks, n, 3]
+  float largest;
+  std::vector<Half<float>> w_theta, w_omega;  // [blocks, n]
+
+  Circuit(const float* weights, int64_t n, int64_t blocks, bool scaled)
+      : n(n), blocks(blocks), own(scaled ? 3 * n : 0), weights(weights), largest(largest_of(weights, 3 * n * blocks)) {
+    for (int64_t at = 0; at < blocks * n; at++) {
+      w_theta.push_back(half_of(weights[3 * at + 1]));
+      w_omega.push_back(half_of(weights[3 * at + 2]));
+    }
+  }
   int64_t n_inputs() const { return own ? blocks * own : 3 * n; }
 };
 
@@ -94,48 +122,46 @@ struct Windows {
   }
 };
 
-// Gates of all blocks for a group of samples.
-void make_gates(std::vector<Gate>& gates, const Circuit& c, const float* inputs, const float* weights, int64_t lanes) {
+// Turn (a, b), from RZ (even angles: by (cos - i sin, cos + i sin) of half an angle) or RY (odd: it mixes them).
+template <class Number>
+void follow(Gate& gate, int angle, const Half<Number>& half) {
+  const Vector c = Vector{} + half.cosine, s = Vector{} + half.sine;
+  const Vector a_re = gate.a_re, a_im = gate.a_im, b_re = gate.b_re, b_im = gate.b_im;
+  gate.cosine[angle] = c * c - s * s;
+  gate.sine[angle] = 2 * c * s;
+  if (angle % 2) {
+    gate.a_re = c * a_re - s * b_re, gate.a_im = c * a_im - s * b_im;
+    gate.b_re = s * a_re + c * b_re, gate.b_im = s * a_im + c * b_im;
+  } else {
+    gate.a_re = c * a_re + s * a_im, gate.a_im = c * a_im - s * a_re;
+    gate.b_re = c * b_re - s * b_im, gate.b_im = c * b_im + s * b_re;
+  }
+}
+
+// Gates of all blocks for a group of samples. Data that is not scaled is the same in every block.
+void make_gates(std::vector<Gate>& gates, const Circuit& c, const float* inputs, int64_t lanes) {
   const int64_t row = c.n_inputs();
-  for (int64_t b = 0; b < c.blocks; b++)
-    for (int64_t i = 0; i < c.n; i++) {
-      Gate& gate = gates[b * c.n + i];
-      Vector angles[5] = {};
-      for (int k = 0; k < 3; k++)
-        for (int64_t lane = 0; lane < lanes; lane++) angles[k][lane] = inputs[lane * row + b * c.own + 3 * i + k];
-      const float* w = weights + (b * c.n + i) * 3;
-      angles[2] += w[0];
-      angles[3] += w[1];
-      angles[4] += w[2];
-      Vector half_cosine[5], half_sine[5];
-      bool wild = false;
-      for (int k = 0; k < 5; k++) wild |= largest_of((const float*)&angles[k], LANES) > LARGEST;
-      for (int k = 0; k < 5; k++) {
-        if (wild)
-          cosine_and_sine<true>(angles[k] * 0.5f, half_cosine[k], half_sine[k]);
-        else
-          cosine_and_sine<false>(angles[k] * 0.5f, half_cosine[k], half_sine[k]);
-        gate.cosine[k] = half_cosine[k] * half_cosine[k] - half_sine[k] * half_sine[k];
-        gate.sine[k] = 2 * half_cosine[k] * half_sine[k];
+  const bool wild = c.largest + largest_of(inputs, lanes * row) > LARGEST;
+  for (int64_t i = 0; i < c.n; i++) {
+    Half<Vector> phi, theta;
+    Vector omega = Vector{};
+    for (int64_t b = 0; b < c.blocks; b++) {
+      if (b == 0 || c.own) {
+        Vector angles[3] = {};
+        for (int64_t lane = 0; lane < lanes; lane++)
+          for (int k = 0; k < 3; k++) angles[k][lane] = inputs[lane * row + b * c.own + 3 * i + k];
+        phi = half_of(angles[0], wild), theta = half_of(angles[1], wild), omega = angles[2];
       }
-      // RZ multiplies by (cos - i sin, cos + i sin) of half an angle, RY mixes by cos and sin of half an angle.
-      Vector a_re = half_cosine[0], a_im = -half_sine[0], b_re = Vector{}, b_im = Vector{};
-      for (int k = 1; k < 5; k++) {
-        const Vector co = half_cosine[k], si = half_sine[k];
-        if (k % 2) {
-          const Vector re = co * a_re - si * b_re, im = co * a_im - si * b_im;
-          b_re = si * a_re + co * b_re;
-          b_im = si * a_im + co * b_im;
-          a_re = re, a_im = im;
-        } else {
-          const Vector re = co * a_re + si * a_im, below = co * b_re - si * b_im;
-          a_im = co * a_im - si * a_re;
-          b_im = co * b_im + si * b_re;
-          a_re = re, b_re = below;
-        }
-      }
-      gate.a_re = a_re, gate.a_im = a_im, gate.b_re = b_re, gate.b_im = b_im;
+      const int64_t at = b * c.n + i;
+      Gate& gate = gates[at];
+      gate.a_re = all(1), gate.a_im = gate.b_re = gate.b_im = Vector{};
+      follow(gate, 0, phi);
+      follow(gate, 1, theta);
+      follow(gate, 2, half_of(omega + c.weights[3 * at], wild));
+      follow(gate, 3, c.w_theta[at]);
+      follow(gate, 4, c.w_omega[at]);
     }
+  }
 }
 
 // Call `act` with the places of both amplitudes of each pair that differ in a wire.
@@ -295,7 +321,7 @@ int32_t sqnn_register(const float* inputs, const float* weights, const int64_t* 
                    int64_t batch, int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring,
                    int32_t scaled, int64_t groups, int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
-    const Circuit c(n, blocks, scaled);
+    const Circuit c(weights, n, blocks, scaled);
     const Windows windows(n, blocks, edges, n_edges, reach, ring);
     const int64_t size = windows.largest;
     std::vector<Gate> gates(blocks * n);
@@ -304,7 +330,7 @@ int32_t sqnn_register(const float* inputs, const float* weights, const int64_t* 
       const int64_t lanes = lanes_of(g, batch);
       Vector* re = states == nullptr ? own.data() : (Vector*)states + g * 2 * size;
       Vector* im = re + size;
-      make_gates(gates, c, inputs + g * LANES * c.n_inputs(), weights, lanes);
+      make_gates(gates, c, inputs + g * LANES * c.n_inputs(), lanes);
       for (const Window& window : windows.all) {
         prepare(re, im, c, window, gates);
         Follow{c, window, gates, re, im}.values(out + g * LANES * n, lanes);
@@ -320,7 +346,7 @@ int32_t sqnn_register_backward(const float* grad, const float* inputs, const flo
                             int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
                             int64_t groups, int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
-    const Circuit c(n, blocks, scaled);
+    const Circuit c(weights, n, blocks, scaled);
     const Windows windows(n, blocks, edges, n_edges, reach, ring);
     const int64_t size = windows.largest, row = c.n_inputs();
     std::vector<Gate> gates(blocks * n);
@@ -329,7 +355,7 @@ int32_t sqnn_register_backward(const float* grad, const float* inputs, const flo
     Vector *re = own.data(), *im = re + size, *l_re = im + size, *l_im = l_re + size;
     for (int64_t g = first; g < last; g++) {
       const int64_t lanes = lanes_of(g, batch);
-      make_gates(gates, c, inputs + g * LANES * row, weights, lanes);
+      make_gates(gates, c, inputs + g * LANES * row, lanes);
       std::fill(j.begin(), j.end(), Axis{});
       for (const Window& window : windows.all) {
         if (states == nullptr)
