@@ -4,7 +4,7 @@
 under the name that a page gives.
 """
 
-from result_tables import circle, circuits, comparisons, conversion, events, frontend, networks, plasticity, seeds
+from result_tables import circle, circuits, comparisons, conversion, events, explanations, frontend, networks, plasticity, seeds
 from result_tables.base import ROOT, numbers, tables
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "comparisons",
     "conversion",
     "events",
+    "explanations",
     "frontend",
     "networks",
     "numbers",
