@@ -58,7 +58,7 @@ class Classifier(pl.LightningModule):
         own = () if isinstance(model, Network) else model.named_buffers()
         infinite = {name for name, buffer in own if not bool(torch.isfinite(buffer).all())}
         self.watched = [name for name in model.state_dict() if name not in infinite]
-        self._validation = ExitStack()
+        self.validation = ExitStack()  # what lasts during one, which whoever trains ends where an error does not
         self._sums: dict[str, Tensor] = {}
         self._images = 0
 
@@ -145,11 +145,11 @@ class Classifier(pl.LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._kept_state = self.noise_source.get_state()
         self.noise_source.manual_seed(EVALUATION_SEED)
-        self._validation.enter_context(torch_numbers(EVALUATION_SEED))
-        self._validation.enter_context(evaluating())
+        self.validation.enter_context(torch_numbers(EVALUATION_SEED))
+        self.validation.enter_context(evaluating())
 
     def on_validation_epoch_end(self) -> None:
-        self._validation.close()
+        self.validation.close()
         self.noise_source.set_state(self._kept_state)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:

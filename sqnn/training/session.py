@@ -113,7 +113,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     started = time.perf_counter()
     keep_freed_memory()
     settings = place.read_settings()
-    with quiet(), torch_numbers():
+    with quiet(), torch_numbers(), module.validation:
         # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
         batches = batches_of(data, config)
         try:
