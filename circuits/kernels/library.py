@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 KERNELS = "SQNN_KERNELS"
 """Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none."""
-HEADERS = tuple(Path(__file__).with_name(name) for name in ("vectors.h", "angles.h"))
+HEADERS = tuple(Path(__file__).with_name(name) for name in ("vectors.h", "angles.h", "threads.h"))
 """What the sources of all libraries may include."""
 COMPILERS = ("c++", "g++", "clang++")
 """Tried in this order, after the variable CXX."""

@@ -129,8 +129,10 @@ int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const f
                                  int64_t threads) {
   const int64_t parts = (groups + TOGETHER - 1) / TOGETHER;
   std::vector<double> sums;
+  std::vector<Wire> wires;
   try {
     sums.resize(parts * n * SUMS);
+    wires = wires_of(weights, n);
   } catch (...) {
     return 1;
   }
@@ -179,7 +181,6 @@ int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const f
       for (int64_t k = 0; k < n * SUMS; k++) sums[part * n * SUMS + k] = sum_of(together[k], LANES);
     }
   });
-  const std::vector<Wire> wires = wires_of(weights, n);
   for (int64_t i = 0; i < n; i++) {
     double total[SUMS] = {};
     for (int64_t part = 0; part < parts; part++)

@@ -1,10 +1,10 @@
 // What all kernels share: some images lie side by side in each vector, and the rules of integrate-and-fire neurons.
 #pragma once
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
-#include <thread>
 #include <vector>
+
+#include "threads.h"
 
 namespace sqnn {
 
@@ -52,32 +52,6 @@ inline double sum_of(Vector values, int64_t lanes) {
   double sum = 0;
   for (int64_t lane = 0; lane < lanes; lane++) sum += values[lane];
   return sum;
-}
-
-// Call work(first, last) on parts of the groups, each in a thread; what it computes does not depend on their number.
-// Where no more threads are to be had, this one does their part. Return 0, or 1 where there was no memory.
-template <class Work>
-int32_t share(int64_t groups, int64_t threads, Work work) {
-  std::atomic<int32_t> failed{0};
-  const auto part = [&](int64_t first, int64_t last) {
-    try {
-      work(first, last);
-    } catch (...) {
-      failed = 1;
-    }
-  };
-  threads = std::max<int64_t>(1, std::min(threads, groups));
-  std::vector<std::thread> others;
-  int64_t begun = 1;
-  try {
-    for (others.reserve(threads); begun < threads; begun++)
-      others.emplace_back(part, groups * begun / threads, groups * (begun + 1) / threads);
-  } catch (...) {
-  }
-  part(0, groups / threads);
-  part(groups * begun / threads, groups);
-  for (std::thread& other : others) other.join();
-  return failed;
 }
 
 }  // namespace sqnn

@@ -63,12 +63,13 @@ def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
         outputs, inputs = (stage.weight if stage.mixing is None else stage.mixing).shape[:2]
         if inputs != channels or stage.norm.num_features != outputs or kernel != width or kernel > LARGEST_WINDOW:
             return False
+        if stage.mixing is not None and len(stage.weight) != inputs:
+            return False
         if not all(is_plain(each) for each in (stage.weight, stage.mixing) if each is not None) or min(sides) < kernel:
             return False
         channels, sides = outputs, [(side - kernel) // stage.stride + 1 for side in sides]
-        if (
-            stage.norm.training and len(images) * sides[0] * sides[1] == 1
-        ):  # a batch norm refuses one number per channel
+        # In training a batch norm refuses one number per channel.
+        if stage.norm.training and len(images) * sides[0] * sides[1] == 1:
             return False
     return len(stages) > 0
 
@@ -131,11 +132,11 @@ class _Stage(torch.autograd.Function):
         tensors = (gradients[0].contiguous(), means, affine[0], affine[1], currents, sums)
         call("sqnn_clip_backward", groups, ctx.threads, tensors, ctx.batch, outputs, area)
         factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
-        trained = [weight] if mixing is None else [weight, mixing]
-        weights = rates.new_empty(groups, sum(each.numel() for each in trained))
+        sizes = [each.numel() for each in (weight, mixing) if each is not None]
+        weights = rates.new_empty(groups, sum(sizes))
         inputs = torch.empty_like(rates) if ctx.needs_input_grad[0] else None
         maps = (currents, means, factors, rates, weight, mixing, weights, inputs)
         call("sqnn_correlate_backward", groups, ctx.threads, maps, ctx.batch, *ctx.sides)
-        grads = weights.sum(0).split([each.numel() for each in trained])
-        grad_weight, grad_mixing, *_ = *(grad.view_as(each) for grad, each in zip(grads, trained, strict=True)), None
+        grad_weight, *rest = weights.sum(0).split(sizes)
+        grad_weight, grad_mixing = grad_weight.view_as(weight), None if mixing is None else rest[0].view_as(mixing)
         return inputs, None, grad_weight, grad_mixing, grad_gamma, grad_beta, *nothing[6:]

@@ -164,6 +164,7 @@ class RunFolder:
         Errors of the disk are RunErrors, others carry it as a note.
         """
         from sqnn.models import ModelFileError
+        from sqnn.plasticity import RunawayError
 
         try:
             with write_errors(self.path):
@@ -177,7 +178,7 @@ class RunFolder:
                 raise
             problem = str(error).removeprefix("path: ")
             raise RunError(f"run: {problem}, then go on with sqnn.resume({str(self.path)!r})") from error
-        except (RunError, NotFiniteError):  # one says itself how it goes on, the other would come again
+        except (RunError, NotFiniteError, RunawayError):  # one says itself how it goes on, the others would come again
             raise
         except Exception as error:
             if self.settings.is_file() and not self.result.is_file():

@@ -58,7 +58,8 @@ class Classifier(pl.LightningModule):
         own = () if isinstance(model, Network) else model.named_buffers()
         infinite = {name for name, buffer in own if not bool(torch.isfinite(buffer).all())}
         self.watched = [name for name in model.state_dict() if name not in infinite]
-        self.validation = ExitStack()  # what lasts during one, which whoever trains ends where an error does not
+        # The contexts of a validation under way: where an error ends it, the block around the training closes them.
+        self.validation = ExitStack()
         self._sums: dict[str, Tensor] = {}
         self._images = 0
 

@@ -36,8 +36,12 @@ def quiet() -> Iterator[None]:
                 warnings.filterwarnings("ignore", hint)
             yield
     except SystemExit as stopped:
+        from lightning.pytorch.utilities.exceptions import SIGTERMException
+
         # Lightning answers Ctrl-C by ending the whole process; the caller decides about that.
-        raise KeyboardInterrupt from stopped
+        if isinstance(stopped, SIGTERMException) or isinstance(stopped.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from stopped
+        raise
     finally:
         threading.excepthook = usual
         logger.setLevel(level)

@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
 
-from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, torch_numbers, write_record
+from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, no_exit, torch_numbers, write_record
 from sqnn.data import ImageData, ImageDataModule
 from sqnn.layers import kernels_for
 from sqnn.metrics import count
@@ -113,7 +113,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
     started = time.perf_counter()
     keep_freed_memory()
     settings = place.read_settings()
-    with quiet(), torch_numbers(), module.validation:
+    with no_exit("callbacks: code of your own"), quiet(), torch_numbers(), module.validation:
         # Lightning leaves every part in its mode, and a network that was read from a file comes in evaluation mode.
         batches = batches_of(data, config)
         try:

@@ -109,6 +109,8 @@ def test_windows_are_taken_where_they_are_smaller(n: int, blocks: int, entangler
     [
         {"n_qubits": 13, "n_blocks": 3, "entangler": "all"},
         {"n_qubits": 4, "n_blocks": 3, "entangling_gate": "cnot"},
+        {"n_qubits": 4, "n_blocks": 2, "entangling_gate": "cnot"},
+        {"n_qubits": 4, "n_blocks": 2, "entangling_gate": "crz"},
         {"n_qubits": 4, "n_blocks": 2, "entangler": "all"},
         {"n_qubits": 4, "n_blocks": 2, "entangler": [(0, 1), (2, 3)]},
     ],
@@ -184,6 +186,15 @@ def test_traces_default_devices_and_views_get_the_same_values(n_blocks: int) -> 
     assert layer.weights.grad.device.type == "cpu"
     assert torch.equal(layer(inputs.t().contiguous().t()), wanted)
     torch.testing.assert_close(layer(torch._neg_view(-inputs)), wanted, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+def test_a_gradient_that_torch_negates_lazily_is_read_as_what_it_is(n_blocks: int) -> None:
+    layer = ReuploadLayer(3, n_blocks)
+    inputs, given = drawn(20, 3, 4.0, 0)[0], torch.linspace(-1, 1, 60).reshape(20, 3)
+    wanted = torch.autograd.grad(layer(inputs), (inputs, layer.weights), given)
+    found = torch.autograd.grad(layer(inputs), (inputs, layer.weights), torch._neg_view(-given))
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
 
 
 def test_rows_do_not_depend_on_their_batch() -> None:

@@ -209,6 +209,16 @@ def test_what_does_not_fit_is_left_to_pytorch() -> None:
         network.rates(torch.ones(2, 2, 2, 8))
 
 
+def test_a_window_for_all_channels_is_spread_as_pytorch_spreads_it() -> None:
+    network, images = front_end(), torch.rand(3, 2, 9, 8, generator=torch.Generator().manual_seed(0))
+    conv = network.stages[1].conv
+    shared = conv.depthwise.detach()[:1].clone()
+    conv.depthwise = nn.Parameter(shared.expand(3, -1, -1).clone())
+    wanted = network.rates(images)
+    conv.depthwise = nn.Parameter(shared)
+    torch.testing.assert_close(network.rates(images), wanted, rtol=0, atol=1e-6)
+
+
 def test_what_is_no_number_is_not_hidden() -> None:
     network = front_end()
     with torch.no_grad():

@@ -284,9 +284,10 @@ def test_a_runaway_stops_in_words_and_leaves_nothing_behind(digits, tmp_path, co
     rule = AdaptiveSTDP.hebbian(coupling=coupling, rho=30.0, largest_rate=0.3)
     with pytest.raises(
         RunawayError, match=r"runaway: the neurons after hidden\.0\.linear fire 0\.\d+ spikes per step, above "
-    ):
+    ) as told:
         sqnn.fit(model, digits, epochs=30, batch_size=8, rule=rule, out=tmp_path / "run", progress=False)
     assert hooks(model) == 0
+    assert not hasattr(told.value, "__notes__"), "it would come again"
 
 
 def test_a_resumed_run_ends_as_the_undisturbed_one(digits, tmp_path) -> None:

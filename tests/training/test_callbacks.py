@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from torch import Tensor, nn
 from toys import register
 
 import sqnn
-from sqnn.core import RecordWarning, option
+from sqnn.core import ConfigError, RecordWarning, option
+from sqnn.kernels import are_wanted
 from sqnn.training import BitPenalty, LossTerm, RunError, RunSettings, SafeCheckpointIO
 
 SHORT = {"epochs": 3, "batch_size": 32, "seed": 5, "progress": False}
@@ -66,6 +68,39 @@ class PowerCut(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch == 2:
             raise RuntimeError("power cut")
+
+
+class Exits(pl.Callback):
+    """End the program as the second epoch begins."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 1:
+            raise SystemExit(3)
+
+
+def test_a_callback_that_exits_is_no_ctrl_c(digits, tmp_path) -> None:
+    begins = r"^callbacks: code of your own ends the program: SystemExit in line \d+ of .*test_callbacks.py \(3\); "
+    with pytest.raises(ConfigError, match=begins) as told:
+        sqnn.fit(toy(digits), digits, out=tmp_path / "run", callbacks=[Exits()], **SHORT)
+    assert told.value.__notes__ == [f"the run goes on with sqnn.resume({str(tmp_path / 'run')!r})"]
+
+
+class LostDisk(pl.Callback):
+    """Fail in the middle of a validation."""
+
+    def on_validation_batch_end(self, *_: object) -> None:
+        raise RuntimeError("lost disk")
+
+
+def test_a_validation_that_fails_leaves_nothing_behind(digits, tmp_path) -> None:
+    numbers = torch.get_rng_state()
+    with pytest.raises(RuntimeError, match="lost disk") as failed:
+        sqnn.fit(toy(digits), digits, out=tmp_path / "run", callbacks=[LostDisk()], **SHORT)
+    with torch.no_grad():
+        assert not are_wanted(training=False)
+    del failed
+    gc.collect()
+    assert torch.equal(torch.get_rng_state(), numbers)
 
 
 def test_a_callback_goes_on_with_what_it_had_seen(digits, tmp_path) -> None:

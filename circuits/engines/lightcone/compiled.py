@@ -23,12 +23,12 @@ def kernel_of(circuit: DataReupload) -> TwoBlocks | Register | None:
     Windows are taken where they hold less than the register, by amplitudes times gates. One block needs no state.
     """
     n, blocks, scaled = circuit.n_qubits, circuit.n_blocks, circuit.scales_data
-    if blocks == 2 and not scaled and circuit.layout in LAYOUT_CODES:
-        return TwoBlocks(circuit.layout)
     if blocks == 1:
         return Register((), scaled, 0)
     if circuit.edges and circuit.entangling_gate != "cz":
         return None
+    if blocks == 2 and not scaled and circuit.layout in LAYOUT_CODES:
+        return TwoBlocks(circuit.layout)
     reach, width = blocks - 1, 2 * blocks - 1
     gates = sum(2 * (blocks - 1 - block) + 1 for block in range(1, blocks - 1))
     nearest = circuit.layout in ("ring", "line")
@@ -79,5 +79,6 @@ class _Compiled(torch.autograd.Function):
             # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
             needed = ctx.needs_input_grad[:2]
             return (*plain_gradients(ctx.evaluate, inputs, weights, needed, grads[0]), None, None, None)
-        found = ctx.kernel.gradients(grads[0], inputs, weights, states, ctx.needs_input_grad[0])  # type: ignore[arg-type]
+        grad = grads[0].resolve_neg()
+        found = ctx.kernel.gradients(grad, inputs, weights, states, ctx.needs_input_grad[0])  # type: ignore[arg-type]
         return (*found, None, None, None)
