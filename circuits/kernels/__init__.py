@@ -1,6 +1,6 @@
 """Compiled kernels: built once by the compiler of the machine, plain PyTorch where there is none."""
 
-from circuits.kernels.library import KERNELS, Kernels, check, load
+from circuits.kernels.library import KERNELS, Kernels, load
 from circuits.kernels.own import computes, kernels
 from circuits.kernels.register import Register
 from circuits.kernels.two_blocks import LAYOUT_CODES, TwoBlocks
@@ -12,7 +12,6 @@ __all__ = [
     "Kernels",
     "Register",
     "TwoBlocks",
-    "check",
     "computes",
     "is_watched",
     "kernels",

@@ -13,7 +13,10 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KERNELS = "SQNN_KERNELS"
 """Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none."""
@@ -33,6 +36,15 @@ class Kernels(NamedTuple):
     line: str
     lanes: int = 0
     """Samples of a group: they lie side by side in the vectors of this processor that the kernels compute with."""
+
+    def call(self, name: str, tensors: Sequence[Tensor | None], *numbers: float) -> None:
+        """Call a function of the library: the addresses of tensors, then numbers.
+
+        Raises MemoryError where it did not get the memory that it works in.
+        """
+        addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
+        if getattr(self.library, name)(*addresses, *numbers):
+            raise MemoryError("a compiled kernel got no memory to work in; take a smaller batch")
 
 
 def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
@@ -58,12 +70,6 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
             function.argtypes, function.restype = kinds, ctypes.c_int32
         return found._replace(lanes=int(found.library.sqnn_lanes()))
     return found
-
-
-def check(status: int) -> None:
-    """Raise MemoryError where a kernel did not get the memory that it works in."""
-    if status:
-        raise MemoryError("a compiled kernel got no memory to work in; take a smaller batch")
 
 
 def _build(title: str, sources: Sequence[Path]) -> Kernels:

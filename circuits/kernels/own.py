@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from circuits.kernels.library import Kernels, check, load
+from circuits.kernels.library import Kernels, load
 from circuits.kernels.watched import is_watched
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "register.cpp"))
@@ -44,5 +44,4 @@ def groups_of(batch: int) -> int:
 
 def call(name: str, batch: int, tensors: Sequence[Tensor | None], *numbers: int) -> None:
     """Call the kernel of this name: the addresses of tensors, then numbers; as many threads share it as PyTorch has."""
-    addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-    check(getattr(kernels().library, name)(*addresses, batch, *numbers, groups_of(batch), torch.get_num_threads()))
+    kernels().call(name, tensors, batch, *numbers, groups_of(batch), torch.get_num_threads())

@@ -122,9 +122,9 @@ struct Windows {
   }
 };
 
-// Turn (a, b), from RZ (even angles: by (cos - i sin, cos + i sin) of half an angle) or RY (odd: it mixes them).
+// Turn a gate further, by RZ (even angles: by (cos - i sin, cos + i sin) of half an angle) or RY (odd: it mixes a and b).
 template <class Number>
-void follow(Gate& gate, int angle, const Half<Number>& half) {
+void extend(Gate& gate, int angle, const Half<Number>& half) {
   const Vector c = Vector{} + half.cosine, s = Vector{} + half.sine;
   const Vector a_re = gate.a_re, a_im = gate.a_im, b_re = gate.b_re, b_im = gate.b_im;
   gate.cosine[angle] = c * c - s * s;
@@ -155,11 +155,11 @@ void make_gates(std::vector<Gate>& gates, const Circuit& c, const float* inputs,
       const int64_t at = b * c.n + i;
       Gate& gate = gates[at];
       gate.a_re = all(1), gate.a_im = gate.b_re = gate.b_im = Vector{};
-      follow(gate, 0, phi);
-      follow(gate, 1, theta);
-      follow(gate, 2, half_of(omega + c.weights[3 * at], wild));
-      follow(gate, 3, c.w_theta[at]);
-      follow(gate, 4, c.w_omega[at]);
+      extend(gate, 0, phi);
+      extend(gate, 1, theta);
+      extend(gate, 2, half_of(omega + c.weights[3 * at], wild));
+      extend(gate, 3, c.w_theta[at]);
+      extend(gate, 4, c.w_omega[at]);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -17,9 +18,11 @@ namespace sqnn {
 // Looks at whether there is work before a thread goes to sleep, of which it would wake up late.
 constexpr int LOOKS = 2000;
 
-// Threads that each do one part of what they are called with. They live as long as the process.
+// Threads that each do one part of what they are called with. They live as long as their process.
 class Team {
  public:
+  const pid_t process = getpid();
+
   // Call part(k) for each k from 0 to `parts` - 1, part 0 in this thread. Where no more threads are to be had, or
   // another call is at work with them, this thread does what is left.
   void run(int64_t parts, const std::function<void(int64_t)>& part) {
@@ -77,14 +80,16 @@ class Team {
   std::atomic<int64_t> left_{0}, round_{0};
 };
 
-// The team of this process; one that was forked has none of its parent's threads, and gets a team of its own.
+// The team of this process; one that was forked has none of its parent's threads, and gets a team of its own. A mutex in
+// place of the exchange could have been held, at the fork, by a thread that is not there any more.
 inline Team& team() {
-  static std::mutex mutex;
-  static Team* own = nullptr;
-  static pid_t process = 0;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (own == nullptr || process != getpid()) own = new Team, process = getpid();
-  return *own;
+  static std::atomic<Team*> own{nullptr};
+  Team* now = own;
+  while (now == nullptr || now->process != getpid()) {
+    std::unique_ptr<Team> next(new Team);
+    if (own.compare_exchange_strong(now, next.get())) return *next.release();
+  }
+  return *now;
 }
 
 // Call work(first, last) on parts of the groups, each in a thread; what it computes does not depend on their number.

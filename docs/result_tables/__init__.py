@@ -4,7 +4,18 @@
 under the name that a page gives.
 """
 
-from result_tables import circle, circuits, comparisons, conversion, events, explanations, frontend, networks, plasticity, seeds
+from result_tables import (
+    circle,
+    circuits,
+    comparisons,
+    conversion,
+    events,
+    explanations,
+    frontend,
+    networks,
+    plasticity,
+    seeds,
+)
 from result_tables.base import ROOT, numbers, tables
 
 __all__ = [

@@ -23,9 +23,11 @@ def is_users(frame: FrameType) -> bool:
 
 
 def raised(error: BaseException) -> str:
-    """Say what an error is, and which line of a user's own it passed through last."""
+    """Say what an error is, and which line of a user's own it passed through last, before one of installed packages."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    frame, line = ([each for each in frames if is_users(each[0])] or frames)[-1]
+    others = [each for each in frames if is_users(each[0])]
+    own = [each for each in others if "site-packages" not in each[0].f_code.co_filename]
+    frame, line = (own or others or frames)[-1]
     return f"{type(error).__name__} in line {line} of {frame.f_code.co_filename} ({reason(error)})"
 
 

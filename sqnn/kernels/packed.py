@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from circuits.kernels import check
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, ATan
 
@@ -97,8 +96,7 @@ def is_hooked(part: nn.Module) -> bool:
 
 def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None], *numbers: float) -> None:
     """Call the kernel of this name on all groups, shared among threads: the addresses of tensors, then numbers."""
-    addresses = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-    check(getattr(kernels().library, name)(*addresses, *numbers, groups, threads))
+    kernels().call(name, tensors, *numbers, groups, threads)
 
 
 class Pack(torch.autograd.Function):

@@ -197,7 +197,8 @@ def _study_in(settings: Path) -> str:
             values = read_record(settings)
     except (RecordError, OSError):  # whoever reads them as a run's says what is wrong
         return ""
-    return str(next((values.get("study", name) for key, name in STUDIES.items() if key in values), ""))
+    name = next((values.get("study", name) for key, name in STUDIES.items() if key in values), "")
+    return name if isinstance(name, str) else ""
 
 
 def _metadata(path: Path) -> dict[str, str]:
