@@ -108,10 +108,10 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(_in_our_words(error.format_message(), words))  # type: ignore[attr-defined]
     except typer.Abort as error:
         raise Interrupted from error
-    except SystemExit as error:  # of a user's own code: no command asks for one
-        from sqnn.core import raised
+    except SystemExit as error:
+        from sqnn.core import is_own, raised
 
-        if os.environ.get(DEBUG):
+        if os.environ.get(DEBUG) or not is_own(error):  # such as that of a closed pipe
             raise
         return _complain(f"code of your own ends the program: {raised(error)}; raise an error there instead")
     except (ValueError, OSError, MemoryError, RuntimeError) as error:

@@ -21,7 +21,7 @@ from sqnn.cli.options import (
 from sqnn.cli.output import check_files, console, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
-from sqnn.core import require, require_one_of
+from sqnn.core import ConfigError, require, require_one_of
 from sqnn.data import DATASETS, SPLITS
 from sqnn.explain import ALL_METHODS, Story, chosen_methods, images_with, make_page, seconds_of
 
@@ -95,10 +95,20 @@ def explain(
         progress=(lambda section: console.print(f"{section} ...")) if progress else (lambda section: None),
     )
     clock.lap("explanation")
+    if methods not in (None, ALL_METHODS):
+        _require_a_map(page.story)
     page.save(out)
     _print(page.story, out)
     write_json(json, page.to_dict())
     return clock
+
+
+def _require_a_map(story: Story) -> None:
+    """Raise ConfigError, with all reasons, where none of the methods that were asked for made a map."""
+    if "absent" in story["sections"]["pixels"]:
+        methods = story["sections"]["made"]["methods"]
+        why = "; ".join(f"{method['title']}: {method['failed']}" for method in methods if method["failed"])
+        raise ConfigError(f"methods: none of them makes a map: {why}")
 
 
 def _command(path: Path, data: str, split: str, index: int, methods: str | None) -> str:

@@ -19,7 +19,7 @@ from sqnn.core.files import (
 from sqnn.core.locks import LOCK, InUseError, folder_lock
 from sqnn.core.machine import commit, cores, machine, version_of
 from sqnn.core.memory_format import channels_last, channels_last_is_safe
-from sqnn.core.own_code import RAISED, is_users, no_exit, raised
+from sqnn.core.own_code import RAISED, is_own, is_users, no_exit, raised
 from sqnn.core.progress import sweep_progress
 from sqnn.core.records import (
     DIGEST,
@@ -73,6 +73,7 @@ __all__ = [
     "describe",
     "digest",
     "folder_lock",
+    "is_own",
     "is_users",
     "is_whole",
     "limits_of",

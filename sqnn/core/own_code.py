@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from noise_models import reason
@@ -15,6 +16,8 @@ RAISED = (Exception, SystemExit)
 """Whatever somebody else's code raises; Ctrl-C is not among it."""
 NOT_OWN = frozenset({"sqnn", "circuits", "noise_models", "torch", *sys.stdlib_module_names})
 """Packages whose code is no user's own."""
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Folders that packages are installed in."""
 
 
 def is_users(frame: FrameType) -> bool:
@@ -22,11 +25,21 @@ def is_users(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).split(".")[0] not in NOT_OWN
 
 
+def is_own(error: BaseException) -> bool:
+    """Say whether an error passed through code that is neither installed nor this package's."""
+    return any(_is_written(frame) for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _is_written(frame: FrameType) -> bool:
+    """Say whether code is a user's, and not an installed package's."""
+    return is_users(frame) and not INSTALLED.intersection(Path(frame.f_code.co_filename).parts)
+
+
 def raised(error: BaseException) -> str:
     """Say what an error is, and which line of a user's own it passed through last, before one of installed packages."""
     frames = list(traceback.walk_tb(error.__traceback__))
     others = [each for each in frames if is_users(each[0])]
-    own = [each for each in others if "site-packages" not in each[0].f_code.co_filename]
+    own = [each for each in others if _is_written(each[0])]
     frame, line = (own or others or frames)[-1]
     return f"{type(error).__name__} in line {line} of {frame.f_code.co_filename} ({reason(error)})"
 

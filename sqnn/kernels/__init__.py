@@ -1,7 +1,15 @@
 """Compiled kernels behind the layers: built once by the compiler of the machine, plain PyTorch where there is none."""
 
 from sqnn.kernels.library import KERNELS, Kernels, kernels
-from sqnn.kernels.packed import NeuronRule, are_wanted, can_compute, evaluating, is_hooked, neurons_of, norm_is_plain
+from sqnn.kernels.packed import (
+    NeuronRule,
+    are_wanted,
+    can_compute,
+    evaluating_by_kernels,
+    is_hooked,
+    neurons_of,
+    norm_is_plain,
+)
 from sqnn.kernels.rate_stages import LARGEST_WINDOW, Stage, stage_rates
 from sqnn.kernels.spiking_blocks import kind_of, pooled_rates, rule_of
 
@@ -13,7 +21,7 @@ __all__ = [
     "Stage",
     "are_wanted",
     "can_compute",
-    "evaluating",
+    "evaluating_by_kernels",
     "is_hooked",
     "kernels",
     "kind_of",

@@ -55,11 +55,11 @@ def norm_is_plain(norm: nn.Module) -> bool:
     return n.affine and n.track_running_stats and n.momentum is not None
 
 
-_EVALUATING = ContextVar("evaluating", default=False)
+_EVALUATING = ContextVar("evaluating_by_kernels", default=False)
 
 
 @contextmanager
-def evaluating() -> Iterator[None]:
+def evaluating_by_kernels() -> Iterator[None]:
     """Within it kernels evaluate too, where they can and nobody asks for gradients: equal to PyTorch to rounding.
 
     Elsewhere PyTorch evaluates, so that a network gives the same bits whether somebody watches its layers or not.

@@ -168,9 +168,9 @@ class SeparableCNN(nn.Module):
 
     The first stage is an ordinary convolution, all others are separable; none pads. `channels` are the widths of all of
     them, the last is the number n of features. The rates of the last stage are read by a `PlaceReadout`. All norms
-    have this `scale`; where None, each channel's is trained. In training, and within `sqnn.kernels.evaluating`, the
-    stages are computed by the compiled kernels where these can, unless `compiled` is set to False; they are
-    differentiable once.
+    have this `scale`; where None, each channel's is trained. In training, and within
+    `sqnn.kernels.evaluating_by_kernels`, the stages are computed by the compiled kernels where these can, unless
+    `compiled` is set to False; they are differentiable once.
     """
 
     compiled = True

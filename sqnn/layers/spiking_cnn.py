@@ -45,7 +45,7 @@ class SpikingCNN(nn.Module):
     Takes spike trains [time, batch, in_channels, height, width], height and width at least 2^blocks, and gives
     [batch, n_features]. With z_t the linear layer's output at step t, readout `spike` is the mean over time of the
     spikes that a last neuron fires on z_t, in [0, 1]; readout `membrane` is the mean over time of z_t itself, the
-    potential per step of a neuron that never fires. In training, and within `sqnn.kernels.evaluating`, the
+    potential per step of a neuron that never fires. In training, and within `sqnn.kernels.evaluating_by_kernels`, the
     blocks are computed by the compiled kernels where these can, unless `compiled` is set to False.
     """
 

@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from sqnn.core import ConfigError, raised, require, seed_torch, torch_numbers
 from sqnn.data import Batch
-from sqnn.kernels import evaluating
+from sqnn.kernels import evaluating_by_kernels
 from sqnn.metrics import EVALUATION_SEED
 from sqnn.models import Network, logits_of
 from sqnn.training.errors import NotFiniteError
@@ -147,7 +147,7 @@ class Classifier(pl.LightningModule):
         self._kept_state = self.noise_source.get_state()
         self.noise_source.manual_seed(EVALUATION_SEED)
         self.validation.enter_context(torch_numbers(EVALUATION_SEED))
-        self.validation.enter_context(evaluating())
+        self.validation.enter_context(evaluating_by_kernels())
 
     def on_validation_epoch_end(self) -> None:
         self.validation.close()

@@ -34,6 +34,11 @@ def test_a_page_and_its_story_are_written(here: Path, capsys: pytest.CaptureFixt
         ("explain run --out run/model.safetensors", "out: run/model.safetensors belongs to the run in run"),
         ("explain run --out page.html --json page.html", "json: got page.html, expected another file than --out"),
         ("explain missing", "missing"),
+        (
+            "explain run --methods occlusion:window=99",
+            "methods: none of them makes a map: occlusion:window=99",
+        ),
+        ("explain run --methods shapley:baseline=white", "baseline: got 'white', expected a number"),
     ],
 )
 def test_a_mistake_gets_one_line(line: str, message: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sqnn.kernels import evaluating, kernels, stage_rates
+from sqnn.kernels import evaluating_by_kernels, kernels, stage_rates
 from sqnn.layers import RateTrainedStage, SeparableCNN, kernels_for
 from sqnn.layers.separable import SeparableConv
 from sqnn.neurons import IF, LIF
@@ -131,7 +131,7 @@ def test_evaluation_agrees_with_double_precision(batch: int, spiking: bool, seed
     with torch.no_grad():
         wanted = exact.rates(images.double(), spiking)
         assume(min(seen) > 1e-5)
-        with evaluating(), patch("sqnn.layers.separable.stage_rates", wraps=stage_rates) as called:
+        with evaluating_by_kernels(), patch("sqnn.layers.separable.stage_rates", wraps=stage_rates) as called:
             rates = network.rates(images, spiking)
     called.assert_called_once()
     torch.testing.assert_close(rates.double(), wanted, rtol=0, atol=1e-5)
@@ -171,7 +171,7 @@ def test_training_takes_the_kernels_and_everything_else_pytorch(monkeypatch: pyt
     with torch.no_grad():
         network(images)
         network.eval()(images)
-    with evaluating():
+    with evaluating_by_kernels():
         network(images)
     network.train().double()(images.double())
     network.float().stages[1].norm.eval()

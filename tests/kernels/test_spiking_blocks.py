@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.kernels import evaluating, pooled_rates, rule_of
+from sqnn.kernels import evaluating_by_kernels, pooled_rates, rule_of
 from sqnn.kernels.library import kernels
 from sqnn.layers import SpikingCNN
 from sqnn.neurons import IF, LIF, ATan, FastSigmoid, make_surrogate
@@ -120,7 +120,7 @@ def test_evaluation_agrees_with_double_precision(batch: int, time: int, seed: in
     with torch.no_grad():
         wanted = in_pytorch(copy.deepcopy(network).double(), trains.double(), nearest)
         assume(min(nearest) > 1e-4)
-        with evaluating(), patch("sqnn.layers.spiking_cnn.pooled_rates", wraps=pooled_rates) as called:
+        with evaluating_by_kernels(), patch("sqnn.layers.spiking_cnn.pooled_rates", wraps=pooled_rates) as called:
             rates = network.rates(trains)
     called.assert_called_once()
     torch.testing.assert_close(rates.double(), wanted, rtol=0, atol=1e-6)

@@ -189,14 +189,16 @@ class Probe:
         """Return the point [batch, ...] that stands for nothing; ConfigError on values of another shape."""
         if self.pixels_of is not None:
             return self._read(self.pixels_of.baseline(value))
-        baseline = torch.as_tensor(value, dtype=self.point.dtype, device=self.point.device)
+        expected = f"a number, or {list(self.point.shape[1:])} as the {self.at} of an image"
+        try:
+            baseline = torch.as_tensor(value, dtype=self.point.dtype, device=self.point.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(f"baseline: got {brief(value)}, expected {expected}") from error
+        require(bool(torch.isfinite(baseline).all()), "baseline", value, "finite numbers")
         try:
             return baseline.expand(self.point.shape)
         except RuntimeError as error:
-            raise ConfigError(
-                f"baseline: got shape {list(baseline.shape)}, expected a number, or {list(self.point.shape[1:])} as "
-                f"the {self.at} of an image"
-            ) from error
+            raise ConfigError(f"baseline: got shape {list(baseline.shape)}, expected {expected}") from error
 
     def cost(self) -> Cost:
         """Return what was spent so far."""

@@ -22,7 +22,7 @@ from sqnn.explain.quality.badges import BADGES, summarise_methods
 from sqnn.explain.quality.maps import MapMaker, ink
 from sqnn.explain.quality.measure import AT_ONCE, MEASURES, TRAINED, QualityOptions, QualitySubject, measure_maps
 from sqnn.explain.quality.methods import makers_of
-from sqnn.kernels import evaluating
+from sqnn.kernels import evaluating_by_kernels
 from sqnn.models import HasNetwork, network_of, require_network, shown_name
 from sqnn.training import check_fit
 
@@ -170,7 +170,7 @@ def measure_part(
     part = images[start : start + AT_ONCE]
     repeated = min(max(how.repeated - start, 0), len(part))
     try:
-        with evaluating():  # some thousand images for each one explained
+        with evaluating_by_kernels():  # some thousand images for each one explained
             rows, maps = measure_maps(make, subject, part, repeated, start, how)
     except ValueError as error:
         return _without_maps(images, start, reason(error)), None

@@ -26,6 +26,7 @@ from sqnn.explain.report.story import FORMAT, Answer, Story
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import predict_logits
 from sqnn.models import HasNetwork, network_of, require_network
+from sqnn.training import check_fit
 
 ALL_METHODS, PIXELS = "all", "pixels"
 """Stands for every method that makes maps of the pixels, and the place that these are of."""
@@ -104,6 +105,7 @@ def make_page(
     began = time.perf_counter()
     network, data = require_network(network_of(model)), require_image_data(data)
     images, chosen = images_with(data, split, index), pixel_methods(methods)
+    check_fit(network, data)
     generator = torch.Generator().manual_seed(seed)
     seen = record(network, images.take([index]), generator=generator)
     subject = Subject(network, seen, data.classes, int(images.labels[index]), seed)

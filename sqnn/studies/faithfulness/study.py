@@ -141,6 +141,17 @@ class FaithfulnessStudy(QualityOptions, Study[Sequence[ExplainedNetwork], Faithf
             signs = [(line["method"], *(SIGNS.get(line[name], "-") for name in BADGES)) for line in measured]
             yield Panel("claims", ("method", *(name.replace("_", " ") for name in BADGES)), signs)
             yield from (f"{network}: {line['method']}: {line['problem']}" for line in ordered if line["problem"])
+            if images < FEW:
+                yield f"{network}: {images} images are few to settle claims by; take --images 500"
+        yield LEGEND
+
+
+LEGEND = (
+    "deletion, infidelity and sensitivity: the lower the better; insertion: the higher; minus intensity: deletion less "
+    "that of the intensity, with its 95 % interval; -: not measured, or nothing to compare with"
+)
+FEW = 100
+"""Images below which a claim is told with a caution."""
 
 
 def _number(value: float) -> str:
