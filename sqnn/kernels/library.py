@@ -21,9 +21,9 @@ FUNCTIONS = {
     "sqnn_fire": (*[_POINTER] * 4, *[_NUMBER] * 4, *_NEURONS, *[_NUMBER] * 2),
     "sqnn_fire_backward": (*[_POINTER] * 6, *[_NUMBER] * 5, *_NEURONS, _FLAG, _REAL, *[_NUMBER] * 2),
     "sqnn_convolve_backward": (*[_POINTER] * 7, *[_NUMBER] * 8),
-    "sqnn_correlate": (*[_POINTER] * 6, *[_NUMBER] * 10),
+    "sqnn_correlate": (*[_POINTER] * 5, *[_NUMBER] * 9),
     "sqnn_clip": (*[_POINTER] * 4, *[_NUMBER] * 4),
-    "sqnn_fire_steps": (*[_POINTER] * 5, *[_NUMBER] * 4, *_NEURONS, *[_NUMBER] * 2),
+    "sqnn_fire_steps": (*[_POINTER] * 9, *[_NUMBER] * 9, *_NEURONS, *[_NUMBER] * 2),
     "sqnn_clip_backward": (*[_POINTER] * 6, *[_NUMBER] * 5),
     "sqnn_correlate_backward": (*[_POINTER] * 8, *[_NUMBER] * 9),
 }

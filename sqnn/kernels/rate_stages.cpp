@@ -27,33 +27,44 @@ Shape shape_of(int64_t channels, int64_t outputs, int64_t height, int64_t width,
 Shape of_one(const Shape& s) { return {1, 1, s.height, s.width, s.stride, s.high, s.wide}; }
 Shape of_mixing(const Shape& s) { return {s.channels, s.outputs, s.high, s.wide, 1, s.high, s.wide}; }
 
-// OUT output channels of one step.
-template <int OUT, int K>
-void correlate_some(const Vector* x, const float* weight, Vector* y, const Shape& s, int64_t from) {
-  for (int64_t i = 0; i < s.high; i++)
-    for (int64_t j = 0; j < s.wide; j++) {
-      Vector total[OUT];
-      for (int o = 0; o < OUT; o++) total[o] = Vector{};
-      for (int64_t c = 0; c < s.channels; c++) {
-        const Vector* corner = x + (c * s.height + i * s.stride) * s.width + j * s.stride;
-        const float* factor = weight + (from * s.channels + c) * K * K;
+// OUT output channels at COLUMNS places of one step: enough sums at a time that none waits for the last addition.
+template <int OUT, int COLUMNS, int K>
+inline void correlate_at(const Vector* x, const float* weight, Vector* y, const Shape& s, int64_t i, int64_t j) {
+  Vector total[OUT][COLUMNS];
+  for (int o = 0; o < OUT; o++)
+    for (int at = 0; at < COLUMNS; at++) total[o][at] = Vector{};
+  for (int64_t c = 0; c < s.channels; c++) {
+    const Vector* corner = x + (c * s.height + i * s.stride) * s.width + j * s.stride;
+    const float* factor = weight + c * K * K;
 #pragma GCC unroll 25
-        for (int k = 0; k < K * K; k++) {
-          const Vector value = corner[(k / K) * s.width + k % K];
-          for (int o = 0; o < OUT; o++) total[o] += value * factor[o * s.channels * K * K + k];
-        }
+    for (int k = 0; k < K * K; k++)
+      for (int at = 0; at < COLUMNS; at++) {
+        const Vector value = corner[at * s.stride + (k / K) * s.width + k % K];
+        for (int o = 0; o < OUT; o++) total[o][at] += value * factor[o * s.channels * K * K + k];
       }
-      for (int o = 0; o < OUT; o++) y[(from + o) * s.area() + i * s.wide + j] = total[o];
-    }
+  }
+  for (int o = 0; o < OUT; o++)
+    for (int at = 0; at < COLUMNS; at++) y[o * s.area() + i * s.wide + j + at] = total[o][at];
+}
+
+template <int OUT, int COLUMNS, int K>
+void correlate_some(const Vector* x, const float* weight, Vector* y, const Shape& s, int64_t from) {
+  weight += from * s.channels * K * K;
+  y += from * s.area();
+  for (int64_t i = 0; i < s.high; i++) {
+    int64_t j = 0;
+    for (; j + COLUMNS <= s.wide; j += COLUMNS) correlate_at<OUT, COLUMNS, K>(x, weight, y, s, i, j);
+    for (; j < s.wide; j++) correlate_at<OUT, 1, K>(x, weight, y, s, i, j);
+  }
 }
 
 template <int K>
 void correlate(const Vector* x, const float* weight, Vector* y, const Shape& s) {
   int64_t o = 0;
-  for (; o + 8 <= s.outputs; o += 8) correlate_some<8, K>(x, weight, y, s, o);
-  for (; o + 4 <= s.outputs; o += 4) correlate_some<4, K>(x, weight, y, s, o);
-  for (; o + 2 <= s.outputs; o += 2) correlate_some<2, K>(x, weight, y, s, o);
-  for (; o < s.outputs; o++) correlate_some<1, K>(x, weight, y, s, o);
+  for (; o + 8 <= s.outputs; o += 8) correlate_some<8, 1, K>(x, weight, y, s, o);
+  for (; o + 4 <= s.outputs; o += 4) correlate_some<4, 1, K>(x, weight, y, s, o);
+  for (; o + 2 <= s.outputs; o += 2) correlate_some<2, 2, K>(x, weight, y, s, o);
+  for (; o < s.outputs; o++) correlate_some<1, 5, K>(x, weight, y, s, o);
 }
 
 // Adds slopes of y times x to the gradients of the weights, [outputs, channels, K * K].
@@ -130,6 +141,40 @@ void convolve_back(const Vector* slopes, const Vector* x, const Weights& weights
   weigh<1>(slopes, maps, mixing, of_mixing(s));
 }
 
+// The sums of maps over the first images of a group, [outputs].
+void sum_maps(const Vector* maps, double* sums, const Shape& s, int64_t lanes) {
+  for (int64_t o = 0; o < s.outputs; o++) {
+    Vector total = Vector{};
+    for (int64_t n = 0; n < s.area(); n++) total += maps[o * s.area() + n];
+    sums[o] = sum_of(total, lanes);
+  }
+}
+
+// The numbers of the neurons of a channel.
+struct Neurons {
+  float scale, shift, decay, threshold;
+};
+
+// One step of neurons: their membranes, their spikes, and how often each fired so far.
+template <int RESET>
+void fire_by(const Vector* __restrict y, Vector* __restrict membranes, Vector* __restrict spikes,
+             Vector* __restrict counts, int64_t size, const Neurons k) {
+  for (int64_t n = 0; n < size; n++) {
+    const Vector charged = charge(membranes[n], y[n], k.scale, k.shift, k.decay);
+    const Mask fired = charged > k.threshold;
+    membranes[n] = after_reset(charged, fired, k.threshold, RESET);
+    spikes[n] = choose(fired, all(1), Vector{});
+    counts[n] += spikes[n];
+  }
+}
+
+void fire(const Vector* y, Vector* membranes, Vector* spikes, Vector* counts, int64_t size, const Neurons& neurons,
+          int reset) {
+  if (reset == SUBTRACT) return fire_by<SUBTRACT>(y, membranes, spikes, counts, size, neurons);
+  if (reset == ZERO) return fire_by<ZERO>(y, membranes, spikes, counts, size, neurons);
+  fire_by<NONE>(y, membranes, spikes, counts, size, neurons);
+}
+
 // Calls DO with the side of the window as a constant.
 #define SQNN_OF_SIDE(kernel, DO, ...)     \
   switch (kernel) {                       \
@@ -144,33 +189,20 @@ void convolve_back(const Vector* slopes, const Vector* x, const Weights& weights
 
 extern "C" {
 
-// Maps y of a convolution without padding, and the sums over the images of each group of their means over time,
+// Maps y of a convolution without padding, [groups, 1, outputs, ...], and their sums over the images of each group,
 // [groups, outputs]. `mixing` is null where the convolution is not separable.
-int32_t sqnn_correlate(const float* x, const float* weight, const float* mixing, float* y, float* means, double* sums,
-                    int64_t time, int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width,
-                    int64_t kernel, int64_t stride, int64_t groups, int64_t threads) {
+int32_t sqnn_correlate(const float* x, const float* weight, const float* mixing, float* y, double* sums, int64_t batch,
+                       int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel, int64_t stride,
+                       int64_t groups, int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
     const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
-    const int64_t area = s.area(), size = outputs * area;
     const Weights weights = {weight, mixing};
-    Vectors own(channels * area);
+    Vectors own(channels * s.area());
     for (int64_t g = first; g < last; g++) {
-      Vector *maps = (Vector*)y + g * time * size, *mean = (Vector*)means + g * size;
-      for (int64_t t = 0; t < time; t++) {
-        const Vector* in = (const Vector*)x + (g * time + t) * channels * height * width;
-        SQNN_OF_SIDE(kernel, convolve, in, weights, own.data(), maps + t * size, s)
-      }
-      if (means != y)
-        for (int64_t n = 0; n < size; n++) {
-          Vector total = maps[n];
-          for (int64_t t = 1; t < time; t++) total += maps[t * size + n];
-          mean[n] = total / (float)time;
-        }
-      for (int64_t o = 0; o < outputs; o++) {
-        Vector total = Vector{};
-        for (int64_t n = 0; n < area; n++) total += mean[o * area + n];
-        sums[g * outputs + o] = sum_of(total, lanes_of(g, batch));
-      }
+      const Vector* in = (const Vector*)x + g * channels * height * width;
+      Vector* maps = (Vector*)y + g * outputs * s.area();
+      SQNN_OF_SIDE(kernel, convolve, in, weights, own.data(), maps, s)
+      sum_maps(maps, sums + g * outputs, s, lanes_of(g, batch));
     }
   });
 }
@@ -192,28 +224,41 @@ int32_t sqnn_clip(const float* y, const float* scale, const float* shift, float*
   });
 }
 
-// Spikes of neurons on the currents scale * y + shift, and their means over time; y has `shown` steps, `time` or 1.
-int32_t sqnn_fire_steps(const float* y, const float* scale, const float* shift, float* spikes, float* rates, int64_t shown,
-                     int64_t time, int64_t channels, int64_t area, float decay, float threshold, float start,
-                     int32_t reset, int64_t groups, int64_t threads) {
+// Neurons fire on the currents scale * y + shift, and the next convolution takes their spikes; y has `shown` steps,
+// `time` or 1. `rates` are the means of the spikes over time. Of the maps of the next convolution, `next` has all steps,
+// `means` their means over time, and `sums` the sums of these over the images of each group, [groups, outputs]. Spikes
+// are kept for one step only. Where `weight` is null there is no next convolution.
+int32_t sqnn_fire_steps(const float* y, const float* scale, const float* shift, float* rates, const float* weight,
+                        const float* mixing, float* next, float* means, double* sums, int64_t shown, int64_t time,
+                        int64_t batch, int64_t channels, int64_t outputs, int64_t height, int64_t width, int64_t kernel,
+                        int64_t stride, float decay, float threshold, float start, int32_t reset, int64_t groups,
+                        int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
-    for (int64_t g = first; g < last; g++)
-      for (int64_t c = 0; c < channels; c++)
-        for (int64_t n = 0; n < area; n++) {
-          const Vector* in = (const Vector*)y + (g * shown * channels + c) * area + n;
-          Vector* out = (Vector*)spikes + (g * time * channels + c) * area + n;
-          Vector membrane = all(start * threshold), count = Vector{};
-          for (int64_t t = 0; t < time; t++) {
-            const Vector now = in[(shown == 1 ? 0 : t) * channels * area];
-            const Vector charged = charge(membrane, now, scale[c], shift[c], decay);
-            const Mask fired = charged > threshold;
-            membrane = after_reset(charged, fired, threshold, reset);
-            const Vector spike = choose(fired, all(1), Vector{});
-            out[t * channels * area] = spike;
-            count += spike;
-          }
-          ((Vector*)rates)[(g * channels + c) * area + n] = count / (float)time;
+    const Shape s = shape_of(channels, outputs, height, width, kernel, stride);
+    const Weights weights = {weight, mixing};
+    const int64_t area = height * width, size = channels * area, sent = outputs * s.area();
+    Vectors membranes(size), spikes(size), own(weight == nullptr ? 0 : channels * s.area());
+    for (int64_t g = first; g < last; g++) {
+      Vector *rate = (Vector*)rates + g * size, *mean = (Vector*)means + g * sent;
+      std::fill(membranes.begin(), membranes.end(), all(start * threshold));
+      std::fill(rate, rate + size, Vector{});
+      for (int64_t t = 0; t < time; t++) {
+        const Vector* in = (const Vector*)y + (g * shown + (shown == 1 ? 0 : t)) * size;
+        for (int64_t c = 0; c < channels; c++) {
+          const int64_t at = c * area;
+          fire(in + at, membranes.data() + at, spikes.data() + at, rate + at, area, {scale[c], shift[c], decay, threshold},
+               reset);
         }
+        if (weight == nullptr) continue;
+        Vector* maps = (Vector*)next + (g * time + t) * sent;
+        SQNN_OF_SIDE(kernel, convolve, spikes.data(), weights, own.data(), maps, s)
+        for (int64_t n = 0; n < sent; n++) mean[n] = t == 0 ? maps[n] : mean[n] + maps[n];
+      }
+      for (int64_t n = 0; n < size; n++) rate[n] /= (float)time;
+      if (weight == nullptr) continue;
+      for (int64_t n = 0; n < sent; n++) mean[n] /= (float)time;
+      sum_maps(mean, sums + g * outputs, s, lanes_of(g, batch));
+    }
   });
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,13 +44,11 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     """
     if not (is_plain(images) and _fits(images, stages)) or is_watched() or kernels().library is None:
         return None
-    batch, threads = len(images), torch.get_num_threads()
-    rates, spikes = cast(Tensor, Pack.apply(images[None], threads)), None
-    for stage in stages:
-        norm = stage.norm
-        weights = stage.weight, stage.mixing, norm.weight, norm.bias
-        rates, spikes = _Stage.apply(rates, spikes, *weights, stage, batch, timesteps, threads)
-    return cast(Tensor, Unpack.apply(rates, batch, threads))[0]
+    run = _Run(len(images), timesteps, torch.get_num_threads())
+    packed = cast(Tensor, Pack.apply(images[None], run.threads))
+    weights = [each for s in stages for each in (s.weight, s.mixing, s.norm.weight, s.norm.bias)]
+    rates = _Stages.apply(packed, run, stages, *weights)
+    return cast(Tensor, Unpack.apply(rates, run.batch, run.threads))[0]
 
 
 def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
@@ -74,69 +72,111 @@ def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
     return len(stages) > 0
 
 
-class _Stage(torch.autograd.Function):
-    """Convolution, batch norm, neurons: packed rates, and spikes if there are any, to packed rates and spikes."""
+class _Maps(NamedTuple):
+    """What a convolution gives: maps of each step, their means over time, and sums of these per group and channel."""
+
+    y: Tensor
+    means: Tensor
+    sums: Tensor
+
+
+class _Run(NamedTuple):
+    """How many images are computed, how many steps they are shown for, and by how many threads."""
+
+    batch: int
+    timesteps: int | None
+    threads: int
+
+    def convolve(self, rates: Tensor, stage: Stage) -> _Maps:
+        """Return the maps of a stage for what does not change along time, packed."""
+        maps = self._maps(rates, stage, 1)
+        tensors = (rates, *_contiguous(stage), maps.y, maps.sums)
+        call("sqnn_correlate", len(rates), self.threads, tensors, self.batch, *_sides(rates, stage))
+        return maps
+
+    def fire(self, y: Tensor, affine: Tensor, rule: NeuronRule, following: Stage | None) -> tuple[Tensor, _Maps | None]:
+        """Return the packed rates of neurons on the currents scale * y + shift, and the maps of the following stage."""
+        groups, steps, channels, height, width, lanes = y.shape
+        rates = y.new_empty(groups, 1, channels, height, width, lanes)
+        if self.timesteps is None:
+            call("sqnn_clip", groups, self.threads, (y, *affine, rates), channels, height * width)
+            return rates, None if following is None else self.convolve(rates, following)
+        maps = None if following is None else self._maps(rates, following, self.timesteps)
+        further = (None,) * 5 if maps is None or following is None else (*_contiguous(following), *maps)
+        sides = (channels, 0, height, width, 1, 1) if following is None else _sides(rates, following)
+        numbers = (steps, self.timesteps, self.batch, *sides, *rule.numbers)
+        call("sqnn_fire_steps", groups, self.threads, (y, *affine, rates, *further), *numbers)
+        return rates, maps
+
+    def _maps(self, rates: Tensor, stage: Stage, steps: int) -> _Maps:
+        """Return room for the maps of a stage."""
+        _, outputs, height, width, kernel, stride = _sides(rates, stage)
+        high, wide = ((side - kernel) // stride + 1 for side in (height, width))
+        y = rates.new_empty(len(rates), steps, outputs, high, wide, rates.shape[-1])
+        means = y if steps == 1 else torch.empty_like(y[:, :1])
+        return _Maps(y, means, torch.empty(len(rates), outputs, dtype=torch.double, device=y.device))
+
+
+def _sides(rates: Tensor, stage: Stage) -> tuple[int, ...]:
+    """Return channels in and out, height, width, window and stride of a stage, as the kernels take them."""
+    outputs = len(stage.weight if stage.mixing is None else stage.mixing)
+    return (rates.shape[2], outputs, *rates.shape[3:5], stage.weight.shape[-1], stage.stride)
+
+
+def _contiguous(stage: Stage) -> tuple[Tensor, Tensor | None]:
+    return stage.weight.contiguous(), None if stage.mixing is None else stage.mixing.contiguous()
+
+
+class _Stages(torch.autograd.Function):
+    """Packed images to the packed rates of the last stage, with the gradients of four weights per stage."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        rates: Tensor,
-        spikes: Tensor | None,
-        weight: Tensor,
-        mixing: Tensor | None,
-        gamma: Tensor,
-        beta: Tensor,
-        stage: Stage,
-        batch: int,
-        timesteps: int | None,
-        threads: int,
-    ) -> tuple[Tensor, Tensor | None]:
-        groups, _, channels, height, width, lanes = rates.shape
-        weight, mixing = weight.contiguous(), None if mixing is None else mixing.contiguous()
-        outputs, kernel = len(weight if mixing is None else mixing), weight.shape[-1]
-        high, wide = ((side - kernel) // stage.stride + 1 for side in (height, width))
-        shown = rates if spikes is None else spikes
-        steps = shown.shape[1]
-        y = rates.new_empty(groups, steps, outputs, high, wide, lanes)
-        means = y if steps == 1 else rates.new_empty(groups, 1, outputs, high, wide, lanes)
-        sums = torch.empty(groups, outputs, dtype=torch.double, device=y.device)
-        sides = (channels, outputs, height, width, kernel, stage.stride)
-        call("sqnn_correlate", groups, threads, (shown, weight, mixing, y, means, sums), steps, batch, *sides)
-        mean, variance, count = moments(stage.norm, means, sums, batch, threads)
-        inverse = torch.rsqrt(variance + stage.norm.eps)
-        scale = gamma.double() * inverse
-        affine = torch.stack([scale, beta.double() - scale * mean]).float()
-        found, fired = torch.empty_like(means), None
-        if timesteps is None:
-            call("sqnn_clip", groups, threads, (y, affine[0], affine[1], found), outputs, high * wide)
-        else:
-            fired = rates.new_empty(groups, timesteps, outputs, high, wide, lanes)
-            numbers = (steps, timesteps, outputs, high * wide, *stage.neurons.numbers)
-            call("sqnn_fire_steps", groups, threads, (y, affine[0], affine[1], fired, found), *numbers)
-            ctx.mark_non_differentiable(fired)
-        ctx.save_for_backward(rates, weight, mixing, means, affine, torch.stack([mean, inverse, scale]))
-        ctx.sides, ctx.batch, ctx.threads, ctx.count = sides, batch, threads, count
+    def forward(ctx: Any, images: Tensor, run: _Run, stages: Sequence[Stage], *weights: Tensor | None) -> Tensor:
+        rates, maps, saved = images, run.convolve(images, stages[0]), []
+        ctx.run, ctx.stages, ctx.counts = run, stages, []
+        for stage, following in zip(stages, (*stages[1:], None), strict=True):
+            mean, variance, count = moments(stage.norm, maps.means, maps.sums, run.batch, run.threads)
+            inverse = torch.rsqrt(variance + stage.norm.eps)
+            scale = stage.norm.weight.double() * inverse
+            affine = torch.stack([scale, stage.norm.bias.double() - scale * mean]).float()
+            saved += [rates, maps.means, affine, torch.stack([mean, inverse, scale]), stage.weight, stage.mixing]
+            ctx.counts.append(count)
+            rates, following_maps = run.fire(maps.y, affine, stage.neurons, following)
+            maps = maps if following_maps is None else following_maps
+        ctx.save_for_backward(*saved)
         ctx.set_materialize_grads(False)
-        return found, fired
+        return rates
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        nothing = (None,) * 10
-        if gradients[0] is None:
-            return nothing
-        rates, weight, mixing, means, affine, (mean, inverse, scale) = ctx.saved_tensors
-        groups, outputs, area = len(rates), means.shape[2], means[0, 0, 0, ..., 0].numel()
-        currents = torch.empty_like(means)
-        sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
-        tensors = (gradients[0].contiguous(), means, affine[0], affine[1], currents, sums)
-        call("sqnn_clip_backward", groups, ctx.threads, tensors, ctx.batch, outputs, area)
-        factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
-        sizes = [each.numel() for each in (weight, mixing) if each is not None]
-        weights = rates.new_empty(groups, sum(sizes))
-        inputs = torch.empty_like(rates) if ctx.needs_input_grad[0] else None
-        maps = (currents, means, factors, rates, weight, mixing, weights, inputs)
-        call("sqnn_correlate_backward", groups, ctx.threads, maps, ctx.batch, *ctx.sides)
-        grad_weight, *rest = weights.sum(0).split(sizes)
-        grad_weight, grad_mixing = grad_weight.view_as(weight), None if mixing is None else rest[0].view_as(mixing)
-        return inputs, None, grad_weight, grad_mixing, grad_gamma, grad_beta, *nothing[6:]
+        gradient, found = gradients[0], cast(list[Tensor | None], [])
+        if gradient is None:
+            return (None,) * (3 + 4 * len(ctx.stages))
+        for k in reversed(range(len(ctx.stages))):
+            saved = ctx.saved_tensors[6 * k : 6 * k + 6]
+            gradient, *weights = _backward(gradient, saved, ctx, k, k > 0 or ctx.needs_input_grad[0])
+            found = weights + found
+        return gradient, None, None, *found
+
+
+def _backward(
+    gradient: Tensor, saved: Sequence[Tensor], ctx: Any, k: int, needs_inputs: bool
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of what stage k convolves, where they are needed, and of its four weights."""
+    run, stage = ctx.run, ctx.stages[k]
+    rates, means, affine, (mean, inverse, scale), weight, mixing = saved
+    groups, _, outputs, high, wide, _ = means.shape
+    currents = torch.empty_like(means)
+    sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
+    tensors = (gradient.contiguous(), means, *affine, currents, sums)
+    call("sqnn_clip_backward", groups, run.threads, tensors, run.batch, outputs, high * wide)
+    factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.counts[k])
+    sizes = [each.numel() for each in (weight, mixing) if each is not None]
+    weights = rates.new_empty(groups, sum(sizes))
+    inputs = torch.empty_like(rates) if needs_inputs else None
+    maps = (currents, means, factors, rates, *_contiguous(stage), weights, inputs)
+    call("sqnn_correlate_backward", groups, run.threads, maps, run.batch, *_sides(rates, stage))
+    grad_weight, *rest = weights.sum(0).split(sizes)
+    grad_mixing = None if mixing is None else rest[0].view_as(mixing)
+    return inputs, grad_weight.view_as(weight), grad_mixing, grad_gamma, grad_beta
