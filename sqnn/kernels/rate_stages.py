@@ -1,4 +1,4 @@
-"""Stages that are trained by their rates, as one differentiable operation each, computed by compiled kernels."""
+"""Stages that are trained by their rates, as one differentiable operation, computed by compiled kernels."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from circuits.kernels import is_watched
+from circuits.threads import when_small
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, is_plain, moments, through_norm
 
@@ -45,7 +46,12 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     if not (is_plain(images) and _fits(images, stages)) or is_watched() or kernels().library is None:
         return None
     run = _Run(len(images), timesteps, torch.get_num_threads())
-    packed = cast(Tensor, Pack.apply(images[None], run.threads))
+    # The kernels share their work among threads; between them PyTorch has a few numbers per channel.
+    return when_small(0, lambda shown: _rates(shown, run, stages), images)
+
+
+def _rates(images: Tensor, run: _Run, stages: Sequence[Stage]) -> Tensor:
+    packed = Pack.apply(images[None], run.threads)
     weights = [each for s in stages for each in (s.weight, s.mixing, s.norm.weight, s.norm.bias)]
     rates = _Stages.apply(packed, run, stages, *weights)
     return cast(Tensor, Unpack.apply(rates, run.batch, run.threads))[0]
@@ -155,7 +161,7 @@ class _Stages(torch.autograd.Function):
             return (None,) * (3 + 4 * len(ctx.stages))
         for k in reversed(range(len(ctx.stages))):
             saved = ctx.saved_tensors[6 * k : 6 * k + 6]
-            gradient, *weights = _backward(gradient, saved, ctx, k, k > 0 or ctx.needs_input_grad[0])
+            gradient, *weights = _backward(cast(Tensor, gradient), saved, ctx, k, k > 0 or ctx.needs_input_grad[0])
             found = weights + found
         return gradient, None, None, *found
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from circuits.kernels import is_watched
+from circuits.threads import when_small
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
     NeuronRule,
@@ -56,7 +57,13 @@ def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2
     """
     if not (is_plain(trains) and _fits(trains, blocks)) or is_watched() or kernels().library is None:
         return None
-    batch, threads = trains.shape[1], torch.get_num_threads()
+    threads = torch.get_num_threads()
+    # The kernels share their work among threads; between them PyTorch has a few numbers per channel.
+    return when_small(0, lambda shown: _rates(shown, blocks, threads), trains)
+
+
+def _rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, NeuronRule]], threads: int) -> Tensor:
+    batch = trains.shape[1]
     x = cast(Tensor, Pack.apply(trains, threads))
     for conv, norm, rule in blocks:
         x = cast(Tensor, _Block.apply(x, conv.weight, norm.weight, norm.bias, norm, batch, rule, threads))

@@ -169,6 +169,7 @@ class LightConeEngine(Engine):
                         f"{MAX_AMPLITUDES:.1e} to read {self.observable}; take fewer blocks (the cone has 2 n_blocks - "
                         "1 wires), fewer qubits, or engine='auto'"
                     )
+        self._numbers = self._count_numbers()
 
     @property
     def trained(self) -> TrainedNoise | None:
@@ -187,7 +188,7 @@ class LightConeEngine(Engine):
         strengths: Tensor | None = None,
     ) -> Expectations:
         tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
-        exact = when_small(len(inputs) * self._numbers(), self._exact, *tensors)
+        exact = when_small(len(inputs) * self._numbers, self._exact, *tensors)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
 
     def _exact(self, inputs: OwnInputs, weights: OwnWeights, strengths: Tensor | None = None) -> Expectations:
@@ -230,7 +231,7 @@ class LightConeEngine(Engine):
         parts = [checkpoint(evaluate, piece, weights, use_reentrant=False) for piece in inputs.split(size)]
         return torch.cat(parts)
 
-    def _numbers(self) -> int:
+    def _count_numbers(self) -> int:
         """Return about how many numbers the evaluation of one sample has at a time."""
         if self._picture is not None:
             return self._picture.n_kept

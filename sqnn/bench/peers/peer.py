@@ -114,10 +114,10 @@ def version_of(package: str) -> str:
 
 
 def torch_pass(evaluate: Evaluate, inputs: Tensor, weights: Tensor) -> Pass:
-    """Return the pass of a function of tensors, differentiated by PyTorch."""
+    """Return the pass of a function of tensors: its values, and by PyTorch the gradients of their sum."""
 
     def run() -> tuple[Tensor, ...]:
         values = evaluate(inputs, weights)
-        return (values, *torch.autograd.grad(values.sum(), (inputs, weights)))
+        return (values, *torch.autograd.grad(values, (inputs, weights), torch.ones_like(values)))
 
     return Pass(run)
