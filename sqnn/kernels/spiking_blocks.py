@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from circuits import when_small
 from circuits.kernels import is_watched
-from circuits.threads import when_small
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
     NeuronRule,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from circuits import ReuploadLayer
@@ -9,23 +11,37 @@ from circuits.kernels import kernels as circuit_kernels
 from sqnn.kernels import kernels
 from sqnn.layers.separable import SeparableCNN
 from sqnn.layers.spiking_cnn import SpikingCNN
+from sqnn.neurons import LIF
+from sqnn.neurons import kernels as neuron_kernels
 
-TAKING = {"layers": ((SpikingCNN, SeparableCNN), kernels), "circuit": ((ReuploadLayer,), circuit_kernels)}
+TAKING = {
+    "layers": ((SpikingCNN, SeparableCNN), kernels),
+    "neurons": ((LIF,), neuron_kernels),
+    "circuit": ((ReuploadLayer,), circuit_kernels),
+}
 """What may be computed by kernels, the modules that say whether they are, and the library of the kernels."""
 
 
 def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     """Return a line on the compiled kernels that a network is trained by on a device, or why there are none for it.
 
-    Layers that somebody watches, such as a learning rule, run in PyTorch all the same.
+    Neurons of a layer that is computed as a whole are not named again. Layers that somebody watches, such as a learning
+    rule, run in PyTorch all the same.
     """
     if device != "cpu":
         return f"none: trained on {device}"
-    parts = list(model.modules())
     found: dict[str, list[str]] = {}
+    parts = list(model.modules())
     for name, (kinds, library) in TAKING.items():
-        if any(isinstance(part, kinds) and part.takes_kernels for part in parts):
+        taking = [part for part in parts if isinstance(part, kinds) and part.takes_kernels]
+        if taking:
             found.setdefault(library().line, []).append(name)
+        parts = [part for part in parts if not any(part in each.modules() for each in taking)]
     if not found:
         return "none: no layer of this network takes them"
-    return "; ".join(f"{' and '.join(names)}, {line}" for line, names in found.items())
+    return "; ".join(f"{_listed(names)}, {line}" for line, names in found.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,6 +1,7 @@
 """Spiking neurons: pure steps, and thin layers that keep no state between calls."""
 
 from sqnn.neurons.base import MakeNeuron, Neuron
+from sqnn.neurons.compiled import kernels
 from sqnn.neurons.config import NeuronConfig
 from sqnn.neurons.lif import BETA_MARGIN, IF, LIF
 from sqnn.neurons.positive import MIN_THRESHOLD
@@ -37,6 +38,7 @@ __all__ = [
     "NeuronConfig",
     "Surrogate",
     "along_channels",
+    "kernels",
     "lif_sequence",
     "lif_step",
     "make_neuron",

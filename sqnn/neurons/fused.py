@@ -14,12 +14,14 @@ threshold, g(x)_t for the gradient that arrives at x_t, and r_t = d G_(t+1) for 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from sqnn.core import Trains
+from sqnn.neurons import compiled
 from sqnn.neurons.step import add_scaled
 from sqnn.neurons.surrogates import Surrogate
 
@@ -56,6 +58,10 @@ def lif_spikes(
 ) -> Trains:
     """The spikes of `lif_fused`, bit for bit, for those who ask for no gradient: one membrane is kept at a time."""
     spikes = _empty_trains(currents)
+    if compiled.takes(decay, threshold) and compiled.computes(currents):
+        numbers = cast(float, decay), cast(float, threshold), initial_membrane
+        compiled.fire(currents, spikes, None, *numbers, reset)
+        return spikes
     v = torch.empty_like(spikes[0]).fill_(initial_membrane).mul_(threshold)
     for current, s in zip(currents.unbind(0), spikes.unbind(0), strict=True):
         add_scaled(current, v, decay, out=v)
@@ -82,6 +88,7 @@ def _reset_(out: Tensor, u: Tensor, s: Tensor, threshold: float | Tensor, reset:
 class _Saved(FunctionCtx):
     constants: Constants
     numbers: list[float | None]
+    compiled: bool
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
 
@@ -92,17 +99,22 @@ class _FusedLIF(torch.autograd.Function):
         ctx: _Saved, currents: Tensor, decay: float | Tensor, threshold: float | Tensor, constants: Constants
     ) -> tuple[Tensor, Tensor]:
         membranes, spikes = _empty_trains(currents), _empty_trains(currents)
+        ctx.constants = constants
+        ctx.numbers = [None if isinstance(value, Tensor) else value for value in (decay, threshold)]
+        tensors = [value if isinstance(value, Tensor) else None for value in (decay, threshold)]
+        ctx.save_for_backward(membranes, spikes, *tensors)  # type: ignore[arg-type]  # torch keeps None too
+        ctx.set_materialize_grads(False)
+        ctx.compiled = compiled.takes(decay, threshold, constants.surrogate) and compiled.computes(currents)
+        if ctx.compiled:
+            numbers = cast(float, decay), cast(float, threshold), constants.initial_membrane
+            compiled.fire(currents, spikes, membranes, *numbers, constants.reset)
+            return spikes, membranes
         scratch = torch.empty_like(membranes[0])
         v = scratch.fill_(constants.initial_membrane).mul_(threshold)
         for current, u, s in zip(currents.unbind(0), membranes.unbind(0), spikes.unbind(0), strict=True):
             add_scaled(current, v, decay, out=u)
             torch.gt(u, threshold, out=s)
             v = _reset_(scratch, u, s, threshold, constants.reset)
-        ctx.constants = constants
-        ctx.numbers = [None if isinstance(value, Tensor) else value for value in (decay, threshold)]
-        tensors = [value if isinstance(value, Tensor) else None for value in (decay, threshold)]
-        ctx.save_for_backward(membranes, spikes, *tensors)  # type: ignore[arg-type]  # torch keeps None too
-        ctx.set_materialize_grads(False)
         return spikes, membranes
 
     @staticmethod
@@ -147,6 +159,12 @@ def _backward(
     threshold: float | Tensor,
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     constants: Constants = ctx.constants
+    if ctx.compiled:
+        grad = torch.empty_like(membranes)
+        numbers = cast(float, decay), cast(float, threshold)
+        given = grad_spikes, grad_membranes, membranes, grad
+        compiled.fire_backward(*given, *numbers, constants.reset, constants.detach_reset, constants.surrogate)
+        return grad, None, None
     _, needs_decay, needs_threshold, _ = ctx.needs_input_grad
     grad_u = torch.empty_like(membranes)
     scratch, grad_v_memory = torch.empty_like(membranes[0]), torch.empty_like(membranes[0])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sqnn.core import is_whole, number_of
 from sqnn.neurons.base import Neuron, check_currents
+from sqnn.neurons.compiled import takes
 from sqnn.neurons.fused import lif_fused, lif_spikes
 from sqnn.neurons.positive import learned_threshold, raw_threshold
 from sqnn.neurons.step import RESETS, lif_sequence
@@ -106,6 +107,11 @@ class LIF(Neuron):
         if self.raw_threshold is None:
             return self._threshold
         return learned_threshold(self.raw_threshold)
+
+    @property
+    def takes_kernels(self) -> bool:
+        """Whether the compiled kernels compute neurons of this kind."""
+        return self.fused and takes(self.beta, self.threshold, self.surrogate)
 
     @overload
     def forward(self, currents: Tensor, return_membrane: Literal[False] = False) -> Tensor: ...

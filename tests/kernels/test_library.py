@@ -157,10 +157,10 @@ def test_nothing_is_said_where_they_are_turned_off(
 
 
 def test_importing_compiles_nothing() -> None:
-    counted = "print(*(room.kernels.cache_info().currsize for room in (c, s)))"
-    command = f"import sqnn.layers, circuits.kernels as c, sqnn.kernels as s; {counted}"
+    counted = "print(*(room.kernels.cache_info().currsize for room in (c, s, n)))"
+    command = f"import sqnn.layers, circuits.kernels as c, sqnn.kernels as s, sqnn.neurons.compiled as n; {counted}"
     run = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["0", "0"]
+    assert run.stdout.split() == ["0", "0", "0"]
 
 
 def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
@@ -174,4 +174,5 @@ def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     learned = sqnn.create_model("sqdr-cnn", learn_threshold=True)
     assert kernels_for(learned) == kernels_for(spiking).replace("layers and circuit", "circuit")
     spiking.frontend.compiled = False
-    assert kernels_for(spiking) == kernels_for(learned)
+    assert kernels_for(spiking) == f"neurons and circuit, {kernels().line}"
+    assert kernels_for(sqnn.create_model("snn-mlp")) == f"neurons, {kernels().line}"

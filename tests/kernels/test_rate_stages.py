@@ -198,7 +198,7 @@ def test_other_stages_are_left_to_pytorch(change: Any) -> None:
     network = front_end()
     assert kernels_for(network) == f"layers, {kernels().line}"
     change(network.stages[0])
-    assert kernels_for(network) == "none: no layer of this network takes them"
+    assert kernels_for(network) == f"neurons, {kernels().line}"
 
 
 def test_what_does_not_fit_is_left_to_pytorch() -> None:
