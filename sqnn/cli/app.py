@@ -15,6 +15,7 @@ import typer
 import sqnn
 from sqnn.cli.clock import Clock
 from sqnn.cli.lazy import Command, lazy_app
+from sqnn.cli.standard_output import json_alone
 from sqnn.cli.stopping import Interrupted
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -102,6 +103,12 @@ def run(arguments: list[str] | None = None) -> int:
     began = time.perf_counter()
     # What a fresh process has computed so far is its start; a program that calls this has done other things.
     started = time.process_time() if arguments is None else 0.0
+    with json_alone(words):
+        return _run(arguments, words, began, started)
+
+
+def _run(arguments: list[str] | None, words: Sequence[str], began: float, started: float) -> int:
+    """Run the command; `began` is when that was asked for, `started` how long the process took to come to it."""
     try:
         result = app(args=arguments, standalone_mode=False)
     except UsageError as error:

@@ -11,7 +11,7 @@ import typer
 from sqnn.bench import BENCHMARKS, Benchmark, check_peers, read_rows
 from sqnn.cli.options import config_options, option, with_options
 from sqnn.cli.output import check_files, console, table, write_json
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, counted
 
 app = typer.Typer(help="Compare speed and memory with other public libraries, side by side.", no_args_is_help=True)
 
@@ -52,7 +52,12 @@ def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
         if not shown:
             shown = True
             console.print(
-                ", ".join(filter(None, (f"{first['machine']}, {first['threads']} threads", benchmark.state())))
+                ", ".join(
+                    filter(
+                        None,
+                        (f"{first['machine']}, {counted(int(first['threads'] or 0), 'thread')}", benchmark.state()),
+                    )
+                )
             )
         rows += measured
         cells = [[_show(row[column], form) for column, _, form in columns] for row in measured]

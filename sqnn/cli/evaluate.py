@@ -25,7 +25,7 @@ from sqnn.cli.output import check_json, console, write_json
 from sqnn.cli.output import table as print_table
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
-from sqnn.core import AUTO, check_threads, require, require_one_of
+from sqnn.core import AUTO, check_threads, counted, require, require_one_of
 from sqnn.data import DATASETS, SPLITS
 from sqnn.models import change_circuits, circuits_of, require_circuit
 from sqnn.studies import Published, published_range
@@ -146,7 +146,7 @@ def _circuit(network: nn.Module) -> str | None:
             continue
         shots = layer.engine.shots
         noise = "without noise" if layer.noise is None else f"under {layer.noise}"
-        told.append(f"{layer.engine.name}, {'exact' if shots is None else f'{shots:,} shots'}, {noise}")
+        told.append(f"{layer.engine.name}, {'exact' if shots is None else counted(shots, 'shot')}, {noise}")
     return "; ".join(dict.fromkeys(told)) or None
 
 

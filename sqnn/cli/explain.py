@@ -21,9 +21,9 @@ from sqnn.cli.options import (
 from sqnn.cli.output import check_files, console, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_data, open_model
-from sqnn.core import ConfigError, require, require_one_of
-from sqnn.data import DATASETS, SPLITS
-from sqnn.explain import ALL_METHODS, Story, chosen_methods, images_with, make_page, seconds_of
+from sqnn.core import ConfigError, counted, require, require_one_of
+from sqnn.data import DATASETS, SEED_LIMIT, SPLITS
+from sqnn.explain import ALL_METHODS, NO_ATTRIBUTION, Story, chosen_methods, images_with, make_page, seconds_of
 
 OWN_IMAGES = image_options(also=OWN_CHANNELS)
 PAGE = Path("explanation.html")
@@ -44,6 +44,10 @@ def explain(
             f"or {ALL_METHODS} (default: {', '.join(chosen_methods(None))})"
         ),
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="class whose logit is explained, by its name, or its number from 0 (default: the answer)"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="seed of everything that is drawn at random")] = 0,
     json: Annotated[Path | None, typer.Option(help="also write what the page tells to this JSON file")] = None,
     progress: Progress = True,
@@ -56,7 +60,8 @@ def explain(
     The page has eight sections: the answer and when it was settled, the spikes of every layer through time, the
     quantum head, the pixels that matter by several methods (each with marks of what it passed), where the logit comes
     from layer by layer, a rule in words, what would have changed the answer, and how all this was made. One slider
-    moves time in all of them; the arrow keys do, too, and space plays.
+    moves time in all of them; the arrow keys do, too, and space plays. All is about the answer, or about the class that
+    --target names; of a misread image there are maps of its true class as well.
 
     Examples:
 
@@ -68,11 +73,14 @@ def explain(
 
     sqnn explain runs/mnist-0 --index 8 --methods relevance,relevance:rule=signed
 
+    sqnn explain runs/mnist-0 --index 8 --target 5
+
     sqnn explain runs/pngs-1 --data pngs --split validation
     """
     clock = Clock()
     check_files(out=out, json=json)
     require_one_of("split", split, SPLITS)
+    require(0 <= seed < SEED_LIMIT, "seed", seed, f"a whole number from 0 to {SEED_LIMIT - 1:,}")
     require(index >= 0, "index", index, "the number of an image, from 0")
     chosen = chosen_methods(methods)
     pictures = read_settings(None, values, OWN_IMAGES)
@@ -83,15 +91,18 @@ def explain(
     images_with(images, split, index)
     clock.lap("data")
     if methods == ALL_METHODS:
-        console.print(f"maps by {len(chosen)} methods: about {seconds_of(opened.network, images, chosen):.0f} s")
+        console.print(
+            f"maps by {counted(len(chosen), 'method')}: about {seconds_of(opened.network, images, chosen):.0f} s"
+        )
     page = make_page(
         opened.network,
         images,
         index,
         split=split,
         methods=chosen,
+        target=target,
         seed=seed,
-        command=_command(path, images.name, split, index, methods),
+        command=_command(path, images.name, split, index, methods=methods, target=target, seed=seed or None),
         progress=(lambda section: console.print(f"{section} ...")) if progress else (lambda section: None),
     )
     clock.lap("explanation")
@@ -104,16 +115,20 @@ def explain(
 
 
 def _require_a_map(story: Story) -> None:
-    """Raise ConfigError, with all reasons, where none of the methods that were asked for made a map."""
-    if "absent" in story["sections"]["pixels"]:
+    """Raise ConfigError, with all reasons, where none of the methods that were asked for made a map.
+
+    A silent network, which no method has a map of, has a page all the same.
+    """
+    if story["sections"]["pixels"].get("absent", NO_ATTRIBUTION) != NO_ATTRIBUTION:
         methods = story["sections"]["made"]["methods"]
         why = "; ".join(f"{method['title']}: {method['failed']}" for method in methods if method["failed"])
         raise ConfigError(f"methods: none of them makes a map: {why}")
 
 
-def _command(path: Path, data: str, split: str, index: int, methods: str | None) -> str:
+def _command(path: Path, data: str, split: str, index: int, **more: object) -> str:
     words = ["sqnn", "explain", str(path), "--data", data, "--split", split, "--index", str(index)]
-    return shlex.join([*words, *(["--methods", methods] if methods else [])])
+    given = [(f"--{name}", str(value)) for name, value in more.items() if value is not None]
+    return shlex.join([*words, *(word for pair in given for word in pair)])
 
 
 def _print(story: Story, out: Path) -> None:
@@ -130,6 +145,6 @@ def _print(story: Story, out: Path) -> None:
             console.print(f"note: no section {name.replace('_', ' ')}: {section['absent']}")
     made = story["sections"].get("made")
     for method in made["methods"] if made else ():
-        if method["failed"]:
+        if method["failed"] not in (None, NO_ATTRIBUTION):
             console.print(f"note: {method['title']}: {method['failed']}")
     console.print(f"{out}: {out.stat().st_size / 1e6:.2f} MB; open it in a browser")

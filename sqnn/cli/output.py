@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from sqnn.cli.standard_output import is_standard_output, write_to_standard_output
 from sqnn.core import ConfigError, WriteError, check_writable, write_text
 
 if TYPE_CHECKING:
     from sqnn.metrics import ParameterCount
 
+JSON = "json"
+"""The option of every command's JSON file."""
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -42,16 +45,21 @@ def parameter_table(title: str, counts: ParameterCount) -> None:
 
 def check_json(path: Path | None) -> None:
     """Raise ConfigError where the user asked for a JSON file that cannot be written, before any work is done."""
-    check_file("json", path)
+    check_file(JSON, path)
 
 
 def check_file(option: str, path: Path | None) -> None:
-    """Raise ConfigError naming the option where its file cannot be written; makes the folder."""
-    if path is None:
+    """Raise ConfigError naming the option where its file cannot be written; makes the folder.
+
+    The option `json` may name standard output.
+    """
+    if path is None or (option == JSON and is_standard_output(path)):
         return
     from sqnn.training import RunFolder
 
     try:
+        if is_standard_output(path):
+            raise ConfigError(f"{option}: got {path}, expected the path of a file; standard output takes --json alone")
         if path.is_dir():
             raise ConfigError(f"{option}: {path} is a folder, expected the name of a file")
         if path.exists() and not path.is_file():
@@ -68,16 +76,25 @@ def check_files(**paths: Path | None) -> None:
     options: dict[Path, str] = {}
     for option, path in paths.items():
         check_file(option, path)
-        if path == Path("-"):
-            raise ConfigError(f"{option}: got -, expected the path of a file, such as {option}.json or /dev/stdout")
         if path is not None and (other := options.setdefault(path.resolve(), option)) != option:
             raise ConfigError(f"{option}: got {path}, expected another file than --{other}")
 
 
 def write_json(path: Path | None, value: object) -> None:
-    """Write `value` to `path` where the user asked for it; the file appears whole or not at all."""
+    """Write `value` to `path` where the user asked for it; the file appears whole or not at all.
+
+    On standard output (`-`, /dev/stdout) it is alone: see `json_alone`.
+    """
     if path is not None:
+        text = json.dumps(value, indent=1) + "\n"
         try:
-            write_text(path, json.dumps(value, indent=1) + "\n")
+            if is_standard_output(path):
+                write_to_standard_output(text)
+            else:
+                write_text(path, text)
+        except BrokenPipeError as error:  # whoever reads has enough
+            raise SystemExit(1) from error
         except WriteError as error:
             raise ConfigError(f"json: {error}") from error
+        except OSError as error:
+            raise ConfigError(f"json: cannot write to standard output ({error.strerror})") from error

@@ -32,7 +32,7 @@ from sqnn.cli.output import check_json, console, parameter_table, table, write_j
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own, own_model, plain_values
 from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, counted
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import (
@@ -286,7 +286,7 @@ def report(run: Run) -> None:
         ("test cross-entropy", f"{run.result['test_loss']:.4f} nats"),
         ("best epoch", f"{run.result['best_epoch']} of {run.result['epochs']}"),
         ("training and evaluation", f"{run.result['seconds']:.1f} s"),
-        ("threads", f"{run.result['threads']} on {run.result['cores']} cores, {run.result['machine']}"),
+        ("threads", f"{run.result['threads']} on {counted(run.result['cores'], 'core')}, {run.result['machine']}"),
         ("compiled kernels", run.result["kernels"]),
     ]
     table(f"{run.result['model']} on {run.result['data']}, seed {run.result['seed']}", ("", "value"), rows)

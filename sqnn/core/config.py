@@ -109,8 +109,9 @@ class Config:
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            value = _fit(field.name, vars(self)[field.name], hints[field.name])
-            limits = field.metadata.get("limits")
+            limits: Limits | None = field.metadata.get("limits")
+            among = None if limits is None else limits.among
+            value = _fit(field.name, vars(self)[field.name], hints[field.name], among)
             if limits is not None:
                 limits.check(field.name, value)
             object.__setattr__(self, field.name, value)
@@ -205,15 +206,30 @@ def require_one_of(name: str, value: object, valid: Iterable[str]) -> None:
         raise ConfigError(unknown(name, value, valid))
 
 
-def _fit(name: str, value: Any, hint: Any) -> Any:
-    """Return `value` as the annotated type says, or raise ConfigError; whole numbers serve as floats."""
+LISTED = types.MappingProxyType({str: "names", int: "whole numbers", float: "numbers"})
+"""What values of a type are called in the plural."""
+
+
+def _list_of(value: Any, kind: Any, among: Collection[str] | None) -> str:
+    """Say which list is expected where one value came, or none: "a list of names, such as ['angles']"."""
+    known = "" if among is None else f" ({', '.join(among)})"
+    alone = isinstance(value, kind) if isinstance(kind, type) else False
+    example = value if alone and (among is None or value in among) else next(iter(among or ()), None)
+    return f"a list of {LISTED.get(kind, 'values')}{known}" + ("" if example is None else f", such as [{example!r}]")
+
+
+def _fit(name: str, value: Any, hint: Any, among: Collection[str] | None = None) -> Any:
+    """Return `value` as the annotated type says, or raise ConfigError; whole numbers serve as floats.
+
+    `among` are the names that a value may have, for the message where it is no list.
+    """
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in args:
             return None
         kinds = [arg for arg in args if arg is not type(None)]
         # Which of several types a value may be of is for the configuration's `validate`.
-        return _fit(name, value, kinds[0]) if len(kinds) == 1 else value
+        return _fit(name, value, kinds[0], among) if len(kinds) == 1 else value
     if origin is collections.abc.Mapping:
         fits = isinstance(value, Mapping) and all(isinstance(key, args[0]) for key in value)
         require(fits, name, value, "names with values")
@@ -221,7 +237,8 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
     if origin is tuple:
         several = len(args) == 2 and args[1] is Ellipsis
         example = "two whole numbers, such as (28, 28)" if args == SIDES else f"{len(args)} values"
-        require(isinstance(value, list | tuple), name, value, "a list of values" if several else example)
+        if not isinstance(value, list | tuple):
+            require(False, name, value, _list_of(value, args[0], among) if several else example)
         if several:
             return tuple(_fit(name, item, args[0]) for item in value)
         require(len(value) == len(args), name, value, example)

@@ -39,9 +39,9 @@ def shown(field: Field, value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words: "1 image", "2,000 images"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: int, noun: str, several: str | None = None) -> str:
+    """Return a number of things in words: "1 image", "2,000 images"; `several` is a plural other than with an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {several or noun + 's'}"
 
 
 class Option(NamedTuple):

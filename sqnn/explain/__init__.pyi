@@ -1,5 +1,13 @@
 from . import attribution, behaviour, quality, recording, report, signal
-from .attribution import METHODS, ActivationMap, Attribution, activation_map, attribute, robustness_margins
+from .attribution import (
+    METHODS,
+    NO_ATTRIBUTION,
+    ActivationMap,
+    Attribution,
+    activation_map,
+    attribute,
+    robustness_margins,
+)
 from .behaviour import causal_graph, distil
 from .quality import (
     BADGES,
@@ -24,6 +32,7 @@ __all__ = [
     "BADGES",
     "MEASURES",
     "METHODS",
+    "NO_ATTRIBUTION",
     "ActivationMap",
     "Attribution",
     "HeadRecord",

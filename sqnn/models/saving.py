@@ -164,6 +164,9 @@ def check_stored(path: Path, state: Mapping[str, Tensor]) -> None:
         raise ModelFileError(f"path: {path} is damaged ({error}); restore it from a copy, or make it again") from error
 
 
+_GIVE = "give a run's folder, or a network's file"
+
+
 def _how_to_find(path: Path) -> str:
     """Say what to do about the file of a network that is missing."""
     if path.name != MODEL_FILE or not path.parent.is_dir():
@@ -172,7 +175,7 @@ def _how_to_find(path: Path) -> str:
         return other
     if (path.parent / SETTINGS_FILE).is_file():
         return "the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
-    return "give a run's folder, or a network's file"
+    return _GIVE
 
 
 def what_else(folder: Path) -> str:
@@ -187,7 +190,9 @@ def what_else(folder: Path) -> str:
     what = f"{folder} is the folder of the study {study}" if study else f"{folder} is a folder of runs"
     if inside:
         return f"{what}; give one run in it, such as {inside[0]}"
-    return f"{what}, in which no run has finished; give a run's folder, or a network's file" if study else ""
+    if not study:
+        return ""
+    return f"{what}, in which no run has finished; run the study's command again if it trains some, or {_GIVE}"
 
 
 def _study_in(settings: Path) -> str:
@@ -207,13 +212,21 @@ def _metadata(path: Path) -> dict[str, str]:
         raise ModelFileError(f"path: no file {path}; {_how_to_find(path)}")
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
+            start = file.read(9)
+            length = int.from_bytes(start[:8], "little")
             most = min(max(os.fstat(file.fileno()).st_size - 8, 0), MOST_HEADER)
+        if start[8:] != b"{":
+            raise ValueError("its beginning is no header")
         if length > most:
             raise ValueError(f"its header announces {length:,} bytes, expected at most {most:,}")
         with safetensors.safe_open(path, framework="pt") as opened:
             return dict(opened.metadata() or {})
     except (safetensors.SafetensorError, OSError, ValueError) as error:
+        if path.suffix != Path(MODEL_FILE).suffix:
+            raise ModelFileError(
+                f"path: {path} is no safetensors file, or no whole one ({reason(error)}); {_GIVE}, such as "
+                f"runs/mnist-0/{MODEL_FILE}"
+            ) from error
         raise ModelFileError(
             f"path: {path} is not a whole safetensors file ({reason(error)}); restore it from a copy, or train again"
         ) from error

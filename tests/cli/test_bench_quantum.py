@@ -24,7 +24,7 @@ def test_rows_come_batch_by_batch_and_a_part_goes_on(tmp_path: Path, capsys) -> 
     assert set(frame.command) == {
         "sqnn bench quantum --threads 1 --budget 1e-09 --qubits 2 --blocks 1 --batches 3,2 --peers pennylane"
     }
-    assert "1 threads, cpu, float32" in capsys.readouterr().out.splitlines()[0]
+    assert "1 thread, cpu, float32" in capsys.readouterr().out.splitlines()[0]
 
     wider = [word.replace("3,2", "3,2,1") for word in SMALL.split()]
     assert main([*wider, "--out", str(out), "--resume"]) == 0

@@ -46,7 +46,7 @@ MISTAKES = [
     (f"{T} --bit-penalty 0.1", "bit_penalty: got a network without qcfs activations"),
     (f"{T} --init missing", "init: no file missing; check the spelling and the current folder"),
     (f"{T} --init full", "init: no file full/model.safetensors; give a run's folder, or a network's file"),
-    (f"{T} --init random", "init: random is not a whole safetensors file"),
+    (f"{T} --init random", "init: random is no safetensors file, or no whole one (its beginning is no header); give a"),
     (f"{T} --init run", "init: run/model.safetensors is of another architecture"),
     (f"{T} --init other.safetensors --n-qubits 3", "init: other.safetensors is of another architecture"),
     (
@@ -112,7 +112,7 @@ MISTAKES = [
     ("evaluate", "Missing argument 'path'"),
     ("evaluate missing", "path: no file missing"),
     ("evaluate full", "path: no file full/model.safetensors"),
-    ("evaluate random", "path: random is not a whole safetensors file"),
+    ("evaluate random", "path: random is no safetensors file, or no whole one (its beginning is no header); give a"),
     ("evaluate other.safetensors", "data: digits has image_size (8, 8), but the network was built for (28, 28)"),
     ("evaluate run --data bogus", "data: got 'bogus', expected one of"),
     ("evaluate run --split bogus", "split: got 'bogus', expected one of train, validation, test"),
@@ -126,7 +126,10 @@ MISTAKES = [
     ("predict run objects.npy", "objects.npy: not a readable NumPy array of numbers"),
     ("predict run text.png", "text.png: not a readable image"),
     ("predict run full", "full/x: not a readable image"),
-    ("predict random ok.npy", "path: random is not a whole safetensors file"),
+    (
+        "predict random ok.npy",
+        "path: random is no safetensors file, or no whole one (its beginning is no header); give a",
+    ),
     ("predict run ok.npy --json file/x.json", "json: cannot write file/x.json"),
     ("count --image-size abc", "image_size: got 'abc', expected height and width such as 28x28"),
     ("count --image-size ²x²", "image_size: got '²x²'"),
@@ -185,7 +188,8 @@ MISTAKES = [
         )
     ),
     ("evaluate compared/runs", "compared/runs is a folder of runs; give one run in it, such as compared/runs/net-1/0"),
-    ("evaluate swept", "swept is the folder of the study noise-sweep, in which no run has finished; give a run's"),
+    ("evaluate swept", "swept is the folder of the study noise-sweep, in which no run has finished; run the study's"),
+    ("study faithfulness swept", "run the study's command again if it trains some, or give a run's folder, or a netwo"),
 ]
 
 

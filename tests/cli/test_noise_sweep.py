@@ -147,7 +147,7 @@ MISTAKES = [
     ("noise-sweep", "checkpoints: got none, expected a run's folder or a network's file"),
     ("noise-sweep missing", "path: no file missing"),
     ("noise-sweep full", "path: no file full/model.safetensors"),
-    ("noise-sweep file", "path: file is not a whole safetensors file"),
+    ("noise-sweep file", "path: file is no safetensors file"),
     ("noise-sweep run run", "models: run and run are the same network; give it once"),
     ("noise-sweep other.safetensors", "data: got None for other.safetensors, expected images"),
     ("noise-sweep other.safetensors --data digits", "data: digits has image_size (8, 8), but other.safetensors was"),

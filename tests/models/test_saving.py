@@ -136,15 +136,20 @@ def test_a_network_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) ->
 def test_other_files_are_refused(tmp_path: Path) -> None:
     refuse(tmp_path / "none", "no file .*none; check the spelling and the current folder")
     (tmp_path / "short").write_bytes(b"abc")
-    refuse(tmp_path / "short", "short is not a whole .* expected at most 0")
+    refuse(
+        tmp_path / "short",
+        "short is no safetensors file, .*its beginning is no header.; give a run's folder, or a network's file, such",
+    )
     refuse(tmp_path, "no file")
     (tmp_path / "text").write_text("hello, this is no network at all")
-    refuse(tmp_path / "text", "not a whole safetensors file")
+    refuse(tmp_path / "text", "text is no safetensors file, or no whole one")
+    (tmp_path / "text.safetensors").write_text("hello, this is no network at all")
+    refuse(tmp_path / "text.safetensors", r"not a whole safetensors file \(its beginning is no header\); restore it")
     whole = sqnn.save_model(network(), tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "magic").write_bytes(b"\xff" * 8 + whole[8:])
-    refuse(tmp_path / "magic", "not a whole safetensors file")
+    refuse(tmp_path / "magic", "no whole one .its header announces")
     torch.save(network().state_dict(), tmp_path / "torch.pt")
-    refuse(tmp_path / "torch.pt", "not a whole safetensors file")
+    refuse(tmp_path / "torch.pt", "is no safetensors file")
 
 
 class Payload:
@@ -162,7 +167,7 @@ def test_a_pickle_is_not_executed(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(pickle.dumps(Payload(target)))
     refuse(tmp_path / "model.safetensors", "not a whole safetensors file")
     torch.save(Payload(target), tmp_path / "model.pt")
-    refuse(tmp_path / "model.pt", "not a whole safetensors file")
+    refuse(tmp_path / "model.pt", "is no safetensors file")
     assert not target.exists()
     pickle.loads((tmp_path / "model.safetensors").read_bytes())
     assert target.exists(), "the payload was no threat, so the test showed nothing"

@@ -19,7 +19,11 @@ from sqnn.data import ImageData
 from sqnn.explain.report.pack import Packed
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=2000")
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=2000"),
+    *("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    "--disable-sync",
+)
 TYPES = {"u8": "<u1", "i16": "<i2", "i32": "<i4", "f32": "<f4"}
 CONSOLE = re.compile(r"CONSOLE[:(](?!.*willReadFrequently).*")
 

@@ -10,12 +10,14 @@ from .registry import METHODS, attribute, read_methods
 from .relevance import HANDED_ON, RULES, Relevance
 from .result import Attribution, Cost, Grouping, Ledger, Twin
 from .shapley import Shapley
+from .silence import NO_ATTRIBUTION, rounding
 from .spike_triggered import SpikeTriggered, spike_triggered_average
 from .temporal_spike import TemporalSpike
 
 __all__ = [
     "HANDED_ON",
     "METHODS",
+    "NO_ATTRIBUTION",
     "RULES",
     "ActivationMap",
     "Attribution",
@@ -44,6 +46,7 @@ __all__ = [
     "probing",
     "read_methods",
     "robustness_margins",
+    "rounding",
     "smooth_twin",
     "spike_triggered_average",
 ]

@@ -13,6 +13,7 @@ from sqnn.core import Config, ConfigError
 from sqnn.explain.attribution.places import LAYER, NAMED, QUBITS
 from sqnn.explain.attribution.probe import Baseline, Probe, probing
 from sqnn.explain.attribution.result import Attribution, Grouping, Ledger, Twin
+from sqnn.explain.attribution.silence import silence_note, silent_images, without_attribution
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,8 @@ class Method(Config, ABC):
     ) -> Attribution:
         """Explain the logit of `target` for each image; the network is afterwards as it was.
 
-        Raises ConfigError where the method does not explain this place, and what `probing` raises.
+        Values that `without_attribution` names are 0. Raises ConfigError where the method does not explain this place,
+        and what `probing` raises.
         """
         if isinstance(at, str) and at in NAMED and not self.explains(at):
             raise self.elsewhere(at)
@@ -83,7 +85,7 @@ class Method(Config, ABC):
                 raise self.elsewhere(at)
             probe = plain.differentiable(self.straight) if self.by_gradient else plain
             found = self.explain(probe)
-            return self._attribution(probe, found, at)
+            return self._attribution(probe, found, at, silent_images(plain))
 
     @classmethod
     def explains(cls, at: str) -> bool:
@@ -95,7 +97,7 @@ class Method(Config, ABC):
         places = ", ".join("the path of a layer" if place == LAYER else place for place in self.at)
         return ConfigError(f"at: got {at!r} for the method {self.name}, expected one of {places}")
 
-    def _attribution(self, probe: Probe, found: Found, at: str) -> Attribution:
+    def _attribution(self, probe: Probe, found: Found, at: str, silent: Tensor) -> Attribution:
         values, notes = found.values.detach(), [found.note]
         axes = probe.axes if found.axes is None else found.axes
         groups = probe.groups if found.groups is None else found.groups
@@ -103,12 +105,20 @@ class Method(Config, ABC):
         difference = output - found.reference
         if found.unaccounted is not None:
             difference = difference - found.unaccounted
+        none = without_attribution(
+            probe.plain, values, difference if found.complete else None, silent, self.by_gradient
+        )
+        if (none & ~silent.to(none.device) & values.flatten(1).any(1)).any():
+            notes.append("what changes by less than rounding is 0")
+        values = values.masked_fill(none.view(-1, *(1 for _ in values.shape[1:])), 0)
+        difference = difference.masked_fill(none, 0)
         error = (values.flatten(1).sum(1) - difference).abs() if found.complete else None
         if probe.pixels_of is not None and "timestep" in axes:
             step = axes.index("timestep")
             values, axes = values.sum(step), tuple(name for name in axes if name != "timestep")
             notes.append("the encoder passes no gradient: pixels stand for their spikes, added up over the steps")
-        if self.by_gradient and not values.any():
+        notes.append(silence_note(silent))
+        if self.by_gradient and not found.values.any() and not silent.all():
             notes.append("the gradient is zero everywhere")
         result = Attribution(
             values=values,
@@ -124,6 +134,7 @@ class Method(Config, ABC):
             groups=groups,
             note="; ".join(note for note in notes if note),
             twin=None if found.twin is None else Twin(found.twin.detach(), probe.plain.detach()),
+            silent=silent,
         )
         if at == QUBITS and "qubit" in groups:
             return dataclasses.replace(result.groupby("qubit"))

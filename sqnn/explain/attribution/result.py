@@ -95,7 +95,9 @@ class Attribution:
     logits, None where the method does not claim that they are equal; a method with a `ledger` books elsewhere what the
     values lack, and only without one is it the error of the sum of the values. `note` says what a reader has to
     know, such as that pixels stand for their spikes. `twin` has the logits of the network that was explained where it
-    is another one than yours, as of the method integrated-smooth, and None otherwise.
+    is another one than yours, as of the method integrated-smooth, and None otherwise. `silent` says, bool [batch], for
+    which images a spiking network hands nothing on and answers as it answers a black one: their values at pixels and at
+    the encoder's spikes are 0.
     """
 
     values: Tensor
@@ -111,6 +113,7 @@ class Attribution:
     groups: Mapping[str, Grouping] = field(default_factory=dict)
     note: str = ""
     twin: Twin | None = None
+    silent: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -160,6 +163,7 @@ class Attribution:
             "ledger": None if self.ledger is None else self.ledger.to_dict(),
             "cost": vars(self.cost),
             "note": self.note,
+            "silent": None if self.silent is None else self.silent.tolist(),
             "same_label": None if self.twin is None else self.twin.same_label.tolist(),
             "values": self.values.tolist(),
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sqnn.core import ConfigError, brief, is_whole, require
+from sqnn.core import ConfigError, brief, counted, is_whole, require
 from sqnn.explain.behaviour.interventions import Tabled
 from sqnn.neurons import LIF, lif_step
 
@@ -112,7 +112,7 @@ class Automaton(Tabled):
         }
 
     def __repr__(self) -> str:
-        return f"Automaton({self.states} states, inputs {', '.join(map(str, self.inputs))})"
+        return f"Automaton({counted(self.states, 'state')}, inputs {', '.join(map(str, self.inputs))})"
 
 
 def explore(

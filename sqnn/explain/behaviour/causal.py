@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, counted, number_of, require, whole
+from sqnn.core import ConfigError, counted, is_whole, number_of, require, whole
 from sqnn.data import ImageData, Split
 from sqnn.explain.behaviour.features import train_of, units_of
 from sqnn.explain.behaviour.interventions import Change, Tabled, changed_spikes, spikes_and_head
@@ -99,10 +100,9 @@ class CausalGraph(Tabled):
         return {**names, **shares, "first": self.first.tolist(), "images": self.images, "share": self.share}
 
     def __repr__(self) -> str:
-        return (
-            f"CausalGraph({self.layer}: {counted(len(self.edges), 'edge')} from {len(self.causes)} units at a share of "
-            f"{self.share:g} of {counted(self.images, 'image')})"
-        )
+        edges, units = counted(len(self.edges), "edge"), counted(len(self.causes), "unit")
+        images = counted(self.images, "image")
+        return f"CausalGraph({self.layer}: {edges} from {units} at a share of {self.share:g} of {images})"
 
 
 def causal_graph(
@@ -120,7 +120,7 @@ def causal_graph(
     `units` are those of the layer that are clamped, all by default. There is an edge from i to j where clamping i
     changes the train of j, or the answer, on at least a `share` of the images (above 0, at most 1).
 
-    Raises ConfigError where the network has no such layer or unit, or its neurons cannot be clamped.
+    Raises ConfigError where the network has no such layer or unit, none is named, or its neurons cannot be clamped.
 
     Source: interventions do(s_i = 0), do(s_i = 1), Pearl, "Causality" (2009), chapter 3.
     """
@@ -136,10 +136,7 @@ def causal_graph(
         raise ConfigError(f"layer: got {layer}, which these images do not reach, expected {', '.join(plain.layers)}")
     named = list(units_of(plain))
     sources = [(unit, name) for at, unit, name in named if at.name == layer]
-    every = range(len(sources))
-    chosen = list(every) if units is None else [int(unit) for unit in units]
-    for unit in chosen:
-        require(unit in every, "units", unit, f"whole numbers from 0 to {len(sources) - 1}, the units of {layer}")
+    chosen = _units(units, len(sources), layer)
     before = _trains(plain)
     effects = (*(name for _, _, name in named), ANSWER)
     shares = torch.zeros(2, len(chosen), len(effects))
@@ -159,6 +156,19 @@ def causal_graph(
         shares[:, row, itself], first[row, itself] = torch.nan, -1
     causes = tuple(sources[unit][1] for unit in chosen)
     return CausalGraph(layer, causes, effects, shares[0], shares[1], first, len(batch), share)
+
+
+def _units(units: Sequence[int] | None, count: int, layer: str) -> list[int]:
+    """Return the numbers of the units that are clamped; ConfigError where there is none, or one is no unit."""
+    if units is None:
+        return list(range(count))
+    expected = f"whole numbers from 0 to {count - 1}, the units of {layer}"
+    listed = units.tolist() if isinstance(units, Tensor | np.ndarray) else units
+    require(isinstance(listed, Sequence) and not isinstance(listed, str), "units", units, f"a list of {expected}")
+    require(len(listed) > 0, "units", units, f"at least one of {expected}, or none given for all of them")
+    for unit in listed:
+        require(is_whole(unit) and 0 <= unit < count, "units", unit, expected)
+    return [int(unit) for unit in listed]
 
 
 def _clamp(unit: int, value: int) -> Change:

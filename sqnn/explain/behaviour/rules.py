@@ -98,7 +98,8 @@ class Rules:
 
     def __repr__(self) -> str:
         conditions = sum(len(rule.conditions) for rule in self.rules)
-        return f"Rules({len(self.rules)} of {conditions} conditions, {len(self.features)} features: {self.agreement})"
+        asked, features = counted(conditions, "condition"), counted(len(self.features), "feature")
+        return f"Rules({len(self.rules)} of {asked}, {features}: {self.agreement})"
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p><pre>{escape(self.text)}</pre>"

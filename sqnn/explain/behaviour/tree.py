@@ -176,7 +176,7 @@ class Tree:
         """Draw the tree; the questions of its first levels are written out, and every leaf's answer."""
         from circuits.plotting import panel
 
-        figure, axes = panel(ax, (12, 5), f"{self.leaves} leaves, fidelity {self.fidelity:.1%}")
+        figure, axes = panel(ax, (12, 5), f"{counted(self.leaves, 'leaf', 'leaves')}, fidelity {self.fidelity:.1%}")
         points: dict[int, tuple[float, int]] = {}
         left = iter(range(self.leaves))
 
@@ -216,7 +216,8 @@ class Tree:
         }
 
     def __repr__(self) -> str:
-        return f"Tree({self.leaves} leaves, depth {self.depth}, {len(self.features)} features: {self.agreement})"
+        leaves, features = counted(self.leaves, "leaf", "leaves"), counted(len(self.features), "feature")
+        return f"Tree({leaves}, depth {self.depth}, {features}: {self.agreement})"
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p><pre>{escape(self.text)}</pre>"

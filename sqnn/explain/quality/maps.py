@@ -20,12 +20,13 @@ class Maps(NamedTuple):
     """Maps [batch, (time,) height, width] of images, the larger the more important.
 
     `completeness` [batch] is the `shortfall` of the values; None where the method claims nothing. `seconds` are those
-    of the whole batch.
+    of the whole batch; `silent` says that the maps are 0 since the network is silent for all images.
     """
 
     values: Tensor
     completeness: Tensor | None
     seconds: float
+    silent: bool = False
 
 
 def ink(images: Tensor) -> Tensor:
@@ -93,4 +94,5 @@ def make_maps(make: MapMaker, model: nn.Module, images: Tensor, target: Tensor, 
         bad = values[~torch.isfinite(values)][0].item()
         raise ConfigError(f"method: got {brief(bad)} for a pixel, expected finite numbers")
     error = None if isinstance(made, Tensor) else shortfall(made)
-    return Maps(values, None if error is None else error.detach(), seconds)
+    silent = isinstance(made, Attribution) and made.silent is not None and bool(made.silent.all()) and not values.any()
+    return Maps(values, None if error is None else error.detach(), seconds, silent)

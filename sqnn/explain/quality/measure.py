@@ -10,7 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import Config, Row, option
+from sqnn.core import Config, ConfigError, Row, option
+from sqnn.data import SEED_LIMIT
+from sqnn.explain.attribution import NO_ATTRIBUTION
 from sqnn.explain.quality.agreement import rank_correlation, share_inside
 from sqnn.explain.quality.deletion import deletion
 from sqnn.explain.quality.maps import MapMaker, ink, intensity, make_maps
@@ -59,7 +61,7 @@ class QualityOptions(Config):
     noises: int = option(4, "draws of noise for the sensitivity", least=1)
     radius: float = option(0.02, "largest noise of a pixel, in units of full intensity", above=0, most=1)
     stages: int = option(3, "networks with ever more layers shuffled, the last one with all", least=1)
-    seed: int = option(0, "seed of all that is drawn", least=0)
+    seed: int = option(0, "seed of all that is drawn", least=0, most=SEED_LIMIT - 1)
 
     @property
     def parts(self) -> range:
@@ -87,7 +89,8 @@ def measure_maps(
     One row per image, `randomised` empty and `image` counted from `start`; and, of the first `repeated`, one more row
     per shuffled network, with its `similarity` alone, and one REDRAWN with that of the same map with other draws. What
     has no value is not a number (nan). What is drawn follows from the seed and `start`; maps that are compared have the
-    same draws, and what measures them is drawn alike for all methods. Raises ValueError as the method does.
+    same draws, and what measures them is drawn alike for all methods. Raises ValueError as the method does, and
+    where there is no attribution since the network is silent for all images.
     """
     model, mean, region = subject
     generator, draws = (torch.Generator().manual_seed(how.seed + SEEDS * (2 * start + own)) for own in range(2))
@@ -100,6 +103,8 @@ def measure_maps(
     ranked = predict_logits(model, images).topk(2).indices
     target, other = ranked.unbind(-1)
     maps = make_maps(make, model, images, target, generator)
+    if maps.silent:
+        raise ConfigError(NO_ATTRIBUTION)
     values: dict[str, Tensor] = {}
     for name, fill in (("", torch.zeros(())), ("_mean", mean)):
         for kind in ("deletion", "insertion"):

@@ -15,8 +15,9 @@ from string import Template
 import torch
 from torch import Tensor, nn
 
+from noise_models import unknown
 from sqnn.core import ConfigError, is_whole, path_of, require, require_one_of, write_text
-from sqnn.data import SPLITS, ImageData, Split, require_image_data
+from sqnn.data import SEED_LIMIT, SPLITS, ImageData, Split, require_image_data
 from sqnn.explain.attribution import METHODS, Method, read_methods
 from sqnn.explain.behaviour import Tree, distil, kinds_in
 from sqnn.explain.recording import record
@@ -24,6 +25,7 @@ from sqnn.explain.report import sections
 from sqnn.explain.report.pack import Packed, pack_bytes
 from sqnn.explain.report.story import FORMAT, Answer, Story
 from sqnn.explain.report.subject import Subject
+from sqnn.kernels import evaluating_by_kernels
 from sqnn.metrics import predict_logits
 from sqnn.models import HasNetwork, network_of, require_network
 from sqnn.training import check_fit
@@ -89,6 +91,7 @@ def make_page(
     *,
     split: str = "test",
     methods: Sequence[str] | str | None = None,
+    target: int | str | None = None,
     seed: int = 0,
     command: str = "",
     progress: Callable[[str], object] = lambda section: None,
@@ -96,19 +99,22 @@ def make_page(
     """Explain what a network, or that of a run, answers to image number `index` of a part of a data set.
 
     `methods` name the maps of the pixels (see METHODS), each with options where they are not the default ones
-    ("relevance:rule=signed"); "all" stands for all of them, and None for "shapley" and "relevance". All random
-    numbers come from `seed`. `progress` is told the name of each section before it is made; `command` is what the page
-    says that it was made by.
+    ("relevance:rule=signed"); "all" stands for all of them, and None for "shapley" and "relevance". `target` is the
+    class whose logit is explained, by name or number, by default the answer; there are maps of the true class of a
+    misread image beside it. All random numbers come from `seed`. `progress` is told the name of each section before it
+    is made; `command` is what the page says that it was made by.
 
-    Raises ConfigError where there is no such image, part or method, or the data do not fit the network.
+    Raises ConfigError where there is no such image, part, class, seed or method, or the data do not fit the network.
     """
     began = time.perf_counter()
     network, data = require_network(network_of(model)), require_image_data(data)
     images, chosen = images_with(data, split, index), pixel_methods(methods)
     check_fit(network, data)
+    explained = None if target is None else class_number(target, data.classes)
+    require(is_whole(seed) and 0 <= seed < SEED_LIMIT, "seed", seed, f"a whole number from 0 to {SEED_LIMIT - 1:,}")
     generator = torch.Generator().manual_seed(seed)
     seen = record(network, images.take([index]), generator=generator)
-    subject = Subject(network, seen, data.classes, int(images.labels[index]), seed)
+    subject = Subject(network, seen, data.classes, int(images.labels[index]), seed, explained)
     progress("the answer")
     answer = sections.answer(subject)
     progress("spikes through time")
@@ -124,8 +130,11 @@ def make_page(
     progress("what if")
     what_if = sections.what_if(subject)
     image = f"number {index:,} of {data.name}, {split}"
-    call = command or f"make_page(model, data, {index}, split={split!r})"
-    story = begin(subject, f"Why {subject.answer}? Image {image}", answer)
+    asked = "" if target is None else f", target={target!r}"
+    call = command or f"make_page(model, data, {index}, split={split!r}{asked})"
+    other = subject.explained != subject.predicted
+    title = f"What speaks for {data.classes[subject.explained]}?" if other else f"Why {subject.answer}?"
+    story = begin(subject, f"{title} Image {image}", answer)
     story["sections"] |= {
         "time": trains,
         "head": head,
@@ -136,6 +145,18 @@ def make_page(
         "made": sections.made(subject, call, image, time.perf_counter() - began),
     }
     return Page(story)
+
+
+def class_number(target: int | str, classes: Sequence[str]) -> int:
+    """Return the number of a class that is given by its name, or by its number; ConfigError where there is none."""
+    if isinstance(target, str) and target in classes:
+        return classes.index(target)
+    number = int(target) if isinstance(target, str) and target.isascii() and target.isdigit() else target
+    if isinstance(number, str):
+        raise ConfigError(unknown("target", target, classes))
+    fits = is_whole(number) and 0 <= number < len(classes)
+    require(fits, "target", target, f"the name of a class, or its number from 0 to {len(classes) - 1}")
+    return int(number)
 
 
 def images_with(data: ImageData, split: str, index: int) -> Split:
@@ -158,6 +179,7 @@ def begin(subject: Subject, title: str, answer: Answer) -> Story:
         "label": subject.label,
         "predicted": subject.predicted,
         "runner_up": subject.runner_up,
+        "target": subject.explained,
         "timesteps": max(1, subject.record.timesteps),
         "image": pack_bytes(subject.image[0]),
         "steps": None if trains is None else _steps(trains),
@@ -203,8 +225,11 @@ def _tree(subject: Subject, data: ImageData) -> tuple[Tree, Split] | str:
     features = [kind for kind in wanted if kind in kinds_in(subject.record)]
     if not features:
         return "the network has neither spikes nor a circuit that a rule could ask of"
+    # The kernels compute layers that nobody watches.
+    layers = () if set(features) <= set(HEAD_FEATURES) else None
     try:
-        tree = distil(subject.model, part, "tree", generator=subject.generator(), features=features)
+        with evaluating_by_kernels():
+            tree = distil(subject.model, part, "tree", generator=subject.generator(), features=features, layers=layers)
     except ConfigError as error:
         return str(error)
     return (tree, tested) if isinstance(tree, Tree) else "nothing that could be grown"

@@ -125,7 +125,10 @@ class Deletion(TypedDict):
 
 
 class Map(TypedDict):
-    """What one method holds for important; `redrawn` is the map of the answer with other random numbers.
+    """What one method holds for important; `redrawn` is the first of its maps with other random numbers.
+
+    Of `targets` the first is the class explained, the second the one with the largest other logit, and the last, where
+    it is none of these, the true class of a misread image.
 
     All maps of a method are drawn on one scale.
     """
@@ -265,7 +268,8 @@ class Sections(TypedDict):
 class Story(TypedDict):
     """One image [channels, height, width] (of recordings [steps, ...]) in 0 to 255, and everything told of it.
 
-    `steps` is what the encoder gives [steps, channels, height, width], each step scaled to its largest value.
+    `steps` is what the encoder gives [steps, channels, height, width], each step scaled to its largest value; `target`
+    is the class whose logit is explained, the answer unless another was asked for.
     """
 
     format: str
@@ -275,6 +279,7 @@ class Story(TypedDict):
     label: int | None
     predicted: int
     runner_up: int
+    target: int
     timesteps: int
     image: Packed
     steps: Packed | None

@@ -18,13 +18,17 @@ from sqnn.metrics import predict_logits
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One image, the network, and its record of that image alone; `label` is its true class, None where unknown."""
+    """One image, the network, and its record of that image alone.
+
+    `label` is its true class, None where unknown; `target` the class that is explained, None for the answer.
+    """
 
     model: nn.Module
     record: SpikeRecord
     classes: tuple[str, ...]
     label: int | None = None
     seed: int = 0
+    target: int | None = None
     methods: list[MethodCost] = field(default_factory=list)
     """What was asked so far, what it took, and what failed."""
 
@@ -54,9 +58,20 @@ class Subject:
         return int(self.record.logits[0].topk(2).indices[1])
 
     @property
-    def both(self) -> Tensor:
-        """The answer and the runner-up, as the targets of two explanations."""
-        return torch.tensor([self.predicted, self.runner_up])
+    def explained(self) -> int:
+        """The class whose logit is explained."""
+        return self.predicted if self.target is None else self.target
+
+    @property
+    def rival(self) -> int:
+        """The class of the largest logit but for the one explained: the runner-up, or the answer."""
+        return self.runner_up if self.explained == self.predicted else self.predicted
+
+    @property
+    def targets(self) -> Tensor:
+        """The classes that have maps: the one explained, its rival, and the true class of a misread image."""
+        missed = [] if self.label in (None, self.predicted) else [self.label]
+        return torch.tensor(list(dict.fromkeys([self.explained, self.rival, *missed])))
 
     def generator(self) -> torch.Generator:
         """Return a generator that begins at the seed of the page."""
@@ -74,9 +89,9 @@ class Subject:
         title: str | None = None,
         generator: torch.Generator | None = None,
     ) -> Attribution | str:
-        """Return what a method finds for the logits of `targets` (the answer), or in words why it cannot."""
+        """Return what a method finds for the logits of `targets` (the class explained), or in words why it cannot."""
         how = METHODS[method]() if isinstance(method, str) else method
-        wanted = torch.tensor([self.predicted]) if targets is None else targets
+        wanted = torch.tensor([self.explained]) if targets is None else targets
         images = self.image.expand(len(wanted), *self.image.shape[1:])
 
         def run() -> Attribution:

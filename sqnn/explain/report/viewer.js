@@ -2,7 +2,7 @@
 // A page calls `show(element, story)`; in a notebook anywidget calls `render` of the default export.
 
 const SVG = "http://www.w3.org/2000/svg";
-const MOST_CHOSEN = 4, MOST_MAPS = 16, PLAY_MS = 700;
+const MOST_LETTERS = 14, MOST_CHOSEN = 4, MOST_MAPS = 16, PLAY_MS = 700;
 const TYPES = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, i32: Int32Array, f32: Float32Array };
 
 /** Make an element; "svg:" before the tag makes one of SVG, `on...` listens, null leaves an attribute out. */
@@ -49,6 +49,13 @@ const number = (value) => {
   return String(Number(value.toFixed(size >= 100 ? 0 : size >= 1 ? 2 : 3)));
 };
 const signed = (value) => (value >= 0 ? "+" : "−") + number(Math.abs(value));
+const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+/** Heights of lines of text that are at least 11 pixels apart, the lowest where it is, but none below `bottom`. */
+const apart = (heights, bottom) => {
+  const places = [...heights];
+  range(places.length).sort((a, b) => heights[b] - heights[a]).reduce((free, k) => (places[k] = Math.min(places[k], free)) - 11, bottom);
+  return places;
+};
 const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 
 /** What the user has chosen, and who draws anew when a part of it changes. */
@@ -267,7 +274,8 @@ class Viewer {
     const right = story.label === null ? "" : story.label === story.predicted ? ", which is right" : `, but it is ${this.name(story.label)}`;
     const lead = [make("strong", {}, `The network says ${this.name(story.predicted)}`), right,
       `. The runner-up is ${this.name(story.runner_up)}, ${number(part.margin)} behind in the logit`,
-      part.anytime ? `; the answer has not changed since step ${part.anytime.decided}.` : "."];
+      part.anytime ? `; the answer has not changed since step ${part.anytime.decided}.` : ".",
+      story.target === story.predicted ? null : ` What follows explains the logit of ${this.name(story.target)}.`];
     return this.section(id, count, title, lead,
       make("div", { class: "row" },
         make("figure", {}, this.picture(), make("figcaption", {}, this.steps ? "the image, and what enters at this step" : "the image")),
@@ -306,31 +314,35 @@ class Viewer {
       make("span", { class: "bar-value" }, percent(share)));
   }
   anytime_chart(anytime) {
-    const kept = [...new Set([this.story.predicted, this.story.runner_up, this.story.label])].filter((k) => k !== null);
-    const lines = kept.map((k) => ({ name: this.name(k), values: range(this.T).map((t) => row(this.anytime, t)[k]),
-      kind: k === this.story.predicted ? "first" : "second" }));
+    const { predicted, runner_up, target, label } = this.story;
+    const kept = [...new Set([predicted, runner_up, target, label])].filter((k) => k !== null);
+    const lines = kept.map((k) => ({ name: this.name(k) + (k === label && k !== predicted ? " true" : ""), values: range(this.T).map((t) => row(this.anytime, t)[k]),
+      kind: k === predicted ? "first" : "second" }));
     return make("div", {}, this.lines("probability after each step", 110, lines, 0, 1, [0, 0.5, 1]),
       make("p", { class: "note" }, anytime.decoding));
   }
   /** Lines over the steps, with the step of the slider; `level` is a dashed line. */
   lines(label, height, lines, low, high, ticks, level, marks) {
-    const left = 40, bottom = 18;
+    const left = 40, bottom = 18, told = lines.map(({ name }) => (name === undefined ? null : name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS - 1)}…` : name));
+    const right = Math.max(8, ...told.map((name) => (name ? 10 + 7 * name.length : 0)));
     return this.chart(label, height, (width, high_px) => {
-      const view = this.window(left, width - 8);
+      const view = this.window(left, width - right);
       const y = (value) => 6 + (1 - (value - low) / (high - low || 1)) * (high_px - bottom - 10);
       const inside = range(this.T).filter((t) => t >= view.first && t <= view.last);
       const x = (t) => view.x(t) + view.step / 2;
+      const labels = apart(ticks.map((tick) => y(tick) + 4), high_px);
+      const names = apart(lines.map((line) => clamp(y(line.values[view.last]) + 4, 10, high_px - bottom)), high_px - bottom);
       const every = Math.ceil(inside.length / Math.max(1, Math.floor((width - left) / 28)));
       return [
         this.cursor(view, high_px - bottom),
-        ticks.map((tick) => [make("svg:line", { class: "grid", x1: left, x2: width - 8, y1: y(tick), y2: y(tick) }),
-          make("svg:text", { class: "axis end", x: left - 5, y: y(tick) + 4 }, number(tick))]),
-        level === undefined ? null : make("svg:line", { class: "level", x1: left, x2: width - 8, y1: y(level), y2: y(level) }),
+        ticks.map((tick, k) => [make("svg:line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+          make("svg:text", { class: "axis end", x: left - 5, y: labels[k] }, number(tick))]),
+        level === undefined ? null : make("svg:line", { class: "level", x1: left, x2: width - right, y1: y(level), y2: y(level) }),
         inside.filter((t) => t % every === 0).map((t) => make("svg:text", { class: "axis middle", x: x(t), y: high_px - 4 }, t + 1)),
         lines.map((line) => make("svg:polyline", { class: `line ${line.kind}`,
           points: inside.map((t) => `${x(t)},${y(line.values[t])}`).join(" ") })),
-        lines.filter((line) => line.name !== undefined).map((line) => make("svg:text",
-          { class: `axis end name ${line.kind}`, x: width - 10, y: clamp(y(line.values[view.last]) - 4, 10, high_px - bottom - 3) }, line.name)),
+        lines.map((line, k) => told[k] === null ? null : make("svg:text",
+          { class: `axis name ${line.kind}`, x: width - right + 6, y: names[k] }, told[k], make("svg:title", {}, line.name))),
         marks ? inside.filter((t) => marks[t]).map((t) => make("svg:circle", { class: "spike", cx: x(t), cy: y(lines[0].values[t]), r: 3.5 })) : null,
       ];
     }, ["t", "zoom"]);
@@ -352,7 +364,7 @@ class Viewer {
     this.state.watch(["zoom"], () => { whole.hidden = this.state.zoom === "all"; });
     const lead = ["Each mark is a spike: time runs to the right, one row per neuron that fires. ",
       part.coloured_by ? `Colours are ${part.coloured_by}: ` : "",
-      part.coloured_by ? [make("b", { class: "positive" }, "speaks for"), " or ", make("b", { class: "negative" }, "against"), ` ${this.name(this.story.predicted)}, `, make("b", { class: "rest" }, "grey"), " marks have next to no share. "] : "",
+      part.coloured_by ? [make("b", { class: "positive" }, "speaks for"), " or ", make("b", { class: "negative" }, "against"), ` ${this.name(this.story.target)}, `, make("b", { class: "rest" }, "grey"), " marks have next to no share. "] : "",
       "Drag across a raster to zoom all of them; click a neuron, or choose one with the up and down keys, to see its membrane. ", part.note];
     return this.section(id, count, title, lead, part.silent ? make("p", { class: "told" }, part.silent) : null, whole, this.layers.map((layer) => this.layer_view(layer)),
       make("h3", {}, "Membranes of the chosen neurons"), this.traces());
@@ -422,8 +434,8 @@ class Viewer {
       if (rows.length) this.choose(layer, rows[clamp(Math.floor(share * rows.length), 0, rows.length - 1)]);
     });
     const head = make("div", { class: "layer-head" }, make("h3", {}, layer.title),
-      make("span", { class: "note" }, `${layer.neurons.toLocaleString("en")} neurons, ${layer.total.toLocaleString("en")} spikes`,
-        layer.n < layer.neurons ? `; shown: the ${layer.n.toLocaleString("en")} that fire most (${total.toLocaleString("en")} spikes)` : ""),
+      make("span", { class: "note" }, `${counted(layer.neurons, "neuron")}, ${counted(layer.total, "spike")}`,
+        layer.n < layer.neurons ? `; shown: the ${layer.n.toLocaleString("en")} that fire most (${counted(total, "spike")})` : ""),
       filter, sort);
     return make("div", { class: "layer" }, head,
       make("div", { class: "layer-body" }, layer.spatial && layer.n === layer.neurons ? this.maps(layer) : null, host,
@@ -496,7 +508,7 @@ class Viewer {
     });
     return make("figure", { class: "maps" }, canvases.map((canvas, c) => make("div", {}, canvas, make("small", {}, `channel ${c}`))),
       make("figcaption", {}, layer.values ? "spikes of this step in colour" : "spikes of this step in black or white",
-        layer.membranes ? "; grey is the membrane, stronger further from 0" : "", channels > MOST_MAPS ? `; and ${channels - MOST_MAPS} more channels` : ""));
+        layer.membranes ? "; grey is the membrane, stronger further from 0" : "", channels > MOST_MAPS ? `; and ${counted(channels - MOST_MAPS, "more channel")}` : ""));
   }
   /** Let a drag choose the steps that are shown, and a click a place (step, share of the height). */
   brush(canvas, click) {
@@ -525,15 +537,15 @@ class Viewer {
   }
   psth(layer) {
     const mine = range(this.T).map((t) => row(layer.spikes, t).reduce((a, b) => a + b, 0) / (layer.n < layer.neurons ? NaN : layer.n));
-    const { predicted } = this.story;
+    const { target } = this.story;
     const means = range(layer.classes.shape[0]).map((k) => [...row(layer.classes, k)]);
-    const lines = means.map((values, k) => ({ values, kind: "rest" })).filter((_, k) => k !== predicted);
-    lines.push({ values: means[predicted], kind: "second" });
+    const lines = means.map((values, k) => ({ values, kind: "rest" })).filter((_, k) => k !== target);
+    lines.push({ values: means[target], kind: "second" });
     if (!Number.isNaN(mine[0])) lines.push({ values: mine, kind: "first" });
-    const high = Math.max(1e-6, ...lines.map((line) => largest(line.values)));
-    return make("div", { class: "psth" }, this.lines(`spikes per neuron and step in ${layer.title}`, 110, lines, 0, high, [0, high]),
+    const high = Math.max(...lines.map((line) => largest(line.values)));
+    return make("div", { class: "psth" }, this.lines(`spikes per neuron and step in ${layer.title}`, 110, lines, 0, high || 1, high ? [0, high] : [0]),
       make("small", {}, "spikes per neuron: ", Number.isNaN(mine[0]) ? null : [make("b", { class: "first" }, "this image"), ", "],
-        make("b", { class: "second" }, `images of ${this.name(predicted)}`), ", ", make("b", { class: "rest" }, "the other classes")));
+        make("b", { class: "second" }, `images of ${this.name(target)}`), ", ", make("b", { class: "rest" }, "the other classes")));
   }
   traces() {
     const host = make("div", { class: "traces" });
@@ -577,7 +589,7 @@ class Viewer {
         range(blocks).map((block) => sphere([0, 1, 2].map((axis) => vectors[(block * n + qubit) * 3 + axis]), `qubit ${qubit} after block ${block + 1}`)),
         make("small", {}, part.angle_names.map((name, k) => make("span", {}, `${name} ${number(turned[3 * qubit + k])}`))))));
     });
-    const lead = `The front-end turns ${angles.shape[1]} angles (radians)${stepwise ? ", here as they stand after the step of the slider" : ""}. Spheres show where each qubit points after each of ${blocks} blocks; a short arrow is entangled with others. The bars below say, exactly, what each qubit's angles add to the logit of ${this.name(this.story.predicted)}.`;
+    const lead = `The front-end turns ${angles.shape[1]} angles (radians)${stepwise ? ", here as they stand after the step of the slider" : ""}. Spheres show where each qubit points after ${blocks === 1 ? "the block" : `each of ${blocks} blocks`}; a short arrow is entangled with others. The bars below say, exactly, what each qubit's angles add to the logit of ${this.name(this.story.target)}.`;
     return this.section(id, count, title, lead, host,
       part.waterfall.absent ? make("p", { class: "absent" }, part.waterfall.absent) : this.waterfall(part));
   }
@@ -610,17 +622,22 @@ class Viewer {
     this.state.watch(["deleted"], () => {
       told.textContent = part.fractions ? `${Math.round(part.fractions[this.state.deleted] * size)} of ${size} pixels deleted` : "";
     });
-    const lead = `What each method holds for the pixels that matter: ${this.name(this.story.predicted)} is the answer, ${this.name(this.story.runner_up)} the runner-up. `
-      + "The marks say what was tested of a method, and what was measured where you point at one; a map without a pass is a guess. The map with other draws shows what chance alone changes. Delete pixels, the most important first, and watch the answer fall: the faster it falls, the truer the map.";
+    const { target, predicted, runner_up, label } = this.story, missed = label !== null && label !== predicted;
+    const role = (k) => (k === target ? "" : missed && k === label ? "the true class " : k === predicted ? "the answer " : "the runner-up ");
+    const lead = `What each method holds for the pixels that speak for ${this.name(target)}. The answer is ${this.name(predicted)}, the runner-up ${this.name(runner_up)}. `
+      + (missed ? `The image is misread: the map for ${this.name(label)}, its true class, shows what spoke for the label that was missed. ` : "")
+      + `The marks say what was tested of a method; a map without a pass is a guess. The map with other draws shows what chance alone changes. Delete pixels, the most important first, and watch the probability of ${this.name(target)} fall: the faster it falls, the truer the map.`;
     const cards = part.maps.map((map) => {
-      const shown = map.targets.map((one) => [unpack(one.values).values, one.target === this.story.predicted ? `for ${this.name(one.target)}` : `for the runner-up ${this.name(one.target)}`]);
-      if (map.redrawn) shown.push([unpack(map.redrawn).values, `for ${this.name(this.story.predicted)}, other draws`]);
+      const shown = map.targets.map((one) => [unpack(one.values).values, `for ${role(one.target)}${this.name(one.target)}`]);
+      if (map.redrawn) shown.push([unpack(map.redrawn).values, `for ${this.name(target)}, other draws`]);
       const most = Math.max(...shown.map(([values]) => largest(values)));
       const maps = shown.map(([values, text]) => this.heat(values, rows, columns, most, text));
       return make("article", { class: "method" }, make("h3", {}, map.method), map.title ? make("p", { class: "note" }, map.title) : null,
         make("ul", { class: "badges" }, map.badges.map((badge) => make("li", { class: badge.state, title: badge.detail },
           { pass: "✓ ", fail: "✗ " }[badge.state] || "", badge.text))),
-        make("figure", { class: "shared" }, make("div", { class: "pair" }, maps), make("figcaption", {}, most === 0 ? "0 everywhere"
+        make("details", {}, make("summary", {}, "what was measured"),
+          make("ul", {}, map.badges.map((badge) => make("li", {}, `${badge.text}: ${badge.detail}`)))),
+        make("figure", { class: "shared" }, make("div", { class: "pair", style: { gridTemplateColumns: `repeat(${maps.length}, minmax(0, 100px))` } }, maps), make("figcaption", {}, most === 0 ? "0 everywhere"
           : [maps.length > 1 ? "one scale for all: " : "", make("b", { class: "positive" }, `+${number(most)}`), " to ", make("b", { class: "negative" }, `−${number(most)}`), ` at full colour`])),
         map.deletion ? make("div", { class: "left" }, this.deleted(unpack(map.deletion.order).values, image, rows, columns, part.fractions),
           this.fall(unpack(map.deletion.probabilities), part.fractions)) : null);
@@ -659,9 +676,9 @@ class Viewer {
     return make("figure", {}, canvas, make("figcaption", {}, "what is left"));
   }
   fall(probabilities, fractions) {
-    const { predicted } = this.story, own = fractions.map((_, k) => row(probabilities, k)[predicted]);
+    const { target } = this.story, own = fractions.map((_, k) => row(probabilities, k)[target]);
     const says = make("p", { class: "note" });
-    const chart = this.chart("probability of the answer against the pixels deleted", 80, (width, height) => {
+    const chart = this.chart(`probability of ${this.name(target)} against the pixels deleted`, 80, (width, height) => {
       const x = (k) => 34 + (k / (fractions.length - 1)) * (width - 44), y = (p) => 6 + (1 - p) * (height - 14);
       return [0, 1].map((p) => [make("svg:line", { class: "grid", x1: 34, x2: width - 10, y1: y(p), y2: y(p) }), make("svg:text", { class: "axis end", x: 29, y: y(p) + 4 }, p)])
         .concat([make("svg:polyline", { class: "line first", points: own.map((p, k) => `${x(k)},${y(p)}`).join(" ") }),
@@ -669,7 +686,7 @@ class Viewer {
     }, ["deleted"]);
     this.state.watch(["deleted"], () => {
       const shares = row(probabilities, this.state.deleted), now = argmax(shares);
-      says.textContent = `${this.name(predicted)}: ${percent(shares[predicted])}` + (now === predicted ? "" : `; now says ${this.name(now)} (${percent(shares[now])})`);
+      says.textContent = `${this.name(target)}: ${percent(shares[target])}` + (now === target ? "" : `; the network says ${this.name(now)} (${percent(shares[now])})`);
     });
     return make("div", {}, says, chart);
   }
@@ -678,14 +695,14 @@ class Viewer {
 
   show_ledger(part, id, count, title) {
     const { stations } = part, terms = stations.flatMap((station) => station.terms);
-    const lead = `Where the logit of ${this.name(this.story.predicted)} comes from, by ${part.method}. Each layer hands on what it was given, less what its biases and the charge of its neurons at the start account for. `
+    const lead = `Where the logit of ${this.name(this.story.target)} comes from, by ${part.method}. Each layer hands on what it was given, less what its biases and the charge of its neurons at the start account for. `
       + (terms.some((term) => term.name === "dead ends") ? "Dead ends hold what reached neurons or places with nothing before them to hand it on to, such as a neuron without an incoming spike. " : "")
       + `Nothing is lost: all ends add up to ${number(part.total)}, the logit less what it is where nothing arrives, within ${part.error.toExponential(0)}.`;
     const tops = stations.reduce((sums, station) => [...sums, sums.at(-1) + 34 + 14 * station.terms.length], [6]);
     const most = Math.max(...[...stations.map((station) => station.arriving), ...terms.map((term) => term.value)].map(Math.abs)) || 1;
     const strip = this.chart("relevance from the logit down to the input", tops.at(-1), (width) => {
       const half = Math.min(130, width * (width < 420 ? 0.14 : 0.2)), leaves = width < 420 ? "" : "leaves here, ", middle = half + 4, x = 2 * half + 18;
-      const wide = (value) => Math.max(1, (Math.abs(value) / most) * half);
+      const wide = (value) => value && Math.max(1, (Math.abs(value) / most) * half);
       const sign = (value) => (value >= 0 ? "positive" : "negative");
       return stations.map((station, i) => {
         const y = tops[i] + 14, end = tops[i + 1], here = wide(station.arriving), bend = (end - y) / 2;
@@ -710,12 +727,12 @@ class Viewer {
 
   show_rule(part, id, count, title) {
     const agrees = part.says === this.story.predicted;
-    const lead = `A ${part.kind} with ${part.size}, learned from what the network answers, says the same as the network on ${percent(part.fidelity)} of ${part.images.toLocaleString("en")} other images. `
+    const lead = `A ${part.kind} with ${part.size}, learned from what the network answers, says the same as the network on ${percent(part.fidelity)} of ${counted(part.images, "other image")}. `
       + (agrees ? "Here it agrees; this is the path:" : "Here it disagrees, so the path below does not explain the answer:");
     return this.section(id, count, title, lead,
       make("ol", { class: "path" }, part.steps.map((step) => make("li", {}, make("span", {}, step.text), make("small", {}, `here ${number(step.value)}`)))),
       make("p", { class: agrees ? "verdict" : "verdict fail" }, `So the ${part.kind} says `, make("b", {}, this.name(part.says)),
-        `. The network said so of ${percent(part.leaf.agreement)} of the ${part.leaf.images.toLocaleString("en")} training images that end here.`),
+        `. The network said so of ${percent(part.leaf.agreement)} of the ${counted(part.leaf.images, "training image")} at this leaf.`),
       part.disagreements.length ? [make("h3", {}, "Where they disagree"),
         make("div", { class: "thumbs" }, part.disagreements.map((one) => this.thumb(unpack(one.image),
           `network ${this.name(one.network)}, ${part.kind} ${this.name(one.rule)}`)))] : null);
@@ -746,7 +763,7 @@ class Viewer {
     if (part.neurons.length) draw(part.neurons[0]);
     return this.section(id, count, title, lead, make("h3", {}, "The nearest change found"), near,
       make("h3", {}, "Without one neuron"),
-      part.neurons.length ? make("p", { class: "note" }, `Its spikes are taken away, and the logit of ${this.name(this.story.predicted)} moves by:`) : make("p", { class: "absent" }, part.note || "No neuron fires."),
+      part.neurons.length ? make("p", { class: "note" }, `Its spikes are taken away, and the logit of ${this.name(this.story.target)} moves by:`) : make("p", { class: "absent" }, part.note || "No neuron fires."),
       make("div", { class: "row" }, make("div", { class: "grow" }, list), make("div", { class: "grow" }, shown)));
   }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError, is_whole, require
+from sqnn.core import ConfigError, counted, is_whole, require
 from sqnn.explain.signal.nulls import NULLS
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import MATRIX_MOST, LayerLike, Neurons, binned, fired, neuron_indices, source_of
@@ -78,7 +78,8 @@ class Assemblies(Signal):
     def summary(self) -> str:
         """Say how many there are, and of how many neurons each."""
         sizes = ", ".join(str(len(each)) for each in self.members) or "none"
-        return f"{len(self.patterns)} assemblies among {len(self.neurons)} neurons, of members: {sizes}"
+        found, neurons = counted(len(self.patterns), "assembly", "assemblies"), counted(len(self.neurons), "neuron")
+        return f"{found} among {neurons}, of members: {sizes}"
 
 
 def find_assemblies(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, counted
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import image_of
 
@@ -93,7 +93,8 @@ class BlochSpheres(Signal):
         """Say of how many qubits, and how mixed they are at the end."""
         blocks, qubits = self.vectors.shape[:2]
         mixed = float(self.entropies[-1].mean())
-        return f"{qubits} qubits, {blocks} blocks, mean entropy of a qubit at the end {mixed:.3g} bits"
+        counts = f"{counted(qubits, 'qubit')}, {counted(blocks, 'block')}"
+        return f"{counts}, mean entropy of a qubit at the end {mixed:.3g} bits"
 
 
 def bloch_spheres(head: HasBloch | Tensor, image: int = 0) -> BlochSpheres:

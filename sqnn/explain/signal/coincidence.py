@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, Config, ConfigError, option
+from sqnn.core import Choices, Config, ConfigError, counted, option
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import MATRIX_MOST, LayerLike, Neurons, binary_trains, binned, neuron_indices
 
@@ -127,7 +127,7 @@ class Synchrony(Signal):
 
     def summary(self) -> str:
         """Say by which measure, and the mean over pairs."""
-        return f"{self.measure} of {len(self.neurons)} neurons, mean over pairs {self.mean:.3g}"
+        return f"{self.measure} of {counted(len(self.neurons), 'neuron')}, mean over pairs {self.mean:.3g}"
 
 
 def synchrony(

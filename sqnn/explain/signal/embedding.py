@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from sqnn.core import Choices, ConfigError, is_whole, require, require_one_of
+from sqnn.core import Choices, ConfigError, counted, is_whole, require, require_one_of
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import Labels, LayerLike, binary_trains, classes_of, labels_of, source_of
 
@@ -103,8 +103,8 @@ class Embedding(Signal):
 
     def summary(self) -> str:
         """Say of what, and how clear the groups are."""
-        number = len(self.groups.unique())
-        return f"{len(self.points)} {self.of} by {self.method}, {number} groups, silhouette {self.silhouette:.2f}"
+        groups = counted(len(self.groups.unique()), "group")
+        return f"{len(self.points)} {self.of} by {self.method}, {groups}, silhouette {self.silhouette:.2f}"
 
 
 def embed(

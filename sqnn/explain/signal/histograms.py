@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sqnn.core import require_one_of
+from sqnn.core import counted, require_one_of
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import Labels, LayerLike, binary_trains, binned, classes_of, start_of
 
@@ -75,7 +75,8 @@ class Psth(Signal):
 
     def summary(self) -> str:
         """Say over which groups and bins."""
-        return f"by {self.by}, {len(self.groups)} of them, {len(self.edges) - 1} bins, mean {self.rates.mean():.3g}"
+        bins = counted(len(self.edges) - 1, "bin")
+        return f"by {self.by}, {len(self.groups)} of them, {bins}, mean {self.rates.mean():.3g}"
 
 
 def psth(layer: LayerLike, labels: Labels = None, *, by: str = "class", width: int = 1) -> Psth:

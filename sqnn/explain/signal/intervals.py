@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from sqnn.core import counted
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import Labels, LayerLike, classes_of, fired
 
@@ -65,7 +66,7 @@ class Intervals(Signal):
     def summary(self) -> str:
         """Say how many intervals there are, and their mean irregularity."""
         middle = [f"{name} {float(getattr(self, name).nanmean()):.3g}" for name in ("cv", "cv2", "fano")]
-        return f"{len(self.lengths):,} intervals, mean {', '.join(middle)}"
+        return f"{counted(len(self.lengths), 'interval')}, mean {', '.join(middle)}"
 
 
 def spike_intervals(layer: LayerLike, labels: Labels = None) -> Intervals:

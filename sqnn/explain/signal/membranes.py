@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, counted
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import Neurons, image_of, neuron_indices, spikes_of, start_of
 
@@ -90,7 +90,8 @@ class Traces(Signal):
 
     def summary(self) -> str:
         """Say of how many neurons and steps."""
-        return f"{len(self.neurons)} neurons, {len(self.membranes)} steps, {int(self.spikes.sum())} spikes"
+        counts = {"neuron": len(self.neurons), "step": len(self.membranes), "spike": int(self.spikes.sum())}
+        return ", ".join(counted(number, noun) for noun, number in counts.items())
 
 
 def traces(layer: HasMembranes, neurons: Neurons = None, image: int = 0) -> Traces:

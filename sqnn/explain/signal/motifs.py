@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError, is_whole, require
+from sqnn.core import ConfigError, counted, is_whole, require
 from sqnn.explain.signal.nulls import NULLS
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import LayerLike, Neurons, fired, neuron_indices, source_of
@@ -79,7 +79,7 @@ class Motifs(Signal):
         """Say how many words there are, and how many are more frequent than in all shuffles."""
         rare = int((self.p <= self.p.min()).sum()) if len(self.p) else 0
         least = f"{rare} at the least p of {float(self.p.min()):.3g}" if rare else "no spike"
-        return f"{len(self.counts)} words at {self.places:,} places, null {self.null!r}: {least}"
+        return f"{counted(len(self.counts), 'word')} at {counted(self.places, 'place')}, null {self.null!r}: {least}"
 
 
 def spike_motifs(

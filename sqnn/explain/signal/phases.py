@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError, number_of
+from sqnn.core import ConfigError, counted, number_of
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import LayerLike, binary_trains, start_of
 
@@ -49,7 +49,9 @@ class Spectrum(Signal):
 
     def summary(self) -> str:
         """Say where the peak lies."""
-        return f"peak at {self.peak:.3g} cycles per step, of {len(self.frequencies)} frequencies"
+        return (
+            f"peak at {self.peak:.3g} cycles per step, of {counted(len(self.frequencies), 'frequency', 'frequencies')}"
+        )
 
 
 def spectrum(layer: LayerLike) -> Spectrum:

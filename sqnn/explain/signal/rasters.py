@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, runtime_checkab
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, counted
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import HasSpikes, LayerLike, fired, image_of, spikes_of, start_of
 
@@ -96,7 +96,8 @@ class Raster(Signal):
 
     def summary(self) -> str:
         """Say how many spikes there are of how many neurons."""
-        return f"{len(self.steps):,} spikes of {sum(self.sizes):,} neurons in {self.timesteps} steps"
+        neurons, steps = counted(sum(self.sizes), "neuron"), counted(self.timesteps, "step")
+        return f"{counted(len(self.steps), 'spike')} of {neurons} in {steps}"
 
 
 def raster(layers: Mapping[str, HasSpikes | Tensor] | LayerLike, image: int = 0, *, values: Colours = None) -> Raster:

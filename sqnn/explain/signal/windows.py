@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError, is_whole, require
+from sqnn.core import ConfigError, counted, is_whole, require
 from sqnn.explain.signal.codes import information_by_chance, mutual_information, permuted_labels
 from sqnn.explain.signal.result import Signal
 from sqnn.explain.signal.trains import Labels, LayerLike, binary_trains, labels_of, start_of
@@ -66,7 +66,7 @@ class Windows(Signal):
     def summary(self) -> str:
         """Say how many windows there are, and which says most."""
         said = "" if self.information is None else f", critical {self.critical[0]} to {self.critical[1] - 1}"
-        return f"{len(self.windows)} windows{said}"
+        return f"{counted(len(self.windows), 'window')}{said}"
 
 
 def spike_windows(

@@ -80,4 +80,5 @@ def test_a_silent_network_is_told() -> None:
     model.linear.bias.data.fill_(-1e6)
     found = attribute(model, images(1, side=4), 0, "saliency")
     assert not found.values.any()
-    assert found.note == "the gradient is zero everywhere"
+    assert found.note == "the network is silent, and answers as it answers a black image"
+    assert found.silent.tolist() == [True]

@@ -103,12 +103,26 @@ def test_channels_of_a_circuits_front_end_reach_the_answer() -> None:
         ({"layer": "hiden"}, r"layer: got 'hiden', expected one of hidden, output; did you mean 'hidden'"),
         ({"share": 0}, r"share: got 0.0, expected a share of images above 0"),
         ({"units": [3]}, r"units: got 3, expected whole numbers from 0 to 2, the units of hidden"),
+        (
+            {"units": []},
+            r"units: got \[\], expected at least one of whole numbers from 0 to 2, .*or none given for all",
+        ),
+        ({"units": [0.5]}, r"units: got 0.5, expected whole numbers from 0 to 2"),
+        ({"units": [True]}, r"units: got True, expected whole numbers from 0 to 2"),
+        ({"units": 3}, r"units: got 3, expected a list of whole numbers from 0 to 2, the units of hidden"),
+        ({"units": "0"}, r"units: got '0', expected a list of whole numbers from 0 to 2"),
         ({"images": 0}, r"images: got 0, expected a whole number of at least 1"),
     ],
 )
 def test_bad_input_gets_one_line(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sqnn.causal_graph(Small(), small_data(5, 0, 5), **{"layer": "hidden", **options})
+
+
+def test_units_may_be_a_tensor_and_one_is_one() -> None:
+    graph = sqnn.causal_graph(Small(), small_data(5, 0, 5), "hidden", units=torch.tensor([2]))
+    assert graph.causes == ("hidden, neuron 2",)
+    assert " from 1 unit at a share of " in repr(graph)
 
 
 def test_a_notebook_shows_words_and_table_as_they_are() -> None:

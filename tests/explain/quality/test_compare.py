@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pages
 import pandas as pd
 import pytest
 import torch
@@ -304,3 +305,14 @@ def test_methods_have_options_in_their_names(digits: ImageData) -> None:
 def test_wrong_options_of_methods_are_named(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         makers_of(name)
+
+
+def test_a_silent_network_has_a_problem_and_no_badge() -> None:
+    data = pages.small_data(400)
+    silent, options = pages.small_network(threshold=1e6), {**SMALL, "images": 10}
+    found = compare_methods(silent, data, "shapley,saliency,integrated-smooth", **options)
+    for name in ("shapley", "saliency", "integrated-smooth"):
+        told = found.badges.loc[name]
+        assert told.problem == "no attribution: the network is silent, and answers as it answers a black image"
+        assert [told[badge] for badge in BADGES] == [None] * len(BADGES)
+    assert found.badges.loc["intensity"].problem == ""

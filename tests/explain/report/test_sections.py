@@ -13,7 +13,7 @@ from pages import unpacked
 from torch import nn
 
 from sqnn.core import ConfigError
-from sqnn.explain import attribute, record
+from sqnn.explain import NO_ATTRIBUTION, attribute, record
 from sqnn.explain.attribution import Attribution, smooth_twin
 from sqnn.explain.behaviour import changed_spikes
 from sqnn.explain.quality import rank_correlation, shortfall
@@ -130,7 +130,7 @@ def test_options_of_a_method_are_those_of_the_map() -> None:
 
 
 def test_a_map_stands_beside_the_same_one_of_other_draws() -> None:
-    both = subject().both
+    both = subject().targets
     for told, alike in zip(story()["sections"]["pixels"]["maps"], (False, True), strict=False):
         first, again = (
             attribute(
@@ -229,6 +229,13 @@ def test_the_answer_without_a_neuron_is_that_of_one_pass_without_it() -> None:
         ({"split": "dev"}, "split: got 'dev', expected one of train, validation, test"),
         ({"methods": ["shaply"]}, "methods: got 'shaply', expected one of .*; did you mean 'shapley'"),
         ({"methods": "shapley,shapley"}, "methods: got 'shapley' twice, expected each method once"),
+        ({"target": "d"}, "target: got 'd', expected one of a, b, c$"),
+        ({"target": 3}, "target: got 3, expected the name of a class, or its number from 0 to 2"),
+        ({"target": "3"}, "target: got '3', expected the name of a class, or its number from 0 to 2"),
+        ({"target": True}, "target: got True, expected the name"),
+        ({"seed": -1}, "seed: got -1, expected a whole number from 0 to 4,294,967,295"),
+        ({"seed": 2**32}, "seed: got 4294967296, expected a whole number from 0 to"),
+        ({"seed": 1.5}, "seed: got 1.5, expected a whole number from 0 to"),
     ],
 )
 def test_a_mistake_gets_one_line(options: dict[str, object], message: str) -> None:
@@ -256,7 +263,7 @@ def test_methods_send_about_as_many_images_as_is_foretold() -> None:
         assert sent > 0.8 * foretold or foretold == FEW_PASSES, method
 
 
-def test_silence_is_said_in_a_sentence_and_a_flat_map_is_no_lack_of_ink() -> None:
+def test_silence_is_said_and_drawn_as_no_map_and_a_flat_map_is_no_lack_of_ink() -> None:
     silent = pages.small_network(threshold=1e6)
     told = sections.trains(subject(silent), None)["silent"]
     assert told.startswith("No neuron fires for this image")
@@ -264,10 +271,12 @@ def test_silence_is_said_in_a_sentence_and_a_flat_map_is_no_lack_of_ink() -> Non
         told = sections.trains(subject(), None)["silent"]
     assert told.startswith("No neuron fires in frontend.blocks.1 for this image")
     assert story()["sections"]["time"]["silent"] == ""
-    badges = [
-        badge["text"] for badge in sections.pixels(subject(silent), pixel_methods("occlusion"))["maps"][0]["badges"]
-    ]
-    assert "the same value everywhere: nothing to compare" in badges
+    asked = subject(silent)
+    assert sections.pixels(asked, pixel_methods("occlusion,saliency")) == {"absent": NO_ATTRIBUTION}
+    assert [one["failed"] for one in asked.methods] == [NO_ATTRIBUTION] * 2
+    assert sections.trains(asked, None)["coloured_by"] == ""
+    flat = sections.pixels(subject(), pixel_methods("occlusion:window=6:stride=6"))["maps"][0]["badges"]
+    assert "the same value everywhere: nothing to compare" in [badge["text"] for badge in flat]
 
 
 def test_a_method_that_breaks_off_is_told_and_costs_no_other() -> None:
@@ -286,3 +295,5 @@ def test_a_silent_network_has_a_page() -> None:
     told = make_page(silent, pages.small_data(), 0, methods="shapley").story["sections"]
     assert told["answer"]["costs"][0]["value"] == 0
     assert told["what_if"]["neurons"] == []
+    assert told["pixels"] == {"absent": NO_ATTRIBUTION}
+    assert told["rule"]["size"] == "1 leaf"

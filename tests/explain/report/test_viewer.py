@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from functools import cache
@@ -14,8 +15,10 @@ import pytest
 from pages import unpacked
 
 import sqnn
+from sqnn.explain import NO_ATTRIBUTION
 from sqnn.explain.report import Page, make_page
 from sqnn.explain.report.page import read_asset
+from sqnn.metrics import predict_logits
 
 browser = pytest.mark.skipif(pages.BROWSER is None, reason="no Chromium is installed")
 MOST_VIEWER, MOST_PAGE = 60_000, 1_500_000
@@ -49,6 +52,7 @@ told.deleted = document.querySelector("#sqnn-pixels output").textContent;
 told.theme = document.querySelector(".sqnn").dataset.theme;
 document.querySelector("nav button").click();
 told.turned = document.querySelector(".sqnn").dataset.theme;
+told.requests = performance.getEntriesByType("resource").map((entry) => entry.name);
 told.falls = [...document.querySelectorAll("#sqnn-head svg text.value")].map((text) => text.textContent);
 told.key = document.querySelector("#sqnn-time .lead").textContent;
 const figure = document.querySelector("#sqnn-pixels article figure.shared");
@@ -104,6 +108,7 @@ def test_time_moves_everything_and_all_sections_are_drawn(tmp_path: Path) -> Non
     assert told["deleted"] == "18 of 36 pixels deleted"
     assert {told["theme"], told["turned"]} == {"light", "dark"}
     assert told["unnamed"] == []
+    assert told["requests"] == []
     falls = page().story["sections"]["head"]["waterfall"]
     numbers = [float(text.replace("\u2212", "-") or 0) for text in told["falls"]]
     np.testing.assert_allclose(numbers, [falls["baseline"], *falls["qubits"], falls["output"]], atol=0.0051)
@@ -117,6 +122,86 @@ def test_time_moves_everything_and_all_sections_are_drawn(tmp_path: Path) -> Non
     # On one scale the map of the smaller values is the paler one, and the redrawn one looks as the first does.
     assert (told["reddest"][0] > told["reddest"][1]) == (most[0] > most[1])
     assert told["reddest"][0] == told["reddest"][2]
+
+
+LOOK = """
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const drawn = () => document.querySelectorAll(".chart > svg").length === document.querySelectorAll(".chart").length;
+for (let i = 0; i < 15 && !drawn(); i++) await wait(100);
+told.drawn = drawn();
+const named = (part) => part.textContent + " in " + (part.ownerSVGElement.querySelector("title") || {}).textContent;
+told.over = []; told.outside = [];
+for (const svg of document.querySelectorAll("svg")) {
+  const texts = [...svg.querySelectorAll("text")].filter((text) => text.textContent);
+  const boxes = texts.map((text) => text.getBoundingClientRect()), whole = svg.getBoundingClientRect();
+  boxes.forEach((a, i) => {
+    if (a.left < whole.left - 2 || a.right > whole.right + 2) told.outside.push(named(texts[i]));
+    boxes.slice(i + 1).forEach((b, j) => {
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (wide > 2 && high > 4) told.over.push(named(texts[i]) + " / " + named(texts[i + j + 1]));
+    });
+  });
+}
+told.cut = [...document.querySelectorAll(".sqnn *")].filter((part) => part.clientWidth > 0
+  && part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline");
+told.cut = told.cut.map((part) => part.outerHTML.slice(0, 80));
+const texts = (place, which) => (place ? [...place.querySelectorAll(which)].map((text) => text.textContent) : []);
+told.maps = texts(document.querySelector("#sqnn-pixels article"), ".shared .pair figcaption");
+const details = document.querySelector("#sqnn-pixels details");
+if (details) details.querySelector("summary").click();
+told.measured = details && details.open ? texts(details, "li") : [];
+told.lead = document.querySelector("#sqnn-pixels :is(.lead, .absent)").textContent;
+told.names = [...document.querySelectorAll("#sqnn-answer svg text.name")];
+told.names = told.names.map((text) => text.firstChild.textContent);
+const nodes = [...document.querySelectorAll("#sqnn-ledger rect.node")];
+told.nodes = nodes.map((node) => Number(node.getAttribute("width")));
+told.ticks = texts(document.querySelector("#sqnn-time"), ".psth svg text.end");
+"""
+LONG = ("aeroplane or airship", "b", "cat")
+"""Names of classes, the first of which does not fit beside a line."""
+
+
+@cache
+def misread() -> Page:
+    """An image whose true class has the last logit, and whose class names are long."""
+    data = dataclasses.replace(pages.small_data(), classes=LONG)
+    ranks = predict_logits(pages.small_network(), data.test.floats()).argsort(1)
+    return make_page(
+        pages.small_network(), data, int((ranks[:, 0] == data.test.labels).nonzero()[0]), methods="relevance"
+    )
+
+
+@browser
+@pytest.mark.parametrize("width", [1280, 520])
+def test_the_page_of_a_misread_image_shows_its_true_class_and_nothing_lies_on_another(
+    width: int, tmp_path: Path
+) -> None:
+    told, console = pages.look(misread().to_html(), tmp_path, LOOK, width)
+    assert (console, told["drawn"]) == ("", True)
+    assert (told["over"], told["outside"], told["cut"]) == ([], [], [])
+    story = misread().story
+    said, second, true = (LONG[story[name]] for name in ("predicted", "runner_up", "label"))
+    expected = [f"for {said}", f"for the runner-up {second}", f"for the true class {true}", f"for {said}, other draws"]
+    assert told["maps"] == expected
+    assert f"the map for {true}, its true class, shows what spoke for the label that was missed" in told["lead"]
+    badges = story["sections"]["pixels"]["maps"][0]["badges"]
+    assert told["measured"] == [f"{badge['text']}: {badge['detail']}" for badge in badges]
+    shown = [name if len(name) <= 14 else f"{name[:13]}\u2026" for name in (said, second, f"{true} true")]
+    assert told["names"] == shown
+
+
+@browser
+def test_the_page_of_a_silent_network_draws_nothing_as_if_it_were_something(tmp_path: Path) -> None:
+    silent = make_page(pages.small_network(threshold=1e6), pages.small_data(), 0, methods="saliency")
+    told, console = pages.look(silent.to_html(), tmp_path, LOOK)
+    assert (console, told["drawn"]) == ("", True)
+    assert (told["over"], told["outside"], told["cut"], told["maps"]) == ([], [], [], [])
+    assert told["lead"] == f"Not here: {NO_ATTRIBUTION}."
+    values = [station["arriving"] for station in silent.story["sections"]["ledger"]["stations"]]
+    assert [width == 0 for width in told["nodes"]] == [value == 0 for value in values]
+    assert values.count(0) >= 2
+    assert told["ticks"] == ["0", "0"]
 
 
 WIDGET = """

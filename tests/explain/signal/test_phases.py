@@ -51,5 +51,5 @@ def test_pure_and_mixed_qubits_have_their_lengths_and_entropies() -> None:
     frame = made.frame
     assert frame.loc[1, ["x", "y", "z"]].tolist() == pytest.approx([0.6, 0, 0.8])
     assert len(made.plot().axes[0].texts) >= 5
-    assert repr(made).startswith("BlochSpheres(4 qubits, 1 blocks")
+    assert repr(made).startswith("BlochSpheres(4 qubits, 1 block,")
     assert made.to_dict()["vectors"] == vectors[None].tolist()

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sqnn.core import ConfigError, option
+from sqnn.core import ConfigError, counted, option
 from sqnn.explain.attribution.base import Found, Method
 from sqnn.explain.attribution.integrated.events import Dynamics, Events, events_between
 from sqnn.explain.attribution.places import PIXELS, SPIKES, LayerOutput, sole_neurons
@@ -57,7 +57,7 @@ class IntegratedEvents(Method):
             jumps = _jumps(exact, layer, events, row, ends[0])
             values.append(_shared_out(exact, baseline, events, jumps, row))
             count += len(events)
-        note = f"{count / len(values):,.0f} events per image, in float64"
+        note = f"{counted(round(count / len(values)), 'event')} per image, in float64"
         return Found(values=torch.cat(values), reference=reference, output=exact.output, complete=True, note=note)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sqnn.core import ConfigError, option
+from sqnn.core import ConfigError, counted, option
 from sqnn.explain.attribution.base import Found, Method
 from sqnn.explain.attribution.probe import PASSES, Baseline, Probe, copy_of
 from sqnn.explain.recording import neurons_of
@@ -105,9 +105,9 @@ class IntegratedSmooth(Method):
                 break
             steps *= 2
         other = int((twin.plain.argmax(-1) != probe.plain.argmax(-1)).sum())
-        some = "" if other == len(values) else f" for {other} of {len(values)} images"
+        some = "" if other == len(values) else f" for {other} of {counted(len(values), 'image')}"
         note = f"the twin, a copy with smooth spikes, gives {f'another label{some}' if other else 'the same label'}; "
-        note += f"{steps} steps"
+        note += counted(steps, "step")
         if len(left):
             note += f", which were not enough for {len(left)}"
         return Found(values=values, reference=reference, output=twin.output, twin=twin.plain, complete=True, note=note)

@@ -12,7 +12,7 @@ INPUT = "input"
 
 def ledger(subject: Subject, method: str) -> LedgerStory | Absent:
     """Return what arrives at each layer and what leaves there, from the ledger of a method that keeps one."""
-    found = subject.ask(method)
+    found = subject.ask(method, title=f"{method}, for the ledger")
     if isinstance(found, str):
         return {"absent": found}
     if found.ledger is None:

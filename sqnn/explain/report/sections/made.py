@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from sqnn.core import machine
+from sqnn.core import counted, machine
 from sqnn.explain.report.story import Made
 from sqnn.explain.report.subject import Subject
 from sqnn.metrics import count
@@ -27,4 +27,4 @@ def made(subject: Subject, command: str, image: str, seconds: float) -> Made:
 
 def network_text(model: nn.Module) -> str:
     """Return the name of a network and the number of its parameters."""
-    return f"{shown_name(model)}, {count(model).total:,} parameters"
+    return f"{shown_name(model)}, {counted(count(model).total, 'parameter')}"

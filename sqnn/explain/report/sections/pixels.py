@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sqnn.explain.attribution import METHODS, Attribution, Method
+from sqnn.explain.attribution import METHODS, NO_ATTRIBUTION, Attribution, Method
 from sqnn.explain.quality import (
     ADDS_UP,
     INTENSITY,
@@ -38,25 +38,35 @@ NOTE = (
 
 
 def pixels(subject: Subject, methods: Mapping[str, Method]) -> PixelsStory | Absent:
-    """Return the maps of all methods that can make one, beside that of the intensity, which each has to beat."""
+    """Return the maps of all methods that can make one, beside that of the intensity, which each has to beat.
+
+    A map that is 0 everywhere because the network is silent is none, and is noted as the failure of its method.
+    """
     if not methods:
         return {"absent": "no method was asked for"}
     fractions = [HOW.deleted * step / HOW.steps for step in range(HOW.steps + 1)]
     intensity = _flat(subject.image)[0]
     own = _deletion(subject, intensity)
-    least = _area(own, subject.predicted)
-    maps = []
+    least = _area(own, subject.explained)
+    maps, reasons = [], []
     for name, method in methods.items():
-        found = subject.ask(method, targets=subject.both, title=name)
-        if isinstance(found, Attribution):
-            other = torch.Generator().manual_seed(subject.seed + 1)
-            redrawn = subject.ask(method, targets=subject.both[:1], title=f"{name}, other draws", generator=other)
-            again = None if isinstance(redrawn, str) else _flat(redrawn.values)
-            maps.append(_map(subject, name, found, again, least))
+        found = subject.ask(method, targets=subject.targets, title=name)
+        if isinstance(found, Attribution) and _silent(found):
+            subject.methods[-1]["failed"] = found = NO_ATTRIBUTION
+        if isinstance(found, str):
+            reasons.append(found)
+            continue
+        other = torch.Generator().manual_seed(subject.seed + 1)
+        redrawn = subject.ask(method, targets=subject.targets[:1], title=f"{name}, other draws", generator=other)
+        again = None if isinstance(redrawn, str) else _flat(redrawn.values)
+        maps.append(_map(subject, name, found, again, least))
     if not maps:
-        return {"absent": f"none of the methods can make a map of the pixels: {', '.join(methods)}"}
+        same = len(set(reasons)) == 1
+        return {
+            "absent": reasons[0] if same else f"none of the methods can make a map of the pixels: {', '.join(methods)}"
+        }
     told: Badge = {"text": "knows nothing of the network", "state": "plain", "detail": "what every method has to beat"}
-    shown = [(subject.predicted, intensity)]
+    shown = [(subject.explained, intensity)]
     maps.append(_entry(INTENSITY, "the image itself", shown, None, [told], own, subject))
     return {"maps": maps, "fractions": fractions, "note": NOTE}
 
@@ -64,7 +74,7 @@ def pixels(subject: Subject, methods: Mapping[str, Method]) -> PixelsStory | Abs
 def _map(subject: Subject, name: str, found: Attribution, redrawn: Tensor | None, intensity: float) -> Map:
     values = _flat(found.values)
     gone = _deletion(subject, values[0])
-    area = _area(gone, subject.predicted)
+    area, classes = _area(gone, subject.explained), len(values)
     badges: list[Badge] = [
         {
             "text": "beats intensity here" if area < intensity else "intensity does as well here",
@@ -74,12 +84,13 @@ def _map(subject: Subject, name: str, found: Attribution, redrawn: Tensor | None
         _sees_class(subject, values, redrawn),
         _adds_up(subject, found),
         {
-            "text": f"{500 * found.cost.seconds:,.0f} ms",
+            "text": f"{1000 * found.cost.seconds / classes:,.0f} ms",
             "state": "plain",
-            "detail": f"{found.cost.forwards // 2:,} forward and {found.cost.backwards // 2:,} backward passes a map",
+            "detail": f"{found.cost.forwards // classes:,} forward and {found.cost.backwards // classes:,} backward "
+            "passes a map",
         },
     ]
-    targets = list(zip(subject.both.tolist(), values, strict=True))
+    targets = list(zip(subject.targets.tolist(), values, strict=True))
     title = "; ".join(text for text in (METHODS[found.method].title, found.note) if text)
     return _entry(name, title, targets, redrawn, badges, gone, subject)
 
@@ -104,21 +115,22 @@ def _entry(
 
 
 def _sees_class(subject: Subject, values: Tensor, redrawn: Tensor | None) -> Badge:
-    """Compare the maps of both classes [2, height, width], beside how far the first one resembles itself."""
+    """Compare the first two of the maps [classes, height, width], beside how far the first one resembles itself."""
     where = _flat(subject.image) != 0
-    alike = float(rank_correlation(values[:1], values[1:], where)[0])
+    alike = float(rank_correlation(values[:1], values[1:2], where)[0])
     itself = math.nan if redrawn is None else float(rank_correlation(values[:1], redrawn, where)[0])
+    of = "the runner-up" if subject.explained == subject.predicted else f"the answer {subject.answer}"
     if math.isnan(alike) or math.isnan(itself):
         few = int(where.sum()) < LEAST_RANKED
         text = "too few pixels that are not black" if few else "the same value everywhere: nothing to compare"
-        return {"text": text, "state": "plain", "detail": "with the map of the runner-up"}
+        return {"text": text, "state": "plain", "detail": f"with the map of {of}"}
     sees = itself >= REPEATS and alike < OTHER_CLASS * itself
-    noise = "another map with other draws: noise" if itself < REPEATS else "same map for the runner-up"
+    noise = "another map with other draws: noise" if itself < REPEATS else f"same map for {of}"
     return {
         "text": "sees the class" if sees else noise,
         "state": "pass" if sees else "fail",
-        "detail": f"rank correlation over ink, the pixels that are not black: {alike:.2f} with the map of the "
-        f"runner-up, {itself:.2f} with the same map of other draws",
+        "detail": f"rank correlation over ink, the pixels that are not black: {alike:.2f} with the map of "
+        f"{of}, {itself:.2f} with the same map of other draws",
     }
 
 
@@ -140,7 +152,7 @@ def _adds_up(subject: Subject, found: Attribution) -> Badge:
     agrees = twin is None or (worst <= ADDS_UP and bool(twin.same_label.all()))
     if twin is not None and by_itself is not None and not agrees and float(by_itself.max()) <= ADDS_UP:
         answer = subject.classes[int(twin.logits[0].argmax())]
-        own = float(subject.record.logits[0, subject.predicted])
+        own = float(subject.record.logits[0, subject.explained])
         return {
             "text": "adds up for its smooth twin, not for this network",
             "state": "fail",
@@ -159,6 +171,11 @@ def _adds_up(subject: Subject, found: Attribution) -> Badge:
             else "of the smooth twin, whose logit is the network's within as much, and which answers the same"
         ),
     }
+
+
+def _silent(found: Attribution) -> bool:
+    """Say whether the maps are 0 everywhere because the network is silent."""
+    return found.silent is not None and bool(found.silent.all()) and not found.values.any()
 
 
 def _flat(values: Tensor) -> Tensor:

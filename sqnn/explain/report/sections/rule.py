@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from sqnn.core import counted
 from sqnn.data import Split
 from sqnn.explain.behaviour import Tree, measured
 from sqnn.explain.report.pack import pack_bytes
@@ -26,7 +27,7 @@ def rule(subject: Subject, grown: tuple[Tree, Split] | str) -> RuleStory | Absen
     leaf = tree.nodes[int(tree.leaf_of(measured(tree.features, subject.record))[0])]
     return {
         "kind": "tree",
-        "size": f"{tree.leaves} leaves",
+        "size": counted(tree.leaves, "leaf", "leaves"),
         "fidelity": tree.fidelity,
         "images": tree.agreement.images,
         "says": leaf.answer,

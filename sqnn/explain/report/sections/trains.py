@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sqnn.data import Split, cut
+from sqnn.explain.attribution import rounding
 from sqnn.explain.recording import LayerRecord, record
 from sqnn.explain.report.pack import pack_bits, pack_floats, pack_scaled, pack_whole
 from sqnn.explain.report.story import Absent, LayerStory, Time
@@ -28,7 +29,9 @@ def trains(subject: Subject, reference: Split | None) -> Time | Absent:
     if not subject.record.layers:
         return {"absent": "the network has no spiking neurons"}
     means = {} if reference is None else _rates(subject, reference)
-    method, shares = _shares(subject)
+    method, shares = (
+        _shares(subject) if any(layer.spikes.any() for layer in subject.record.layers.values()) else ("", {})
+    )
     layers, room = [], MOST_VALUES
     for number, (name, layer) in enumerate(subject.record.layers.items(), start=1):
         told = _layer(name, f"layer {number}: {name}", layer, shares.get(name), means.get(name), room)
@@ -56,7 +59,10 @@ def _silent(names: Sequence[str], count: int) -> str:
 
 
 def _shares(subject: Subject) -> tuple[str, dict[str, Tensor]]:
-    """Return the first method that explains every layer, and the shares of its spikes [time, *neurons] by layer."""
+    """Return the first method that explains every layer, and the shares of its spikes [time, *neurons] by layer.
+
+    Nothing where no method does, or where no share is more than rounding.
+    """
     for method in SPIKE_METHODS:
         shares: dict[str, Tensor] = {}
         for name, layer in subject.record.layers.items():
@@ -65,7 +71,8 @@ def _shares(subject: Subject) -> tuple[str, dict[str, Tensor]]:
                 break
             shares[name] = found.values[0]
         else:
-            return method, shares
+            most = max(float(share.abs().max()) for share in shares.values())
+            return (method, shares) if most > float(rounding(subject.record.logits)) else ("", {})
     return "", {}
 
 

@@ -42,7 +42,7 @@ def _without(subject: Subject, layer: str) -> list[Silenced]:
     """Return what the network answers while one neuron of a layer at a time is silent."""
     counts = (subject.record[layer].spikes[:, 0] != 0).flatten(1).sum(0)
     fired = counts.argsort(descending=True, stable=True)[: min(CANDIDATES, int((counts > 0).sum()))]
-    plain, shape = float(subject.record.logits[0, subject.predicted]), subject.record[layer].neurons
+    plain, shape = float(subject.record.logits[0, subject.explained]), subject.record[layer].neurons
     if not len(fired):
         return []
     rows = []
@@ -60,7 +60,7 @@ def _without(subject: Subject, layer: str) -> list[Silenced]:
     return [
         {
             "text": neuron_name(layer, shape, int(neuron)),
-            "change": float(values[subject.predicted]) - plain,
+            "change": float(values[subject.explained]) - plain,
             "probabilities": values.softmax(0).tolist(),
             "label": int(values.argmax()),
         }

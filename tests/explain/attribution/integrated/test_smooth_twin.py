@@ -43,7 +43,7 @@ def test_the_error_falls_with_the_steps() -> None:
 
 def test_too_few_steps_are_told() -> None:
     found = attribute(Perceptron(LIF()), images(2, side=4), 1, "integrated-smooth", steps=1, most_steps=1)
-    assert "1 steps, which were not enough for 2" in found.note
+    assert "1 step, which were not enough for 2" in found.note
     assert found.relative_error.max() > 1e-3
 
 
