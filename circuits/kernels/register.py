@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -29,8 +30,8 @@ class Register(NamedTuple):
 
     @property
     def pairs(self) -> Tensor:
-        """The joined wires, [edges, 2]."""
-        return torch.tensor(self.edges, dtype=torch.int64, device="cpu")
+        """The joined wires, [edges, 2]; whoever changes them changes them for all."""
+        return _pairs(self.edges)
 
     def values(self, inputs: Tensor, weights: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
         """Return <Z> [batch, n] for inputs [batch, n_inputs] and weights [blocks, n, 3], and the states kept, if any.
@@ -57,3 +58,8 @@ class Register(NamedTuple):
         tensors = grad.contiguous(), inputs, weights.contiguous(), self.pairs, states, g_inputs, g_weights
         call("sqnn_register_backward", batch, tensors, n, blocks, *self.numbers)
         return g_inputs, g_weights.sum(0).float()
+
+
+@cache
+def _pairs(edges: tuple[Edge, ...]) -> Tensor:
+    return torch.tensor(edges, dtype=torch.int64, device="cpu")
