@@ -14,8 +14,8 @@ from sqnn.data.augmentation import batch_generator
 from sqnn.data.split import Split
 
 Batch = tuple[Tensor, Tensor]
-Change = Callable[[Tensor, torch.Generator], Tensor]
-"""Gives the images of a batch changed at random, by draws from the generator."""
+Change = Callable[[Tensor, torch.Generator, int], Tensor]
+"""Gives the images of a batch of an epoch changed at random, by draws from the generator."""
 MAX_BATCH = 1_000_000
 
 
@@ -97,7 +97,7 @@ class ResumableLoader(DataLoader[Batch]):
             if at >= skip:
                 self._progress = {"epoch": epoch, "batches": at + 1}
                 if self.change is not None:
-                    images = self.change(images, batch_generator(self.seed, epoch, at))
+                    images = self.change(images, batch_generator(self.seed, epoch, at), epoch)
                 yield images, labels
 
     def state_dict(self) -> dict[str, int]:

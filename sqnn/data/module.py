@@ -22,7 +22,8 @@ class ImageDataModule(pl.LightningDataModule):
     The order of training epoch `e` depends on `(seed, e)` alone: it uses no global generator, and a run
     resumed from a checkpoint, at an epoch's end or within it, sees what it would have seen uninterrupted.
     Every training image comes exactly once per epoch; a last batch of one image joins the one before it.
-    `augmentation`, `shift` and `noise` change them (see `augment`), by `(seed, e, batch)` alone.
+    `augmentation`, `shift` and `noise` change them (see `augment`), by `(seed, e, batch)` alone, in the first
+    `augmented_epochs` epochs (in all where it is None).
     Validation, test and prediction (over the test part) go through their images in order, unchanged.
 
     Raises DataError where `data` is no `ImageData`, a number is out of range, or the augmentation is unknown.
@@ -37,6 +38,7 @@ class ImageDataModule(pl.LightningDataModule):
         augmentation: str = "none",
         shift: int | None = None,
         noise: float = 0.0,
+        augmented_epochs: int | None = None,
     ) -> None:
         super().__init__()
         self.data = require_image_data(data)
@@ -48,12 +50,15 @@ class ImageDataModule(pl.LightningDataModule):
         self.augmentation, self.shift, self.noise = known_augmentation(augmentation), shift, noise
         if augmentation != "none":
             largest_shift(*data.image_size, shift)
+        self.augmented_epochs = math.inf if augmented_epochs is None else augmented_epochs
 
-    def _changed(self, images: Tensor, generator: torch.Generator) -> Tensor:
+    def _changed(self, images: Tensor, generator: torch.Generator, epoch: int) -> Tensor:
+        if epoch >= self.augmented_epochs:
+            return images
         return augment(images, self.augmentation, generator, self.shift, self.noise)
 
     def train_dataloader(self) -> ResumableLoader:
-        """Return the shuffled training batches, augmented."""
+        """Return the shuffled training batches, augmented in the first epochs."""
         return batch_loader(self.data.train, self.batch_size, self.seed, self._changed)
 
     def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:

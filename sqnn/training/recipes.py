@@ -64,11 +64,19 @@ RECIPES: Choices[Recipe] = Choices(
             MappingProxyType({"epochs": 80, "learning_rate": 0.015, "gradient_clip": 5.0}),
         ),
         "sqdr-cnn-2000": Recipe(
-            "at most 2,000 parameters (1,978): the same, wider, on images turned and moved a little",
+            "at most 2,000 parameters (1,978): the same, wider, its rates trained on images turned and moved a little",
             "sqdr-separable",
             "mnist",
             MappingProxyType({"channels": (6, 12, 24), "n_qubits": 9, "norm_scale": 0.4, "analog": 0.8}),
-            MappingProxyType({"epochs": 80, "learning_rate": 0.015, "gradient_clip": 5.0, "augmentation": "affine"}),
+            MappingProxyType(
+                {
+                    "epochs": 80,
+                    "learning_rate": 0.015,
+                    "gradient_clip": 5.0,
+                    "augmentation": "affine",
+                    "augmented": 0.8,
+                }
+            ),
         ),
         "mnist-mlp": Recipe(
             "a spiking perceptron 784-500-10, its images moved by up to one pixel",

@@ -88,6 +88,7 @@ def batches_of(data: ImageData, config: TrainingConfig) -> ImageDataModule:
         augmentation=config.augmentation,
         shift=config.shift,
         noise=config.pixel_noise,
+        augmented_epochs=config.augmented_epochs,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -31,6 +32,10 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType(
 """What other libraries call a setting, and how it is given here."""
 
 
+ROUNDING = 1e-9
+"""Part of an epoch that a share of epochs, such as 0.7 of 10, may lie above a whole number."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Config):
     """The choices of the training loop; ConfigError names the field that does not fit."""
@@ -51,6 +56,12 @@ class TrainingConfig(Config):
     pixel_noise: float = option(
         0.0, "largest standard deviation of normal noise on training images, drawn for each of them", least=0, most=10
     )
+    augmented: float = option(
+        1.0,
+        "share of the epochs, from the first, whose images are changed at random; the last ones show them as they are",
+        above=0,
+        most=1,
+    )
     seed: int = option(
         0,
         "seed of initial weights, order and augmentation of the images, and random encoders",
@@ -67,6 +78,13 @@ class TrainingConfig(Config):
         object.__setattr__(self, "threads", check_threads(self.threads))
         fits = self.shift is None or self.augmentation != "none"
         require(fits, "shift", self.shift, "none, or one beside augmentation shift, shift-flip or affine")
+        changed = self.augmentation != "none" or self.pixel_noise > 0
+        require(self.augmented == 1 or changed, "augmented", self.augmented, "1, or less beside augmentation or noise")
+
+    @property
+    def augmented_epochs(self) -> int:
+        """Epochs whose images are changed at random, rounded up."""
+        return math.ceil(self.augmented * self.epochs - ROUNDING)
 
     @classmethod
     def for_model(cls, model: nn.Module | type[Network], values: Mapping[str, object]) -> Self:
