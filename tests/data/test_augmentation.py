@@ -193,6 +193,13 @@ def test_epochs_and_seeds_differ_and_repeat() -> None:
     assert not same(epoch(module(seed=2), 1), first)
 
 
+def test_only_the_first_epochs_are_changed_where_their_number_is_given() -> None:
+    some, every, plain = module(augmented_epochs=2), module(), module(augmentation="none")
+    for number in range(4):
+        assert same(epoch(some, number), epoch(every if number < 2 else plain, number))
+    assert not same(epoch(some, 1), epoch(plain, 1))
+
+
 @pytest.mark.parametrize("finished", [1, 3, 4])
 def test_an_epoch_resumed_in_the_middle_goes_on_with_the_same_images(finished: int) -> None:
     killed = module().train_dataloader()

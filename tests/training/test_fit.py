@@ -263,6 +263,7 @@ BAD_SETTINGS = [
     *((name, value) for name in ("weight_decay", "gradient_clip") for value in (-0.1, float("nan"), "0", None)),
     *((name, value) for name in ("optimizer", "schedule", "augmentation") for value in ("bogus", None, 3)),
     *(("shift", value) for value in (0, -1, 1.5, "1", True)),
+    *(("augmented", value) for value in (0.0, -0.1, 1.1, float("nan"), "1", None)),
     *(("pixel_noise", value) for value in (-0.1, 11.0, float("nan"), "0", None)),
     *(("threads", value) for value in (0, -1, 1.5, True, None, "many")),
 ]
@@ -289,6 +290,30 @@ def test_a_shift_without_shifts_is_refused(digits, make_model, tmp_path) -> None
     with pytest.raises(ValueError, match="shift: got 8, expected a whole number from 1 to 7"):
         fit(make_model(), digits, out=tmp_path / "run", augmentation="shift", shift=8, **QUIET)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_share_of_epochs_without_changed_images_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"augmented: got 0\.5, expected 1, or less beside augmentation or noise"):
+        TrainingConfig(augmented=0.5)
+    assert TrainingConfig(augmented=0.5, pixel_noise=0.1, epochs=3).augmented_epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("share", "epochs", "changed"), [(1.0, 7, 7), (0.7, 10, 7), (0.1, 30, 3), (0.8, 80, 64), (0.01, 3, 1)]
+)
+def test_shares_of_epochs_are_rounded_up(share: float, epochs: int, changed: int) -> None:
+    assert TrainingConfig(augmentation="affine", augmented=share, epochs=epochs).augmented_epochs == changed
+
+
+def test_the_last_epochs_show_images_as_they_are(digits, make_model, tmp_path) -> None:
+    same = {**QUIET, "augmentation": "affine", "learning_rate": 1e-9, "schedule": "constant"}
+    every, some, none = (
+        fit(make_model(), digits, out=tmp_path / name, **{**same, **other}).history["train_loss"].tolist()
+        for name, other in (("every", {}), ("some", {"augmented": 0.5}), ("none", {"augmentation": "none"}))
+    )
+    assert some[0] == every[0] != none[0]
+    assert some[1] == pytest.approx(none[1], rel=1e-5)
+    assert some[1] != pytest.approx(every[1], rel=1e-3)
 
 
 def test_settings_survive_a_round_trip() -> None:
