@@ -26,6 +26,9 @@ def computing_in(threads: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
+    if before == threads:
+        yield
+        return
     torch.set_num_threads(threads)
     try:
         yield

@@ -30,7 +30,7 @@ class Register(NamedTuple):
 
     @property
     def pairs(self) -> Tensor:
-        """The joined wires, [edges, 2]; whoever changes them changes them for all."""
+        """The joined wires, [edges, 2], shared by all that have these edges: not to be changed."""
         return _pairs(self.edges)
 
     def values(self, inputs: Tensor, weights: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:

@@ -74,6 +74,24 @@ def seeds_2000() -> str:
     return distributions("seeds-2000")
 
 
+@table("seeds-2000-affine", "seeds-2000-affine", lambda: ablation_command("seeds-2000-affine"))
+def seeds_2000_affine() -> str:
+    """The recipe of at most 2,000 parameters where all epochs have changed images, for two lengths of training."""
+    summary, names = ablation("seeds-2000-affine")
+    header = ["variant", "differs in", "trainings", "mean test accuracy", "range", "mean validation accuracy"]
+    body = [
+        [
+            *name,
+            str(line["n"]),
+            percent(line["mean"]),
+            f"{percent(line['least'])} to {percent(line['largest'])}",
+            percent(line["validation"]),
+        ]
+        for line, name in zip(summary, names, strict=True)
+    ]
+    return markdown(header, body)
+
+
 @number("seeds-digits")
 def digits_in_a_line() -> str:
     """Mean and range on the digits."""

@@ -60,8 +60,9 @@ def explain(
     The page has eight sections: the answer and when it was settled, the spikes of every layer through time, the
     quantum head, the pixels that matter by several methods (each with marks of what it passed), where the logit comes
     from layer by layer, a rule in words, what would have changed the answer, and how all this was made. One slider
-    moves time in all of them; the arrow keys do, too, and space plays. All is about the answer, or about the class that
-    --target names; of a misread image there are maps of its true class as well.
+    moves time in all of them; the arrow keys do, too, and space plays. Spikes, head, pixels, ledger and silenced
+    neurons speak of the answer, or of the class that --target names; of a misread image there are maps of its true
+    class as well. The rule and the nearest change always speak of the answer.
 
     Examples:
 
@@ -91,9 +92,8 @@ def explain(
     images_with(images, split, index)
     clock.lap("data")
     if methods == ALL_METHODS:
-        console.print(
-            f"maps by {counted(len(chosen), 'method')}: about {seconds_of(opened.network, images, chosen):.0f} s"
-        )
+        seconds = f"{seconds_of(opened.network, images, chosen):.0f} s"
+        console.print(f"maps by {counted(len(chosen), 'method')}: about {seconds}, half as long again if it is misread")
     page = make_page(
         opened.network,
         images,

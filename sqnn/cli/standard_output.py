@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,8 @@ NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 OPTION = "--json"
 OUT, ERRORS = 1, 2
 """Descriptors of standard output and standard error."""
-_kept: ContextVar[TextIO | None] = ContextVar("kept", default=None)
+_kept: ContextVar[TextIO | int | None] = ContextVar("kept", default=None)
+"""Where the JSON goes: a stream, or the number of an open file."""
 
 
 def is_standard_output(path: Path) -> bool:
@@ -33,15 +35,15 @@ def json_alone(words: Sequence[str]) -> Iterator[None]:
     """
     following = [after for word, after in pairwise(words) if word == OPTION]
     named = [*following, *(word.partition("=")[2] for word in words if word.startswith(f"{OPTION}="))]
-    if not NAMES.intersection(named):
+    if not any(is_standard_output(Path(name)) for name in named):
         yield
         return
     sys.stdout.flush()
     with _diverted() as copy:
-        stream = sys.stdout
-        if copy is not None and _descriptor(stream) == OUT:
-            stream = os.fdopen(copy, "w", encoding="utf-8", closefd=False)
-        token = _kept.set(stream)
+        place: TextIO | int = sys.stdout
+        if copy is not None and _descriptor(sys.stdout) == OUT:
+            place = copy
+        token = _kept.set(place)
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 yield
@@ -64,8 +66,18 @@ def _diverted() -> Iterator[int | None]:
     try:
         yield copy
     finally:
+        _flush()
         os.dup2(copy, OUT)
         os.close(copy)
+
+
+def _flush() -> None:
+    """Write out what is still held by streams that write to standard output, of Python and of C."""
+    for stream in {sys.stdout, sys.__stdout__} - {None}:
+        with contextlib.suppress(OSError, ValueError):  # it goes to standard error, which may be closed
+            stream.flush()
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(None).fflush(None)
 
 
 def _descriptor(stream: TextIO) -> int | None:
@@ -78,6 +90,12 @@ def _descriptor(stream: TextIO) -> int | None:
 
 def write_to_standard_output(text: str) -> None:
     """Write text to standard output, also where `json_alone` keeps everything else away from it."""
-    stream = _kept.get() or sys.stdout
+    place = _kept.get()
+    if isinstance(place, int):
+        left = text.encode()
+        while left:
+            left = left[os.write(place, left) :]
+        return
+    stream = place or sys.stdout
     stream.write(text)
     stream.flush()

@@ -13,6 +13,9 @@ from sqnn.data.batches import MAX_BATCH, ResumableLoader, batch_loader
 from sqnn.data.errors import DataError, seed_number, whole_number
 from sqnn.data.images import ImageData, require_image_data
 
+MOST_EPOCHS = 2**31 - 1
+"""Largest number of epochs that can be given."""
+
 
 class ImageDataModule(pl.LightningDataModule):
     """Feed an `ImageData` to a Lightning trainer as batches of images and labels.
@@ -50,6 +53,8 @@ class ImageDataModule(pl.LightningDataModule):
         self.augmentation, self.shift, self.noise = known_augmentation(augmentation), shift, noise
         if augmentation != "none":
             largest_shift(*data.image_size, shift)
+        if augmented_epochs is not None:
+            whole_number("augmented_epochs", augmented_epochs, 0, MOST_EPOCHS)
         self.augmented_epochs = math.inf if augmented_epochs is None else augmented_epochs
 
     def _changed(self, images: Tensor, generator: torch.Generator, epoch: int) -> Tensor:

@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from sqnn.kernels.library import kernels
-from sqnn.neurons import IF, LIF, ATan
-
-RESET_CODES = {"subtract": 0, "zero": 1, "none": 2}
+from sqnn.neurons import IF, LIF, RESET_CODES, ATan
 
 
 @dataclass(frozen=True)

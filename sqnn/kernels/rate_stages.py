@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from circuits import when_small
+from circuits import computing_in
 from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, is_plain, moments, through_norm
@@ -46,15 +46,12 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     if not (is_plain(images) and _fits(images, stages)) or is_watched() or kernels().library is None:
         return None
     run = _Run(len(images), timesteps, torch.get_num_threads())
-    # The kernels share their work among threads; between them PyTorch has a few numbers per channel.
-    return when_small(0, lambda shown: _rates(shown, run, stages), images)
-
-
-def _rates(images: Tensor, run: _Run, stages: Sequence[Stage]) -> Tensor:
-    packed = Pack.apply(images[None], run.threads)
     weights = [each for s in stages for each in (s.weight, s.mixing, s.norm.weight, s.norm.bias)]
-    rates = _Stages.apply(packed, run, stages, *weights)
-    return cast(Tensor, Unpack.apply(rates, run.batch, run.threads))[0]
+    # The kernels share their work among threads; between them PyTorch has a few numbers per channel.
+    with computing_in(1):
+        packed = Pack.apply(images[None], run.threads)
+        rates = _Stages.apply(packed, run, stages, *weights)
+        return cast(Tensor, Unpack.apply(rates, run.batch, run.threads))[0]
 
 
 def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:
@@ -96,7 +93,7 @@ class _Run(NamedTuple):
     def convolve(self, rates: Tensor, stage: Stage) -> _Maps:
         """Return the maps of a stage for what does not change along time, packed."""
         maps = self._maps(rates, stage, 1)
-        tensors = (rates, *_contiguous(stage), maps.y, maps.sums)
+        tensors = (rates, *_contiguous(stage.weight, stage.mixing), maps.y, maps.sums)
         call("sqnn_correlate", len(rates), self.threads, tensors, self.batch, *_sides(rates, stage))
         return maps
 
@@ -108,7 +105,11 @@ class _Run(NamedTuple):
             call("sqnn_clip", groups, self.threads, (y, *affine, rates), channels, height * width)
             return rates, None if following is None else self.convolve(rates, following)
         maps = None if following is None else self._maps(rates, following, self.timesteps)
-        further = (None,) * 5 if maps is None or following is None else (*_contiguous(following), *maps)
+        further = (
+            (None,) * 5
+            if maps is None or following is None
+            else (*_contiguous(following.weight, following.mixing), *maps)
+        )
         sides = (channels, 0, height, width, 1, 1) if following is None else _sides(rates, following)
         numbers = (steps, self.timesteps, self.batch, *sides, *rule.numbers)
         call("sqnn_fire_steps", groups, self.threads, (y, *affine, rates, *further), *numbers)
@@ -129,8 +130,8 @@ def _sides(rates: Tensor, stage: Stage) -> tuple[int, ...]:
     return (rates.shape[2], outputs, *rates.shape[3:5], stage.weight.shape[-1], stage.stride)
 
 
-def _contiguous(stage: Stage) -> tuple[Tensor, Tensor | None]:
-    return stage.weight.contiguous(), None if stage.mixing is None else stage.mixing.contiguous()
+def _contiguous(weight: Tensor, mixing: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    return weight.contiguous(), None if mixing is None else mixing.contiguous()
 
 
 class _Stages(torch.autograd.Function):
@@ -159,10 +160,12 @@ class _Stages(torch.autograd.Function):
         gradient, found = gradients[0], cast(list[Tensor | None], [])
         if gradient is None:
             return (None,) * (3 + 4 * len(ctx.stages))
-        for k in reversed(range(len(ctx.stages))):
-            saved = ctx.saved_tensors[6 * k : 6 * k + 6]
-            gradient, *weights = _backward(cast(Tensor, gradient), saved, ctx, k, k > 0 or ctx.needs_input_grad[0])
-            found = weights + found
+        saved = ctx.saved_tensors  # once: a checkpoint computes them again for whoever asks
+        with computing_in(1):
+            for k in reversed(range(len(ctx.stages))):
+                needed = k > 0 or ctx.needs_input_grad[0]
+                gradient, *weights = _backward(cast(Tensor, gradient), saved[6 * k : 6 * k + 6], ctx, k, needed)
+                found = weights + found
         return gradient, None, None, *found
 
 
@@ -181,7 +184,7 @@ def _backward(
     sizes = [each.numel() for each in (weight, mixing) if each is not None]
     weights = rates.new_empty(groups, sum(sizes))
     inputs = torch.empty_like(rates) if needs_inputs else None
-    maps = (currents, means, factors, rates, *_contiguous(stage), weights, inputs)
+    maps = (currents, means, factors, rates, *_contiguous(weight, mixing), weights, inputs)
     call("sqnn_correlate_backward", groups, run.threads, maps, run.batch, *_sides(rates, stage))
     grad_weight, *rest = weights.sum(0).split(sizes)
     grad_mixing = None if mixing is None else rest[0].view_as(mixing)

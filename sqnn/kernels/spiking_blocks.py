@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from circuits import when_small
+from circuits import computing_in
 from circuits.kernels import is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
@@ -57,18 +57,14 @@ def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2
     """
     if not (is_plain(trains) and _fits(trains, blocks)) or is_watched() or kernels().library is None:
         return None
-    threads = torch.get_num_threads()
+    batch, threads = trains.shape[1], torch.get_num_threads()
     # The kernels share their work among threads; between them PyTorch has a few numbers per channel.
-    return when_small(0, lambda shown: _rates(shown, blocks, threads), trains)
-
-
-def _rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, NeuronRule]], threads: int) -> Tensor:
-    batch = trains.shape[1]
-    x = cast(Tensor, Pack.apply(trains, threads))
-    for conv, norm, rule in blocks:
-        x = cast(Tensor, _Block.apply(x, conv.weight, norm.weight, norm.bias, norm, batch, rule, threads))
-    rates = x.mean((3, 4)).permute(1, 0, 3, 2)
-    return rates.reshape(len(trains), -1, rates.shape[-1])[:, :batch]
+    with computing_in(1):
+        x = cast(Tensor, Pack.apply(trains, threads))
+        for conv, norm, rule in blocks:
+            x = cast(Tensor, _Block.apply(x, conv.weight, norm.weight, norm.bias, norm, batch, rule, threads))
+        rates = x.mean((3, 4)).permute(1, 0, 3, 2)
+        return rates.reshape(len(trains), -1, rates.shape[-1])[:, :batch]
 
 
 def _fits(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, NeuronRule]]) -> bool:
@@ -119,26 +115,31 @@ class _Block(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, y, affine, (mean, inverse, scale) = ctx.saved_tensors
-        groups, time, channels, height, width, _ = x.shape
-        outputs, rule = len(weight), ctx.rule
-        currents = torch.empty_like(y)
-        sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=y.device)
-        tensors = (gradients[0].contiguous(), y, affine[0], affine[1], currents, sums)
-        sides = (time, ctx.batch, outputs, height, width)
-        call(
-            "sqnn_fire_backward",
-            groups,
-            ctx.threads,
-            tensors,
-            *sides,
-            *rule.numbers,
-            int(rule.detach_reset),
-            rule.slope,
-        )
-        factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
-        weights = x.new_empty(groups, *weight.shape)
-        inputs = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        found = (currents, y, factors, x, weight, weights, inputs)
-        call("sqnn_convolve_backward", groups, ctx.threads, found, time, ctx.batch, channels, *sides[2:])
-        return inputs, weights.sum(0), grad_gamma, grad_beta, None, None, None, None
+        with computing_in(1):
+            return _backward(ctx, gradients[0])
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    x, weight, y, affine, (mean, inverse, scale) = ctx.saved_tensors
+    groups, time, channels, height, width, _ = x.shape
+    outputs, rule = len(weight), ctx.rule
+    currents = torch.empty_like(y)
+    sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=y.device)
+    tensors = (gradient.contiguous(), y, affine[0], affine[1], currents, sums)
+    sides = (time, ctx.batch, outputs, height, width)
+    call(
+        "sqnn_fire_backward",
+        groups,
+        ctx.threads,
+        tensors,
+        *sides,
+        *rule.numbers,
+        int(rule.detach_reset),
+        rule.slope,
+    )
+    factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
+    weights = x.new_empty(groups, *weight.shape)
+    inputs = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+    found = (currents, y, factors, x, weight, weights, inputs)
+    call("sqnn_convolve_backward", groups, ctx.threads, found, time, ctx.batch, channels, *sides[2:])
+    return inputs, weights.sum(0), grad_gamma, grad_beta, None, None, None, None

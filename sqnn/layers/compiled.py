@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import nn
 
@@ -36,10 +36,17 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
         taking = [part for part in parts if isinstance(part, kinds) and part.takes_kernels]
         if taking:
             found.setdefault(library().line, []).append(name)
-        parts = [part for part in parts if not any(part in each.modules() for each in taking)]
+        whole = {id(part) for each in taking for part in _computed_whole(each)}
+        parts = [part for part in parts if id(part) not in whole]
     if not found:
         return "none: no layer of this network takes them"
     return "; ".join(f"{_listed(names)}, {line}" for line, names in found.items())
+
+
+def _computed_whole(layer: nn.Module) -> Iterable[nn.Module]:
+    """Return what of a layer the kernels compute as a whole; neurons behind it are computed by themselves."""
+    parts = {SpikingCNN: "blocks", SeparableCNN: "stages"}
+    return next((getattr(layer, name).modules() for kind, name in parts.items() if isinstance(layer, kind)), ())
 
 
 def _listed(names: Sequence[str]) -> str:

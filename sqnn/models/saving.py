@@ -192,7 +192,7 @@ def what_else(folder: Path) -> str:
         return f"{what}; give one run in it, such as {inside[0]}"
     if not study:
         return ""
-    return f"{what}, in which no run has finished; run the study's command again if it trains some, or {_GIVE}"
+    return f"{what}, in which no run has finished; {_GIVE}"
 
 
 def _study_in(settings: Path) -> str:

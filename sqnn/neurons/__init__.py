@@ -16,7 +16,7 @@ from sqnn.neurons.qcfs import (
     to_values,
 )
 from sqnn.neurons.registry import NEURONS, make_neuron
-from sqnn.neurons.step import RESETS, lif_sequence, lif_step
+from sqnn.neurons.step import RESET_CODES, RESETS, lif_sequence, lif_step
 from sqnn.neurons.surrogates import SURROGATES, ATan, FastSigmoid, Surrogate, make_surrogate
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "NEURONS",
     "QCFS",
     "RESETS",
+    "RESET_CODES",
     "SURROGATES",
     "THRESHOLDS",
     "ATan",

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from circuits.kernels import Kernels, is_watched, load
+from sqnn.neurons.step import RESET_CODES
 from sqnn.neurons.surrogates import ATan, Surrogate
 
-RESET_CODES = {"subtract": 0, "zero": 1, "none": 2}
-"""Resets, as the kernels take them."""
 ONE_THREAD_WORK = 2**16
 """Numbers of all steps that one thread handles alone: another one would begin too late."""
 _POINTER, _NUMBER, _REAL, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float, ctypes.c_int32
@@ -46,7 +45,7 @@ def takes(decay: float | Tensor, threshold: float | Tensor, surrogate: Surrogate
 def computes(currents: Tensor) -> bool:
     """Say whether kernels compute with these trains: float32 on the CPU, steps in one piece, watched by nobody."""
     plain = currents.device.type == "cpu" and currents.dtype == torch.float32 and not currents.is_neg()
-    return plain and currents.numel() > 0 and in_one_piece(currents) and not is_watched() and has_library()
+    return plain and currents.numel() > 0 and not is_watched() and in_one_piece(currents) and has_library()
 
 
 def has_library() -> bool:

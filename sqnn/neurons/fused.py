@@ -81,7 +81,7 @@ def _reset_(out: Tensor, u: Tensor, s: Tensor, threshold: float | Tensor, reset:
     if reset == "subtract":
         return add_scaled(u, s, threshold, -1, out=out)
     if reset == "zero":
-        return torch.addcmul(u, u, s, value=-1, out=out)
+        return torch.mul(u, 1 - s, out=out)
     return u
 
 

@@ -25,7 +25,7 @@ int32_t in_blocks(int64_t count, int64_t threads, Block block) {
 template <int RESET>
 inline float reset_of(float charged, bool fired, float threshold) {
   if (RESET == SUBTRACT) return fired ? charged - threshold : charged;
-  if (RESET == ZERO) return fired ? 0 : charged;
+  if (RESET == ZERO) return charged * (fired ? 0 : 1);
   return charged;
 }
 

@@ -12,6 +12,8 @@ RESETS: Choices[str] = Choices(
     "reset", {"subtract": "lose one threshold", "zero": "fall to zero", "none": "keep the charge"}
 )
 """What a spike makes the membrane do."""
+RESET_CODES = {"subtract": 0, "zero": 1, "none": 2}
+"""Resets, as compiled kernels take them."""
 
 
 def add_scaled(x: Tensor, y: Tensor, scale: float | Tensor, sign: int = 1, out: Tensor | None = None) -> Tensor:

@@ -79,7 +79,9 @@ class TrainingConfig(Config):
         fits = self.shift is None or self.augmentation != "none"
         require(fits, "shift", self.shift, "none, or one beside augmentation shift, shift-flip or affine")
         changed = self.augmentation != "none" or self.pixel_noise > 0
-        require(self.augmented == 1 or changed, "augmented", self.augmented, "1, or less beside augmentation or noise")
+        require(
+            self.augmented == 1 or changed, "augmented", self.augmented, "1, or less beside augmentation or pixel_noise"
+        )
 
     @property
     def augmented_epochs(self) -> int:

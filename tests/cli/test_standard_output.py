@@ -13,7 +13,9 @@ import pytest
 from sqnn.cli import main
 
 MODULE = """
+import ctypes
 import os
+import sys
 from torch import nn
 
 print("imported")
@@ -26,6 +28,8 @@ class Net(nn.Sequential):
 
 def make():
     print("made")
+    ctypes.CDLL(None).printf(b"held by C\\n")
+    print("past the redirection", file=sys.__stdout__)
     return Net(nn.Flatten(), nn.Linear(64, 10))
 """
 OWN = "--model talking_nets:make"
@@ -85,6 +89,8 @@ def test_a_pipe_gets_json_alone_and_a_full_disk_one_line(talking: Path) -> None:
     command = [sys.executable, "-m", "sqnn", *f"count {OWN} --json -".split()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["total"] == 650
+    for text in ("held by C", "past the redirection"):
+        assert text in done.stderr
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2

@@ -166,6 +166,8 @@ def test_importing_compiles_nothing() -> None:
 def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     spiking, plain = sqnn.create_model("sqdr-cnn"), sqnn.create_model("tiny-cnn")
     assert kernels_for(spiking) == f"layers and circuit, {kernels().line}"
+    read = sqnn.create_model("sqdr-cnn", readout="spike")
+    assert kernels_for(read) == f"layers, neurons and circuit, {kernels().line}"
     assert kernels_for(plain) == "none: no layer of this network takes them"
     assert kernels_for(spiking, "cuda") == "none: trained on cuda"
     assert kernels_for(spiking.eval()) == kernels_for(spiking)

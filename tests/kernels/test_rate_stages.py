@@ -11,8 +11,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from sqnn.kernels import evaluating_by_kernels, kernels, stage_rates
+from sqnn.kernels import evaluating_by_kernels, kernels, rate_stages, stage_rates
 from sqnn.layers import RateTrainedStage, SeparableCNN, kernels_for
 from sqnn.layers.separable import SeparableConv
 from sqnn.neurons import IF, LIF
@@ -255,3 +256,42 @@ def test_one_stage_by_hand() -> None:
         stage.norm.bias.fill_(0.7)
     # z = 0.325: the membrane is 0.825, 1.15 and a spike, 0.475, 0.8. z = 1.075 fires at each of the four steps.
     assert network.rates(images, spiking=True).flatten().tolist() == [0.25, 1.0]
+
+
+@pytest.mark.parametrize("spiking", [False, True])
+def test_a_checkpoint_that_computes_again_has_the_same_gradients(spiking: bool) -> None:
+    images = torch.rand(6, 2, 9, 8, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    for again in (False, True):
+        network = front_end()
+        rates = checkpoint(network, images, spiking, use_reentrant=False) if again else network(images, spiking)
+        rates.sum().backward()
+        gradients.append([each.grad for each in network.parameters()])
+    assert all(torch.equal(one, two) for one, two in zip(*gradients, strict=True))
+
+
+def test_kernels_have_the_threads_of_pytorch_which_has_one_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[tuple[int, int]] = set()
+    call = rate_stages.call
+
+    def noted(name: str, groups: int, threads: int, *given: Any) -> None:
+        seen.add((threads, torch.get_num_threads()))
+        call(name, groups, threads, *given)
+
+    monkeypatch.setattr(rate_stages, "call", noted)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        front_end()(torch.rand(6, 2, 9, 8), True).sum().backward()
+        assert torch.get_num_threads() == 3
+        monkeypatch.setattr(rate_stages, "moments", refusing)
+        with pytest.raises(MemoryError):
+            front_end()(torch.rand(6, 2, 9, 8), True)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {(3, 1)}
+
+
+def refusing(*given: Any) -> None:
+    raise MemoryError

@@ -113,11 +113,30 @@ def test_any_number_of_threads_gives_the_same_bits(reset: str) -> None:
         assert all(torch.equal(one, two) for one, two in zip(results[0], other, strict=True))
 
 
-def test_a_current_of_the_threshold_stays_silent_and_nan_never_fires() -> None:
-    currents = torch.tensor([[1.0, 1.0 + 2**-23, float("nan"), float("inf"), -float("inf")]])
-    spikes, membranes = IF(threshold=1.0)(currents[:, None], return_membrane=True)
-    assert spikes.flatten().tolist() == [0, 1, 0, 1, 0]
-    assert torch.equal(membranes[:, 0], currents) or membranes[:, 0].isnan().sum() == 1
+@pytest.mark.parametrize("reset", list(RESETS))
+def test_odd_currents_are_answered_as_by_the_plain_loop(reset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    infinity = float("inf")
+    first = torch.tensor([1.0, 1.0 + 2**-23, float("nan"), infinity, -infinity, 0.0])
+    currents = torch.stack([first, torch.full_like(first, 2.0), -first]).unsqueeze(1)
+    calls = counted(monkeypatch)
+    spikes, membranes = IF(reset=reset)(currents, return_membrane=True)
+    with torch.no_grad():
+        alone = IF(reset=reset)(currents)
+    assert calls == ["fire", "fire"]
+    wanted = IF(reset=reset, fused=False)(currents, return_membrane=True)
+    assert spikes[0].flatten().tolist() == [0, 1, 0, 1, 0, 0]
+    assert_close((spikes, membranes, alone), (*wanted, wanted[0]), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("read", [torch.Tensor.sum, lambda spikes: spikes.mean(0).square().sum()], ids=["sum", "rates"])
+def test_gradients_that_are_the_same_at_every_step_are_read_as_they_lie(read: Any) -> None:
+    currents = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(1))
+    ours, plain = (currents.clone().requires_grad_() for _ in range(2))
+    read(LIF(0.8)(ours)).backward()
+    read(LIF(0.8, fused=False)(plain)).backward()
+    assert plain.grad is not None
+    assert plain.grad.abs().max() > 0.1
+    assert_close(ours.grad, plain.grad)
 
 
 @pytest.mark.parametrize("case", ["float64", "learned decay", "another surrogate", "plain loop"])

@@ -293,7 +293,9 @@ def test_a_shift_without_shifts_is_refused(digits, make_model, tmp_path) -> None
 
 
 def test_a_share_of_epochs_without_changed_images_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"augmented: got 0\.5, expected 1, or less beside augmentation or noise"):
+    with pytest.raises(
+        ConfigError, match=r"augmented: got 0\.5, expected 1, or less beside augmentation or pixel_noise"
+    ):
         TrainingConfig(augmented=0.5)
     assert TrainingConfig(augmented=0.5, pixel_noise=0.1, epochs=3).augmented_epochs == 2
 

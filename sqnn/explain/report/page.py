@@ -43,7 +43,8 @@ PASSES = {
     "integrated-smooth": 500,
     "integrated-events": 3_000,
 }
-"""Images that methods send through a network for the maps of both classes, roughly, forward and backward.
+"""Images that methods send through a network for the maps of both classes, roughly, forward and backward; of a
+misread image, whose true class has maps too, half as many again.
 
 Samples of the circuit alone, such as those of relevance, cost little beside them and are left out.
 """
@@ -130,7 +131,8 @@ def make_page(
     progress("what if")
     what_if = sections.what_if(subject)
     image = f"number {index:,} of {data.name}, {split}"
-    asked = "" if target is None else f", target={target!r}"
+    given = {"methods": methods, "target": target, "seed": seed or None}
+    asked = "".join(f", {name}={value!r}" for name, value in given.items() if value is not None)
     call = command or f"make_page(model, data, {index}, split={split!r}{asked})"
     other = subject.explained != subject.predicted
     title = f"What speaks for {data.classes[subject.explained]}?" if other else f"Why {subject.answer}?"

@@ -61,6 +61,8 @@ def pixels(subject: Subject, methods: Mapping[str, Method]) -> PixelsStory | Abs
         again = None if isinstance(redrawn, str) else _flat(redrawn.values)
         maps.append(_map(subject, name, found, again, least))
     if not maps:
+        if NO_ATTRIBUTION in reasons:
+            return {"absent": NO_ATTRIBUTION}
         same = len(set(reasons)) == 1
         return {
             "absent": reasons[0] if same else f"none of the methods can make a map of the pixels: {', '.join(methods)}"
