@@ -73,9 +73,10 @@ def _diverted() -> Iterator[int | None]:
 
 def _flush() -> None:
     """Write out what is still held by streams that write to standard output, of Python and of C."""
-    for stream in {sys.stdout, sys.__stdout__} - {None}:
+    for stream in (sys.stdout, sys.__stdout__):
         with contextlib.suppress(OSError, ValueError):  # it goes to standard error, which may be closed
-            stream.flush()
+            if stream is not None:
+                stream.flush()
     with contextlib.suppress(OSError):
         ctypes.CDLL(None).fflush(None)
 
