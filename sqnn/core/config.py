@@ -213,7 +213,8 @@ LISTED = types.MappingProxyType({str: "names", int: "whole numbers", float: "num
 def _list_of(value: Any, kind: Any, among: Collection[str] | None) -> str:
     """Say which list is expected where one value came, or none: "a list of names, such as ['angles']"."""
     known = "" if among is None else f" ({', '.join(among)})"
-    alone = isinstance(value, str) and kind is str
+    alone = isinstance(value, kind) if isinstance(kind, type) else False
+    alone = alone and (isinstance(value, str) or (not isinstance(value, bool) and value > 0))
     example = value if alone and (among is None or value in among) else next(iter(among or ()), None)
     return f"a list of {LISTED.get(kind, 'values')}{known}" + ("" if example is None else f", such as [{example!r}]")
 
