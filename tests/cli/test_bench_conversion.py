@@ -10,6 +10,7 @@ import pytest
 
 from sqnn.bench.conversion import OURS
 from sqnn.cli import main
+from sqnn.core import counted
 
 SMALL = "bench conversion --data-shape 1x8x8 --width-multiplier 0.125 --batch 2 --timesteps 2 --budget 1e-9 --no-memory"
 
@@ -52,7 +53,7 @@ def test_the_table_and_the_files_hold_the_same_rows(tmp_path: Path, monkeypatch,
     assert frame.changed.tolist() == [row["changed"] for row in rows]
     assert frame.peak_mib.isna().all()
     shown = capsys.readouterr().out
-    assert f"{rows[0]['threads']} threads, cpu, float32" in shown.splitlines()[0]
+    assert f"{counted(int(rows[0]['threads']), 'thread')}, cpu, float32" in shown.splitlines()[0]
     assert "resnet20, forward pass of 2x1x8x8, 2 time steps" in shown
     for row in rows:
         assert f"{row['milliseconds']:,.2f}" in shown

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from sqnn.cli import main
+from sqnn.core import counted
 
 SMALL = ("bench", "hybrid", "--data-shape", "1x8x8", "--width", "1", "--batch", "2", "--budget", "1e-9", "--no-memory")
 
@@ -57,6 +58,6 @@ def test_the_table_and_the_files_hold_the_same_rows(tmp_path: Path, capsys) -> N
     assert measured.milliseconds.tolist() == pytest.approx([row["milliseconds"] for row in expected])
     assert frame.peak_mib.isna().all()
     shown = capsys.readouterr().out
-    assert f"{rows[0]['threads']} threads, cpu, float32" in shown.splitlines()[0]
+    assert f"{counted(int(rows[0]['threads']), 'thread')}, cpu, float32" in shown.splitlines()[0]
     for row in expected:
         assert f"{row['milliseconds']:,.2f}" in shown

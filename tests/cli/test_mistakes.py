@@ -188,7 +188,10 @@ MISTAKES = [
         )
     ),
     ("evaluate compared/runs", "compared/runs is a folder of runs; give one run in it, such as compared/runs/net-1/0"),
-    ("evaluate swept", "swept is the folder of the study noise-sweep, in which no run has finished; give a run's folder"),
+    (
+        "evaluate swept",
+        "swept is the folder of the study noise-sweep, in which no run has finished; give a run's folder",
+    ),
     ("study faithfulness swept", "give a run's folder, or a netwo"),
 ]
 

@@ -225,7 +225,7 @@ def test_truncated_and_foreign_files_are_refused(model: nn.Module, file: Path, t
     cut = tmp_path / "cut"
     for length in (0, 7, 100, len(whole) // 2, len(whole) - 1):
         cut.write_bytes(whole[:length])
-        refuse(cut, "cut is not a whole safetensors file")
+        refuse(cut, "cut is no safetensors file, or no whole one")
     refuse(tmp_path / "none", "no file")
     refuse(sqnn.save_model(model, tmp_path / "source"), "not a network of sqnn .*sqnn-spiking-1.* format sqnn-model-1")
     with pytest.raises(ModelFileError, match=r"not a network of sqnn .* it is of format sqnn-spiking-1"):

@@ -33,6 +33,9 @@ def files(tmp_path_factory: pytest.TempPathFactory, digits: ImageData) -> list[P
     """A spiking-quantum network, an ordinary one, and one that was converted and has no gradient."""
     folder = tmp_path_factory.mktemp("networks")
     sqdr = sqnn.create_model("sqdr-cnn", digits, channels=(2, 2), n_qubits=2)
+    with torch.no_grad():
+        for block in sqdr.frontend.blocks:
+            block.norm.bias.fill_(1.0)  # its neurons fire without training
     ann = sqnn.create_model("tiny-cnn", digits)
     source = sqnn.create_model("resnet20", digits, width_multiplier=0.125, activation="qcfs", timesteps=2).eval()
     sqnn.save_model(sqdr, folder / "sqdr.safetensors")
