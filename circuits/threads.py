@@ -26,14 +26,13 @@ def computing_in(threads: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    if before == threads:
-        yield
-        return
-    torch.set_num_threads(threads)
+    if before != threads:
+        torch.set_num_threads(threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def when_small(work: int, call: Callable[..., Result], *inputs: Tensor) -> Result:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from circuits.kernels.library import Kernels, load
-from circuits.kernels.watched import is_watched
+from circuits.kernels.watched import is_plain, is_watched
 
 SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "register.cpp"))
 _POINTER, _NUMBER, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
@@ -32,8 +32,7 @@ def kernels() -> Kernels:
 
 def computes(*tensors: Tensor) -> bool:
     """Say whether kernels compute with these: float32 on the CPU, watched by nobody, where there are kernels."""
-    plain = all(each.device.type == "cpu" and each.dtype == torch.float32 and not each.is_neg() for each in tensors)
-    plain = plain and all(each.numel() > 0 for each in tensors)
+    plain = all(is_plain(each) and each.numel() > 0 for each in tensors)
     return plain and not is_watched() and kernels().library is not None
 
 

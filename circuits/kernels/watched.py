@@ -1,8 +1,9 @@
-"""Whether somebody watches or transforms what PyTorch computes, which kernels would hide."""
+"""Whether kernels compute with a tensor, and whether somebody watches or transforms what PyTorch computes."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 
 def is_watched() -> bool:
@@ -18,3 +19,8 @@ def is_watched() -> bool:
         or torch._C._functorch.peek_interpreter_stack() is not None
         or any(getattr(module, name) for name in hooks)
     )
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Say whether a tensor has numbers that kernels compute with: float32 on the CPU, not negated lazily."""
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not tensor.is_neg()

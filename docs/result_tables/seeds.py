@@ -74,7 +74,7 @@ def seeds_2000() -> str:
     return distributions("seeds-2000")
 
 
-@table("seeds-2000-affine", "seeds-2000-affine", lambda: ablation_command("seeds-2000-affine"))
+@table("seeds-2000-affine", "seeds-2000-affine", lambda: commands_of_variants("seeds-2000-affine"))
 def seeds_2000_affine() -> str:
     """The recipe of at most 2,000 parameters where all epochs have changed images, for two lengths of training."""
     summary, names = ablation("seeds-2000-affine")
@@ -141,6 +141,11 @@ def ablation_command(name: str) -> str:
     base, settings = variants(name)
     varied = (" ".join([f"{label}:", *differences(own, settings[base], "=")]) for label, own in settings.items())
     return f"{command_of(frame[frame.variant == base])} {' '.join(f'--vary {shlex.quote(v)}' for v in varied)}"
+
+
+def commands_of_variants(name: str) -> str:
+    """Return the command of each variant, for those that have other seeds than one another."""
+    return "` and `".join(command_of(part) for _, part in rows(name).groupby("variant"))
 
 
 def ablation(name: str) -> tuple[list[dict[str, Any]], list[list[str]]]:

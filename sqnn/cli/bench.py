@@ -51,14 +51,8 @@ def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
         first = measured[0]
         if not shown:
             shown = True
-            console.print(
-                ", ".join(
-                    filter(
-                        None,
-                        (f"{first['machine']}, {counted(int(first['threads'] or 0), 'thread')}", benchmark.state()),
-                    )
-                )
-            )
+            where = f"{first['machine']}, {counted(int(first['threads'] or 0), 'thread')}"
+            console.print(", ".join(filter(None, (where, benchmark.state()))))
         rows += measured
         cells = [[_show(row[column], form) for column, _, form in columns] for row in measured]
         table(benchmark.title(first), [column.replace("_", " ") for column, *_ in columns], cells)

@@ -38,7 +38,7 @@ def json_alone(words: Sequence[str]) -> Iterator[None]:
     if not any(is_standard_output(Path(name)) for name in named):
         yield
         return
-    sys.stdout.flush()
+    _flush()
     with _diverted() as copy:
         place: TextIO | int = sys.stdout
         if copy is not None and _descriptor(sys.stdout) == OUT:
@@ -77,7 +77,7 @@ def _flush() -> None:
         with contextlib.suppress(OSError, ValueError):  # it goes to standard error, which may be closed
             if stream is not None:
                 stream.flush()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, TypeError):  # a system without a library of C that is open already
         ctypes.CDLL(None).fflush(None)
 
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from circuits.kernels import is_plain
 from sqnn.kernels.library import kernels
-from sqnn.neurons import IF, LIF, RESET_CODES, ATan
+from sqnn.neurons import IF, LIF, RESET_CODES
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,9 @@ def neurons_of(neuron: nn.Module) -> NeuronRule | None:
     if type(neuron) not in (LIF, IF):
         return None
     neurons = cast(LIF, neuron)
-    beta, threshold = neurons.beta, neurons.threshold
-    if isinstance(beta, Tensor) or isinstance(threshold, Tensor) or type(neurons.surrogate) is not ATan:
+    if not neurons.takes_kernels:
         return None
-    if not neurons.fused:
-        return None
-    numbers = float(beta), float(threshold), neurons.initial_membrane
+    numbers = cast(float, neurons.beta), cast(float, neurons.threshold), neurons.initial_membrane
     return NeuronRule(*numbers, neurons.reset, neurons.detach_reset, neurons.surrogate.slope)
 
 
@@ -79,11 +77,6 @@ def can_compute(parts: Sequence[nn.Module], norm: nn.Module, training: bool = Tr
     held = [each for part in parts for each in (*part.parameters(), *part.buffers())]
     plain = all(is_plain(each) for each in held if each.is_floating_point())
     return norm.training == training and plain and not any(is_hooked(part) for part in parts)
-
-
-def is_plain(tensor: Tensor) -> bool:
-    """Say whether a tensor has numbers of the kind that the kernels compute with."""
-    return tensor.device.type == "cpu" and tensor.dtype == torch.float32 and not tensor.is_neg()
 
 
 def is_hooked(part: nn.Module) -> bool:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from circuits import computing_in
-from circuits.kernels import is_watched
+from circuits.kernels import is_plain, is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, is_plain, moments, through_norm
+from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, moments, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""

@@ -10,14 +10,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from circuits import computing_in
-from circuits.kernels import is_watched
+from circuits.kernels import is_plain, is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
     NeuronRule,
     Pack,
     call,
     can_compute,
-    is_plain,
     moments,
     neurons_of,
     norm_is_plain,

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from circuits.kernels import Kernels, is_watched, load
+from circuits.kernels import Kernels, is_plain, is_watched, load
 from sqnn.neurons.step import RESET_CODES
 from sqnn.neurons.surrogates import ATan, Surrogate
 
@@ -44,8 +44,7 @@ def takes(decay: float | Tensor, threshold: float | Tensor, surrogate: Surrogate
 
 def computes(currents: Tensor) -> bool:
     """Say whether kernels compute with these trains: float32 on the CPU, steps in one piece, watched by nobody."""
-    plain = currents.device.type == "cpu" and currents.dtype == torch.float32 and not currents.is_neg()
-    return plain and currents.numel() > 0 and not is_watched() and in_one_piece(currents) and has_library()
+    return is_plain(currents) and currents.numel() > 0 and not is_watched() and in_one_piece(currents) and has_library()
 
 
 def has_library() -> bool:

@@ -166,3 +166,12 @@ def test_an_error_leaves_the_number_as_it_was() -> None:
         with pytest.raises(ArithmeticError, match="in 1"):
             out.sum().backward()
         assert torch.get_num_threads() == 3
+
+
+def test_the_number_is_set_back_also_where_the_block_changed_it() -> None:
+    before = torch.get_num_threads()
+    with computing_in(before):
+        torch.set_num_threads(before + 1)
+    found = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert found == before
