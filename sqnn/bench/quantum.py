@@ -165,7 +165,7 @@ def left_out(peer: Peer, circuit: DataReupload, batch: int, device: str) -> str:
         return "evaluates no circuit without noise"
     if peer.single and batch > SINGLE_SAMPLES:
         return f"one execution per sample: timed up to a batch of {SINGLE_SAMPLES}"
-    if peer.cpu_only and device != "cpu":
+    if not peer.computes_on(device):
         return "runs on the CPU"
     if peer.compiles and rotations(circuit) > ROTATIONS_TO_COMPILE and batch != PAPER_BATCH:
         return f"{rotations(circuit)} rotations: compiled for a batch of {PAPER_BATCH} only"

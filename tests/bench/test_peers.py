@@ -135,3 +135,10 @@ def test_no_peer_asks_for_another_torch() -> None:
         for package, expected in pins(path):
             assert library.get(package, expected) == expected
             assert package not in ("torch", "torchvision")
+
+
+def test_a_peer_is_asked_where_it_computes():
+    everywhere, nowhere_else = Peer("a", "a", "a"), Peer("b", "b", "b", cpu_only=True)
+    asked = [Peer("c", "c", "c", cpu_only=lambda answer=answer: answer) for answer in (True, False)]
+    assert [each.computes_on("cuda") for each in (everywhere, nowhere_else, *asked)] == [True, False, False, True]
+    assert all(each.computes_on("cpu") for each in (everywhere, nowhere_else, *asked))

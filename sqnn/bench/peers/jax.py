@@ -26,12 +26,15 @@ Build = Callable[["DataReupload", str], Callable[[Array, Array], Array]]
 
 
 def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Pass:
-    """Return the pass of a function of JAX arrays: `jax.jit` of `jax.value_and_grad`, compiled before it is run."""
-    double, threads = inputs.dtype == torch.float64, torch.get_num_threads()
-    compiled, seconds = _compile(build, circuit, inputs.shape[0], double, threads)
+    """Return the pass of a function of JAX arrays: `jax.jit` of `jax.value_and_grad`, compiled before it is run.
+
+    It runs where the tensors are: on the CPU or on a GPU.
+    """
+    double, threads, place = inputs.dtype == torch.float64, torch.get_num_threads(), inputs.device.type
+    compiled, seconds = _compile(build, circuit, inputs.shape[0], double, threads, place)
     jax = _jax(threads)
     with _precision(jax, double):
-        arrays = [jax.numpy.asarray(tensor.detach().numpy()) for tensor in (inputs, weights)]
+        arrays = [jax.device_put(tensor.detach().cpu().numpy(), _device(jax, place)) for tensor in (inputs, weights)]
 
     def run() -> tuple[Array, ...]:
         (_, values), gradients = compiled(*arrays)
@@ -40,15 +43,27 @@ def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tenso
     return Pass(run, seconds)
 
 
+def without_gpu() -> bool:
+    """Whether JAX computes on no GPU here: it is not installed, was built for CPUs, or there is none."""
+    try:
+        return not _device(_jax(torch.get_num_threads()), "cuda")
+    except (ImportError, RuntimeError):  # the latter is JAX's answer where it knows no such device
+        return True
+
+
 @lru_cache(maxsize=2)  # the pieces of one batch share what was compiled
 def _compile(
-    build: Build, circuit: DataReupload, batch: int, double: bool, threads: int
+    build: Build, circuit: DataReupload, batch: int, double: bool, threads: int, place: str
 ) -> tuple[Callable[..., Array], float]:
     """Return the compiled pass, and the seconds that tracing and compiling it took."""
     jax = _jax(threads)
     dtype = np.float64 if double else np.float32
-    shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in ((batch, circuit.n_inputs), circuit.weight_shape)]
-    with _precision(jax, double):
+    device = _device(jax, place)
+    where = jax.sharding.SingleDeviceSharding(device)
+    shapes = [
+        jax.ShapeDtypeStruct(shape, dtype, sharding=where) for shape in ((batch, circuit.n_inputs), circuit.weight_shape)
+    ]
+    with _precision(jax, double), jax.default_device(device):
         start = time.perf_counter()
         evaluate = build(circuit, "complex128" if double else "complex64")
 
@@ -64,9 +79,11 @@ def _compile(
 def _jax(threads: int) -> ModuleType:
     """Import JAX; its first import fixes the number of its threads.
 
-    XLA makes as many threads as NPROC says, and Eigen splits no operation between threads where there is one.
+    XLA makes as many threads as NPROC says, and Eigen splits no operation between threads where there is one. Of a
+    GPU's memory it takes what it needs, and leaves the rest to PyTorch.
     """
     os.environ.setdefault("NPROC", str(threads))
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     flags = os.environ.get("XLA_FLAGS", "")
     if threads == 1 and "multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
@@ -75,5 +92,14 @@ def _jax(threads: int) -> ModuleType:
     return jax
 
 
+def _device(jax: ModuleType, place: str) -> Array:
+    """Return JAX's name of the first CPU or GPU. Raises RuntimeError where JAX has none."""
+    return jax.devices("gpu" if place == "cuda" else place)[0]
+
+
 def _precision(jax: ModuleType, double: bool) -> contextlib.AbstractContextManager[None]:
-    return jax.experimental.enable_x64(double)
+    # JAX moved it out of its experiments in version 0.8.
+    enable: Callable[[bool], contextlib.AbstractContextManager[None]] = (
+        jax.enable_x64 if hasattr(jax, "enable_x64") else jax.experimental.enable_x64
+    )
+    return enable(double)

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +37,7 @@ class Pass:
 
     def results(self) -> list[Tensor]:
         """Run once and return the three results as tensors on the CPU."""
-        return [torch.as_tensor(part).detach().cpu() for part in self.run()]
+        return [torch.as_tensor(part if isinstance(part, Tensor) else np.array(part)).detach().cpu() for part in self.run()]
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,8 @@ class Peer:
 
     `circuit(circuit, inputs, weights)` prepares a pass. `single` peers execute each sample by itself; `compiles` says
     that each shape of a batch is compiled; `states` is how many states a peer keeps for the backward pass of one
-    rotation, as far as its memory use shows; `cpu_only` peers compute on no other device; `precisions` are those that
-    its results have.
+    rotation, as far as its memory use shows; `cpu_only` peers compute on no other device (a function is asked, of
+    packages that there are for CPUs and for GPUs); `precisions` are those that its results have.
 
     `noisy(circuit, noise, shots)` evaluates under noise, exactly where shots is None; `noisy_batches` holds the batch
     that suits it for each task of the benchmark `noise` that it takes part in. `readout` says whether it has
@@ -84,7 +85,7 @@ class Peer:
     single: bool = False
     compiles: bool = False
     states: int = 0
-    cpu_only: bool = False
+    cpu_only: bool | Callable[[], bool] = False
     precisions: tuple[torch.dtype, ...] = (torch.float32, torch.float64)
     noisy: Callable[[DataReupload, Noise, int | None], Evaluate] | None = None
     noisy_batches: Mapping[str, int] | None = None
@@ -98,6 +99,10 @@ class Peer:
     def installed(self) -> bool:
         """Whether everything that it needs can be imported here."""
         return all(find_spec(module) is not None for module in self.modules)
+
+    def computes_on(self, device: str) -> bool:
+        """Whether it computes on a torch device, such as cuda."""
+        return device == "cpu" or not (self.cpu_only() if callable(self.cpu_only) else self.cpu_only)
 
     @property
     def version(self) -> str:

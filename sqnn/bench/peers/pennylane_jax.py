@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqnn.bench.peers.jax import Array, jax_pass
+from sqnn.bench.peers.jax import Array, jax_pass, without_gpu
 from sqnn.bench.peers.peer import Peer
 
 if TYPE_CHECKING:
@@ -40,5 +40,5 @@ PENNYLANE_JAX = Peer(
     circuit=partial(jax_pass, _build),
     compiles=True,
     states=2,
-    cpu_only=True,
+    cpu_only=without_gpu,
 )

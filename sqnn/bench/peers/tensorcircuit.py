@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sqnn.bench.peers.jax import Array, jax_pass
+from sqnn.bench.peers.jax import Array, jax_pass, without_gpu
 from sqnn.bench.peers.peer import Evaluate, Pass, Peer, torch_pass
 
 if TYPE_CHECKING:
@@ -77,5 +77,5 @@ TENSORCIRCUIT_JAX = Peer(
     circuit=partial(jax_pass, _build),
     compiles=True,
     states=3,
-    cpu_only=True,
+    cpu_only=without_gpu,
 )
