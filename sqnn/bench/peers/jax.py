@@ -60,9 +60,8 @@ def _compile(
     dtype = np.float64 if double else np.float32
     device = _device(jax, place)
     where = jax.sharding.SingleDeviceSharding(device)
-    shapes = [
-        jax.ShapeDtypeStruct(shape, dtype, sharding=where) for shape in ((batch, circuit.n_inputs), circuit.weight_shape)
-    ]
+    sizes = (batch, circuit.n_inputs), circuit.weight_shape
+    shapes = [jax.ShapeDtypeStruct(size, dtype, sharding=where) for size in sizes]
     with _precision(jax, double), jax.default_device(device):
         start = time.perf_counter()
         evaluate = build(circuit, "complex128" if double else "complex64")

@@ -37,7 +37,8 @@ class Pass:
 
     def results(self) -> list[Tensor]:
         """Run once and return the three results as tensors on the CPU."""
-        return [torch.as_tensor(part if isinstance(part, Tensor) else np.array(part)).detach().cpu() for part in self.run()]
+        parts = (part if isinstance(part, Tensor) else np.array(part) for part in self.run())
+        return [torch.as_tensor(part).detach().cpu() for part in parts]
 
 
 @dataclass(frozen=True)
