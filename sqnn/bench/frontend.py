@@ -122,7 +122,7 @@ class FrontEndBenchmark(ImageBenchmark):
             ours.network.compiled = name == OURS
             network: nn.Module = ours
         else:
-            network = PeerFrontEnd(self.in_channels, widths, cast(Any, peers[name].neurons))
+            network = PeerFrontEnd(self.in_channels, widths, partial(cast(Any, peers[name].neurons), self.device))
         generator = torch.Generator().manual_seed(1)
         for part in network.modules():
             if isinstance(part, nn.Conv2d):

@@ -26,7 +26,7 @@ SMALL = NoMemory(data_shape="1x9x8", batch=20, channels="2,3", timesteps=3, budg
 
 
 def test_everybody_is_measured_against_ours() -> None:
-    (cell,) = SMALL.cells({"other": Peer("other", "other", "other", neurons=IF)})
+    (cell,) = SMALL.cells({"other": Peer("other", "other", "other", neurons=lambda device: IF().to(device))})
     rows = cell.measure()
     assert [row["name"] for row in rows] == [OURS, PLAIN, "other"]
     assert rows[0]["ratio"] == 1
@@ -40,7 +40,9 @@ def test_a_peer_that_computes_something_else_is_refused_unless_it_says_so(subtra
     def silent(currents: Tensor) -> Tensor:
         return currents * 0
 
-    (cell,) = SMALL.cells({"wrong": Peer("wrong", "wrong", "wrong", neurons=lambda: silent, subtracts=subtracts)})
+    (cell,) = SMALL.cells(
+        {"wrong": Peer("wrong", "wrong", "wrong", neurons=lambda device: silent, subtracts=subtracts)}
+    )
     if refused:
         with pytest.raises(RuntimeError, match="wrong: rates differ from those of sqnn, plain PyTorch by 0"):
             cell.measure()
@@ -56,7 +58,7 @@ def test_kernels_that_compute_something_else_are_refused(monkeypatch: pytest.Mon
 
 
 def test_a_step_moves_every_weight_of_everybody_alike() -> None:
-    peers = {"other": Peer("other", "other", "other", neurons=IF)}
+    peers = {"other": Peer("other", "other", "other", neurons=lambda device: IF().to(device))}
     moved = []
     for name in (OURS, PLAIN, "other"):
         network = SMALL.network(name, peers)
@@ -78,12 +80,24 @@ def test_neurons_of_installed_peers_fire_as_ours(name: str) -> None:
     if peer.title not in installed_peers():
         pytest.skip(f"{name} is not installed")
     currents = torch.rand(5, 3, 2, 4, 4, generator=torch.Generator().manual_seed(0)) * 1.5
-    fire, again = peer.neurons(), None
+    fire, again = peer.neurons("cpu"), None
     for _ in range(2):  # the second call has forgotten the first
         spikes = fire(currents)
         assert again is None or torch.equal(spikes, again)
         again = spikes
     assert torch.equal(again, IF(reset="subtract" if peer.subtracts else "zero")(currents))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.neurons])
+def test_neurons_of_installed_peers_hold_nothing_on_another_device(name: str) -> None:
+    peer = PEERS[name]
+    if peer.title not in installed_peers():
+        pytest.skip(f"{name} is not installed")
+    currents = torch.empty(2, 3, 4, device="meta", requires_grad=True)
+    spikes = peer.neurons("meta")(currents)  # PyTorch refuses operations on tensors of two devices
+    spikes.sum().backward()
+    assert currents.grad is not None and currents.grad.is_meta
 
 
 def test_an_image_too_small_for_its_blocks_is_named() -> None:

@@ -28,7 +28,8 @@ Build = Callable[["DataReupload", str], Callable[[Array, Array], Array]]
 def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Pass:
     """Return the pass of a function of JAX arrays: `jax.jit` of `jax.value_and_grad`, compiled before it is run.
 
-    It runs where the tensors are: on the CPU or on a GPU.
+    It runs where the tensors are, on the CPU or on a GPU, and multiplies in full precision: by default JAX on a GPU
+    rounds what it multiplies to ten bits, and gives other numbers.
     """
     double, threads, place = inputs.dtype == torch.float64, torch.get_num_threads(), inputs.device.type
     compiled, seconds = _compile(build, circuit, inputs.shape[0], double, threads, place)
@@ -62,7 +63,7 @@ def _compile(
     where = jax.sharding.SingleDeviceSharding(device)
     sizes = (batch, circuit.n_inputs), circuit.weight_shape
     shapes = [jax.ShapeDtypeStruct(size, dtype, sharding=where) for size in sizes]
-    with _precision(jax, double), jax.default_device(device):
+    with _precision(jax, double), jax.default_device(device), jax.default_matmul_precision("highest"):
         start = time.perf_counter()
         evaluate = build(circuit, "complex128" if double else "complex64")
 

@@ -10,9 +10,10 @@ from torch import Tensor
 from sqnn.bench.peers.peer import Fire, Peer
 
 
-def _neurons() -> Fire:
+def _neurons(device: str) -> Fire:
     iaf = import_module("norse.torch.functional.iaf")
-    rule = iaf.IAFParameters(v_th=torch.tensor(1.0), v_reset=torch.tensor(0.0), method="super", alpha=torch.tensor(2.0))
+    threshold, reset, slope = (torch.tensor(value, device=device) for value in (1.0, 0.0, 2.0))
+    rule = iaf.IAFParameters(v_th=threshold, v_reset=reset, method="super", alpha=slope)
 
     def fire(currents: Tensor) -> Tensor:
         state, spikes = iaf.IAFFeedForwardState(v=torch.zeros_like(currents[0])), []

@@ -10,11 +10,12 @@ from torch import Tensor
 from sqnn.bench.peers.peer import Fire, Peer
 
 
-def _neurons() -> Fire:
+def _neurons(device: str) -> Fire:
     activation = import_module("sinabs.activation")
     layer = import_module("sinabs.layers").IAF(
         spike_threshold=torch.tensor(1.0), spike_fn=activation.SingleSpike, reset_fn=activation.MembraneSubtract()
     )
+    layer = layer.to(device)
 
     def fire(currents: Tensor) -> Tensor:
         layer.reset_states()

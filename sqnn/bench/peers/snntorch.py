@@ -10,9 +10,10 @@ from torch import Tensor
 from sqnn.bench.peers.peer import Fire, Peer
 
 
-def _neurons() -> Fire:
+def _neurons(device: str) -> Fire:
     surrogate = import_module("snntorch.surrogate").atan(alpha=2.0)
     layer = import_module("snntorch").Leaky(beta=1.0, threshold=1.0, spike_grad=surrogate, reset_mechanism="subtract")
+    layer = layer.to(device)
 
     def fire(currents: Tensor) -> Tensor:
         membrane, spikes = layer.init_leaky(), []

@@ -55,11 +55,12 @@ def _windows(weight: Tensor, pre: Tensor, post: Tensor) -> Mapping[str, Callable
     return {"SpikingJelly STDPLearner": window}
 
 
-def _neurons() -> Fire:
+def _neurons(device: str) -> Fire:
     surrogate = import_module("spikingjelly.activation_based.surrogate").ATan(alpha=2.0)
     layer = import_module("spikingjelly.activation_based.neuron").IFNode(
         v_reset=None, surrogate_function=surrogate, step_mode="m"
     )
+    layer = layer.to(device)
     reset_net = import_module("spikingjelly.activation_based.functional").reset_net
 
     def fire(currents: Tensor) -> Tensor:
