@@ -97,7 +97,8 @@ def test_neurons_of_installed_peers_hold_nothing_on_another_device(name: str) ->
     currents = torch.empty(2, 3, 4, device="meta", requires_grad=True)
     spikes = peer.neurons("meta")(currents)  # PyTorch refuses operations on tensors of two devices
     spikes.sum().backward()
-    assert currents.grad is not None and currents.grad.is_meta
+    assert currents.grad is not None
+    assert currents.grad.is_meta
 
 
 def test_an_image_too_small_for_its_blocks_is_named() -> None:

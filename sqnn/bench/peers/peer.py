@@ -73,9 +73,11 @@ class Peer:
 
     `convert(model, images, timesteps)` converts a ReLU network, calibrated on some images. `layerwise()` gives the
     parts of layer-wise networks. `windows(weight, pre, post)` gives its updates of a weight [out, in] by the pairs of
-    spikes of a window [time, batch, ...], by title: each call returns the change. `neurons(device)` makes a layer of
-    neurons without leak, threshold 1, arctan surrogate of slope 2 where it has one, in the way that runs all steps at
-    once where there is one, with all that it holds on that device; `subtracts` says whether a spike takes off one threshold, or all of the membrane.
+    spikes of a window [time, batch, ...], by title: each call returns the change.
+
+    `neurons(device)` makes a layer of neurons without leak, threshold 1, arctan surrogate of slope 2 where it has one,
+    in the way that runs all steps at once where there is one, with all that it holds on that device; `subtracts` says
+    whether a spike takes off one threshold, or all of the membrane.
     """
 
     name: str
