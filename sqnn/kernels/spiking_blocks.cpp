@@ -22,32 +22,132 @@ void pad(Vector* padded, const Vector* planes, int64_t channels, int64_t height,
                   width * sizeof(Vector));
 }
 
-// OUT output channels of one step; adds their sums to `sums` [out channels].
-template <int OUT>
-void convolve_some(const Vector* padded, const float* weight, Vector* out, Vector* sums, int64_t channels, int64_t from,
-                   int64_t height, int64_t width) {
-  const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
-  Vector sum[OUT];
-  for (int o = 0; o < OUT; o++) sum[o] = Vector{};
-  for (int64_t i = 0; i < height; i++)
-    for (int64_t j = 0; j < width; j++) {
-      Vector total[OUT];
-      for (int o = 0; o < OUT; o++) total[o] = Vector{};
-      for (int64_t c = 0; c < channels; c++) {
-        const Vector* corner = padded + c * plane + i * row + j;
-        const float* factor = weight + (from * channels + c) * 9;
+// Channels, and neighbouring pixels, that are summed up at once: as many sums as hide the latency of an addition, and as
+// registers hold.
+constexpr int WIDE = LANES == 16 ? 8 : 4, LONG = 3;
+
+// The block of outputs that begins with this one.
+inline int64_t block_at(int64_t output, int64_t outputs) {
+  int64_t block = WIDE;
+  while (output + block > outputs) block /= 2;
+  return block;
+}
+
+// Weights of a convolution, block by block: [channels, 9, outputs of the block]. `weight` is [outputs, channels, 9], or
+// for the gradient of what was convolved [channels, outputs, 9], whose windows are turned by half a turn.
+void arrange(float* arranged, const float* weight, int64_t channels, int64_t outputs, bool turned) {
+  for (int64_t first = 0; first < outputs; first += block_at(first, outputs))
+    for (int64_t c = 0; c < channels; c++)
+      for (int64_t k = 0; k < 9; k++)
+        for (int64_t o = first; o < first + block_at(first, outputs); o++)
+          *arranged++ = turned ? weight[(c * outputs + o) * 9 + 8 - k] : weight[(o * channels + c) * 9 + k];
+}
+
+// PIXELS neighbouring pixels of OUT output channels.
+template <int OUT, int PIXELS>
+inline void convolve_pixels(const Vector* padded, const float* arranged, Vector* out, Vector* sum, int64_t channels,
+                            int64_t plane, int64_t row, int64_t area) {
+  Vector total[OUT][PIXELS];
+#pragma GCC unroll 8
+  for (int o = 0; o < OUT; o++)
+#pragma GCC unroll 3
+    for (int p = 0; p < PIXELS; p++) total[o][p] = Vector{};
+  for (int64_t c = 0; c < channels; c++, padded += plane, arranged += 9 * OUT)
 #pragma GCC unroll 9
-        for (int k = 0; k < 9; k++) {
-          const Vector value = corner[(k / 3) * row + k % 3];
-          for (int o = 0; o < OUT; o++) total[o] += value * factor[o * channels * 9 + k];
-        }
-      }
+    for (int k = 0; k < 9; k++) {
+      const Vector* corner = padded + (k / 3) * row + k % 3;
+#pragma GCC unroll 8
       for (int o = 0; o < OUT; o++) {
-        out[(from + o) * area + i * width + j] = total[o];
-        sum[o] += total[o];
+        const Vector factor = all(arranged[k * OUT + o]);
+#pragma GCC unroll 3
+        for (int p = 0; p < PIXELS; p++) total[o][p] += corner[p] * factor;
       }
     }
-  for (int o = 0; o < OUT; o++) sums[from + o] += sum[o];
+#pragma GCC unroll 8
+  for (int o = 0; o < OUT; o++)
+#pragma GCC unroll 3
+    for (int p = 0; p < PIXELS; p++) {
+      out[o * area + p] = total[o][p];
+      sum[o] += total[o][p];
+    }
+}
+
+// OUT output channels of one step; adds their sums to `sums` [OUT].
+template <int OUT>
+void convolve_block(const Vector* padded, const float* arranged, Vector* out, Vector* sums, int64_t channels,
+                    int64_t height, int64_t width) {
+  const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
+  for (int64_t i = 0; i < height; i++)
+    for (int64_t j = 0; j < width;) {
+      const Vector* corner = padded + i * row + j;
+      Vector* to = out + i * width + j;
+      const int64_t left = width - j;
+      if (left == 1) {
+        convolve_pixels<OUT, 1>(corner, arranged, to, sums, channels, plane, row, area);
+        j += 1;
+      } else if (left == 2 || left == 4) {  // 4 is twice 2: one pixel alone would wait for its own sums
+        convolve_pixels<OUT, 2>(corner, arranged, to, sums, channels, plane, row, area);
+        j += 2;
+      } else {
+        convolve_pixels<OUT, LONG>(corner, arranged, to, sums, channels, plane, row, area);
+        j += LONG;
+      }
+    }
+}
+
+// All output channels of one step; adds their sums to `sums` [outputs].
+void convolve_step(const Vector* padded, const float* arranged, Vector* out, Vector* sums, int64_t channels,
+                   int64_t outputs, int64_t height, int64_t width) {
+  for (int64_t o = 0; o < outputs;) {
+    const int64_t block = block_at(o, outputs);
+    const auto convolve = block == 8   ? convolve_block<8>
+                          : block == 4 ? convolve_block<4>
+                          : block == 2 ? convolve_block<2>
+                                       : convolve_block<1>;
+    convolve(padded, arranged, out + o * height * width, sums + o, channels, height, width);
+    arranged += block * channels * 9;
+    o += block;
+  }
+}
+
+// Gradients of the weights [OUT, 9] between one channel and OUT outputs that lie a stride apart, of one step; adds to
+// them.
+template <int OUT>
+void weigh_block(const Vector* padded, const Vector* slopes, Vector* found, int64_t stride, int64_t height,
+                 int64_t width) {
+  const int64_t row = width + 2, plane = (height + 2) * row;
+  for (int line = 0; line < 3; line++) {  // of the window
+    Vector total[OUT][3];
+#pragma GCC unroll 4
+    for (int o = 0; o < OUT; o++)
+#pragma GCC unroll 3
+      for (int k = 0; k < 3; k++) total[o][k] = found[o * stride + line * 3 + k];
+    for (int64_t i = 0; i < height; i++) {
+      const Vector *corner = padded + (i + line) * row, *slope = slopes + (i + 1) * row + 1;
+      for (int64_t j = 0; j < width; j++)
+#pragma GCC unroll 4
+        for (int o = 0; o < OUT; o++)
+#pragma GCC unroll 3
+          for (int k = 0; k < 3; k++) total[o][k] += slope[o * plane + j] * corner[j + k];
+    }
+#pragma GCC unroll 4
+    for (int o = 0; o < OUT; o++)
+#pragma GCC unroll 3
+      for (int k = 0; k < 3; k++) found[o * stride + line * 3 + k] = total[o][k];
+  }
+}
+
+// Gradients of all weights [outputs, channels, 9] of one step; adds to them.
+void weigh_step(const Vector* padded, const Vector* slopes, Vector* found, int64_t channels, int64_t outputs,
+                int64_t height, int64_t width) {
+  const int64_t plane = (height + 2) * (width + 2);
+  for (int64_t o = 0; o < outputs;) {
+    const int64_t block = std::min<int64_t>(4, block_at(o, outputs));
+    const auto weigh = block == 4 ? weigh_block<4> : block == 2 ? weigh_block<2> : weigh_block<1>;
+    for (int64_t c = 0; c < channels; c++)
+      weigh(padded + c * plane, slopes + o * plane, found + (o * channels + c) * 9, channels * 9, height, width);
+    o += block;
+  }
 }
 
 }  // namespace
@@ -95,6 +195,8 @@ int32_t sqnn_convolve(const float* x, const float* weight, float* y, double* sum
   return share(groups, threads, [=](int64_t first, int64_t last) {
     const int64_t area = height * width;
     Vectors padded(channels * (height + 2) * (width + 2)), found(outputs);
+    std::vector<float> arranged(outputs * channels * 9);
+    arrange(arranged.data(), weight, channels, outputs, false);
     std::fill(padded.begin(), padded.end(), Vector{});
     for (int64_t g = first; g < last; g++) {
       const int64_t lanes = lanes_of(g, batch);
@@ -103,15 +205,7 @@ int32_t sqnn_convolve(const float* x, const float* weight, float* y, double* sum
         pad(padded.data(), (const Vector*)x + (g * time + t) * channels * area, channels, height, width);
         std::fill(found.begin(), found.end(), Vector{});
         Vector* out = (Vector*)y + (g * time + t) * outputs * area;
-        int64_t o = 0;
-        for (; o + 8 <= outputs; o += 8)
-          convolve_some<8>(padded.data(), weight, out, found.data(), channels, o, height, width);
-        for (; o + 4 <= outputs; o += 4)
-          convolve_some<4>(padded.data(), weight, out, found.data(), channels, o, height, width);
-        for (; o + 2 <= outputs; o += 2)
-          convolve_some<2>(padded.data(), weight, out, found.data(), channels, o, height, width);
-        for (; o < outputs; o++)
-          convolve_some<1>(padded.data(), weight, out, found.data(), channels, o, height, width);
+        convolve_step(padded.data(), arranged.data(), out, found.data(), channels, outputs, height, width);
         for (int64_t k = 0; k < outputs; k++) sums[g * outputs + k] += sum_of(found[k], lanes);
       }
     }
@@ -177,7 +271,7 @@ int32_t sqnn_fire_backward(const float* gradient, const float* y, const float* s
     const int64_t area = height * width, high = height / 2, wide = width / 2;
     const int64_t step = channels * area, pooled_step = channels * high * wide;
     const float bend = (float)(M_PI / 2) * slope, peak = slope / 2;
-    Vectors charged(4 * time);
+    Vectors charged(time * 2 * width), membrane(2 * width), later(2 * width);  // of two rows, which are pooled
     for (int64_t g = first; g < last; g++)
       for (int64_t c = 0; c < channels; c++) {
         const int64_t lanes = lanes_of(g, batch);
@@ -187,45 +281,43 @@ int32_t sqnn_fire_backward(const float* gradient, const float* y, const float* s
         if (height % 2 || width % 2)  // what no pool reads
           for (int64_t t = 0; t < time; t++) std::memset((void*)(out + t * step), 0, area * sizeof(Vector));
         Vector sum = Vector{}, product = Vector{};
-        for (int64_t i = 0; i < high; i++)
-          for (int64_t j = 0; j < wide; j++) {
-            int64_t place[4];
-            Vector membrane[4], later[4];
-            for (int k = 0; k < 4; k++) {
-              place[k] = (2 * i + k / 2) * width + 2 * j + k % 2;
-              membrane[k] = all(start * threshold);
-              later[k] = Vector{};
+        for (int64_t i = 0; i < high; i++) {
+          const int64_t begin = 2 * i * width;
+          std::fill(membrane.begin(), membrane.end(), all(start * threshold));
+          std::fill(later.begin(), later.end(), Vector{});
+          for (int64_t t = 0; t < time; t++)
+            for (int64_t n = 0; n < 2 * width; n++) {
+              const Vector u = charge(membrane[n], in[t * step + begin + n], scale[c], shift[c], decay);
+              charged[t * 2 * width + n] = u;
+              membrane[n] = after_reset(u, u > threshold, threshold, reset);
             }
-            for (int64_t t = 0; t < time; t++)
-              for (int k = 0; k < 4; k++) {
-                const Vector u = charge(membrane[k], in[t * step + place[k]], scale[c], shift[c], decay);
-                charged[t * 4 + k] = u;
-                membrane[k] = after_reset(u, u > threshold, threshold, reset);
-              }
-            for (int64_t t = time - 1; t >= 0; t--) {
+          for (int64_t t = time - 1; t >= 0; t--)
+            for (int64_t j = 0; j < wide; j++) {
               const Vector received = above[t * pooled_step + i * wide + j];
+              const Vector* pool = charged.data() + t * 2 * width + 2 * j;
               Mask fired[4], any = Mask{}, open = ~Mask{};
               for (int k = 0; k < 4; k++) {
-                fired[k] = charged[t * 4 + k] > threshold;
+                fired[k] = pool[(k / 2) * width + k % 2] > threshold;
                 any |= fired[k];
               }
               for (int k = 0; k < 4; k++) {
-                const Vector u = charged[t * 4 + k];
+                const int64_t n = (k / 2) * width + 2 * j + k % 2;
+                const Vector u = charged[t * 2 * width + n];
                 const Mask taken = open & (k == 0 ? fired[k] | ~any : fired[k]);
                 open &= ~taken;
                 Vector spike = choose(taken, received, Vector{});
-                if (!detach && reset == SUBTRACT) spike -= later[k] * threshold;
-                if (!detach && reset == ZERO) spike -= later[k] * u;
+                if (!detach && reset == SUBTRACT) spike -= later[n] * threshold;
+                if (!detach && reset == ZERO) spike -= later[n] * u;
                 const Vector bent = (u - threshold) * bend;
                 Vector current = spike * (peak / (1 + bent * bent));
-                current += reset == ZERO ? choose(fired[k], Vector{}, later[k]) : later[k];
-                later[k] = current * decay;
-                out[t * step + place[k]] = current;
+                current += reset == ZERO ? choose(fired[k], Vector{}, later[n]) : later[n];
+                later[n] = current * decay;
+                out[t * step + begin + n] = current;
                 sum += current;
-                product += current * in[t * step + place[k]];
+                product += current * in[t * step + begin + n];
               }
             }
-          }
+        }
         sums[g * 2 * channels + c] = sum_of(sum, lanes);
         sums[(g * 2 + 1) * channels + c] = sum_of(product, lanes);
       }
@@ -240,7 +332,9 @@ int32_t sqnn_convolve_backward(const float* currents, const float* y, const floa
                             int64_t threads) {
   return share(groups, threads, [=](int64_t first, int64_t last) {
     const int64_t row = width + 2, plane = (height + 2) * row, area = height * width;
-    Vectors padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9);
+    Vectors padded(channels * plane), slopes(outputs * plane), found(outputs * channels * 9), unread(channels);
+    std::vector<float> arranged(inputs == nullptr ? 0 : outputs * channels * 9);
+    if (inputs != nullptr) arrange(arranged.data(), weight, outputs, channels, true);
     std::fill(padded.begin(), padded.end(), Vector{});
     std::fill(slopes.begin(), slopes.end(), Vector{});
     for (int64_t g = first; g < last; g++) {
@@ -257,34 +351,10 @@ int32_t sqnn_convolve_backward(const float* currents, const float* y, const floa
               slopes[o * plane + (i + 1) * row + j + 1] =
                   (a * current[i * width + j] + (b * map[i * width + j] + c)) * present;
         }
-        for (int64_t o = 0; o < outputs; o++)
-          for (int64_t c = 0; c < channels; c++) {
-            Vector total[9];
-            for (int k = 0; k < 9; k++) total[k] = found[(o * channels + c) * 9 + k];
-            for (int64_t i = 0; i < height; i++)
-              for (int64_t j = 0; j < width; j++) {
-                const Vector slope = slopes[o * plane + (i + 1) * row + j + 1];
-                const Vector* corner = padded.data() + c * plane + i * row + j;
-  #pragma GCC unroll 9
-                for (int k = 0; k < 9; k++) total[k] += slope * corner[(k / 3) * row + k % 3];
-              }
-            for (int k = 0; k < 9; k++) found[(o * channels + c) * 9 + k] = total[k];
-          }
+        weigh_step(padded.data(), slopes.data(), found.data(), channels, outputs, height, width);
         if (inputs == nullptr) continue;
-        for (int64_t c = 0; c < channels; c++) {
-          Vector* out = (Vector*)inputs + ((g * time + t) * channels + c) * area;
-          for (int64_t i = 0; i < height; i++)
-            for (int64_t j = 0; j < width; j++) {
-              Vector total = Vector{};
-              for (int64_t o = 0; o < outputs; o++) {
-                const Vector* corner = slopes.data() + o * plane + i * row + j;
-                const float* factor = weight + (o * channels + c) * 9;
-  #pragma GCC unroll 9
-                for (int k = 0; k < 9; k++) total += corner[(k / 3) * row + k % 3] * factor[8 - k];
-              }
-              out[i * width + j] = total;
-            }
-        }
+        Vector* out = (Vector*)inputs + (g * time + t) * channels * area;
+        convolve_step(slopes.data(), arranged.data(), out, unread.data(), outputs, channels, height, width);
       }
       for (size_t k = 0; k < found.size(); k++) weights[g * found.size() + k] = (float)sum_of(found[k], LANES);
     }
