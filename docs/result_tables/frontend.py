@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from result_tables.base import markdown, rows, table
 
-NAME = "frontend-cpu"
+CPU, GPU = "frontend-cpu", "frontend-gpu"
 COMMAND = "sqnn bench frontend --threads 1 (and 2, and --channels 32,64,128)"
+ON_GPU = "sqnn bench frontend --threads 2 --device cuda (and --channels 32,64,128)"
 OURS = "sqnn"
 
 
-@table("frontend", NAME, COMMAND)
-def frontend() -> str:
-    """Milliseconds of a step, and of everybody else over ours, by widths and threads; peak memory."""
-    frame = rows(NAME)
+def steps(source: str) -> str:
+    """Return milliseconds of a step, and of everybody else over ours, by widths and threads; peak memory."""
+    frame = rows(source)
     body = []
     for (channels, threads), part in frame.groupby(["channels", "threads"], sort=False):
         ours = part[part["name"] == OURS].iloc[0]
@@ -22,3 +22,15 @@ def frontend() -> str:
         body.append([channels, str(threads), f"{ours.milliseconds:,.1f}", *ratios, memory])
     names = list(frame[frame["name"] != OURS]["name"].drop_duplicates())
     return markdown(["channels", "threads", "sqnn (ms)", *names, "memory, ours / least of the others (MiB)"], body)
+
+
+@table("frontend", CPU, COMMAND)
+def frontend() -> str:
+    """Training steps on a CPU."""
+    return steps(CPU)
+
+
+@table("frontend-gpu", GPU, ON_GPU)
+def frontend_on_gpu() -> str:
+    """Training steps on a GPU, where ours is plain PyTorch too."""
+    return steps(GPU)

@@ -187,6 +187,22 @@ def seeds_ablation() -> str:
     )
 
 
+@table("seeds-803-ablation", "seeds-803-ablation", lambda: ablation_command("seeds-803-ablation"))
+def ablation_of_the_record() -> str:
+    """What each ingredient of the recipe of at most 803 parameters brings, on validation images, seed by seed."""
+    frame = rows("seeds-803-ablation").pivot(index="seed", columns="variant", values="validation_accuracy")
+    _, names = ablation("seeds-803-ablation")
+    base = frame[names[0][0]]
+    body = []
+    for (variant, differs), own in ((name, frame[name[0]]) for name in names):
+        gains = 100 * (own - base)
+        cells = [percent(own.mean()), f"{percent(own.min())} to {percent(own.max())}"]
+        against = "" if variant == base.name else f"{gains.mean():+.2f} ({gains.min():+.2f} to {gains.max():+.2f})"
+        body.append([variant, differs, str(own.count()), *cells, against])
+    header = ["variant", "differs in", "trainings", "mean validation accuracy", "range"]
+    return markdown([*header, "against the first, same seeds (points)"], body)
+
+
 def differences(own: dict[str, str], other: dict[str, str], between: str = " ") -> list[str]:
     """Return the settings of a variant in which it differs from another, names and values."""
     return [f"{name}{between}{value}" for name, value in own.items() if other.get(name) != value]
