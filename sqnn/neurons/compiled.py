@@ -17,7 +17,7 @@ from circuits.kernels import Kernels, is_plain, is_watched, load
 from sqnn.neurons.step import RESET_CODES
 from sqnn.neurons.surrogates import ATan, Surrogate
 
-ONE_THREAD_WORK = 2**16
+SMALL_LAYER = 2**16
 """Numbers of all steps that one thread handles alone: another one would begin too late."""
 _POINTER, _NUMBER, _REAL, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float, ctypes.c_int32
 FUNCTIONS = {
@@ -104,4 +104,4 @@ def _laid_out(grad: Tensor, like: Tensor) -> Tensor:
 
 
 def _threads(trains: Tensor) -> int:
-    return torch.get_num_threads() if trains.numel() > ONE_THREAD_WORK else 1
+    return torch.get_num_threads() if trains.numel() > SMALL_LAYER else 1

@@ -100,7 +100,7 @@ def test_kernels_equal_pytorch(
 def test_any_number_of_threads_gives_the_same_bits(reset: str) -> None:
     generator = torch.Generator().manual_seed(0)
     currents = torch.randn(5, 8, 4, 25, 25, generator=generator)
-    assert currents.numel() > compiled.ONE_THREAD_WORK
+    assert currents.numel() > compiled.SMALL_LAYER
     weights = torch.randn(2, *currents.shape, generator=generator)
     before, results = torch.get_num_threads(), []
     try:
