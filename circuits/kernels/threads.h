@@ -18,32 +18,35 @@ namespace sqnn {
 // Looks at whether there is work before a thread goes to sleep, of which it would wake up late.
 constexpr int LOOKS = 2000;
 
-// Threads that each do one part of what they are called with. They live as long as their process.
+// Threads that help with what they are called for. They live as long as their process.
 class Team {
  public:
   const pid_t process = getpid();
 
-  // Call part(k) for each k from 0 to `parts` - 1, part 0 in this thread. Where no more threads are to be had, or
-  // another call is at work with them, this thread does what is left.
-  void run(int64_t parts, const std::function<void(int64_t)>& part) {
+  // Call work() in this thread, and meanwhile in up to `helpers` others; it takes what is left to do and returns where
+  // nothing is. Nobody waits for a thread that wakes up after that. Where no more threads are to be had, or another call
+  // is at work with them, this thread does all.
+  void run(int64_t helpers, const std::function<void()>& work) {
     std::unique_lock<std::mutex> alone(busy_, std::try_to_lock);
-    const int64_t helpers = alone.owns_lock() ? std::min(parts - 1, gather(parts - 1)) : 0;
+    helpers = alone.owns_lock() ? std::min(helpers, gather(helpers)) : 0;
     if (helpers > 0) {
       {
         std::lock_guard<std::mutex> lock(mutex_);
-        part_ = &part;
+        work_ = &work;
         helpers_ = helpers;
-        left_ = helpers;
         round_++;
       }
       begin_.notify_all();
     }
-    part(0);
-    for (int64_t k = helpers + 1; k < parts; k++) part(k);
+    work();
     if (helpers == 0) return;
-    for (int look = 0; look < LOOKS && left_ > 0; look++) std::this_thread::yield();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      work_ = nullptr;
+    }
+    for (int look = 0; look < LOOKS && at_work_ > 0; look++) std::this_thread::yield();
     std::unique_lock<std::mutex> lock(mutex_);
-    end_.wait(lock, [&] { return left_ == 0; });
+    end_.wait(lock, [&] { return at_work_ == 0; });
   }
 
  private:
@@ -63,21 +66,22 @@ class Team {
       std::unique_lock<std::mutex> lock(mutex_);
       begin_.wait(lock, [&] { return round_ != seen; });
       seen = round_;
-      if (number > helpers_) continue;
-      const std::function<void(int64_t)>& part = *part_;
+      if (number > helpers_ || work_ == nullptr) continue;
+      const std::function<void()>& work = *work_;
+      at_work_++;
       lock.unlock();
-      part(number);
+      work();
       lock.lock();
-      if (--left_ == 0) end_.notify_all();
+      if (--at_work_ == 0) end_.notify_all();
     }
   }
 
   std::mutex busy_, mutex_;
   std::condition_variable begin_, end_;
   std::vector<std::thread> threads_;
-  const std::function<void(int64_t)>* part_ = nullptr;
+  const std::function<void()>* work_ = nullptr;
   int64_t helpers_ = 0;
-  std::atomic<int64_t> left_{0}, round_{0};
+  std::atomic<int64_t> at_work_{0}, round_{0};
 };
 
 // The team of this process; one that was forked has none of its parent's threads, and gets a team of its own. A mutex in
@@ -92,25 +96,32 @@ inline Team& team() {
   return *now;
 }
 
-// Call work(first, last) on parts of the groups, each in a thread; what it computes does not depend on their number.
+// Parts that each thread would get of the groups, were all equally fast: whoever is done early takes one more.
+constexpr int64_t PARTS = 4;
+
+// Call work(first, last) on parts of the groups, in so many threads; what it computes does not depend on their number.
 // Return 0, or 1 where there was no memory.
 template <class Work>
 int32_t share(int64_t groups, int64_t threads, Work work) {
-  const int64_t parts = std::max<int64_t>(1, std::min(threads, groups));
   std::atomic<int32_t> failed{0};
-  const auto part = [&](int64_t k) {
+  const auto part = [&](int64_t first, int64_t last) {
     try {
-      work(groups * k / parts, groups * (k + 1) / parts);
+      work(first, last);
     } catch (...) {
       failed = 1;
     }
   };
-  if (parts == 1) {
-    part(0);
+  if (threads <= 1 || groups <= 1) {
+    part(0, groups);
     return failed;
   }
+  const int64_t size = (groups + PARTS * threads - 1) / (PARTS * threads);
+  std::atomic<int64_t> taken{0};
+  const auto take = [&] {
+    for (int64_t first; (first = taken.fetch_add(size)) < groups;) part(first, std::min(groups, first + size));
+  };
   try {
-    team().run(parts, std::ref(part));
+    team().run(std::min(threads, groups) - 1, std::ref(take));
   } catch (...) {
     failed = 1;
   }
