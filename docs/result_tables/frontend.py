@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from result_tables.base import markdown, rows, table
 
-CPU, GPU = "frontend-cpu", "frontend-gpu"
-COMMAND = "sqnn bench frontend --threads 1 (and 2, and --channels 32,64,128)"
+CPU, OTHER_CPU, GPU = "frontend-cpu", "frontend-cpu-16-cores", "frontend-gpu"
+COMMAND = "sqnn bench frontend --threads 1 --budget 3 (and 2, and --channels 32,64,128)"
+OLDER = "sqnn bench frontend --threads 1 (and 2, and --channels 32,64,128)"
 ON_GPU = "sqnn bench frontend --threads 2 --device cuda (and --channels 32,64,128)"
 OURS = "sqnn"
 
@@ -28,6 +29,12 @@ def steps(source: str) -> str:
 def frontend() -> str:
     """Training steps on a CPU."""
     return steps(CPU)
+
+
+@table("frontend-16-cores", OTHER_CPU, OLDER)
+def frontend_on_many_cores() -> str:
+    """Training steps on another CPU, of an older commit."""
+    return steps(OTHER_CPU)
 
 
 @table("frontend-gpu", GPU, ON_GPU)
