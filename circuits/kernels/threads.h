@@ -24,8 +24,8 @@ class Team {
   const pid_t process = getpid();
 
   // Call work() in this thread, and meanwhile in up to `helpers` others; it takes what is left to do and returns where
-  // nothing is. Nobody waits for a thread that wakes up after that. Where no more threads are to be had, or another call
-  // is at work with them, this thread does all.
+  // nothing is. Nobody waits for a thread that wakes up after that. Where no more threads are to be had, or another
+  // call is at work with them, this thread does all.
   void run(int64_t helpers, const std::function<void()>& work) {
     std::unique_lock<std::mutex> alone(busy_, std::try_to_lock);
     helpers = alone.owns_lock() ? std::min(helpers, gather(helpers)) : 0;

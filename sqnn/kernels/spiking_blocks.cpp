@@ -22,9 +22,9 @@ void pad(Vector* padded, const Vector* planes, int64_t channels, int64_t height,
                   width * sizeof(Vector));
 }
 
-// Channels, and neighbouring pixels, that are summed up at once: as many sums as hide the latency of an addition, and as
-// registers hold.
-constexpr int WIDE = LANES == 16 ? 8 : 4, LONG = 3;
+// Channels, and neighbouring pixels or places of a window, that are summed up at once: as many sums as hide the latency
+// of an addition, and as registers hold.
+constexpr int WIDE = LANES == 16 ? 8 : 4, LONG = 3, WEIGHED = 4;
 
 // The block of outputs that begins with this one.
 inline int64_t block_at(int64_t output, int64_t outputs) {
@@ -142,8 +142,8 @@ void weigh_step(const Vector* padded, const Vector* slopes, Vector* found, int64
                 int64_t height, int64_t width) {
   const int64_t plane = (height + 2) * (width + 2);
   for (int64_t o = 0; o < outputs;) {
-    const int64_t block = std::min<int64_t>(4, block_at(o, outputs));
-    const auto weigh = block == 4 ? weigh_block<4> : block == 2 ? weigh_block<2> : weigh_block<1>;
+    const int64_t block = std::min<int64_t>(WEIGHED, block_at(o, outputs));
+    const auto weigh = block == WEIGHED ? weigh_block<WEIGHED> : block == 2 ? weigh_block<2> : weigh_block<1>;
     for (int64_t c = 0; c < channels; c++)
       weigh(padded + c * plane, slopes + o * plane, found + (o * channels + c) * 9, channels * 9, height, width);
     o += block;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from circuits import DataReupload, make_engine, resolve_noise
 from sqnn.bench import PEERS, Peer, check_peers
 from sqnn.bench.peer_check import TOLERANCES, disagreements, pins
 from sqnn.bench.peers import Pass, torch_pass
+from sqnn.bench.peers.jax import without_gpu
 from sqnn.bench.quantum import disagreement, draw
 
 ROOT = Path(__file__).parents[2]
@@ -137,8 +140,27 @@ def test_no_peer_asks_for_another_torch() -> None:
             assert package not in ("torch", "torchvision")
 
 
-def test_a_peer_is_asked_where_it_computes():
+def test_a_peer_is_asked_where_it_computes() -> None:
     everywhere, nowhere_else = Peer("a", "a", "a"), Peer("b", "b", "b", cpu_only=True)
     asked = [Peer("c", "c", "c", cpu_only=lambda answer=answer: answer) for answer in (True, False)]
     assert [each.computes_on("cuda") for each in (everywhere, nowhere_else, *asked)] == [True, False, False, True]
     assert all(each.computes_on("cpu") for each in (everywhere, nowhere_else, *asked))
+
+
+@pytest.mark.parametrize(("devices", "without"), [(["gpu 0"], False), (RuntimeError("no gpu"), True), (None, True)])
+def test_peers_on_jax_compute_on_a_gpu_where_jax_has_one(
+    monkeypatch: pytest.MonkeyPatch, devices: list[str] | Exception | None, without: bool
+) -> None:
+    def answer(kind: str) -> list[str]:
+        assert kind == "gpu"
+        if isinstance(devices, Exception):
+            raise devices
+        assert devices is not None
+        return devices
+
+    # None in place of a module is one that cannot be imported.
+    jax = None if devices is None else SimpleNamespace(devices=answer)
+    monkeypatch.setitem(sys.modules, "jax", jax)
+    for name in ("NPROC", "XLA_FLAGS", "XLA_PYTHON_CLIENT_PREALLOCATE"):
+        monkeypatch.setenv(name, "1")
+    assert without_gpu() is without

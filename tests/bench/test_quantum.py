@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from itertools import product
 
 import pytest
@@ -85,6 +87,16 @@ def test_a_peer_that_disagrees_is_an_error_and_no_row(peer) -> None:
         SMALL.compare(CIRCUIT, 5, [Peer("wrong", "wrong", "none", circuit=peer)])
 
 
+@pytest.mark.parametrize("peer", [wrong_gradient, undefined])
+def test_a_peer_that_disagrees_elsewhere_than_on_the_cpu_is_named_in_its_row_and_not_timed(peer) -> None:
+    elsewhere = dataclasses.replace(SMALL, device="cpu:0")  # every name but cpu is taken for a GPU's
+    rows = elsewhere.compare(CIRCUIT, 5, [Peer("wrong", "wrong", "none", circuit=peer)])
+    assert [row["engine"] for row in rows] == [OURS, "wrong"]
+    assert re.fullmatch(r"differs from ours by (\d\.\de[-+]\d+|nan): not timed", rows[1]["note"])
+    assert "seconds" in rows[0]
+    assert "seconds" not in rows[1]
+
+
 def test_a_large_batch_is_cut_into_pieces_that_make_up_the_whole(monkeypatch) -> None:
     sizes = []
 
@@ -119,7 +131,9 @@ def test_what_cannot_last_is_left_out(size: tuple[int, int], batch: int) -> None
     assert {name for name, reason in reasons.items() if "compiled" in reason} == (
         {"pennylane-jax", "tensorcircuit-jax"} if late else set()
     )
-    assert left_out(PEERS["pennylane-jax"], circuit, 128, "cuda") == "runs on the CPU"
+    assert left_out(Peer("a", "a", "a", circuit=lightcone, cpu_only=True), circuit, 1, "cuda") == "runs on the CPU"
+    asked = Peer("a", "a", "a", circuit=lightcone, cpu_only=lambda: True)
+    assert left_out(asked, circuit, 1, "cuda") == "computes on no GPU here"
 
 
 def test_a_difference_is_a_share_of_the_largest_number() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
+import circuits.kernels
 from circuits import DataReupload
 from circuits.engines.lightcone.compiled import kernel_of
 from circuits.kernels import computes, kernels
@@ -49,3 +52,40 @@ def test_calls_at_once_do_not_meet() -> None:
     with computing_in(3), ThreadPoolExecutor(4) as pool:
         found = list(pool.map(values, [seed % 4 for seed in range(400)]))
     assert all(torch.equal(one, wanted[number % 4]) for number, one in enumerate(found))
+
+
+SHARED = """
+#include <chrono>
+#include <set>
+
+#include "threads.h"
+
+int main() {
+  std::set<std::thread::id> seen;
+  std::mutex mutex;
+  std::atomic<int> done[8] = {};
+  const auto work = [&](int64_t first, int64_t last) {
+    for (int64_t group = first; group < last; group++) done[group]++;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::lock_guard<std::mutex> lock(mutex);
+    seen.insert(std::this_thread::get_id());
+    if (done[7] == 1 && last == 8) throw 1;
+  };
+  const int alone = sqnn::share(7, 1, work), threads = (int)seen.size();
+  const int failed = sqnn::share(8, 2, work);
+  for (int group = 0; group < 8; group++)
+    if (done[group] != (group < 7 ? 2 : 1)) return 10 + group;
+  std::_Exit(alone != 0 || threads != 1 ? 1 : failed != 1 ? 2 : seen.size() != 2 ? 3 : 0);
+}
+"""
+
+
+def test_two_threads_do_every_group_once_and_say_what_failed(tmp_path: Path) -> None:
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no compiler by its usual name")
+    source, program = tmp_path / "shared.cpp", tmp_path / "shared"
+    source.write_text(SHARED)
+    headers = Path(circuits.kernels.__file__).parent
+    subprocess.run([compiler, "-std=c++17", "-pthread", f"-I{headers}", source, "-o", program], check=True, timeout=120)
+    assert subprocess.run([program], timeout=60, check=False).returncode == 0

@@ -28,10 +28,10 @@ Build = Callable[["DataReupload", str], Callable[[Array, Array], Array]]
 def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tensor) -> Pass:
     """Return the pass of a function of JAX arrays: `jax.jit` of `jax.value_and_grad`, compiled before it is run.
 
-    It runs where the tensors are, on the CPU or on a GPU, and multiplies in full precision: by default JAX on a GPU
-    rounds what it multiplies to ten bits, and gives other numbers.
+    It runs where the tensors are, on the CPU or on that GPU, and JAX is asked to multiply in full precision: by default
+    it rounds to ten bits, on a GPU, what it multiplies.
     """
-    double, threads, place = inputs.dtype == torch.float64, torch.get_num_threads(), inputs.device.type
+    double, threads, place = inputs.dtype == torch.float64, torch.get_num_threads(), inputs.device
     compiled, seconds = _compile(build, circuit, inputs.shape[0], double, threads, place)
     jax = _jax(threads)
     with _precision(jax, double):
@@ -47,14 +47,15 @@ def jax_pass(build: Build, circuit: DataReupload, inputs: Tensor, weights: Tenso
 def without_gpu() -> bool:
     """Whether JAX computes on no GPU here: it is not installed, was built for CPUs, or there is none."""
     try:
-        return not _device(_jax(torch.get_num_threads()), "cuda")
+        _device(_jax(torch.get_num_threads()), torch.device("cuda"))
     except (ImportError, RuntimeError):  # the latter is JAX's answer where it knows no such device
         return True
+    return False
 
 
 @lru_cache(maxsize=2)  # the pieces of one batch share what was compiled
 def _compile(
-    build: Build, circuit: DataReupload, batch: int, double: bool, threads: int, place: str
+    build: Build, circuit: DataReupload, batch: int, double: bool, threads: int, place: torch.device
 ) -> tuple[Callable[..., Array], float]:
     """Return the compiled pass, and the seconds that tracing and compiling it took."""
     jax = _jax(threads)
@@ -92,9 +93,9 @@ def _jax(threads: int) -> ModuleType:
     return jax
 
 
-def _device(jax: ModuleType, place: str) -> Array:
-    """Return JAX's name of the first CPU or GPU. Raises RuntimeError where JAX has none."""
-    return jax.devices("gpu" if place == "cuda" else place)[0]
+def _device(jax: ModuleType, place: torch.device) -> Array:
+    """Return JAX's name of a CPU or GPU. Raises RuntimeError where JAX has none."""
+    return jax.devices("gpu" if place.type == "cuda" else place.type)[place.index or 0]
 
 
 def _precision(jax: ModuleType, double: bool) -> contextlib.AbstractContextManager[None]:
