@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqnn.bench.machine import PROVENANCE, check_device, provenance
 from sqnn.core import Config, ConfigError, Row, Value, WriteError, option, read_text, reason, require, write_text
+from sqnn.core.threads import MOST_THREADS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,7 +49,9 @@ class Benchmark(Config):
     resumes: ClassVar[bool] = False
     """Whether the command goes on with the rows of its file unless it is told not to."""
 
-    threads: int | None = option(None, "threads to compute with (default: as many as PyTorch takes)", least=1)
+    threads: int | None = option(
+        None, "threads to compute with (default: as many as PyTorch takes)", least=1, most=MOST_THREADS
+    )
 
     def cells(self) -> Iterator[Cell]:
         """Yield what is measured, cell by cell."""

@@ -45,6 +45,8 @@ def _run(kind: type[Benchmark], values: dict[str, Any]) -> None:
         raise ConfigError(f"minutes: got {minutes}, expected a number above 0")
     options = {name: value for name, value in values.items() if value is not None}
     benchmark = kind(**{**(kind.quick if quick else {}), **options})
+    if out is not None and not resume and out.is_file() and out.stat().st_size > 0:
+        raise ConfigError(f"out: {out} holds rows already; --resume goes on with them, or choose another file")
     rows = read_rows(out, kind.key) if resume and out is not None else []
     columns, shown = [part.partition(":") for part in kind.shown.split()], False
     for measured in benchmark.run(out, before=rows, minutes=minutes):

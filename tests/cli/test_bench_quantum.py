@@ -26,6 +26,12 @@ def test_rows_come_batch_by_batch_and_a_part_goes_on(tmp_path: Path, capsys) -> 
     }
     assert "1 thread, cpu, float32" in capsys.readouterr().out.splitlines()[0]
 
+    assert main([*SMALL.split(), "--out", str(out)]) == 2
+    assert "--resume goes on with them" in " ".join(capsys.readouterr().err.split())
+    assert pd.read_csv(out).equals(frame)
+    assert main([*SMALL.replace("--threads 1", "--threads 1025").split(), "--out", str(out)]) == 2
+    assert "threads: got 1025" in " ".join(capsys.readouterr().err.split())
+
     wider = [word.replace("3,2", "3,2,1") for word in SMALL.split()]
     assert main([*wider, "--out", str(out), "--resume"]) == 0
     assert pd.read_csv(out).batch.tolist() == [3, 3, 2, 2, 1, 1]

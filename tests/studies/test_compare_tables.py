@@ -13,6 +13,7 @@ import torch
 from matplotlib.figure import Figure
 from runs import killed
 from scipy import stats
+from torch import nn
 
 import sqnn
 from sqnn.core import ConfigError
@@ -362,3 +363,31 @@ def test_what_is_not_the_same_is_said(runs: Path, data, tmp_path: Path) -> None:
     empty.mkdir()
     with pytest.raises(RunError, match=r"run: .*empty holds no run"):
         sqnn.compare(empty)
+
+
+def test_one_training_counts_once_and_labels_keep_networks_of_one_shape_apart(data, tmp_path: Path) -> None:
+    found = {}
+    for name, activation in (("relu", nn.ReLU()), ("tanh", nn.Tanh())):
+        torch.manual_seed(0)
+        own = nn.Sequential(nn.Flatten(), nn.Linear(64, 2), activation, nn.Linear(2, 10))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sqnn.Run, "plot", lambda *_: None)
+            found[name] = sqnn.fit(own, data, epochs=1, seed=0, out=tmp_path / name, progress=False)
+    with pytest.raises(
+        ConfigError, match=r"runs: got .*relu and .*tanh, both of .*Sequential from seed 0 .*compare\(\{"
+    ):
+        sqnn.compare(tmp_path)
+    comparison = sqnn.compare(found)
+    assert comparison.frame.model.tolist() == ["relu", "tanh"]
+    assert comparison.frame.test_accuracy.tolist() == [run.test_accuracy for run in found.values()]
+    with pytest.raises(ConfigError, match=r"^runs: got ' ' as a label"):
+        sqnn.compare({" ": found["relu"]})
+
+
+def test_runs_by_other_kernels_are_named(data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in (0, 1):
+        train(data, tmp_path / str(seed), seed, 1)
+    assert not any("kernels" in note for note in sqnn.compare(tmp_path).notes)
+    monkeypatch.setattr("sqnn.training.session.kernels_for", lambda *_: "none")
+    train(data, tmp_path / "2", 2, 1)
+    assert any(note.startswith("compiled kernels differ") for note in sqnn.compare(tmp_path).notes)

@@ -25,12 +25,13 @@ SHORTENED = 8
 
 
 class Trained(NamedTuple):
-    """A finished run: its folder, numbers and settings, and the run itself where it was given."""
+    """A finished run: its folder, numbers and settings, the run itself and a label where they were given."""
 
     folder: RunFolder
     result: Mapping[str, Any]
     settings: Mapping[str, Any]
     run: Run | None
+    label: str | None = None
 
     @property
     def network(self) -> dict[str, str]:
@@ -46,10 +47,16 @@ class Trained(NamedTuple):
         return {name: value for name, value in values.items() if name not in VARIED}
 
 
-def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str | None = None) -> Comparison:
+def compare(
+    *runs: Run | str | Path | Mapping[str, Run | str | Path],
+    data: ImageData | None = None,
+    against: str | None = None,
+) -> Comparison:
     """Compare runs that are trained: parameters by part, accuracy over the seeds, time, paired tests, one picture.
 
-    `runs` are `Run` objects, folders of runs, or folders that hold such folders. Runs that differ in the seed and the
+    `runs` are `Run` objects, folders of runs, or folders that hold such folders, or mappings from labels to any of
+    these: `compare({"relu": run, "tanh": other})`, by which networks of your own stay apart that differ in code alone.
+    Runs that differ in the seed and the
     number of threads alone are one network; where networks of one name differ, their label says in what:
     `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on other images of one name, such
     as a part of them, stand apart: the column `data` has the first digits of the images' digest then. With `data`, on
@@ -61,12 +68,14 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
     a lower bound. `against` is the label of the network that all others are tested against; without it every pair is
     tested.
 
-    Raises ConfigError where there are no runs, or `against` is none of their labels, and RunError on what is no
-    finished run, or was trained on other images than `data`.
+    Raises ConfigError where there are no runs, where one network was trained twice from one seed with one number of
+    threads, or where `against` is none of their labels, and RunError on what is no finished run, or was trained on
+    other images than `data`.
     """
     import pandas as pd
 
-    found = [trained for one in runs for trained in _found(one)]
+    labelled = list(_labelled(runs))
+    found = [trained._replace(label=label) for label, one in labelled for trained in _found(one)]
     if not found:
         raise ConfigError("runs: got none, expected finished runs, or folders of them: compare('runs/a', 'runs/b')")
     places = [trained.folder.path.resolve() for trained in found]
@@ -75,6 +84,7 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
         raise ConfigError(f"runs: got {twice} twice, expected each run once")
     labels, images = _labels(found), _images(found)
     check_network(against, dict.fromkeys(labels))
+    _check_seeds(found, labels, images)
     rows, notes, unmeasured = [], dict[str, str](), dict[str, str]()
     for trained, label, name in zip(found, labels, images, strict=True):
         row = _row(trained, label, name)
@@ -90,8 +100,36 @@ def compare(*runs: Run | str | Path, data: ImageData | None = None, against: str
         rows.append(row)
     of_ranks = (f"effective parameters of {label}: {note}" for label, note in notes.items() if note)
     without = (f"without operations and energy: {label}: {why}" for label, why in unmeasured.items())
-    told = (*_notes(found, labels, images), *_unfinished(runs), *without, *of_ranks)
+    told = (*_notes(found, labels, images), *_unfinished([one for _, one in labelled]), *without, *of_ranks)
     return Comparison(pd.DataFrame(rows), _settings(found, labels), told, against)
+
+
+def _labelled(
+    runs: Sequence[Run | str | Path | Mapping[str, Run | str | Path]],
+) -> Iterator[tuple[str | None, Run | str | Path]]:
+    """Give what `compare` was given one by one, with the labels of mappings."""
+    for one in runs:
+        if not isinstance(one, Mapping):
+            yield None, one
+            continue
+        for label, run in one.items():
+            if not (isinstance(label, str) and label.strip()):
+                raise ConfigError(f"runs: got {label!r} as a label, expected a name: compare({{'mine': run}})")
+            yield label, run
+
+
+def _check_seeds(found: Sequence[Trained], labels: Sequence[str], images: Sequence[str]) -> None:
+    """Raise ConfigError where two runs are one training: the same network, images, seed and number of threads."""
+    seen: dict[tuple[object, ...], Path] = {}
+    for one, label, name in zip(found, labels, images, strict=True):
+        seed, threads = one.result["seed"], one.result.get("threads")
+        other = seen.setdefault((label, name, seed, threads), one.folder.path)
+        if other != one.folder.path:
+            raise ConfigError(
+                f"runs: got {other} and {one.folder.path}, both of {label} from seed {seed} in the same number of "
+                "threads, expected each training once; networks that differ in code alone need labels: "
+                "compare({'mine': run, ...})"
+            )
 
 
 def _found(one: Run | str | Path) -> Iterator[Trained]:
@@ -136,7 +174,7 @@ def _images(found: Sequence[Trained]) -> list[str]:
 def _labels(found: Sequence[Trained]) -> list[str]:
     """Return what each run is called: its label in a comparison or its network, and what those of this name vary."""
     options = [{**one.network, **{name: plain(value) for name, value in one.training.items()}} for one in found]
-    bases = [label_beside(one.folder.path) or str(one.result["model"]) for one in found]
+    bases = [one.label or label_beside(one.folder.path) or str(one.result["model"]) for one in found]
     labels = []
     for base, own in zip(bases, options, strict=True):
         alike = [other for name, other in zip(bases, options, strict=True) if name == base]
@@ -208,6 +246,8 @@ def _notes(found: Sequence[Trained], labels: Sequence[str], images: Sequence[str
     machines = {(one.result.get("machine"), one.result.get("threads")) for one in found}
     if len(machines) > 1:
         yield "machines or threads differ: times do not compare"
+    if len({one.result.get("kernels") for one in found}) > 1:
+        yield "compiled kernels differ: their sums are rounded otherwise, and times do not compare"
     each = {label: one.training for one, label in zip(found, labels, strict=True)}
     for name in dict.fromkeys(name for own in each.values() for name in own):
         values = {label: own.get(name) for label, own in each.items()}
