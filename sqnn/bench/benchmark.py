@@ -13,8 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from sqnn.bench.machine import PROVENANCE, check_device, provenance
-from sqnn.core import Config, ConfigError, Row, Value, WriteError, option, read_text, reason, require, write_text
-from sqnn.core.threads import MOST_THREADS
+from sqnn.core import (
+    MOST_THREADS,
+    Config,
+    ConfigError,
+    Row,
+    Value,
+    WriteError,
+    option,
+    read_text,
+    reason,
+    require,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -32,7 +32,7 @@ from sqnn.core.records import (
 from sqnn.core.rows import Row, Value
 from sqnn.core.seeding import seed_torch, torch_numbers
 from sqnn.core.shapes import MAX_PLANES, Recordings, Trains, Values
-from sqnn.core.threads import AUTO, Threads, check_threads, threads_for
+from sqnn.core.threads import AUTO, MOST_THREADS, Threads, check_threads, threads_for
 from sqnn.core.yaml import read_yaml, write_yaml
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "DIGEST",
     "LOCK",
     "MAX_PLANES",
+    "MOST_THREADS",
     "PARTIALS",
     "RAISED",
     "Choices",
