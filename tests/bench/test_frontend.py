@@ -73,12 +73,16 @@ def test_a_step_moves_every_weight_of_everybody_alike() -> None:
             torch.testing.assert_close(difference, moved[1][shape], rtol=0.02, atol=2e-7)
 
 
+def peer_or_skip(name: str) -> Peer:
+    if PEERS[name].title not in installed_peers():
+        pytest.skip(f"{name} is not installed")
+    return PEERS[name]
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.neurons])
 def test_neurons_of_installed_peers_fire_as_ours(name: str) -> None:
-    peer = PEERS[name]
-    if peer.title not in installed_peers():
-        pytest.skip(f"{name} is not installed")
+    peer = peer_or_skip(name)
     currents = torch.rand(5, 3, 2, 4, 4, generator=torch.Generator().manual_seed(0)) * 1.5
     fire, again = peer.neurons("cpu"), None
     for _ in range(2):  # the second call has forgotten the first
@@ -91,9 +95,7 @@ def test_neurons_of_installed_peers_fire_as_ours(name: str) -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [name for name, peer in PEERS.items() if peer.neurons])
 def test_neurons_of_installed_peers_hold_nothing_on_another_device(name: str) -> None:
-    peer = PEERS[name]
-    if peer.title not in installed_peers():
-        pytest.skip(f"{name} is not installed")
+    peer = peer_or_skip(name)
     currents = torch.empty(2, 3, 4, device="meta", requires_grad=True)
     spikes = peer.neurons("meta")(currents)  # PyTorch refuses operations on tensors of two devices
     spikes.sum().backward()

@@ -56,17 +56,16 @@ def compare(
 
     `runs` are `Run` objects, folders of runs, or folders that hold such folders, or mappings from labels to any of
     these: `compare({"relu": run, "tanh": other})`, by which networks of your own stay apart that differ in code alone.
-    Runs that differ in the seed and the
-    number of threads alone are one network; where networks of one name differ, their label says in what:
-    `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on other images of one name, such
-    as a part of them, stand apart: the column `data` has the first digits of the images' digest then. With `data`, on
-    whose images all of them were trained, each network's operations and energy are measured on test images, and the
-    effective parameters of its first run on training images; a network of your own needs its code for that, which no
-    folder holds: give `Run.load(folder, model=function)` in place of the folder. The notes say where runs differ in
-    images, seeds or settings, which runs in a folder are not finished, why a network has no operations and energy (it
-    could not be read or evaluated) or no effective parameters (more than 4,000 parameters, for one), and where they are
-    a lower bound. `against` is the label of the network that all others are tested against; without it every pair is
-    tested.
+    Runs that differ in the seed and the number of threads alone are one network; where networks of one name differ,
+    their label says in what: `sqdr-cnn:channels=2,4`. Runs of a comparison keep the labels they had there. Runs on
+    other images of one name, such as a part of them, stand apart: the column `data` has the first digits of the images'
+    digest then. With `data`, on whose images all of them were trained, each network's operations and energy are
+    measured on test images, and the effective parameters of its first run on training images; a network of your own
+    needs its code for that, which no folder holds: give `Run.load(folder, model=function)` in place of the folder. The
+    notes say where runs differ in images, seeds, kernels or settings, which runs in a folder are not finished, why a
+    network has no operations and energy (it could not be read or evaluated) or no effective parameters (more than 4,000
+    parameters, for one), and where they are a lower bound. `against` is the label of the network that all others are
+    tested against; without it every pair is tested.
 
     Raises ConfigError where there are no runs, where one network was trained twice from one seed with one number of
     threads, or where `against` is none of their labels, and RunError on what is no finished run, or was trained on
