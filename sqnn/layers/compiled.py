@@ -11,7 +11,7 @@ from circuits.kernels import kernels as circuit_kernels
 from sqnn.kernels import kernels
 from sqnn.layers.separable import SeparableCNN
 from sqnn.layers.spiking_cnn import SpikingCNN
-from sqnn.neurons import LIF
+from sqnn.neurons import LIF, gpu_kernels
 from sqnn.neurons import kernels as neuron_kernels
 
 TAKING = {
@@ -28,6 +28,8 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     Neurons of a layer that is computed as a whole are not named again. Layers that somebody watches, such as a learning
     rule, run in PyTorch all the same.
     """
+    if device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules()):
+        return f"neurons, {line}" if not (line := gpu_kernels()).startswith("none") else line
     if device != "cpu":
         return f"none: trained on {device}"
     found: dict[str, list[str]] = {}
