@@ -16,8 +16,7 @@ import sqnn
 from circuits.kernels import KERNELS, Kernels, library
 from sqnn.kernels import kernels, pooled_rates, rule_of
 from sqnn.layers import kernels_for
-from sqnn.neurons import gpu_kernels
-from sqnn.neurons import IF
+from sqnn.neurons import IF, gpu_kernels
 
 FOLDER = library._folder
 
