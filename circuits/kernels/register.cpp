@@ -273,16 +273,16 @@ struct Follow {
     }
   }
 
-  // Add J of each gate for the gradient of the values, which go to `out` where it is not null.
-  void gradients(const float* grad, float* out, int64_t lanes, Vector* l_re, Vector* l_im,
+  // Add J of each gate for the gradient of the values, whose row of the first sample begins at `first`; the values go to
+  // `out` where it is not null.
+  void gradients(const float* grad, int64_t first, float* out, int64_t lanes, Vector* l_re, Vector* l_im,
                  std::vector<Axis>& j) const {
     const int64_t wires = (int64_t)window.wires.size();
     std::fill(l_re, l_re + window.size, Vector{});
     std::fill(l_im, l_im + window.size, Vector{});
     for (int64_t i = 0; i < wires; i++) {
       if (!window.sees(i, 0)) continue;
-      Vector given = Vector{};
-      for (int64_t lane = 0; lane < lanes; lane++) given[lane] = grad[lane * c.n + window.wires[i]];
+      const Vector given = gradient_of(grad, first + window.wires[i], c.n, lanes);
       const Axis r = read(i);
       if (out != nullptr)
         for (int64_t lane = 0; lane < lanes; lane++) out[lane * c.n + window.wires[i]] = r.z[lane];
@@ -342,8 +342,8 @@ int32_t sqnn_register(const float* inputs, const float* weights, const int64_t* 
   });
 }
 
-// Gradients of the inputs and of the weights [blocks, n, 3] for that of <Z> [batch, n], and <Z> itself; `states`,
-// `g_inputs` and `out` may be null.
+// Gradients of the inputs and of the weights [blocks, n, 3] for that of <Z> [batch, n], which is 1 where `grad` is null,
+// and <Z> itself; `states`, `g_inputs` and `out` may be null.
 int32_t sqnn_register_backward(const float* grad, const float* inputs, const float* weights, const int64_t* edges,
                             const float* states, float* g_inputs, float* g_weights, float* out, int64_t batch,
                             int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
@@ -373,7 +373,7 @@ int32_t sqnn_register_backward(const float* grad, const float* inputs, const flo
         else
           std::memcpy((void*)re, (const Vector*)states + g * 2 * size, 2 * size * sizeof(Vector));
         float* values = out == nullptr ? nullptr : out + g * LANES * n;
-        Follow{c, window, gates, re, im}.gradients(grad + g * LANES * n, values, lanes, l_re, l_im, j);
+        Follow{c, window, gates, re, im}.gradients(grad, g * LANES * n, values, lanes, l_re, l_im, j);
       }
       float* to = g_inputs == nullptr ? nullptr : g_inputs + g * LANES * row;
       if (to != nullptr) std::fill(to, to + lanes * row, 0.f);

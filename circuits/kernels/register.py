@@ -49,7 +49,7 @@ class Register(NamedTuple):
 
     def gradients(
         self,
-        grad: Tensor,
+        grad: Tensor | None,
         inputs: Tensor,
         weights: Tensor,
         states: Tensor | None,
@@ -57,14 +57,23 @@ class Register(NamedTuple):
         values: Tensor | None = None,
         threads: int = 1,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the gradients of inputs, where they are needed, and of weights, for that of <Z>.
+        """Return the gradients of inputs, where they are needed, and of weights, for that of <Z>, by default ones.
 
         <Z> itself goes to `values` [batch, n] where there are some.
         """
         blocks, n, _ = weights.shape
         inputs, weights = inputs.contiguous(), weights.contiguous()
         g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
-        tensors = grad.contiguous(), inputs, weights, self.pairs, states, g_inputs, g_weights, values
+        tensors = (
+            None if grad is None else grad.contiguous(),
+            inputs,
+            weights,
+            self.pairs,
+            states,
+            g_inputs,
+            g_weights,
+            values,
+        )
         call("sqnn_register_backward", inputs.shape[0], tensors, n, blocks, *self.numbers, threads=threads)
         return g_inputs, g_weights
 

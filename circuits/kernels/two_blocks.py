@@ -40,7 +40,7 @@ class TwoBlocks(NamedTuple):
 
     def gradients(
         self,
-        grad: Tensor,
+        grad: Tensor | None,
         inputs: Tensor,
         weights: Tensor,
         states: None,
@@ -48,13 +48,13 @@ class TwoBlocks(NamedTuple):
         values: Tensor | None = None,
         threads: int = 1,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the gradients of inputs, where they are needed, and of weights, for that of <Z>.
+        """Return the gradients of inputs, where they are needed, and of weights, for that of <Z>, by default ones.
 
         <Z> itself goes to `values` [batch, n] where there are some.
         """
         inputs, weights = inputs.contiguous(), weights.contiguous()
         g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
-        tensors = grad.contiguous(), inputs, weights, g_inputs, g_weights, values
+        tensors = None if grad is None else grad.contiguous(), inputs, weights, g_inputs, g_weights, values
         sizes = inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[self.layout]
         call("sqnn_two_blocks_backward", *sizes, threads=threads)
         return g_inputs, g_weights

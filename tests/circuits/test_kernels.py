@@ -67,6 +67,8 @@ def check_one_call(
     for one, other, bound in zip(engine.value_and_grad(inputs, weights, grad), wanted, bounds, strict=True):
         assert not one.requires_grad
         torch.testing.assert_close(one.double(), other.detach(), rtol=0, atol=bound)
+    ones = engine.value_and_grad(inputs, weights, torch.ones_like(grad))
+    assert all(map(torch.equal, engine.value_and_grad(inputs, weights), ones))
 
 
 ENTANGLERS = ["ring", "line", "all", "brick", "none", "0-2,1-2"]

@@ -60,12 +60,18 @@ class Compiled(NamedTuple):
         learns = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
         return _Compiled.apply(inputs, weights, self, learns)
 
-    def value_and_grad(self, inputs: Tensor, weights: Tensor, grad: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Return <Z> and the gradients of inputs and weights for that of <Z>; None where the kernel takes others."""
-        if not computes(inputs, weights, grad):
+    def value_and_grad(
+        self, inputs: Tensor, weights: Tensor, grad: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return <Z> and the gradients of inputs and weights for that of <Z>, or of the sum of <Z>.
+
+        None where the kernel does not compute with these tensors.
+        """
+        if not (computes(inputs, weights) and (grad is None or computes(grad))):
             return None
-        values, threads = grad.new_empty(grad.shape), self.threads(inputs.shape[0])
-        g_inputs, g_weights = self.kernel.gradients(grad, inputs, weights, None, True, values, threads)
+        batch = inputs.shape[0]
+        values = inputs.new_empty(batch, weights.shape[1])
+        g_inputs, g_weights = self.kernel.gradients(grad, inputs, weights, None, True, values, self.threads(batch))
         return values, g_inputs, g_weights  # type: ignore[return-value]  # the gradient of inputs was asked for
 
     def threads(self, batch: int) -> int:

@@ -208,9 +208,8 @@ class LightConeEngine(Engine):
         generator: torch.Generator | None = None,
     ) -> tuple[Expectations, OwnInputs, OwnWeights]:
         self.check_angles(inputs, weights)
-        size = inputs.shape[0], self.circuit.n_qubits
-        if self._is_alone and self._compiled is not None and (grad is None or grad.shape == size):
-            grad = inputs.new_ones(size) if grad is None else grad
+        fits = grad is None or grad.shape == (inputs.shape[0], self.circuit.n_qubits)
+        if fits and self._is_alone and self._compiled is not None:
             found = self._compiled.value_and_grad(inputs, weights, grad)
             if found is not None:
                 return found
