@@ -14,6 +14,7 @@ SOURCES = tuple(Path(__file__).with_name(name) for name in ("spiking_blocks.cpp"
 _POINTER, _NUMBER, _REAL, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float, ctypes.c_int32
 _NEURONS = (_REAL, _REAL, _REAL, _FLAG)
 FUNCTIONS = {
+    "sqnn_take_large_pages": (_POINTER, _NUMBER),
     "sqnn_pack": (*[_POINTER] * 2, *[_NUMBER] * 5),
     "sqnn_unpack": (*[_POINTER] * 2, *[_NUMBER] * 5),
     "sqnn_convolve": (*[_POINTER] * 4, *[_NUMBER] * 8),

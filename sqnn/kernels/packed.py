@@ -16,6 +16,9 @@ from circuits.kernels import is_plain
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, RESET_CODES
 
+LARGE = 2**25
+"""Bytes from which glibc maps memory anew for every tensor; mallopt(3)."""
+
 
 @dataclass(frozen=True)
 class NeuronRule:
@@ -90,6 +93,17 @@ def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None],
     kernels().call(name, tensors, *numbers, groups, threads)
 
 
+def room(like: Tensor, *shape: int) -> Tensor:
+    """Return memory for numbers of this shape, on pages as large as the system has where it takes many.
+
+    From LARGE bytes on the C library asks the system for memory each time, which it hands out page by page.
+    """
+    empty = like.new_empty(shape)
+    if empty.numel() * empty.element_size() >= LARGE:
+        kernels().call("sqnn_take_large_pages", (empty,), empty.numel() * empty.element_size())
+    return empty
+
+
 class Pack(torch.autograd.Function):
     """[time, batch, channels, height, width] -> [groups, time, channels, height, width, lanes]."""
 
@@ -98,7 +112,7 @@ class Pack(torch.autograd.Function):
         trains = trains.contiguous()
         time, batch, *rest = trains.shape
         lanes = kernels().lanes
-        packed = trains.new_empty(-(-batch // lanes), time, *rest, lanes)
+        packed = room(trains, -(-batch // lanes), time, *rest, lanes)
         ctx.threads, ctx.shape = threads, trains.shape
         call("sqnn_pack", len(packed), threads, (trains, packed), time, batch, trains[0, 0].numel())
         return packed
@@ -107,7 +121,7 @@ class Pack(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         packed = gradients[0].contiguous()
-        trains = packed.new_empty(ctx.shape)
+        trains = room(packed, *ctx.shape)
         time, batch = ctx.shape[:2]
         call("sqnn_unpack", len(packed), ctx.threads, (packed, trains), time, batch, trains[0, 0].numel())
         return trains, None
@@ -120,7 +134,7 @@ class Unpack(torch.autograd.Function):
     def forward(ctx: Any, packed: Tensor, batch: int, threads: int) -> Tensor:
         packed = packed.contiguous()
         groups, time, *rest, _ = packed.shape
-        trains = packed.new_empty(time, batch, *rest)
+        trains = room(packed, time, batch, *rest)
         ctx.threads = threads
         call("sqnn_unpack", groups, threads, (packed, trains), time, batch, trains[0, 0].numel())
         return trains

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from circuits import computing_in
 from circuits.kernels import is_plain, is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, moments, through_norm
+from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, moments, room, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""
@@ -101,7 +101,7 @@ class _Run(NamedTuple):
     def fire(self, y: Tensor, affine: Tensor, rule: NeuronRule, following: Stage | None) -> tuple[Tensor, _Maps | None]:
         """Return the packed rates of neurons on the currents scale * y + shift, and the maps of the following stage."""
         groups, steps, channels, height, width, lanes = y.shape
-        rates = y.new_empty(groups, 1, channels, height, width, lanes)
+        rates = room(y, groups, 1, channels, height, width, lanes)
         if self.timesteps is None:
             call("sqnn_clip", groups, self.threads, (y, *affine, rates), channels, height * width)
             return rates, None if following is None else self.convolve(rates, following)
@@ -120,8 +120,8 @@ class _Run(NamedTuple):
         """Return room for the maps of a stage."""
         _, outputs, height, width, kernel, stride = _sides(rates, stage)
         high, wide = ((side - kernel) // stride + 1 for side in (height, width))
-        y = rates.new_empty(len(rates), steps, outputs, high, wide, rates.shape[-1])
-        means = y if steps == 1 else torch.empty_like(y[:, :1])
+        y = room(rates, len(rates), steps, outputs, high, wide, rates.shape[-1])
+        means = y if steps == 1 else room(y, len(y), 1, *y.shape[2:])
         return _Maps(y, means, torch.empty(len(rates), outputs, dtype=torch.double, device=y.device))
 
 
@@ -177,14 +177,14 @@ def _backward(
     run, stage = ctx.run, ctx.stages[k]
     rates, means, affine, (mean, inverse, scale), weight, mixing = saved
     groups, _, outputs, high, wide, _ = means.shape
-    currents = torch.empty_like(means)
+    currents = room(means, *means.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
     tensors = (gradient.contiguous(), means, *affine, currents, sums)
     call("sqnn_clip_backward", groups, run.threads, tensors, run.batch, outputs, high * wide)
     factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.counts[k])
     sizes = [each.numel() for each in (weight, mixing) if each is not None]
     weights = rates.new_empty(groups, sum(sizes))
-    inputs = torch.empty_like(rates) if needs_inputs else None
+    inputs = room(rates, *rates.shape) if needs_inputs else None
     maps = (currents, means, factors, rates, *_contiguous(weight, mixing), weights, inputs)
     call("sqnn_correlate_backward", groups, run.threads, maps, run.batch, *_sides(rates, stage))
     grad_weight, *rest = weights.sum(0).split(sizes)

@@ -3,6 +3,8 @@
 // Layout of a feature map: [groups, time, channels, height, width, lanes]. Threads share the groups; sums over images are
 // kept per group, and do not depend on the number of threads.
 // The source of the formulas of the backward pass is sqnn/neurons/fused.py.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -153,6 +155,17 @@ void weigh_step(const Vector* padded, const Vector* slopes, Vector* found, int64
 }  // namespace
 
 extern "C" {
+
+// Ask for large pages for memory that nobody has touched: the system hands out each page on first touch, which for small
+// ones takes longer than to fill them. Where there are none, nothing changes.
+int32_t sqnn_take_large_pages(float* memory, int64_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const int64_t page = 4096, start = (int64_t)memory;
+  const int64_t first = (start + page - 1) / page * page, end = (start + bytes) / page * page;
+  if (end > first) madvise((void*)first, (size_t)(end - first), MADV_HUGEPAGE);
+#endif
+  return 0;
+}
 
 // images [time, batch, numbers] -> packed [groups, time, numbers, lanes]; missing images are zeros.
 int32_t sqnn_pack(const float* images, float* packed, int64_t time, int64_t batch, int64_t numbers, int64_t groups,

@@ -20,6 +20,7 @@ from sqnn.kernels.packed import (
     moments,
     neurons_of,
     norm_is_plain,
+    room,
     through_norm,
 )
 
@@ -119,7 +120,7 @@ class _Block(torch.autograd.Function):
     ) -> Tensor:
         groups, time, channels, height, width, lanes = x.shape
         weight, outputs = weight.contiguous(), len(weight)
-        y = x.new_empty(groups, time, outputs, height, width, lanes)
+        y = room(x, groups, time, outputs, height, width, lanes)
         sums = torch.empty(groups, outputs, dtype=torch.double, device=x.device)
         sides = (channels, outputs, height, width)
         call("sqnn_convolve", groups, threads, (x, weight, y, sums), time, batch, *sides)
@@ -128,7 +129,7 @@ class _Block(torch.autograd.Function):
         scale = gamma.double() * inverse
         shift = beta.double() - scale * mean
         affine = torch.stack([scale, shift]).float()
-        pooled = x.new_empty(groups, time, outputs, height // 2, width // 2, lanes)
+        pooled = room(x, groups, time, outputs, height // 2, width // 2, lanes)
         maps = (y, affine[0], affine[1])
         call("sqnn_fire", groups, threads, (*maps, pooled), time, outputs, height, width, *rule.numbers)
         ctx.save_for_backward(x, weight, y, affine, torch.stack([mean, inverse, scale]))
@@ -146,7 +147,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     x, weight, y, affine, (mean, inverse, scale) = ctx.saved_tensors
     groups, time, channels, height, width, _ = x.shape
     outputs, rule = len(weight), ctx.rule
-    currents = torch.empty_like(y)
+    currents = room(y, *y.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=y.device)
     tensors = (gradient.contiguous(), y, affine[0], affine[1], currents, sums)
     sides = (time, ctx.batch, outputs, height, width)
@@ -162,7 +163,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     )
     factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
     weights = x.new_empty(groups, *weight.shape)
-    inputs = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+    inputs = room(x, *x.shape) if ctx.needs_input_grad[0] else None
     found = (currents, y, factors, x, weight, weights, inputs)
     call("sqnn_convolve_backward", groups, ctx.threads, found, time, ctx.batch, channels, *sides[2:])
     return inputs, weights.sum(0), grad_gamma, grad_beta, None, None, None, None
