@@ -15,7 +15,19 @@ import yaml
 
 from noise_models import did_you_mean
 from sqnn.cli.clock import Clock
-from sqnn.core import Config, ConfigError, Limits, brief, limits_of, meaning, read_text, read_yaml, reason, shown
+from sqnn.core import (
+    Config,
+    ConfigError,
+    Limits,
+    brief,
+    check_kernels,
+    limits_of,
+    meaning,
+    read_text,
+    read_yaml,
+    reason,
+    shown,
+)
 from sqnn.data import FRAMED, SYNTHETIC, Framing
 
 if TYPE_CHECKING:
@@ -152,6 +164,7 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., Clock | None]],
         added = [parameter for group in groups for parameter in group]
 
         def run(**values: object) -> Clock | None:
+            check_kernels()
             return command(**values)
 
         run.__name__ = command.__name__

@@ -107,6 +107,7 @@ MISTAKES = [
     ("train --resume file", "run: file is a file, expected the folder of a run"),
     ("train --resume run", "run: run has finished; there is nothing to resume"),
     ("train --resume run --n-qubits 3", "n_qubits: --resume takes all settings from the run"),
+    (f"{T} --other-arithmetic", "other_arithmetic: got True, expected none, or --resume FOLDER beside it"),
     ("train --resume run --init run", "init: --resume takes all settings from the run"),
     ("train --resume damaged", "run: damaged/settings.yaml is damaged"),
     ("evaluate", "Missing argument 'path'"),
@@ -244,6 +245,25 @@ def test_a_mistake_is_one_line(line: str, expected: str, bench: Path, monkeypatc
     assert expected in errors[0]
     assert "Traceback" not in errors[0]
     assert sorted(path.as_posix() for path in Path.cwd().rglob("*")) == before, "the mistake left something behind"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        T,
+        "study layers --out new --no-progress",
+        "compare --out new --epochs 1 --no-progress",
+        "bench noise --quick --out new/rows.csv",
+        "convert run --out new",
+        "evaluate run --json new.json",
+        "predict run ok.npy --json new.json",
+    ],
+)
+def test_a_wish_for_kernels_that_is_none_is_refused_before_anything_is_written(
+    line: str, bench: Path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setenv("SQNN_KERNELS", "perhaps")
+    test_a_mistake_is_one_line(line, "SQNN_KERNELS: got 'perhaps', expected auto, on or off", bench, monkeypatch, capfd)
 
 
 def test_a_traceback_is_there_for_the_asking(bench: Path, monkeypatch) -> None:
