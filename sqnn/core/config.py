@@ -86,7 +86,7 @@ def option(
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    where: Mapping[str, Collection[str | None]] | None = None,
+    where: Mapping[str, Collection[str | bool | None]] | None = None,
 ) -> Any:
     """Declare one field of a configuration: its default, the sentence that the command line shows, its limits.
 
@@ -169,7 +169,7 @@ class Config:
 
 def _idle(field: dataclasses.Field[Any], values: Mapping[str, object]) -> str:
     """Say under which values of other fields this one has no effect, and under which it has; nothing if it has now."""
-    where: Mapping[str, Collection[str | None]] = field.metadata.get("where", {})
+    where: Mapping[str, Collection[str | bool | None]] = field.metadata.get("where", {})
     if not where or any(values[other] in names for other, names in where.items()):
         return ""
     now = " and ".join(f"{other} is {values[other]!r}" for other in where)

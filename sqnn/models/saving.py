@@ -283,7 +283,7 @@ def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: s
     No number of the header is believed that asks for more than the file holds.
     """
     try:
-        config = model_class(header["model"]).config_class.from_dict(header["config"])
+        config = model_class(header["model"]).config_class.from_stored(header["config"])
         _check_sizes(header["model"], config, state, Path(path).stat().st_size)
         model = build(header["model"], config)
         class_names(header["classes"], config.num_classes)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from circuits.kernels import kernels
 from sqnn.cli import main
 from sqnn.core import write_record
 
@@ -28,6 +29,8 @@ MISTAKES = [
     (f"{T} --engine pennylane --diff-method bogus", "diff_method: got 'bogus', expected one of best"),
     (f"{T} --engine pennylane --device lightning.qubit --diff-method backprop", "diff_method: 'backprop' does not fit"),
     (f"{T} --engine pennylane --n-qubits 60", "n_qubits: got 60, expected at most 30 with engine pennylane"),
+    (f"{T} --device cuda", "device: got 'cuda', expected a PennyLane device, which evaluates the circuit with engine"),
+    (f"{T} --device lightning.qubit", "device: got 'lightning.qubit', which has no effect where engine is 'lightcone'"),
     (f"{T} --surrogate bogus", "surrogate: got 'bogus', expected one of atan"),
     (f"{T} --readout bogus", "readout: got 'bogus', expected one of spike, membrane"),
     (f"{T} --reset bogus", "reset: got 'bogus', expected one of subtract"),
@@ -263,6 +266,7 @@ def test_a_wish_for_kernels_that_is_none_is_refused_before_anything_is_written(
     line: str, bench: Path, monkeypatch, capfd
 ) -> None:
     monkeypatch.setenv("SQNN_KERNELS", "perhaps")
+    kernels.cache_clear()  # a process of its own begins without any
     test_a_mistake_is_one_line(line, "SQNN_KERNELS: got 'perhaps', expected auto, on or off", bench, monkeypatch, capfd)
 
 
