@@ -19,6 +19,8 @@ from sqnn.core.yaml import read_yaml, write_yaml
 
 SIDES = (int, int)
 """The type of a height and a width."""
+LARGEST = 2**63 - 1
+"""Whole numbers beyond it have no place in a tensor, or in a column of a table."""
 
 
 class ConfigError(ValueError):
@@ -254,6 +256,7 @@ def _fit(name: str, value: Any, hint: Any, among: Collection[str] | None = None)
         require(False, name, value, "a finite number")
     if hint is int:
         require(is_whole(value), name, value, "a whole number")
+        require(-LARGEST <= value <= LARGEST, name, value, f"a whole number of at most {LARGEST:,}")
         return int(value)
     require(isinstance(value, hint), name, value, {bool: "true or false", str: "a name"}.get(hint, hint.__name__))
     return value

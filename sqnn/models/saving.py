@@ -53,6 +53,8 @@ class ModelFileError(ValueError):
 
 MOST_HEADER = 2**24
 """Longest header that is read, in bytes: a thousand times that of a deep network."""
+METADATA, ALIGNMENT = "__metadata__", 8
+"""Where a safetensors file has its texts, and the bytes that its header is a multiple of (its format's description)."""
 SPARE = 4
 """How many times the numbers in its file a network may have: folding batch norms drops some."""
 MODEL_FILE = "model.safetensors"
@@ -119,10 +121,20 @@ def write_model_file(
     metadata[DIGEST] = _digest(metadata, tensors)
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(safetensors.torch.save(tensors, metadata))
+            partial.write_bytes(_in_order(safetensors.torch.save(tensors, metadata)))
     except WriteError as error:
         raise ModelFileError(f"path: {error}") from error
     return path
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return the content of a safetensors file with its metadata by name: the library orders them anew in each call."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header[METADATA] = dict(sorted(header[METADATA].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(content)[8 + length :]))
 
 
 def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]:
