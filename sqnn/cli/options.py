@@ -192,7 +192,9 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
         settings[names[name]] = value
     settings |= {name: value for name, value in flags.items() if value not in (None, [])}
     if "recipe" in settings:
-        settings = _with_recipe(settings.pop("recipe"), settings)
+        # A command that trains nothing has no option for what a recipe says of the training.
+        whole = _with_recipe(settings.pop("recipe"), settings)
+        settings = {name: value for name, value in whole.items() if name in kinds}
     model = str(settings.get("model", DEFAULT_MODEL))
     return {name: _value(name, value, kinds[name], model) for name, value in settings.items() if value is not None}
 
@@ -247,7 +249,9 @@ def read_config(path: Path | None) -> dict[str, Any]:
     try:
         values = read_yaml(read_text(path))
     except FileNotFoundError as error:
-        raise ConfigError(f"config: no file {path}; check the spelling and the current folder") from error
+        raise ConfigError(
+            f"config: no file {path}, expected a YAML file of options; check the spelling and the current folder"
+        ) from error
     except (yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigError(f"config: {path} is not readable YAML ({reason(error)})") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

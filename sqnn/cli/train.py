@@ -32,7 +32,7 @@ from sqnn.cli.output import check_json, console, parameter_table, table, write_j
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own, own_model, plain_values
 from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError, counted, require
+from sqnn.core import ConfigError, counted, is_whole, require
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import (
@@ -141,6 +141,11 @@ def train(
     if json is not None and "out" in settings and RunFolder(settings["out"]).keeps(json):
         raise ConfigError(f"json: {json} is a file of the run itself; choose another name")
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    for name, least in (("devices", 1), ("validation", 1)):
+        value = trainer.get(name, settings.get(name))
+        why = ": the epoch is chosen by validation images" if name == "validation" else ", or -1 for all GPUs"
+        fits = not is_whole(value) or value >= least or (name, value) == ("devices", -1)
+        require(fits, name, value, f"a whole number of at least {least}{why}")
     clock.lap("start-up")
     # `report` prints the warnings of a collapse.
     with _in_words_of_the_command(), warnings.catch_warnings(action="ignore", category=CollapseWarning):

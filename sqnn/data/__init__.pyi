@@ -21,7 +21,7 @@ from .files import read_frames, read_images
 from .folder import picture_files
 from .images import ImageData, border, require_image_data
 from .load import can_load, is_path, load_data, load_source
-from .module import ImageDataModule
+from .module import MOST_EPOCHS, ImageDataModule
 from .planted import planted_half, planted_set
 from .sources import DATASETS, Source
 from .split import SPLITS, Split
@@ -33,6 +33,7 @@ __all__ = [
     "EVENT",
     "FRAMED",
     "MAX_BATCH",
+    "MOST_EPOCHS",
     "SEED_LIMIT",
     "SPLITS",
     "SYNTHETIC",

@@ -182,12 +182,12 @@ _GIVE = "give a run's folder, or a network's file"
 def _how_to_find(path: Path) -> str:
     """Say what to do about the file of a network that is missing."""
     if path.name != MODEL_FILE or not path.parent.is_dir():
-        return "check the spelling and the current folder"
+        return ", expected a run's folder or a network's file; check the spelling and the current folder"
     if other := what_else(path.parent):
-        return other
+        return f"; {other}"
     if (path.parent / SETTINGS_FILE).is_file():
-        return "the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
-    return _GIVE
+        return "; the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
+    return f"; {_GIVE}"
 
 
 def what_else(folder: Path) -> str:
@@ -221,7 +221,7 @@ def _study_in(settings: Path) -> str:
 def _metadata(path: Path) -> dict[str, str]:
     """Return the texts in a file's header; ModelFileError where it is not a whole safetensors file."""
     if not path.is_file():
-        raise ModelFileError(f"path: no file {path}; {_how_to_find(path)}")
+        raise ModelFileError(f"path: no file {path}{_how_to_find(path)}")
     try:
         with path.open("rb") as file:
             start = file.read(9)

@@ -91,7 +91,7 @@ def collapse_signs(
 def _interval(accuracy: float, images: int) -> tuple[float, float]:
     """Return the exact binomial interval of an accuracy on so many images."""
     # Imported here: it takes a while, and the doors do not load it.
-    from scipy.stats import binomtest
+    from scipy.stats import binomtest  # type: ignore[import-untyped]
 
     low, high = binomtest(round(accuracy * images), images).proportion_ci(CONFIDENCE, "exact")
     return float(low), float(high)

@@ -109,7 +109,7 @@ def test_a_run_without_kernels_is_not_continued_by_kernels_whyever_there_were_no
     early = sqnn.resume(tmp_path / "early", digits, progress=False)
     assert early.result["kernels"] == kernels_for(early.model)
     kernels("auto")
-    monkeypatch.setattr("circuits.kernels.library._compilers", list)
+    monkeypatch.setattr("circuits.kernels.library._compilers", lambda named: [])
     assert arithmetic_of(early.model) == {"layers": "PyTorch", "circuit": "PyTorch"}
     run = sqnn.resume(tmp_path / "run", digits, progress=False)
     assert run.result["kernels"] == f"layers and circuit, {OFF}"
@@ -137,7 +137,7 @@ def test_a_run_that_noted_nothing_goes_on(tmp_path, digits) -> None:
 def test_a_wish_that_cannot_be_had_is_refused_before_anything_is_written(
     tmp_path, digits, kernels, monkeypatch, wish: str
 ) -> None:
-    monkeypatch.setattr("circuits.kernels.library._compilers", list)
+    monkeypatch.setattr("circuits.kernels.library._compilers", lambda named: [])
     monkeypatch.chdir(tmp_path)
     kernels(wish)
     with pytest.raises(ValueError, match=f"^{KERNELS}: got '{wish}'"):

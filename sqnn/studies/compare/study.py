@@ -115,6 +115,7 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     needs_folder = True
     processes = None
     alone = True
+    even = False
     texts = MappingProxyType({"models": list[str], "seeds": tuple[str, ...]})
 
     models: Any = option(

@@ -122,7 +122,7 @@ def measure_cells(
         rows.get(schema.row_key(row, names), {}).setdefault(schema.row_key(row), row)
     missing = [cell for key, cell in by_key.items() if not rows[key]]
     failed: list[tuple[C, Exception]] = []
-    with sweep_progress(len(missing), progress) as tick:
+    with sweep_progress(len(missing), progress, even=study.even) as tick:
         for outcomes in _measured(study, subject, missing, folder, scheduler, workers):
             finished: list[Row] = []
             for cell, value in outcomes:
