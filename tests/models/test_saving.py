@@ -136,7 +136,10 @@ def test_a_network_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) ->
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    refuse(tmp_path / "none", "no file .*none; check the spelling and the current folder")
+    refuse(
+        tmp_path / "none",
+        "no file .*none, expected a run's folder or a network's file; check the spelling and the current folder",
+    )
     (tmp_path / "short").write_bytes(b"abc")
     refuse(
         tmp_path / "short",
