@@ -103,7 +103,7 @@ def _show(value: str | float | None, form: str) -> str:
         return "-"
     if isinstance(value, str) and form:
         with contextlib.suppress(ValueError):
-            value = float(value)
+            value = int(value) if form.endswith("d") else float(value)
     if form == "ms":
         return f"{float(value) * 1e3:,.2f} ms"
     return value if isinstance(value, str) else format(value, form)

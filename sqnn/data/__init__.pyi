@@ -1,5 +1,5 @@
 from .augmentation import AUGMENTATIONS, augment
-from .batches import MAX_BATCH, Batch, cut
+from .batches import MAX_BATCH, MOST_EPOCHS, Batch, cut
 from .errors import SEED_LIMIT, DataError, MissingDataError
 from .events import (
     EVENT,
@@ -21,7 +21,7 @@ from .files import read_frames, read_images
 from .folder import picture_files
 from .images import ImageData, border, require_image_data
 from .load import can_load, is_path, load_data, load_source
-from .module import MOST_EPOCHS, ImageDataModule
+from .module import ImageDataModule
 from .planted import planted_half, planted_set
 from .sources import DATASETS, Source
 from .split import SPLITS, Split
