@@ -43,9 +43,9 @@ def when_small(work: int, call: Callable[..., Result], *inputs: Tensor) -> Resul
     """
     import torch
 
-    if torch.compiler.is_compiling() or work > ONE_THREAD_WORK or any(x.device.type != "cpu" for x in inputs):
+    if torch.compiler.is_compiling() or torch.get_num_threads() == 1 or work > ONE_THREAD_WORK:
         return call(*inputs)
-    if torch.get_num_threads() == 1:
+    if any(x.device.type != "cpu" for x in inputs):
         return call(*inputs)
     tracked = [k for k, x in enumerate(inputs) if x.requires_grad and torch.is_grad_enabled()]
     # Hooks on views: those on a leaf would stay with it after this call.

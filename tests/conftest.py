@@ -16,6 +16,8 @@ settings.load_profile("suite")
 # One thread: the tensors are small, and results do not depend on how many cores a machine has.
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Kernels for GPUs run on the CPU, number by number, where Triton is installed; it reads this when it is imported.
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # Annotated shapes are checked wherever these rooms are imported from now on.
 install_import_hook(["circuits.engines", "sqnn.neurons", "sqnn.encoding"], "shapes.check_shapes")

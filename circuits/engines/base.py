@@ -14,6 +14,7 @@ from noise_models import Choices, whole
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from circuits.engines.heisenberg import TrainedNoise
     from circuits.reupload import DataReupload
@@ -38,7 +39,7 @@ class Engine(ABC):
     float64; n_inputs is 3 n_qubits where the circuit neither scales its data nor has CRZ gates (see `DataReupload`).
     The result has their dtype and a gradient with respect to both by torch.autograd. Its columns are `reads`: the Pauli
     words P_i that `observable` stands for, one per wire for Z, X and Y, one per pair of `circuit.edges` for ZZ. An
-    empty batch gives an empty result.
+    empty batch gives an empty result; other shapes are a ValueError (`check_angles`).
 
     Under `noise` rho is the state that the noise model's channels leave, readout error included. Without `shots` the
     values are exact, and a call draws nothing. With `shots` each value is a mean of that many outcomes +1 and -1, drawn
@@ -74,6 +75,7 @@ class Engine(ABC):
         observable: Observable = "Z",
     ) -> None:
         self.circuit = circuit
+        self._sizes = circuit.n_inputs, circuit.weight_shape
         self.reads = words_of(observable, circuit)
         self.noise = noise
         self.shots = None if shots is None else whole("shots", shots, otherwise=", or None for exact values")
@@ -89,6 +91,41 @@ class Engine(ABC):
         self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
     ) -> Expectations:
         """Return the expectations [batch, n]; `generator` draws the shots of this call."""
+
+    def check_angles(self, inputs: Tensor, weights: Tensor) -> None:
+        """Raise ValueError where inputs or weights do not have the circuit's shape."""
+        columns, shape = self._sizes
+        if inputs.ndim != 2 or inputs.shape[1] != columns:
+            raise ValueError(f"inputs: got shape {list(inputs.shape)}, expected [batch, {columns}] angles")
+        if weights.shape != shape:
+            raise ValueError(f"weights: got shape {list(weights.shape)}, expected {list(shape)} angles")
+
+    def value_and_grad(
+        self,
+        inputs: OwnInputs,
+        weights: OwnWeights,
+        grad: Expectations | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Expectations, OwnInputs, OwnWeights]:
+        """Return the expectations and the gradients of inputs and weights in one call, without torch.autograd's graph.
+
+            g_x = sum over s, i of grad[s, i] d out[s, i] / d x,    g_w alike
+
+        `grad` [batch, n] is the gradient of the expectations: ones by default, which gives that of their sum. Values
+        and gradients are those of `engine(inputs, weights, generator)` and torch.autograd, to rounding, and cannot be
+        differentiated; where a compiled kernel evaluates the circuit, both come from one pass over the batch.
+        """
+        import torch
+
+        self.check_angles(inputs, weights)
+        x, w = inputs.detach().requires_grad_(), weights.detach().requires_grad_()
+        with torch.enable_grad():
+            values = self(x, w, generator)
+            given = torch.ones_like(values) if grad is None else grad
+            if given.shape != values.shape:
+                raise ValueError(f"grad: got shape {list(given.shape)}, expected {list(values.shape)}, as the values")
+            g_inputs, g_weights = torch.autograd.grad(values, (x, w), given)
+        return values.detach(), g_inputs, g_weights
 
     def details(self) -> tuple[str, ...]:
         """Return what a reader should know besides observable, shots and noise, in words."""

@@ -1,6 +1,6 @@
 """Compiled kernels: built once by the compiler of the machine, plain PyTorch where there is none."""
 
-from circuits.kernels.library import KERNELS, Kernels, load
+from circuits.kernels.library import KERNELS, Kernels, load, wanted
 from circuits.kernels.own import computes, kernels
 from circuits.kernels.register import Register
 from circuits.kernels.two_blocks import LAYOUT_CODES, TwoBlocks
@@ -17,4 +17,5 @@ __all__ = [
     "is_watched",
     "kernels",
     "load",
+    "wanted",
 ]

@@ -50,6 +50,14 @@ class Kernels(NamedTuple):
             raise MemoryError("a compiled kernel got no memory to work in; take a smaller batch")
 
 
+def wanted() -> str:
+    """Return whether kernels are wanted: auto, on or off. Raises ValueError on another value of SQNN_KERNELS."""
+    wish = os.environ.get(KERNELS, "auto")
+    if wish not in ("auto", "on", "off"):
+        raise ValueError(f"{KERNELS}: got {wish!r}, expected auto, on or off")
+    return wish
+
+
 def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[type]]) -> Kernels:
     """Return the library of these C++ files; the first call on a machine compiles it, which takes some seconds.
 
@@ -58,9 +66,7 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
 
     Raises ValueError on an unknown value of SQNN_KERNELS, and where it is `on` and there are no kernels.
     """
-    wish = os.environ.get(KERNELS, "auto")
-    if wish not in ("auto", "on", "off"):
-        raise ValueError(f"{KERNELS}: got {wish!r}, expected auto, on or off")
+    wish = wanted()
     found = Kernels(None, f"none: turned off by {KERNELS}") if wish == "off" else _build(title, sources, wish == "on")
     if wish == "on" and found.library is None:
         raise ValueError(f"{KERNELS}: got 'on', and there are {found.line}")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from circuits.kernels.library import Kernels, load
@@ -17,9 +16,9 @@ SOURCES = tuple(Path(__file__).with_name(name) for name in ("two_blocks.cpp", "r
 _POINTER, _NUMBER, _FLAG = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
 FUNCTIONS = {
     "sqnn_two_blocks": (*[_POINTER] * 3, *[_NUMBER] * 5),
-    "sqnn_two_blocks_backward": (*[_POINTER] * 5, *[_NUMBER] * 5),
+    "sqnn_two_blocks_backward": (*[_POINTER] * 6, *[_NUMBER] * 5),
     "sqnn_register": (*[_POINTER] * 5, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
-    "sqnn_register_backward": (*[_POINTER] * 7, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
+    "sqnn_register_backward": (*[_POINTER] * 8, *[_NUMBER] * 5, *[_FLAG] * 2, *[_NUMBER] * 2),
 }
 """Functions of the sources, and the types of their arguments."""
 
@@ -32,8 +31,10 @@ def kernels() -> Kernels:
 
 def computes(*tensors: Tensor) -> bool:
     """Say whether kernels compute with these: float32 on the CPU, watched by nobody, where there are kernels."""
-    plain = all(is_plain(each) and each.numel() > 0 for each in tensors)
-    return plain and not is_watched() and kernels().library is not None
+    for each in tensors:
+        if not is_plain(each) or each.numel() == 0:
+            return False
+    return kernels().library is not None and not is_watched()
 
 
 def groups_of(batch: int) -> int:
@@ -41,6 +42,6 @@ def groups_of(batch: int) -> int:
     return -(-batch // kernels().lanes)
 
 
-def call(name: str, batch: int, tensors: Sequence[Tensor | None], *numbers: int) -> None:
-    """Call the kernel of this name: the addresses of tensors, then numbers; as many threads share it as PyTorch has."""
-    kernels().call(name, tensors, batch, *numbers, groups_of(batch), torch.get_num_threads())
+def call(name: str, batch: int, tensors: Sequence[Tensor | None], *numbers: int, threads: int) -> None:
+    """Call the kernel of this name: the addresses of tensors, then numbers; so many threads share it."""
+    kernels().call(name, tensors, batch, *numbers, groups_of(batch), threads)

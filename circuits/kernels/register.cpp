@@ -273,16 +273,19 @@ struct Follow {
     }
   }
 
-  // Add J of each gate for the gradient of the values.
-  void gradients(const float* grad, int64_t lanes, Vector* l_re, Vector* l_im, std::vector<Axis>& j) const {
+  // Add J of each gate for the gradient of the values, whose row of the first sample begins at `first`; the values go to
+  // `out` where it is not null.
+  void gradients(const float* grad, int64_t first, float* out, int64_t lanes, Vector* l_re, Vector* l_im,
+                 std::vector<Axis>& j) const {
     const int64_t wires = (int64_t)window.wires.size();
     std::fill(l_re, l_re + window.size, Vector{});
     std::fill(l_im, l_im + window.size, Vector{});
     for (int64_t i = 0; i < wires; i++) {
       if (!window.sees(i, 0)) continue;
-      Vector given = Vector{};
-      for (int64_t lane = 0; lane < lanes; lane++) given[lane] = grad[lane * c.n + window.wires[i]];
+      const Vector given = gradient_of(grad, first + window.wires[i], c.n, lanes);
       const Axis r = read(i);
+      if (out != nullptr)
+        for (int64_t lane = 0; lane < lanes; lane++) out[lane * c.n + window.wires[i]] = r.z[lane];
       gather(j[(c.blocks - 1) * c.n + window.wires[i]], {given * r.y, -given * r.x, Vector{}});
       if (c.blocks == 1) continue;
       Axis axis = {Vector{}, Vector{}, all(1)};
@@ -339,13 +342,20 @@ int32_t sqnn_register(const float* inputs, const float* weights, const int64_t* 
   });
 }
 
-// Gradients of the inputs, where `g_inputs` is not null, and of the weights of each group [groups, blocks, n, 3], for
-// that of <Z> [batch, n]; `states` may be null.
+// Gradients of the inputs and of the weights [blocks, n, 3] for that of <Z> [batch, n], which is 1 where `grad` is null,
+// and <Z> itself; `states`, `g_inputs` and `out` may be null.
 int32_t sqnn_register_backward(const float* grad, const float* inputs, const float* weights, const int64_t* edges,
-                            const float* states, float* g_inputs, double* g_weights, int64_t batch, int64_t n,
-                            int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
+                            const float* states, float* g_inputs, float* g_weights, float* out, int64_t batch,
+                            int64_t n, int64_t blocks, int64_t n_edges, int64_t reach, int32_t ring, int32_t scaled,
                             int64_t groups, int64_t threads) {
-  return share(groups, threads, [=](int64_t first, int64_t last) {
+  const int64_t count = blocks * n * 3;
+  std::vector<double> sums;
+  try {
+    sums.resize(groups * count);
+  } catch (...) {
+    return 1;
+  }
+  const int32_t failed = share(groups, threads, [&](int64_t first, int64_t last) {
     const Circuit c(weights, n, blocks, scaled);
     const Windows windows(n, blocks, edges, n_edges, reach, ring);
     const int64_t size = windows.largest, row = c.n_inputs();
@@ -362,18 +372,23 @@ int32_t sqnn_register_backward(const float* grad, const float* inputs, const flo
           prepare(re, im, c, window, gates);
         else
           std::memcpy((void*)re, (const Vector*)states + g * 2 * size, 2 * size * sizeof(Vector));
-        Follow{c, window, gates, re, im}.gradients(grad + g * LANES * n, lanes, l_re, l_im, j);
+        float* values = out == nullptr ? nullptr : out + g * LANES * n;
+        Follow{c, window, gates, re, im}.gradients(grad, g * LANES * n, values, lanes, l_re, l_im, j);
       }
       float* to = g_inputs == nullptr ? nullptr : g_inputs + g * LANES * row;
-      double* sums = g_weights + g * blocks * n * 3;
       if (to != nullptr) std::fill(to, to + lanes * row, 0.f);
-      std::fill(sums, sums + blocks * n * 3, 0.);
       for (int64_t b = 0; b < blocks; b++)
         for (int64_t i = 0; i < n; i++)
           add(gates[b * n + i], j[b * n + i], lanes, to == nullptr ? nullptr : to + b * c.own + 3 * i, row,
-              sums + (b * n + i) * 3);
+              sums.data() + g * count + (b * n + i) * 3);
     }
   });
+  for (int64_t k = 0; k < count; k++) {
+    double total = 0;
+    for (int64_t g = 0; g < groups; g++) total += sums[g * count + k];
+    g_weights[k] = (float)total;
+  }
+  return failed;
 }
 
 }  // extern "C"

@@ -33,7 +33,7 @@ class Register(NamedTuple):
         """The joined wires, [edges, 2], shared by all that have these edges: not to be changed."""
         return _pairs(self.edges)
 
-    def values(self, inputs: Tensor, weights: Tensor, keep: bool) -> tuple[Tensor, Tensor | None]:
+    def values(self, inputs: Tensor, weights: Tensor, keep: bool, threads: int = 1) -> tuple[Tensor, Tensor | None]:
         """Return <Z> [batch, n] for inputs [batch, n_inputs] and weights [blocks, n, 3], and the states kept, if any.
 
         Inputs are 3 n data angles, of each block where they are scaled. States are those that the last block acts on.
@@ -44,20 +44,38 @@ class Register(NamedTuple):
         sides = groups_of(batch), 2, self.kept, kernels().lanes
         states = inputs.new_empty(sides) if keep and self.kept else None
         tensors = inputs.contiguous(), weights.contiguous(), self.pairs, out, states
-        call("sqnn_register", batch, tensors, n, blocks, *self.numbers)
+        call("sqnn_register", batch, tensors, n, blocks, *self.numbers, threads=threads)
         return out, states
 
     def gradients(
-        self, grad: Tensor, inputs: Tensor, weights: Tensor, states: Tensor | None, needs_inputs: bool
+        self,
+        grad: Tensor | None,
+        inputs: Tensor,
+        weights: Tensor,
+        states: Tensor | None,
+        needs_inputs: bool,
+        values: Tensor | None = None,
+        threads: int = 1,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the gradients of inputs, where they are needed, and of weights, for that of the values."""
+        """Return the gradients of inputs, where they are needed, and of weights, for that of <Z>, by default ones.
+
+        <Z> itself goes to `values` [batch, n] where there are some.
+        """
         blocks, n, _ = weights.shape
-        batch, inputs = inputs.shape[0], inputs.contiguous()
-        g_inputs = torch.empty_like(inputs) if needs_inputs else None
-        g_weights = torch.empty(groups_of(batch), *weights.shape, dtype=torch.double, device="cpu")
-        tensors = grad.contiguous(), inputs, weights.contiguous(), self.pairs, states, g_inputs, g_weights
-        call("sqnn_register_backward", batch, tensors, n, blocks, *self.numbers)
-        return g_inputs, g_weights.sum(0).float()
+        inputs, weights = inputs.contiguous(), weights.contiguous()
+        g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
+        tensors = (
+            None if grad is None else grad.contiguous(),
+            inputs,
+            weights,
+            self.pairs,
+            states,
+            g_inputs,
+            g_weights,
+            values,
+        )
+        call("sqnn_register_backward", inputs.shape[0], tensors, n, blocks, *self.numbers, threads=threads)
+        return g_inputs, g_weights
 
 
 @cache

@@ -95,6 +95,14 @@ struct Group {
 
   Vector product(int64_t i) const { return c.layout == NONE_JOINED ? all(1) : z[i + 1] * z[i + 3]; }
 
+  // <Z> of each wire [lanes, n].
+  void read(float* out, int64_t lanes) const {
+    for (int64_t i = 0; i < c.n; i++) {
+      const Vector value = values[i].read * z[i + 2] + product(i) * values[i].plane;
+      for (int64_t lane = 0; lane < lanes; lane++) out[lane * c.n + i] = value[lane];
+    }
+  }
+
   // The gradient of z through the products of its neighbours, which are `pulled`.
   Vector through(int64_t i) const {
     return c.layout == NONE_JOINED ? Vector{} : pulled[i + 3] * z[i + 4] + pulled[i + 1] * z[i];
@@ -114,18 +122,15 @@ int32_t sqnn_two_blocks(const float* inputs, const float* weights, float* out, i
     for (int64_t g = first; g < last; g++) {
       const int64_t lanes = lanes_of(g, batch);
       group.evaluate(inputs + g * LANES * 3 * n, lanes);
-      for (int64_t i = 0; i < n; i++) {
-        const Values& f = group.values[i];
-        const Vector value = f.read * group.z[i + 2] + group.product(i) * f.plane;
-        for (int64_t lane = 0; lane < lanes; lane++) out[(g * LANES + lane) * n + i] = value[lane];
-      }
+      group.read(out + g * LANES * n, lanes);
     }
   });
 }
 
-// Gradients of the inputs, where `g_inputs` is not null, and of the weights, for that of <Z> [batch, n].
+// Gradients of the inputs and of the weights for that of <Z> [batch, n], which is 1 where `grad` is null, and <Z> itself;
+// `g_inputs` and `out` may be null.
 int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const float* weights, float* g_inputs,
-                                 float* g_weights, int64_t batch, int64_t n, int64_t layout, int64_t groups,
+                                 float* g_weights, float* out, int64_t batch, int64_t n, int64_t layout, int64_t groups,
                                  int64_t threads) {
   const int64_t parts = (groups + TOGETHER - 1) / TOGETHER;
   std::vector<double> sums;
@@ -145,9 +150,9 @@ int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const f
       for (int64_t g = part * TOGETHER; g < std::min(groups, (part + 1) * TOGETHER); g++) {
         const int64_t lanes = lanes_of(g, batch);
         group.evaluate(inputs + g * LANES * 3 * n, lanes);
+        if (out != nullptr) group.read(out + g * LANES * n, lanes);
         for (int64_t i = 0; i < n; i++) {
-          given[i] = Vector{};  // samples that are not there have no gradient
-          for (int64_t lane = 0; lane < lanes; lane++) given[i][lane] = grad[(g * LANES + lane) * n + i];
+          given[i] = gradient_of(grad, (g * LANES * n) + i, n, lanes);
           group.pulled[i + 2] = given[i] * group.values[i].plane;
         }
         group.surround(group.pulled, 0);

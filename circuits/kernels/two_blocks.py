@@ -24,19 +24,37 @@ class TwoBlocks(NamedTuple):
         """Amplitudes per sample that a forward pass may keep: there are none."""
         return 0
 
-    def values(self, inputs: Tensor, weights: Tensor, keep: bool) -> tuple[Tensor, None]:
+    def values(self, inputs: Tensor, weights: Tensor, keep: bool, threads: int = 1) -> tuple[Tensor, None]:
         """Return <Z> [batch, n] for inputs [batch, 3 n] and weights [2, n, 3], and no states."""
         batch, n = inputs.shape[0], weights.shape[1]
         out = inputs.new_empty(batch, n)
-        call("sqnn_two_blocks", batch, (inputs.contiguous(), weights.contiguous(), out), n, LAYOUT_CODES[self.layout])
+        call(
+            "sqnn_two_blocks",
+            batch,
+            (inputs.contiguous(), weights.contiguous(), out),
+            n,
+            LAYOUT_CODES[self.layout],
+            threads=threads,
+        )
         return out, None
 
     def gradients(
-        self, grad: Tensor, inputs: Tensor, weights: Tensor, states: None, needs_inputs: bool
+        self,
+        grad: Tensor | None,
+        inputs: Tensor,
+        weights: Tensor,
+        states: None,
+        needs_inputs: bool,
+        values: Tensor | None = None,
+        threads: int = 1,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the gradients of inputs, where they are needed, and of weights, for that of the values."""
+        """Return the gradients of inputs, where they are needed, and of weights, for that of <Z>, by default ones.
+
+        <Z> itself goes to `values` [batch, n] where there are some.
+        """
         inputs, weights = inputs.contiguous(), weights.contiguous()
         g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
-        tensors = grad.contiguous(), inputs, weights, g_inputs, g_weights
-        call("sqnn_two_blocks_backward", inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[self.layout])
+        tensors = None if grad is None else grad.contiguous(), inputs, weights, g_inputs, g_weights, values
+        sizes = inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[self.layout]
+        call("sqnn_two_blocks_backward", *sizes, threads=threads)
         return g_inputs, g_weights

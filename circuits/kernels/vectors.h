@@ -48,6 +48,14 @@ inline Vector images_of(int64_t group, int64_t batch) {
   return present;
 }
 
+// The gradient of a value for each image of a group, at `first` and every `apart` numbers on; 1 where there are none
+// given, and 0 for images that are not there.
+inline Vector gradient_of(const float* given, int64_t first, int64_t apart, int64_t lanes) {
+  Vector found = Vector{};
+  for (int64_t lane = 0; lane < lanes; lane++) found[lane] = given == nullptr ? 1 : given[first + lane * apart];
+  return found;
+}
+
 inline double sum_of(Vector values, int64_t lanes) {
   double sum = 0;
   for (int64_t lane = 0; lane < lanes; lane++) sum += values[lane];

@@ -9,18 +9,25 @@ from result_tables.base import bold, markdown, number, percent, rows, table
 PEERS = ("default.qubit, broadcast", "lightning.qubit, adjoint", "DeepQuantum", "TensorCircuit-NG")
 CELL = ["n_qubits", "n_blocks", "entangler", "batch"]
 OURS = "sqnn lightcone"
+DIRECT = "sqnn lightcone, value_and_grad"
 GRID = "quantum-grid"
 COMMAND = "sqnn bench quantum --threads 1 --budget 0.3 --peers tensorcircuit-jax (one circuit and batch each)"
 
 
 def fastest() -> pd.DataFrame:
-    """Return our seconds, those of the fastest peer, its name and the ratio of the two, by circuit and batch."""
-    frame = rows(GRID).dropna(subset="seconds")
-    peers = frame[frame.engine != OURS]
+    """Return seconds of a grid by circuit and batch: `beside` for its rows."""
+    return beside(GRID)
+
+
+def beside(name: str) -> pd.DataFrame:
+    """Return our seconds, in one call and by autograd, those of the fastest peer, its name, and both ratios."""
+    frame = rows(name).dropna(subset="seconds")
+    peers = frame[~frame.engine.isin([OURS, DIRECT])]
     best = peers.loc[peers.groupby(CELL).seconds.idxmin()].set_index(CELL)
-    ours = frame[frame.engine == OURS].set_index(CELL).seconds
-    cells = pd.DataFrame({"ours": ours, "peer": best.seconds, "which": best.engine}).dropna().sort_index()
-    return cells.assign(ratio=cells.peer / cells.ours)
+    autograd, direct = (frame[frame.engine == each].set_index(CELL).seconds for each in (OURS, DIRECT))
+    cells = pd.DataFrame({"direct": direct, "autograd": autograd, "peer": best.seconds, "which": best.engine})
+    cells = cells.dropna().sort_index()
+    return cells.assign(ratio=cells.peer / cells.direct, by_autograd=cells.peer / cells.autograd)
 
 
 def compiling() -> pd.DataFrame:
@@ -41,29 +48,33 @@ def circuit_fastest() -> str:
     body = []
     for cell, row in fastest().iterrows():
         compiled = [seconds[name].get(cell, float("nan")) for name in names]
-        body.append(
-            [
-                *map(str, cell),
-                *(f"{1000 * value:,.2f}" for value in (row.ours, row.peer)),
-                row.which,
-                bold(times(row.ratio)) if row.ratio >= 1 else times(row.ratio),
-                *("-" if pd.isna(value) else f"{value:.1f} s" for value in compiled),
-            ]
-        )
-    header = ["qubits", "blocks", "entangler", "batch", OURS, "fastest peer", "which", "ratio"]
-    return markdown([*header, *(f"compiling {name}" for name in names)], body)
+        body.append([*map(str, cell), *measured(row), *("-" if pd.isna(v) else f"{v:.1f} s" for v in compiled)])
+    return markdown([*CELLS_HEADER, *(f"compiling {name}" for name in names)], body)
+
+
+CELLS_HEADER = [
+    *("qubits", "blocks", "entangler", "batch", "sqnn, one call (ms)", "sqnn, autograd (ms)", "fastest peer (ms)"),
+    *("which", "ratio, one call", "ratio, autograd"),
+]
+
+
+def measured(row: pd.Series) -> list[str]:
+    """Return the columns of a circuit after those that name it."""
+    milliseconds = (f"{1000 * value:,.3f}" for value in (row.direct, row.autograd, row.peer))
+    return [*milliseconds, row.which, *(bold(times(r)) if r >= 1 else times(r) for r in (row.ratio, row.by_autograd))]
 
 
 @table("circuit-by-qubits", GRID, COMMAND)
 def circuit_by_qubits() -> str:
     """The ratio to the fastest peer by batch and number of qubits."""
-    return markdown(
-        ["batch", "qubits", "circuits", "median ratio", "least", "largest", "a peer is faster in"],
-        [
-            [*map(str, (*cell, len(part))), *map(times, (part.median(), part.min(), part.max())), str((part < 1).sum())]
-            for cell, part in fastest().ratio.groupby(level=["batch", "n_qubits"])
-        ],
-    )
+    ratios = fastest()
+    body = []
+    for cell, part in ratios.groupby(level=["batch", "n_qubits"]):
+        one, other = part.ratio, part.by_autograd
+        numbers = (one.median(), one.min(), one.max(), other.median(), other.min(), other.max())
+        body.append([*map(str, (*cell, len(part))), *map(times, numbers), f"{(one < 1).sum()}, {(other < 1).sum()}"])
+    header = ["batch", "qubits", "circuits", "one call: median ratio", "least", "largest"]
+    return markdown([*header, "autograd: median ratio", "least", "largest", "a peer is faster in"], body)
 
 
 @number("circuit-ratio")
@@ -93,10 +104,23 @@ def circuit_batches() -> str:
     return f"{', '.join(map(str, others))} and {last:,}" if others else str(last)
 
 
+@number("circuit-ratio-autograd")
+def circuit_ratio_autograd() -> str:
+    """Median and range of the ratio to the fastest peer, through PyTorch's autograd."""
+    ratio = fastest().by_autograd
+    return f"{times(ratio.median())} (from {times(ratio.min())} to {times(ratio.max())})"
+
+
 @number("circuit-slower")
 def circuit_slower() -> str:
-    """In how many of them a peer is faster, and with which numbers of qubits."""
-    ratio = fastest().ratio
+    """In how many of them the peer is faster than one call."""
+    return str((fastest().ratio < 1).sum())
+
+
+@number("circuit-slower-autograd")
+def circuit_slower_autograd() -> str:
+    """In how many of them a peer is faster than autograd, and with which numbers of qubits."""
+    ratio = fastest().by_autograd
     qubits = sorted({cell[0] for cell in ratio[ratio < 1].index})
     return f"{(ratio < 1).sum()} (qubits: {', '.join(map(str, qubits)) or 'none'})"
 
@@ -177,15 +201,20 @@ def noise_ratio() -> str:
     return f"{value:,.0f}"
 
 
-@table("circuit-kernels", "quantum-kernels", lambda: str(rows("quantum-kernels").command.iloc[0]))
+@table("circuit-kernels", "quantum-kernels", lambda: "; ".join(rows("quantum-kernels").command.unique()))
 def kernels() -> str:
-    """The compiled engine beside the fastest peer."""
-    frame = rows("quantum-kernels").dropna(subset=["seconds"])
-    body = []
-    for blocks, part in frame.groupby("n_blocks"):
-        own, others = part[part.engine == "sqnn lightcone"].iloc[0], part[part.engine != "sqnn lightcone"]
-        best = others.loc[others.seconds.idxmin()]
-        body.append(
-            [str(blocks), f"{1e3 * own.seconds:.2f}", f"{1e3 * best.seconds:.2f}", best.engine, f"{best.ratio:.1f}"]
-        )
-    return markdown(["blocks", "sqnn lightcone (ms)", "fastest peer (ms)", "which", "ratio"], body)
+    """The compiled engine beside the fastest of two compiled peers."""
+    return markdown(CELLS_HEADER, [[*map(str, cell), *measured(row)] for cell, row in beside("quantum-kernels").iterrows()])
+
+
+@table("circuit-gpu", "quantum-gpu", "sqnn bench quantum --device cuda --peers tensorcircuit-jax (one circuit each)")
+def circuit_gpu() -> str:
+    """On a GPU, where the engine has no kernels."""
+    frame = rows("quantum-gpu").dropna(subset="seconds")
+    seconds = frame.pivot_table(index=["n_qubits", "n_blocks", "batch"], columns="engine", values="seconds")
+    (peer,) = (name for name in seconds.columns if name != OURS)
+    body = [
+        [*map(str, cell), f"{1000 * row[OURS]:.2f}", f"{1000 * row[peer]:.2f}", times(row[peer] / row[OURS])]
+        for cell, row in seconds.iterrows()
+    ]
+    return markdown(["qubits", "blocks", "batch", f"{OURS} (ms)", f"{peer} (ms)", "ratio"], body)

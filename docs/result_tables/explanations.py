@@ -7,7 +7,7 @@ import pandas as pd
 from result_tables.base import bold, markdown, rows, table
 
 COMMAND = (
-    "sqnn study faithfulness sqdr ann converted.safetensors --data mnist --data-dir DIR --images 500 --repeated 10 "
+    "sqnn study faithfulness sqdr ann converted.safetensors has8 --data mnist --data-dir DIR --images 500 --repeated 10 "
     "--methods shapley,relevance,relevance:rule=signed,saliency,gradient-input,occlusion:window=4:stride=4"
 )
 PLANTED = (
@@ -18,6 +18,7 @@ NETWORKS = {
     "sqdr": "`sqdr-cnn`, recipe `mnist`",
     "ann": "`vgg11` of clipped ReLUs (an ordinary network)",
     "converted": "the same `vgg11`, converted to spikes",
+    "has8": "`has8-vgg`, spikes and numbers side by side in every layer",
     "planted": "`vgg11` on planted digits",
 }
 WORDS = {True: "yes", False: "no"}

@@ -8,7 +8,7 @@ CPU, OTHER_CPU, GPU = "frontend-cpu", "frontend-cpu-16-cores", "frontend-gpu"
 COMMAND = "sqnn bench frontend --threads 1 --budget 3 (and 2, and --channels 32,64,128)"
 OLDER = "sqnn bench frontend --threads 1 (and 2, and --channels 32,64,128)"
 ON_GPU = "sqnn bench frontend --threads 2 --device cuda (and --channels 32,64,128)"
-OURS = "sqnn"
+OURS, PLAIN = "sqnn", "sqnn, plain PyTorch"
 
 
 def steps(source: str) -> str:
@@ -19,10 +19,11 @@ def steps(source: str) -> str:
         ours = part[part["name"] == OURS].iloc[0]
         others = part[part["name"] != OURS]
         ratios = [f"{ratio:.1f}" for ratio in others.ratio]
-        memory = f"{ours.peak_mib:,.0f} / {others.peak_mib.min():,.0f}"
+        peers = others[others["name"] != PLAIN]
+        memory = f"{ours.peak_mib:,.1f} / {peers.peak_mib.min():,.1f}"
         body.append([channels, str(threads), f"{ours.milliseconds:,.1f}", *ratios, memory])
     names = list(frame[frame["name"] != OURS]["name"].drop_duplicates())
-    return markdown(["channels", "threads", "sqnn (ms)", *names, "memory, ours / least of the others (MiB)"], body)
+    return markdown(["channels", "threads", "sqnn (ms)", *names, "memory, ours / least of the peers (MiB)"], body)
 
 
 @table("frontend", CPU, COMMAND)
@@ -39,5 +40,5 @@ def frontend_on_many_cores() -> str:
 
 @table("frontend-gpu", GPU, ON_GPU)
 def frontend_on_gpu() -> str:
-    """Training steps on a GPU, where ours is plain PyTorch too."""
+    """Training steps on a GPU, where the neurons of ours are a kernel."""
     return steps(GPU)

@@ -51,7 +51,8 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     with computing_in(1):
         packed = Pack.apply(images[None], run.threads)
         rates = _Stages.apply(packed, run, stages, *weights)
-        return cast(Tensor, Unpack.apply(rates, run.batch, run.threads))[0]
+        # A view, as is its gradient: an operation on all numbers would call PyTorch's workers onto the kernels' cores.
+        return cast(Tensor, Unpack.apply(rates, run.batch, run.threads)).squeeze(0)
 
 
 def _fits(images: Tensor, stages: Sequence[Stage]) -> bool:

@@ -287,6 +287,9 @@ int32_t sqnn_fire_backward(const float* gradient, const float* y, const float* s
           std::fill(later.begin(), later.end(), Vector{});
           for (int64_t t = 0; t < time; t++)
             for (int64_t n = 0; n < 2 * width; n++) {
+              // The rows of all steps lie far apart: what comes next is fetched while these are computed.
+              __builtin_prefetch(in + t * step + begin + 2 * width + n);
+              __builtin_prefetch(out + t * step + begin + n, 1);
               const Vector u = charge(membrane[n], in[t * step + begin + n], scale[c], shift[c], decay);
               charged[t * 2 * width + n] = u;
               membrane[n] = after_reset(u, u > threshold, threshold, reset);

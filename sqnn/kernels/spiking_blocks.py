@@ -62,8 +62,7 @@ def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2
         x = cast(Tensor, Pack.apply(trains, threads))
         for conv, norm, rule in blocks:
             x = cast(Tensor, _Block.apply(x, conv.weight, norm.weight, norm.bias, norm, batch, rule, threads))
-        rates = x.mean((3, 4)).permute(1, 0, 3, 2)
-        return rates.reshape(len(trains), -1, rates.shape[-1])[:, :batch]
+        return cast(Tensor, _Rates.apply(x, batch))
 
 
 def _fits(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, NeuronRule]]) -> bool:
@@ -76,6 +75,31 @@ def _fits(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2d, Neur
             return False
         channels, height, width = conv.out_channels, height // 2, width // 2
     return len(blocks) > 0
+
+
+class _Rates(torch.autograd.Function):
+    """The mean over pixels of packed spikes, [time, batch, channels].
+
+    Its gradient, too, is computed in one thread: a worker of PyTorch's that waits for more work would keep a core from
+    the kernels that come next.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, batch: int) -> Tensor:
+        ctx.shape = x.shape
+        rates = x.mean((3, 4)).permute(1, 0, 3, 2)
+        return rates.reshape(rates.shape[0], -1, rates.shape[-1])[:, :batch].contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        groups, time, channels, height, width, lanes = ctx.shape
+        with computing_in(1):
+            (given,) = gradients
+            rows = given.new_zeros(time, groups * lanes, channels)
+            rows[:, : given.shape[1]] = given / (height * width)
+            packed = rows.view(time, groups, lanes, channels).permute(1, 0, 3, 2)[:, :, :, None, None]
+            return packed.expand(ctx.shape).contiguous(), None
 
 
 class _Block(torch.autograd.Function):

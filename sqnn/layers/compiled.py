@@ -11,7 +11,7 @@ from circuits.kernels import kernels as circuit_kernels
 from sqnn.kernels import Kernels, kernels
 from sqnn.layers.separable import SeparableCNN
 from sqnn.layers.spiking_cnn import SpikingCNN
-from sqnn.neurons import LIF
+from sqnn.neurons import LIF, gpu_kernels
 from sqnn.neurons import kernels as neuron_kernels
 
 TAKING = {
@@ -30,6 +30,8 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     Neurons of a layer that is computed as a whole are not named again. Layers that somebody watches, such as a learning
     rule, run in PyTorch all the same.
     """
+    if device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules()):
+        return f"neurons, {line}" if not (line := gpu_kernels()).startswith("none") else line
     if device != "cpu":
         return f"none: trained on {device}"
     found: dict[str, list[str]] = {}
@@ -45,6 +47,9 @@ def arithmetic_of(model: nn.Module, device: str = "cpu") -> dict[str, str]:
 
     Trainings of which it differs round their sums otherwise. Why there are no kernels makes no difference.
     """
+    if device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules()):
+        line = gpu_kernels()
+        return {"device": device, "neurons": PYTORCH if line.startswith("none") else line}
     if device != "cpu":
         return {"device": device}
     taking = _taking(model).items()

@@ -32,8 +32,10 @@ class SpikingBlock(SpikingConv):
 
     def forward(self, trains: Tensor) -> Tensor:
         timesteps = trains.shape[0]
-        # With a handful of channels, convolutions run several times faster on channels-last memory.
-        images = trains.flatten(0, 1).to(memory_format=torch.channels_last)
+        images = trains.flatten(0, 1)
+        if not images.is_cuda:
+            # With a handful of channels, convolutions of a CPU run several times faster on channels-last memory.
+            images = images.to(memory_format=torch.channels_last)
         currents = self.norm(self.conv(images).contiguous())
         fired = self.neuron(currents.unflatten(0, (timesteps, -1)))
         return F.max_pool2d(fired.flatten(0, 1), POOL).unflatten(0, (timesteps, -1))

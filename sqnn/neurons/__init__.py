@@ -3,6 +3,7 @@
 from sqnn.neurons.base import MakeNeuron, Neuron
 from sqnn.neurons.compiled import kernels
 from sqnn.neurons.config import NeuronConfig
+from sqnn.neurons.gpu import kernels_line as gpu_kernels
 from sqnn.neurons.lif import BETA_MARGIN, IF, LIF
 from sqnn.neurons.positive import MIN_THRESHOLD
 from sqnn.neurons.qcfs import (
@@ -39,6 +40,7 @@ __all__ = [
     "NeuronConfig",
     "Surrogate",
     "along_channels",
+    "gpu_kernels",
     "kernels",
     "lif_sequence",
     "lif_step",

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from circuits.kernels import Kernels, is_plain, is_watched, load
+from sqnn.neurons import gpu
 from sqnn.neurons.step import RESET_CODES
 from sqnn.neurons.surrogates import ATan, Surrogate
 
@@ -43,12 +44,15 @@ def takes(decay: float | Tensor, threshold: float | Tensor, surrogate: Surrogate
 
 
 def computes(currents: Tensor) -> bool:
-    """Say whether kernels compute with these trains: float32 on the CPU, steps in one piece, watched by nobody."""
-    return is_plain(currents) and currents.numel() > 0 and not is_watched() and in_one_piece(currents) and has_library()
+    """Say whether kernels compute with these trains: float32, steps in one piece, watched by nobody."""
+    known = is_plain(currents) or (currents.is_cuda and currents.dtype == torch.float32 and not currents.is_neg())
+    if not known or currents.numel() == 0 or is_watched() or not in_one_piece(currents):
+        return False
+    return gpu.has_kernels() if currents.is_cuda else has_library()
 
 
 def has_library() -> bool:
-    """Say whether there are kernels on this machine."""
+    """Say whether there are kernels for the CPU of this machine."""
     return kernels().library is not None
 
 
@@ -68,6 +72,9 @@ def fire(
     reset: str,
 ) -> None:
     """Write the spikes of all steps, and the charged membranes if they are wanted, in the order of `currents`."""
+    if currents.is_cuda:
+        gpu.fire(currents, spikes, membranes, decay, threshold, initial_membrane, reset)
+        return
     sizes = len(currents), currents.stride(0), currents[0].numel()
     numbers = decay, threshold, initial_membrane, RESET_CODES[reset]
     kernels().call("sqnn_lif", (currents, spikes, membranes), *sizes, *numbers, _threads(currents))
@@ -85,19 +92,23 @@ def fire_backward(
     surrogate: Surrogate,
 ) -> None:
     """Write the gradient of the currents into `grad`, from those of spikes and membranes; either may be None."""
-    given = [
-        None if each is None else _laid_out(each.resolve_neg(), membranes) for each in (grad_spikes, grad_membranes)
-    ]
-    apart = [0 if each is None else each.stride(0) for each in given]
+    given = _laid_out(grad_spikes, membranes), _laid_out(grad_membranes, membranes)
     slope = 2 / surrogate.slope, math.pi**2 * surrogate.slope / 2
+    if membranes.is_cuda:
+        gpu.fire_backward(*given, membranes, grad, decay, threshold, reset, detach_reset, *slope)
+        return
+    apart = [0 if each is None else each.stride(0) for each in given]
     numbers = decay, threshold, RESET_CODES[reset], int(detach_reset), *slope
     tensors = (*given, membranes, grad)
     sizes = len(membranes), *apart, membranes[0].numel()
     kernels().call("sqnn_lif_backward", tensors, *sizes, *numbers, _threads(membranes))
 
 
-def _laid_out(grad: Tensor, like: Tensor) -> Tensor:
-    """Return a gradient whose steps lie in memory as those of `like` do."""
+def _laid_out(grad: Tensor | None, like: Tensor) -> Tensor | None:
+    """Return a gradient, if there is one, whose steps lie in memory as those of `like` do."""
+    if grad is None:
+        return None
+    grad = grad.resolve_neg()
     if grad.stride()[1:] == like.stride()[1:]:
         return grad
     return torch.empty_like(like).copy_(grad)

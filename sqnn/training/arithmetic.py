@@ -63,9 +63,10 @@ class Arithmetic(pl.Callback):
 
     def _mend(self, before: Mapping[str, str]) -> str:
         """Say how the run is computed as before."""
-        if {"device", "devices"} & (before.keys() ^ self.parts.keys()) or "device" in before:
+        where = ("device", "devices")
+        if any(before.get(name) != self.parts.get(name) for name in where):
             return "take the accelerator and the devices of then"
-        if set(before.values()) == {PYTORCH}:
+        if {value for name, value in before.items() if name not in where} == {PYTORCH}:
             return f"set {KERNELS}=off"
         return f"unset {KERNELS}" if os.environ.get(KERNELS) == "off" else "name the compiler of then (CXX)"
 

@@ -14,6 +14,7 @@ from circuits import DataReupload, make_engine
 from sqnn.bench import PEERS, Peer
 from sqnn.bench.peers import Pass, torch_pass
 from sqnn.bench.quantum import (
+    DIRECT,
     EXTRA,
     MEMORY_LIMIT,
     OURS,
@@ -70,15 +71,15 @@ def test_all_engines_are_rows_of_one_cell() -> None:
         Peer("absent", "noisy only", "none"),
     ]
     rows = SMALL.compare(CIRCUIT, 5, peers)
-    assert [row["engine"] for row in rows] == [OURS, "same", "compiled", "noisy only"]
-    for row in rows[:3]:
+    assert [row["engine"] for row in rows] == [OURS, DIRECT, "same", "compiled", "noisy only"]
+    for row in rows[:4]:
         assert row["seconds"] > 0
         assert row["ratio"] == pytest.approx(row["seconds"] / rows[0]["seconds"])
         assert row["samples_per_second"] == pytest.approx(5 / row["seconds"])
         assert row["lower_quartile"] <= row["seconds"] <= row["upper_quartile"]
-    assert [row["compile_seconds"] for row in rows[:3]] == [None, None, 2.5]
-    assert rows[3]["note"]
-    assert "seconds" not in rows[3]
+    assert [row["compile_seconds"] for row in rows[:4]] == [None, None, None, 2.5]
+    assert rows[4]["note"]
+    assert "seconds" not in rows[4]
 
 
 @pytest.mark.parametrize("peer", [wrong_gradient, undefined])
@@ -109,7 +110,7 @@ def test_a_large_batch_is_cut_into_pieces_that_make_up_the_whole(monkeypatch) ->
     monkeypatch.setattr("sqnn.bench.quantum.MEMORY_LIMIT", states * 8 * 8 * 3)
     rows = SMALL.compare(CIRCUIT, 5, [peer])
     assert sizes == [3, 2]
-    assert rows[1]["note"] == "in pieces of 3"
+    assert rows[2]["note"] == "in pieces of 3"
 
 
 def test_pieces_fit_the_memory() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from circuits import ENGINES, DataReupload, Engine, ReuploadLayer, make_engine
-from noise_models import depolarizing
+from noise_models import Noise, depolarizing
 
 CIRCUIT = DataReupload(3, 2)
 SHOTS = {"shots": 50}
@@ -92,6 +94,48 @@ def test_every_engine_keeps_the_contract(name: str) -> None:
     assert (out.shape, out.dtype) == ((2, 3), torch.float64)
     assert engine(inputs[:0], weights).shape == (0, 3)
     assert "<Z>, 20 shots, under depolarizing(0.1)" in repr(engine)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("noise", [None, depolarizing(0.1)])
+def test_one_call_for_values_and_gradients(name: str, noise: Noise | None) -> None:
+    if name == "runtime" and noise is None:
+        pytest.skip("it has no exact values")
+    engine = make_engine(name, CIRCUIT, noise=noise, **(SHOTS if name == "runtime" else {}))
+    inputs, weights = random_angles(CIRCUIT, 3, batch=2)
+    seed = torch.Generator().manual_seed
+    for grad in (None, torch.tensor([[0.3, -1.0, 2.0], [0.0, 1.5, -0.2]], dtype=torch.float64)):
+        values = engine(inputs, weights, seed(1))
+        given = torch.ones_like(values) if grad is None else grad
+        wanted = values.detach(), *torch.autograd.grad(values, (inputs, weights), given)
+        with torch.no_grad():
+            found = engine.value_and_grad(inputs, weights, grad, seed(1))
+        for one, other in zip(found, wanted, strict=True):
+            assert not one.requires_grad
+            assert_close(one, other, atol=1e-12, rtol=0)
+    assert inputs.grad is weights.grad is None
+    with pytest.raises(ValueError, match=r"grad: got shape \[2, 2\], expected \[2, 3\]"):
+        engine.value_and_grad(inputs, weights, torch.ones(2, 2))
+
+
+SHAPES = """
+import torch
+from circuits import DataReupload, ENGINES, make_engine
+for name in ENGINES:
+    engine = make_engine(name, DataReupload(3, 2), **({"shots": 5} if name == "runtime" else {}))
+    for x, w in (((4, 8), (2, 3, 3)), ((9,), (2, 3, 3)), ((4, 9), (3, 3, 3)), ((4, 9), (2, 3, 2)), ((4, 9), (2, 4, 3))):
+        for call in (engine, engine.value_and_grad):
+            try:
+                print(name, call(torch.ones(x), torch.ones(w)))
+            except ValueError as error:
+                assert "got shape" in str(error) and "expected [" in str(error), error
+"""
+
+
+def test_angles_of_another_circuit_are_refused_by_every_engine() -> None:
+    """In a process of its own, where nobody checks the annotations of shapes before the engine does."""
+    found = subprocess.run([sys.executable, "-c", SHAPES], capture_output=True, text=True, check=True)
+    assert found.stdout == ""
 
 
 @pytest.mark.parametrize("name", ["lightcone", "aer"])

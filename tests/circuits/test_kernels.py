@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from circuits import DataReupload, ReuploadLayer
 from circuits.engines.lightcone import LightConeEngine
 from circuits.engines.lightcone.compiled import kernel_of
-from circuits.kernels import Register, TwoBlocks, is_watched, kernels
+from circuits.kernels import Register, TwoBlocks, is_watched, kernels, own, register, two_blocks
+from circuits.threads import ONE_THREAD_WORK
 
 pytestmark = pytest.mark.skipif(kernels().library is None, reason=kernels().line)
 
@@ -49,6 +50,25 @@ def test_it_agrees_with_double_precision(batch: int, n: int, entangler: str, siz
     most = float(gradient.abs().max())
     torch.testing.assert_close(inputs.grad.double(), exact_inputs.grad, rtol=0, atol=6 * most * rounding)
     torch.testing.assert_close(weights.grad.double(), exact_weights.grad, rtol=0, atol=6 * most * rounding * batch)
+    check_one_call(engine, inputs, weights, gradient, (wanted, exact_inputs.grad, exact_weights.grad), rounding)
+
+
+def check_one_call(
+    engine: LightConeEngine,
+    inputs: torch.Tensor,
+    weights: torch.Tensor,
+    grad: torch.Tensor,
+    wanted: tuple[torch.Tensor, ...],
+    rounding: float,
+) -> None:
+    """Values and gradients of one call are those in double precision."""
+    most = float(grad.abs().sum(1).max())
+    bounds = rounding, 6 * most * rounding, 6 * most * rounding * len(inputs)
+    for one, other, bound in zip(engine.value_and_grad(inputs, weights, grad), wanted, bounds, strict=True):
+        assert not one.requires_grad
+        torch.testing.assert_close(one.double(), other.detach(), rtol=0, atol=bound)
+    ones = engine.value_and_grad(inputs, weights, torch.ones_like(grad))
+    assert all(map(torch.equal, engine.value_and_grad(inputs, weights), ones))
 
 
 ENTANGLERS = ["ring", "line", "all", "brick", "none", "0-2,1-2"]
@@ -84,6 +104,7 @@ def test_circuits_of_any_depth_agree_with_double_precision(
     most = float(gradient.abs().sum(1).max())
     torch.testing.assert_close(inputs.grad.double(), exact_inputs.grad, rtol=0, atol=6 * most * rounding)
     torch.testing.assert_close(weights.grad.double(), exact_weights.grad, rtol=0, atol=6 * most * rounding * batch)
+    check_one_call(engine, inputs, weights, gradient, (wanted, exact_inputs.grad, exact_weights.grad), rounding)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +152,10 @@ def test_threads_change_no_bit(n_blocks: int, batch: int) -> None:
     grad = torch.linspace(-1, 1, 8 * batch).reshape(batch, 8)
     results = []
     for threads in (1, 2, 3, 40):
-        torch.set_num_threads(threads)
-        try:
-            out, states = kernel.values(inputs, weights, True)
-            results.append((out, *kernel.gradients(grad, inputs, weights, states, True)))
-        finally:
-            torch.set_num_threads(1)
+        out, states = kernel.values(inputs, weights, True, threads)
+        both = torch.empty_like(out)
+        kernel.gradients(grad, inputs, weights, None, True, both, threads)
+        results.append((out, both, *kernel.gradients(grad, inputs, weights, states, True, None, threads)))
     for others in results[1:]:
         assert all(torch.equal(one, other) for one, other in zip(results[0], others, strict=True))
 
@@ -144,9 +163,9 @@ def test_threads_change_no_bit(n_blocks: int, batch: int) -> None:
 def test_states_are_kept_for_a_gradient_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     kept, values = [], Register.values
 
-    def noted(kernel: Register, inputs: torch.Tensor, weights: torch.Tensor, keep: bool) -> object:
+    def noted(kernel: Register, inputs: torch.Tensor, weights: torch.Tensor, keep: bool, threads: int) -> object:
         kept.append(keep)
-        return values(kernel, inputs, weights, keep)
+        return values(kernel, inputs, weights, keep, threads)
 
     monkeypatch.setattr(Register, "values", noted)
     layer = ReuploadLayer(3, 3, entangler="all")
@@ -199,6 +218,30 @@ def test_a_gradient_that_torch_negates_lazily_is_read_as_what_it_is(n_blocks: in
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
 
 
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+def test_small_batches_are_computed_in_one_thread(monkeypatch: pytest.MonkeyPatch, n_blocks: int) -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=4, n_blocks=n_blocks))
+    small, large = drawn(3, 4, 4.0, 0)[0], drawn(1 + ONE_THREAD_WORK // engine._numbers, 4, 4.0, 0)[0]
+    weights = torch.linspace(-3, 3, 12 * n_blocks).reshape(n_blocks, 4, 3).requires_grad_()
+    used, library = [], own.call
+
+    def noted(name: str, *rest: Any, threads: int) -> None:
+        used.append(threads)
+        library(name, *rest, threads=threads)
+
+    for module in (two_blocks, register):
+        monkeypatch.setattr(module, "call", noted)
+    torch.set_num_threads(2)
+    try:
+        for inputs in (small, large):
+            torch.autograd.grad(engine(inputs, weights).sum(), (inputs, weights))
+            engine.value_and_grad(inputs, weights)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert used == [1, 1, 1, 2, 2, 2]
+
+
 def test_rows_do_not_depend_on_their_batch() -> None:
     circuit = DataReupload(n_qubits=5, n_blocks=2)
     inputs, weights = drawn(300, 5, 4.0, 0)
@@ -242,8 +285,8 @@ def test_a_gradient_of_the_gradient_goes_through_pytorch(n_blocks: int) -> None:
     weights = torch.linspace(-3, 3, 9 * n_blocks).reshape(n_blocks, 3, 3)
     exact = inputs.detach().double().requires_grad_()
     seconds = []
-    for each, own in ((inputs, weights), (exact, weights.double())):
-        (first,) = torch.autograd.grad(engine(each, own).sum(), each, create_graph=True)
+    for each, same in ((inputs, weights), (exact, weights.double())):
+        (first,) = torch.autograd.grad(engine(each, same).sum(), each, create_graph=True)
         (second,) = torch.autograd.grad(first.square().sum(), each)
         seconds.append(second.double())
     torch.testing.assert_close(*seconds, rtol=0, atol=1e-4)

@@ -106,8 +106,8 @@ def test_what_is_small_goes_by_the_batch_and_the_circuit(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("circuits.engines.lightcone.engine.when_small", note)
     for batch, n_blocks in ((128, 2), (128, 3), (128, 4), (8192, 2), (8, 12)):
-        LightConeEngine(DataReupload(9, n_blocks))(torch.zeros(batch, 27), torch.zeros(n_blocks, 9, 3))
-    LightConeEngine(DataReupload(18, 12))(torch.zeros(128, 54), torch.zeros(12, 18, 3))
+        LightConeEngine(DataReupload(9, n_blocks))(torch.zeros(batch, 27).double(), torch.zeros(n_blocks, 9, 3))
+    LightConeEngine(DataReupload(18, 12))(torch.zeros(128, 54).double(), torch.zeros(12, 18, 3))
     assert [size <= threads.ONE_THREAD_WORK for size in sizes] == [True, True, True, False, True, False]
 
 

@@ -16,7 +16,7 @@ import sqnn
 from circuits.kernels import KERNELS, Kernels, library
 from sqnn.kernels import kernels, pooled_rates, rule_of
 from sqnn.layers import kernels_for
-from sqnn.neurons import IF
+from sqnn.neurons import IF, gpu_kernels
 
 FOLDER = library._folder
 
@@ -187,7 +187,9 @@ def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     read = sqnn.create_model("sqdr-cnn", readout="spike")
     assert kernels_for(read) == f"layers, neurons and circuit, {kernels().line}"
     assert kernels_for(plain) == "none: no layer of this network takes them"
-    assert kernels_for(spiking, "cuda") == "none: trained on cuda"
+    on_gpus = gpu_kernels()
+    assert kernels_for(spiking, "cuda") == (on_gpus if on_gpus.startswith("none") else f"neurons, {on_gpus}")
+    assert kernels_for(plain, "cuda") == "none: trained on cuda"
     assert kernels_for(spiking.eval()) == kernels_for(spiking)
     other = sqnn.create_model("sqdr-cnn", entangling_gate="cnot")
     assert kernels_for(other) == kernels_for(spiking).replace("layers and circuit", "layers")

@@ -293,5 +293,16 @@ def test_kernels_have_the_threads_of_pytorch_which_has_one_between_them(monkeypa
     assert seen == {(3, 1)}
 
 
+def test_no_operation_on_whole_maps_comes_between_the_kernels() -> None:
+    """PyTorch's workers, which such a one would wake in the backward pass, keep their cores for a while after it."""
+    rates = front_end().rates(torch.rand(6, 2, 9, 8).requires_grad_(), True)
+    names, node = [], rates.grad_fn
+    while node is not None and not node.name().endswith("AccumulateGrad"):
+        names.append(node.name())
+        node = next((before for before, _ in node.next_functions if before is not None), None)
+    views = {"SqueezeBackward1", "UnsqueezeBackward0"}
+    assert {name for name in names if name not in views} == {"UnpackBackward", "_StagesBackward", "PackBackward"}
+
+
 def refusing(*given: Any) -> None:
     raise MemoryError

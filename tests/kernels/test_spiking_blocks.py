@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sqnn.kernels import evaluating_by_kernels, pooled_rates, rule_of
+from sqnn.kernels import evaluating_by_kernels, packed, pooled_rates, rule_of, spiking_blocks
 from sqnn.kernels.library import kernels
 from sqnn.layers import SpikingCNN
 from sqnn.neurons import IF, LIF, ATan, FastSigmoid, make_surrogate
@@ -236,6 +236,35 @@ def test_other_neurons_are_left_to_pytorch(neuron: nn.Module) -> None:
     for other in (nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(1, 2, 5, padding=2, bias=False), conv.double()):
         assert rule_of(other, norm, IF()) is None
     assert rule_of(nn.Conv2d(1, 2, 3, padding=1, bias=False), nn.BatchNorm2d(2, momentum=None), IF()) is None
+
+
+def test_kernels_have_the_threads_of_pytorch_which_has_one_between_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's workers, once woken for an operation on whole maps, would keep their cores for a while after it."""
+    seen: set[tuple[int, int]] = set()
+    call = packed.call
+
+    def noted(name: str, groups: int, threads: int, *given: Any) -> None:
+        seen.add((threads, torch.get_num_threads()))
+        call(name, groups, threads, *given)
+
+    for module in (packed, spiking_blocks):
+        monkeypatch.setattr(module, "call", noted)
+    network = front_end((2, 3), 1, lambda width: IF(), torch.Generator().manual_seed(0))
+    trains = (torch.rand(3, 5, 1, 8, 8, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        rates = network.rates(trains)
+        rates.square().sum().backward()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {(3, 1)}
+    names, node = [], rates.grad_fn
+    while node is not None:
+        names.append(node.name())
+        node = node.next_functions[0][0]
+    assert names == ["_RatesBackward", "_BlockBackward", "_BlockBackward"]
 
 
 def test_a_gradient_of_the_gradient_is_refused() -> None:

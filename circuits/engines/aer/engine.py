@@ -108,6 +108,7 @@ class AerEngine(Engine):
     def __call__(
         self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
     ) -> Expectations:
+        self.check_angles(inputs, weights)
         out: Tensor = Evaluation.apply(inputs, weights, self, generator or self.generator)
         return out
 

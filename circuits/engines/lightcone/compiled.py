@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from circuits.engines.transforms import differentiated_again, plain_gradients, transformed
+from circuits.engines.transforms import differentiated_again, plain_gradients
 from circuits.kernels import LAYOUT_CODES, Register, TwoBlocks, computes
 from circuits.reupload import DataReupload
+from circuits.threads import ONE_THREAD_WORK
 
 Evaluate = Callable[[Tensor, Tensor], Tensor]
 MOST_AMPLITUDES = 2**12
@@ -40,45 +42,72 @@ def kernel_of(circuit: DataReupload) -> TwoBlocks | Register | None:
     return Register(circuit.edges, scaled, 2**n) if fits else None
 
 
-def expectations(
-    kernel: TwoBlocks | Register, inputs: Tensor, weights: Tensor, evaluate: Evaluate, memory_budget: int
-) -> Tensor:
-    """Return <Z> [batch, n] by a kernel where it takes inputs and weights, else what `evaluate` gives for them.
+class Compiled(NamedTuple):
+    """A circuit that a kernel evaluates."""
 
-    The kernel keeps the states of a batch for the backward pass where they fit the `memory_budget` in bytes, and
-    computes them again where they do not. `evaluate` also stands for it where a gradient is differentiated.
-    """
-    if transformed(inputs, weights) or not computes(inputs, weights):
-        return evaluate(inputs, weights)
-    learns = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
-    fits = learns and inputs.shape[0] * 2 * kernel.kept * inputs.element_size() <= memory_budget
-    return _Compiled.apply(inputs, weights, kernel, evaluate, fits)
+    kernel: TwoBlocks | Register
+    evaluate: Evaluate
+    """The same values by operations of PyTorch: for other tensors, and where a gradient is differentiated."""
+    numbers: int
+    """About how many numbers one sample takes: small batches are computed in one thread."""
+    memory_budget: int
+    """Bytes of states that a batch may keep for the backward pass; others are computed again."""
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Return <Z> [batch, n], with gradients by torch.autograd."""
+        if not computes(inputs, weights):
+            return self.evaluate(inputs, weights)
+        learns = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
+        return _Compiled.apply(inputs, weights, self, learns)
+
+    def value_and_grad(
+        self, inputs: Tensor, weights: Tensor, grad: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return <Z> and the gradients of inputs and weights for that of <Z>, or of the sum of <Z>.
+
+        None where the kernel does not compute with these tensors.
+        """
+        if not (computes(inputs, weights) and (grad is None or computes(grad))):
+            return None
+        batch = inputs.shape[0]
+        values = inputs.new_empty(batch, weights.shape[1])
+        g_inputs, g_weights = self.kernel.gradients(grad, inputs, weights, None, True, values, self.threads(batch))
+        return values, g_inputs, g_weights  # type: ignore[return-value]  # the gradient of inputs was asked for
+
+    def threads(self, batch: int) -> int:
+        """Return in how many threads the kernel computes."""
+        return 1 if batch * self.numbers <= ONE_THREAD_WORK else torch.get_num_threads()
+
+    def keeps(self, batch: int, itemsize: int) -> bool:
+        """Say whether the states of a batch fit the budget."""
+        return batch * 2 * self.kernel.kept * itemsize <= self.memory_budget
 
 
 class _Saved(FunctionCtx):
-    kernel: TwoBlocks | Register
-    evaluate: Evaluate
+    compiled: Compiled
     saved_tensors: tuple[Tensor, ...]
     needs_input_grad: tuple[bool, ...]
 
 
 class _Compiled(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: _Saved, inputs: Tensor, weights: Tensor, kernel: TwoBlocks | Register, evaluate: Evaluate, fits: bool
-    ) -> Tensor:
-        out, states = kernel.values(inputs, weights, fits)
-        ctx.kernel, ctx.evaluate = kernel, evaluate
+    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, compiled: Compiled, learns: bool) -> Tensor:
+        batch = inputs.shape[0]
+        keep = learns and compiled.keeps(batch, inputs.element_size())
+        out, states = compiled.kernel.values(inputs, weights, keep, compiled.threads(batch))
+        ctx.compiled = compiled
         ctx.save_for_backward(inputs, weights, states)  # type: ignore[arg-type]  # torch keeps None too
         return out
 
     @staticmethod
     def backward(ctx: _Saved, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weights, states = ctx.saved_tensors
+        compiled = ctx.compiled
         if differentiated_again(grads[0]):
             # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
             needed = ctx.needs_input_grad[:2]
-            return (*plain_gradients(ctx.evaluate, inputs, weights, needed, grads[0]), None, None, None)
+            return (*plain_gradients(compiled.evaluate, inputs, weights, needed, grads[0]), None, None)
+        needs_inputs, threads = ctx.needs_input_grad[0], compiled.threads(inputs.shape[0])
         grad = grads[0].resolve_neg()
-        found = ctx.kernel.gradients(grad, inputs, weights, states, ctx.needs_input_grad[0])  # type: ignore[arg-type]
-        return (*found, None, None, None)
+        found = compiled.kernel.gradients(grad, inputs, weights, states, needs_inputs, None, threads)  # type: ignore[arg-type]
+        return (*found, None, None)

@@ -30,6 +30,7 @@ from torch.utils.checkpoint import checkpoint
 
 from circuits.engines.base import Engine, own_generator
 from circuits.engines.lightcone import bloch, compiled, pauli_paths, two_blocks
+from circuits.engines.lightcone.compiled import Compiled
 from circuits.engines.lightcone.frames import separated
 from circuits.engines.lightcone.windows import register_expectations, state_wires, window_expectations
 from circuits.engines.lightcone.words import word_expectations
@@ -142,7 +143,6 @@ class LightConeEngine(Engine):
         self.generator = generator if shots is None else own_generator(generator)
         self._parts = find_parts(circuit, self.reads)
         self.method: Method = self._parts[0].method
-        self._kernel = compiled.kernel_of(circuit)
         self._picture: HeisenbergPicture | None = None
         if trained_noise and noise is None:
             raise ValueError("trained_noise: got True without noise, expected noise whose strengths are trained")
@@ -170,6 +170,13 @@ class LightConeEngine(Engine):
                         "1 wires), fewer qubits, or engine='auto'"
                     )
         self._numbers = self._count_numbers()
+        kernel = compiled.kernel_of(circuit)
+        families = [part for part in self._parts if part.observable == "Z" and part.method in COMPILED]
+        self._compiled: Compiled | None = None
+        if kernel is not None and families:
+            evaluate = partial(self._small, families[0])
+            self._compiled = Compiled(kernel, evaluate, self._numbers, self.memory_budget)
+        self._is_alone = self.takes_kernels and shots is None and circuit.data_scaling != "added"
 
     @property
     def trained(self) -> TrainedNoise | None:
@@ -177,8 +184,7 @@ class LightConeEngine(Engine):
 
     @property
     def takes_kernels(self) -> bool:
-        (method, observable), *others = ((part.method, part.observable) for part in self._parts)
-        return not others and observable == "Z" and method in COMPILED and self._kernel is not None
+        return len(self._parts) == 1 and self._compiled is not None
 
     def __call__(
         self,
@@ -187,9 +193,27 @@ class LightConeEngine(Engine):
         generator: torch.Generator | None = None,
         strengths: Tensor | None = None,
     ) -> Expectations:
+        self.check_angles(inputs, weights)
+        if self._is_alone and self._compiled is not None:
+            return self._compiled(inputs, weights)
         tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
         exact = when_small(len(inputs) * self._numbers, self._exact, *tensors)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
+
+    def value_and_grad(
+        self,
+        inputs: OwnInputs,
+        weights: OwnWeights,
+        grad: Expectations | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Expectations, OwnInputs, OwnWeights]:
+        self.check_angles(inputs, weights)
+        fits = grad is None or grad.shape == (inputs.shape[0], self.circuit.n_qubits)
+        if fits and self._is_alone and self._compiled is not None:
+            found = self._compiled.value_and_grad(inputs, weights, grad)
+            if found is not None:
+                return found
+        return super().value_and_grad(inputs, weights, grad, generator)
 
     def _exact(self, inputs: OwnInputs, weights: OwnWeights, strengths: Tensor | None = None) -> Expectations:
         if self._picture is None:
@@ -203,10 +227,13 @@ class LightConeEngine(Engine):
 
     def _part(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None) -> Tensor:
         """Return the columns of a family, or all words, of inputs and weights [batch, n_inputs], [n_blocks, n, 3]."""
-        if part.observable == "Z" and part.method in COMPILED and self._kernel is not None:
-            evaluate = partial(self._plain, part)
-            return compiled.expectations(self._kernel, inputs, weights, evaluate, self.memory_budget)
+        if part.observable == "Z" and self._compiled is not None:
+            return self._compiled(inputs, weights)
         return self._plain(part, inputs, weights, strengths)
+
+    def _small(self, part: Part, inputs: Tensor, weights: Tensor) -> Tensor:
+        """Evaluate a part by operations of PyTorch, a small batch in one thread."""
+        return when_small(inputs.shape[0] * self._numbers, partial(self._plain, part), inputs, weights)
 
     def _plain(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None = None) -> Tensor:
         """Evaluate a part by operations of PyTorch."""

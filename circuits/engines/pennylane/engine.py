@@ -198,6 +198,7 @@ class PennyLaneEngine(Engine):
     def __call__(
         self, inputs: OwnInputs, weights: OwnWeights, generator: torch.Generator | None = None
     ) -> Expectations:
+        self.check_angles(inputs, weights)
         if generator is not None and self.shots is not None:
             raise ValueError(
                 "generator: got one for shots on a PennyLane device, which draws from the seed it was made with; pass "
