@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from noise_models.records import BRIEF, brief
 
 T = TypeVar("T")
+
+
+class UnknownNameError(KeyError):
+    """A name that is not among the alternatives; a KeyError shows its message between quotation marks."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Choices(Mapping[str, T]):
@@ -24,7 +31,16 @@ class Choices(Mapping[str, T]):
         self._members = dict(members)
 
     def __getitem__(self, name: str) -> T:
-        return self._members[name]
+        if name in self._members:
+            return self._members[name]
+        raise UnknownNameError(unknown(self._argument, name, self))
+
+    # Mapping asks these by the error, whose message takes longer than the answer.
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._members.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)

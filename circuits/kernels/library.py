@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 KERNELS = "SQNN_KERNELS"
-"""Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none."""
+"""Variable of the environment that turns kernels off (`off`); `on` makes it an error that there are none.
+
+Where CXX names a compiler, `on` takes it alone, and `auto` the others after it.
+"""
 HEADERS = tuple(Path(__file__).with_name(name) for name in ("vectors.h", "angles.h", "threads.h"))
 """What the sources of all libraries may include."""
 COMPILERS = ("c++", "g++", "clang++")
@@ -64,7 +67,7 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
     Raises ValueError on an unknown value of SQNN_KERNELS, and where it is `on` and there are no kernels.
     """
     wish = wanted()
-    found = Kernels(None, f"none: turned off by {KERNELS}") if wish == "off" else _build(title, sources)
+    found = Kernels(None, f"none: turned off by {KERNELS}") if wish == "off" else _build(title, sources, wish == "on")
     if wish == "on" and found.library is None:
         raise ValueError(f"{KERNELS}: got 'on', and there are {found.line}")
     if wish == "auto" and found.library is None:
@@ -78,8 +81,11 @@ def load(title: str, sources: Sequence[Path], functions: Mapping[str, Sequence[t
     return found
 
 
-def _build(title: str, sources: Sequence[Path]) -> Kernels:
-    """Return the library of the first compiler that makes one; where none does, the reason of the first that failed."""
+def _build(title: str, sources: Sequence[Path], named_alone: bool) -> Kernels:
+    """Return the library of the first compiler that makes one; where none does, the reason of the first that failed.
+
+    With `named_alone`, the compiler of CXX is the only one where that names one.
+    """
     try:
         folder = _folder()
     except OSError as error:
@@ -87,7 +93,7 @@ def _build(title: str, sources: Sequence[Path]) -> Kernels:
             None, f"none: no folder to keep them in ({error}); set XDG_CACHE_HOME to one that you can write to"
         )
     reasons: list[str] = []
-    for words in _compilers():
+    for words in _compilers(named_alone):
         try:
             made = _built_by(words, title, sources, folder)
         except (OSError, subprocess.CalledProcessError) as error:
@@ -114,9 +120,11 @@ def _built_by(compiler: Sequence[str], title: str, sources: Sequence[Path], fold
     return Kernels(_open(path), f"compiled by {version}")
 
 
-def _compilers() -> list[list[str]]:
-    """Return the command of CXX, and those of the compilers that are there."""
+def _compilers(named_alone: bool) -> list[list[str]]:
+    """Return the command of CXX, and those of the compilers that are there, unless the named one is to be alone."""
     own = shlex.split(os.environ.get("CXX", ""))
+    if own and named_alone:
+        return [own]
     return [*([own] if own else []), *([name] for name in COMPILERS if shutil.which(name) is not None)]
 
 

@@ -1,4 +1,4 @@
-from .benchmark import Benchmark, Cell, ImageBenchmark, Row, TimedBenchmark, read_rows
+from .benchmark import Benchmark, Cell, ImageBenchmark, Row, TimedBenchmark, read_rows, same_cell
 from .memory import peaks_mib
 from .peer_check import check_peers
 from .peers import PEERS, Peer
@@ -18,5 +18,6 @@ __all__ = [
     "check_peers",
     "peaks_mib",
     "read_rows",
+    "same_cell",
     "take_turns",
 ]

@@ -253,6 +253,12 @@ def numbers(name: str, text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
+def same_cell(row: Mapping[str, Value], cell: Cell, key: Iterable[str]) -> bool:
+    """Say whether a row, as measured or as read from a file, is one of a cell; `key` names the columns that tell."""
+    names = tuple(key)
+    return _name(row, names) == _name(cell.key, names)
+
+
 def _name(row: Mapping[str, Value], key: Iterable[str]) -> tuple[str, ...]:
     """Return a cell's columns as a file spells them."""
     return tuple("" if row[name] is None else str(row[name]) for name in key)

@@ -22,4 +22,6 @@ def check_device(name: str) -> None:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:  # PyTorch asserts where it was built without CUDA
-        raise ValueError(f"device: got {name!r}, expected cpu or a GPU of this machine, such as cuda") from error
+        gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        here = f"; this machine has {', '.join(gpus)}" if gpus else ", and torch finds no GPU here; take cpu"
+        raise ValueError(f"device: got {name!r}, expected cpu or a GPU of this machine{here}") from error

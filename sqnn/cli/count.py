@@ -14,20 +14,23 @@ from sqnn.cli.options import (
     event_options,
     model_options,
     option,
+    read_config,
     read_settings,
+    recipe_option,
     recordings_in,
     with_options,
 )
 from sqnn.cli.output import check_json, console, parameter_table, write_json
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, own_model
 from sqnn.cli.source import named_data, open_model
-from sqnn.core import ConfigError
+from sqnn.core import ConfigError, require
 from sqnn.data import DATASETS
 from sqnn.metrics import count as count_parameters
 from sqnn.models import MODELS, circuits_of, create_model, make_own, require_circuit
 
 PANEL = "Which network"
 OPTIONS = [
+    recipe_option(PANEL),
     option("model", str, f"network: {', '.join(MODELS)} (default: sqdr-cnn), or {MEANING}", PANEL),
     option("model_options", list[str], OPTIONS_MEANING, PANEL),
     option("data", str, f"{IMAGES.format(', '.join(DATASETS))}; gives channels, size and classes", PANEL),
@@ -60,6 +63,8 @@ def count(
 
     sqnn count --model has8-vgg --in-channels 3 --image-size 32x32
 
+    sqnn count --recipe mnist
+
     sqnn count --data pngs
 
     sqnn count runs/mnist-0
@@ -67,7 +72,12 @@ def count(
     sqnn count --model networks:make --model-options width=8
     """
     check_json(json)
+    named = {**read_config(config), **{name: value for name, value in values.items() if value is not None}}
+    recipe = named.get("recipe")
+    require(recipe is None or path is None, "recipe", recipe, f"none: the network in {path} has its own")
     settings = read_settings(config, values, OPTIONS)
+    if recipe is not None and not named.keys() & {"data", "data_dir"}:
+        _take_shape(settings)
     own = own_model(settings.get("model"), settings.pop("model_options", None))
     if own is not None:
         settings.pop("model")
@@ -92,6 +102,16 @@ def count(
         for circuit in circuits_of(model):
             console.print(circuit.draw())
     write_json(json, {"model": title, **counts.to_dict()})
+
+
+def _take_shape(settings: dict[str, Any]) -> None:
+    """Put channels, size and classes in the place of the images of a recipe, whose files may not be there."""
+    source = DATASETS[settings["data"]]
+    if source.shape is not None:
+        del settings["data"]
+        channels, *size = source.shape
+        known = {"in_channels": channels, "image_size": tuple(size), "num_classes": len(source.classes)}
+        settings |= {name: value for name, value in known.items() if name not in settings}
 
 
 def _shape(settings: dict[str, Any]) -> dict[str, Any]:

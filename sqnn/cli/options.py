@@ -15,7 +15,19 @@ import yaml
 
 from noise_models import did_you_mean
 from sqnn.cli.clock import Clock
-from sqnn.core import Config, ConfigError, Limits, brief, limits_of, meaning, read_text, read_yaml, reason, shown
+from sqnn.core import (
+    Config,
+    ConfigError,
+    Limits,
+    brief,
+    check_kernels,
+    limits_of,
+    meaning,
+    read_text,
+    read_yaml,
+    reason,
+    shown,
+)
 from sqnn.data import FRAMED, SYNTHETIC, Framing
 
 if TYPE_CHECKING:
@@ -152,6 +164,7 @@ def with_options(*groups: Parameters) -> Callable[[Callable[..., Clock | None]],
         added = [parameter for group in groups for parameter in group]
 
         def run(**values: object) -> Clock | None:
+            check_kernels()
             return command(**values)
 
         run.__name__ = command.__name__
@@ -179,7 +192,9 @@ def read_settings(config: Path | None, flags: Mapping[str, object], *groups: Par
         settings[names[name]] = value
     settings |= {name: value for name, value in flags.items() if value not in (None, [])}
     if "recipe" in settings:
-        settings = _with_recipe(settings.pop("recipe"), settings)
+        # A command that trains nothing has no option for what a recipe says of the training.
+        whole = _with_recipe(settings.pop("recipe"), settings)
+        settings = {name: value for name, value in whole.items() if name in kinds}
     model = str(settings.get("model", DEFAULT_MODEL))
     return {name: _value(name, value, kinds[name], model) for name, value in settings.items() if value is not None}
 
@@ -234,7 +249,9 @@ def read_config(path: Path | None) -> dict[str, Any]:
     try:
         values = read_yaml(read_text(path))
     except FileNotFoundError as error:
-        raise ConfigError(f"config: no file {path}; check the spelling and the current folder") from error
+        raise ConfigError(
+            f"config: no file {path}, expected a YAML file of options; check the spelling and the current folder"
+        ) from error
     except (yaml.YAMLError, ValueError, OSError) as error:
         raise ConfigError(f"config: {path} is not readable YAML ({reason(error)})") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):

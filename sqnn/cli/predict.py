@@ -13,7 +13,7 @@ from sqnn.cli.options import TIMESTEPS, ThreadsOption
 from sqnn.cli.output import check_json, console, table, write_json
 from sqnn.cli.own import ModelOption, ModelOptions, given_own
 from sqnn.cli.source import open_model, settings_of
-from sqnn.core import AUTO, ConfigError, check_threads, require
+from sqnn.core import AUTO, ConfigError, check_kernels, check_threads, require
 from sqnn.data import Framing, border, framing_of, picture_files, read_frames, read_images
 from sqnn.encoding import FRAMES
 from sqnn.metrics import SilenceWarning, unanswered
@@ -52,6 +52,7 @@ def predict(
 
     sqnn predict model.safetensors images.npy --json probabilities.json
     """
+    check_kernels()
     check_json(json)
     chosen = check_threads(threads)
     opened = open_model(path, given_own(model, model_options))

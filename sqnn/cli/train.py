@@ -32,7 +32,7 @@ from sqnn.cli.output import check_json, console, parameter_table, table, write_j
 from sqnn.cli.own import MEANING, OPTIONS_MEANING, given_own, own_model, plain_values
 from sqnn.cli.source import model_file, named_data, open_data
 from sqnn.cli.stopping import Interrupted
-from sqnn.core import ConfigError, counted
+from sqnn.core import ConfigError, counted, is_whole, require
 from sqnn.data import DATASETS
 from sqnn.metrics import count
 from sqnn.models import (
@@ -94,6 +94,10 @@ def train(
     resume_from: Annotated[
         Path | None, typer.Option("--resume", help="go on with the run in this folder, settings included")
     ] = None,
+    other_arithmetic: Annotated[
+        bool,
+        typer.Option("--other-arithmetic", help="--resume: even by other kernels, or on another device, than before"),
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="also write the result to this JSON file")] = None,
     progress: Progress = True,
     **values: object,
@@ -137,6 +141,11 @@ def train(
     if json is not None and "out" in settings and RunFolder(settings["out"]).keeps(json):
         raise ConfigError(f"json: {json} is a file of the run itself; choose another name")
     trainer: dict[str, object] = {name: settings.pop(name) for name in ("accelerator", "devices") if name in settings}
+    for name, least in (("devices", 1), ("validation", 1)):
+        value = trainer.get(name, settings.get(name))
+        why = ": the epoch is chosen by validation images" if name == "validation" else ", or -1 for all GPUs"
+        fits = not is_whole(value) or value >= least or (name, value) == ("devices", -1)
+        require(fits, name, value, f"a whole number of at least {least}{why}")
     clock.lap("start-up")
     # `report` prints the warnings of a collapse.
     with _in_words_of_the_command(), warnings.catch_warnings(action="ignore", category=CollapseWarning):
@@ -147,8 +156,10 @@ def train(
                 raise ConfigError(
                     f"{next(iter(settings))}: --resume takes all settings from the run; leave this one out"
                 )
-            run = _resumed(resume_from, json, own, moved, data_dir=data_dir, progress=progress, trainer=trainer)
+            options = {"progress": progress, "trainer": trainer, "other_arithmetic": other_arithmetic}
+            run = _resumed(resume_from, json, own, moved, data_dir=data_dir, **options)
         else:
+            require(not other_arithmetic, "other_arithmetic", True, "none, or --resume FOLDER beside it")
             run = _fresh(settings, progress, trainer, clock)
     clock.lap("rest", run.result["times"])
     report(run)
@@ -255,8 +266,9 @@ def _in_words_of_the_command() -> Iterator[None]:
 
 def _as_command(words: str) -> str:
     """Return words with the command in the place of the call that resumes a run."""
-    call = r"sqnn\.resume\((?:'([^']*)'|folder)\)"
-    return re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}", words)
+    call = r"sqnn\.resume\((?:'([^']*)'|folder)(, other_arithmetic=True)?\)"
+    flags = {None: "", ", other_arithmetic=True": " --other-arithmetic"}
+    return re.sub(call, lambda m: f"sqnn train --resume {shlex.quote(m[1]) if m[1] else 'FOLDER'}{flags[m[2]]}", words)
 
 
 def _stored_in(file: Path) -> str:

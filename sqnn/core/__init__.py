@@ -2,6 +2,7 @@
 
 from circuits import computing_in, when_small
 from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
+from sqnn.core.compiled import check_kernels
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, number_of, option, require, require_one_of
 from sqnn.core.content import content_digest
 from sqnn.core.describe import Option, OptionTable, counted, describe, limits_of, meaning, shown
@@ -63,6 +64,7 @@ __all__ = [
     "channels_last",
     "channels_last_is_safe",
     "check_digest",
+    "check_kernels",
     "check_threads",
     "check_values",
     "check_writable",

@@ -19,6 +19,8 @@ from sqnn.core.yaml import read_yaml, write_yaml
 
 SIDES = (int, int)
 """The type of a height and a width."""
+LARGEST = 2**63 - 1
+"""Whole numbers beyond it have no place in a tensor, or in a column of a table."""
 
 
 class ConfigError(ValueError):
@@ -86,7 +88,7 @@ def option(
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    where: Mapping[str, Collection[str | None]] | None = None,
+    where: Mapping[str, Collection[str | bool | None]] | None = None,
 ) -> Any:
     """Declare one field of a configuration: its default, the sentence that the command line shows, its limits.
 
@@ -169,7 +171,7 @@ class Config:
 
 def _idle(field: dataclasses.Field[Any], values: Mapping[str, object]) -> str:
     """Say under which values of other fields this one has no effect, and under which it has; nothing if it has now."""
-    where: Mapping[str, Collection[str | None]] = field.metadata.get("where", {})
+    where: Mapping[str, Collection[str | bool | None]] = field.metadata.get("where", {})
     if not where or any(values[other] in names for other, names in where.items()):
         return ""
     now = " and ".join(f"{other} is {values[other]!r}" for other in where)
@@ -254,6 +256,7 @@ def _fit(name: str, value: Any, hint: Any, among: Collection[str] | None = None)
         require(False, name, value, "a finite number")
     if hint is int:
         require(is_whole(value), name, value, "a whole number")
+        require(-LARGEST <= value <= LARGEST, name, value, f"a whole number of at most {LARGEST:,}")
         return int(value)
     require(isinstance(value, hint), name, value, {bool: "true or false", str: "a name"}.get(hint, hint.__name__))
     return value

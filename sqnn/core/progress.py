@@ -13,16 +13,28 @@ Tick = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def sweep_progress(total: int, shown: bool, noun: str = "cell") -> Iterator[Tick]:
-    """Give a function to call with the name of each finished cell, or of what else `noun` says."""
+def sweep_progress(total: int, shown: bool, noun: str = "cell", even: bool = True) -> Iterator[Tick]:
+    """Give a function to call with the name of each finished cell, or of what else `noun` says.
+
+    A terminal shows the time that is left where cells are `even`, else the time that has passed: of cells that take
+    unequal times, those that are finished say nothing of the others.
+    """
     if not shown or not total:
         yield lambda name: None
     elif sys.stdout.isatty():
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         # A notebook is no terminal and gets lines: rich's bar there needs a package that may be missing.
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        clock = TimeRemainingColumn() if even else TimeElapsedColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), clock)
         with Progress(*columns, console=Console(highlight=False, force_jupyter=False), transient=True) as bar:
             task = bar.add_task("starting", total=total)
             yield lambda name: bar.update(task, advance=1, description=name)

@@ -1,5 +1,5 @@
 from .augmentation import AUGMENTATIONS, augment
-from .batches import MAX_BATCH, Batch, cut
+from .batches import MAX_BATCH, MOST_EPOCHS, Batch, cut
 from .errors import SEED_LIMIT, DataError, MissingDataError
 from .events import (
     EVENT,
@@ -33,6 +33,7 @@ __all__ = [
     "EVENT",
     "FRAMED",
     "MAX_BATCH",
+    "MOST_EPOCHS",
     "SEED_LIMIT",
     "SPLITS",
     "SYNTHETIC",

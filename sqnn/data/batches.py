@@ -17,6 +17,8 @@ Batch = tuple[Tensor, Tensor]
 Change = Callable[[Tensor, torch.Generator, int], Tensor]
 """Gives the images of a batch of an epoch changed at random, by draws from the generator."""
 MAX_BATCH = 1_000_000
+MOST_EPOCHS = 2**31 - 1
+"""Largest number of epochs that can be given."""
 
 
 def epoch_order(size: int, seed: int, epoch: int) -> Tensor:

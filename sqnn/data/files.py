@@ -36,7 +36,10 @@ def read_images(path: str | PathLike[str], in_channels: int, image_size: tuple[i
     if file.is_dir():
         raise DataError(f"path: got the folder {str(file)!r}, expected an image file or a .npy array")
     if not file.is_file():
-        raise DataError(f"path: no file {str(file)!r}; check the spelling and the current folder")
+        raise DataError(
+            f"path: no file {str(file)!r}, expected an image file or a .npy array; check the spelling and the current "
+            "folder"
+        )
     if file.suffix.lower() == ".npy":
         return _from_array(file, in_channels, image_size)
     return _from_picture(file, in_channels, image_size)

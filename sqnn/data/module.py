@@ -9,12 +9,9 @@ import torch
 from torch import Tensor
 
 from sqnn.data.augmentation import augment, known_augmentation, largest_shift
-from sqnn.data.batches import MAX_BATCH, ResumableLoader, batch_loader
+from sqnn.data.batches import MAX_BATCH, MOST_EPOCHS, ResumableLoader, batch_loader
 from sqnn.data.errors import DataError, seed_number, whole_number
 from sqnn.data.images import ImageData, require_image_data
-
-MOST_EPOCHS = 2**31 - 1
-"""Largest number of epochs that can be given."""
 
 
 class ImageDataModule(pl.LightningDataModule):

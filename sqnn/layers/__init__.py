@@ -2,7 +2,7 @@
 
 from sqnn.layers.analog import AnalogConv, AnalogDense, AnalogResidual
 from sqnn.layers.analog_cnn import AnalogCNN
-from sqnn.layers.compiled import kernels_for
+from sqnn.layers.compiled import PYTORCH, arithmetic_of, kernels_for
 from sqnn.layers.encode_decode import EncodeDecode
 from sqnn.layers.frontends import (
     CONVENTIONS,
@@ -28,6 +28,7 @@ __all__ = [
     "LIBRARIES",
     "POOL",
     "POOLS",
+    "PYTORCH",
     "READOUTS",
     "AnalogCNN",
     "AnalogConv",
@@ -51,6 +52,7 @@ __all__ = [
     "SpikingRates",
     "SpikingResidual",
     "SpikingStack",
+    "arithmetic_of",
     "convention_of",
     "is_of",
     "kernels_for",

@@ -8,7 +8,7 @@ from torch import nn
 
 from circuits import ReuploadLayer
 from circuits.kernels import kernels as circuit_kernels
-from sqnn.kernels import kernels
+from sqnn.kernels import Kernels, kernels
 from sqnn.layers.separable import SeparableCNN
 from sqnn.layers.spiking_cnn import SpikingCNN
 from sqnn.neurons import LIF, gpu_kernels
@@ -20,6 +20,8 @@ TAKING = {
     "circuit": ((ReuploadLayer,), circuit_kernels),
 }
 """What may be computed by kernels, the modules that say whether they are, and the library of the kernels."""
+PYTORCH = "PyTorch"
+"""What computes where there are no kernels."""
 
 
 def kernels_for(model: nn.Module, device: str = "cpu") -> str:
@@ -33,16 +35,38 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     if device != "cpu":
         return f"none: trained on {device}"
     found: dict[str, list[str]] = {}
+    for name, library in _taking(model).items():
+        found.setdefault(library.line, []).append(name)
+    if not found:
+        return "none: no layer of this network takes them"
+    return "; ".join(f"{_listed(names)}, {line}" for line, names in found.items())
+
+
+def arithmetic_of(model: nn.Module, device: str = "cpu") -> dict[str, str]:
+    """Return what computes each part of a network that kernels may compute, on a device; {"device": device} on others.
+
+    Trainings of which it differs round their sums otherwise. Why there are no kernels makes no difference.
+    """
+    if device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules()):
+        line = gpu_kernels()
+        return {"device": device, "neurons": PYTORCH if line.startswith("none") else line}
+    if device != "cpu":
+        return {"device": device}
+    taking = _taking(model).items()
+    return {name: PYTORCH if library.library is None else library.line for name, library in taking}
+
+
+def _taking(model: nn.Module) -> dict[str, Kernels]:
+    """Return the libraries of the kernels that may compute parts of a network, by the name of the part."""
+    found: dict[str, Kernels] = {}
     parts = list(model.modules())
     for name, (kinds, library) in TAKING.items():
         taking = [part for part in parts if isinstance(part, kinds) and part.takes_kernels]
         if taking:
-            found.setdefault(library().line, []).append(name)
+            found[name] = library()
         whole = {id(part) for each in taking for part in _computed_whole(each)}
         parts = [part for part in parts if id(part) not in whole]
-    if not found:
-        return "none: no layer of this network takes them"
-    return "; ".join(f"{_listed(names)}, {line}" for line, names in found.items())
+    return found
 
 
 def _computed_whole(layer: nn.Module) -> Iterable[nn.Module]:

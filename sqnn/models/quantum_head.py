@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -42,6 +43,10 @@ CIRCUIT_FIELDS = (
     *("noise", "shots", "device", "diff_method"),
 )
 """Fields of a configuration that say what the circuit is and who evaluates it."""
+PENNYLANE: Mapping[str, tuple[str, ...]] = MappingProxyType({"engine": ("pennylane",)})
+"""Where options of PennyLane have an effect."""
+ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps", "tpu")
+"""What torch and Lightning call a device, which is often looked for under `device`."""
 
 
 @contextlib.contextmanager
@@ -73,12 +78,16 @@ class HeadConfig(Config):
     )
     shots: int | None = option(None, "shots an expectation is estimated from (default: exact expectations)", least=1)
     device: str = option(
-        "default.qubit", "PennyLane device (engine pennylane only; under noise default.mixed takes its place)"
+        "default.qubit",
+        "PennyLane device of the circuit (engine pennylane only; under noise default.mixed takes its place)",
+        where=PENNYLANE,
     )
-    diff_method: str = option("best", "PennyLane gradient (engine pennylane only)", among=DIFF_METHODS)
+    diff_method: str = option("best", "PennyLane gradient (engine pennylane only)", among=DIFF_METHODS, where=PENNYLANE)
     mlp: bool = option(True, "classical head on the expectations; without it the first ones are the logits")
-    mlp_hidden: tuple[int, ...] = option((), "widths of hidden layers of the head", least=1)
-    logit_scale: float = option(5.0, "factor from expectations to logits where there is no head", above=0)
+    mlp_hidden: tuple[int, ...] = option((), "widths of hidden layers of the head", least=1, where={"mlp": (True,)})
+    logit_scale: float = option(
+        5.0, "factor from expectations to logits where there is no head", above=0, where={"mlp": (False,)}
+    )
 
     def __post_init__(self) -> None:
         # As text, pairs of wires and several observables are options of a command, and parts of a file.
@@ -87,6 +96,12 @@ class HeadConfig(Config):
                 object.__setattr__(self, "entangler", named(self.entangler))
             if isinstance(self.observable, list | tuple):
                 object.__setattr__(self, "observable", observable_text(self.observable))
+        accelerator = isinstance(self.device, str) and self.device.lower().partition(":")[0] in ACCELERATORS
+        expected = (
+            "a PennyLane device, which evaluates the circuit with engine pennylane, such as default.qubit; what "
+            "trains is chosen by --accelerator gpu, in Python by trainer={'accelerator': 'gpu'}"
+        )
+        require(not accelerator, "device", self.device, expected)
         super().__post_init__()
 
     def validate(self) -> None:

@@ -53,6 +53,8 @@ class ModelFileError(ValueError):
 
 MOST_HEADER = 2**24
 """Longest header that is read, in bytes: a thousand times that of a deep network."""
+METADATA, ALIGNMENT = "__metadata__", 8
+"""Where a safetensors file has its texts, and the bytes that its header is a multiple of (its format's description)."""
 SPARE = 4
 """How many times the numbers in its file a network may have: folding batch norms drops some."""
 MODEL_FILE = "model.safetensors"
@@ -119,10 +121,20 @@ def write_model_file(
     metadata[DIGEST] = _digest(metadata, tensors)
     try:
         with whole_file(path) as partial:
-            partial.write_bytes(safetensors.torch.save(tensors, metadata))
+            partial.write_bytes(_in_order(safetensors.torch.save(tensors, metadata)))
     except WriteError as error:
         raise ModelFileError(f"path: {error}") from error
     return path
+
+
+def _in_order(content: bytes) -> bytes:
+    """Return the content of a safetensors file with its metadata by name: the library orders them anew in each call."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header[METADATA] = dict(sorted(header[METADATA].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    return b"".join((len(text).to_bytes(8, "little"), text, memoryview(content)[8 + length :]))
 
 
 def read_header(path: str | Path, formats: Sequence[str] = (FORMAT,)) -> dict[str, Any]:
@@ -170,12 +182,12 @@ _GIVE = "give a run's folder, or a network's file"
 def _how_to_find(path: Path) -> str:
     """Say what to do about the file of a network that is missing."""
     if path.name != MODEL_FILE or not path.parent.is_dir():
-        return "check the spelling and the current folder"
+        return ", expected a run's folder or a network's file; check the spelling and the current folder"
     if other := what_else(path.parent):
-        return other
+        return f"; {other}"
     if (path.parent / SETTINGS_FILE).is_file():
-        return "the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
-    return _GIVE
+        return "; the run there has not finished: sqnn train --resume FOLDER, or sqnn.resume(folder), goes on with it"
+    return f"; {_GIVE}"
 
 
 def what_else(folder: Path) -> str:
@@ -209,7 +221,7 @@ def _study_in(settings: Path) -> str:
 def _metadata(path: Path) -> dict[str, str]:
     """Return the texts in a file's header; ModelFileError where it is not a whole safetensors file."""
     if not path.is_file():
-        raise ModelFileError(f"path: no file {path}; {_how_to_find(path)}")
+        raise ModelFileError(f"path: no file {path}{_how_to_find(path)}")
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -283,7 +295,7 @@ def build_stored(header: Mapping[str, Any], state: Mapping[str, Tensor], path: s
     No number of the header is believed that asks for more than the file holds.
     """
     try:
-        config = model_class(header["model"]).config_class.from_dict(header["config"])
+        config = model_class(header["model"]).config_class.from_stored(header["config"])
         _check_sizes(header["model"], config, state, Path(path).stat().st_size)
         model = build(header["model"], config)
         class_names(header["classes"], config.num_classes)

@@ -52,9 +52,18 @@ class SNNWTAConfig(ModelConfig):
     homeostasis: float = option(0.0003, "how fast thresholds follow the neurons' shares of the spikes", least=0)
     forget: float = option(0.998, "factor per batch by which counted responses fade", above=0, most=1)
     teacher: float = option(
-        0.3, "share of the training in which only the right class competes (r-stdp)", least=0, most=1
+        0.3,
+        "share of the training in which only the right class competes (r-stdp)",
+        least=0,
+        most=1,
+        where={"rule": ("r-stdp",)},
     )
-    punish: float = option(1.0, "step away from a wrong spike, in steps towards its correction (r-stdp)", least=0)
+    punish: float = option(
+        1.0,
+        "step away from a wrong spike, in steps towards its correction (r-stdp)",
+        least=0,
+        where={"rule": ("r-stdp",)},
+    )
 
     def validate(self) -> None:
         super().validate()

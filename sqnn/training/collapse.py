@@ -25,8 +25,8 @@ RISE = 1.5
 """Largest factor between the training loss of the last epoch and the smallest of all epochs."""
 LEAST_RISE = 0.1
 """Smallest rise in nats that counts: a loss near zero doubles without harm."""
-CHANCE = 3.0
-"""Standard deviations above the chance level under which a network has learned nothing."""
+CONFIDENCE = 0.95
+"""Of the exact binomial interval that tells an accuracy from the chance level."""
 FEW_STEPS = 100
 """Fewer steps of the optimiser than these hardly move a network."""
 
@@ -45,8 +45,9 @@ def collapse_signs(
 ) -> list[str]:
     """Return one sentence for each sign of a collapse in a finished training; none where it went well.
 
-    - The best validation accuracy is no more than CHANCE standard deviations sqrt(p (1 - p) / n) above the share p of
-      the most frequent class among the n validation images; or no more than p where no accuracy of so few could be.
+    - The best validation accuracy cannot be told from p, the share of the most frequent class among the n validation
+      images: it is no more than p, or p lies in its exact binomial interval (Clopper and Pearson, Biometrika 26, 1934)
+      of CONFIDENCE. The latter does not count where n is so small that an accuracy of 1 could not be told from p.
     - The training loss of the last epoch is more than RISE times the smallest of all epochs, and LEAST_RISE
       above it.
     - More than DEAD_ANGLES of a circuit's angles are the same for all images, or more than DEAD_CHANNELS of a layer's
@@ -68,11 +69,13 @@ def collapse_signs(
     signs = []
     share = int(labels.bincount().max()) / len(labels)
     best = float(history["validation_accuracy"].max())
-    level = share + CHANCE * math.sqrt(share * (1 - share) / len(labels))
-    if best <= (level if level < 1 else share):
+    low, high = _interval(best, len(labels))
+    if best <= share or low <= share < _interval(1.0, len(labels))[0]:
         silent = same_for_all(predict_logits(model, images, threads=threads))
         mend = f"the logits are the same for all images: {louder}, or {remedy}" if silent else remedy
-        signs.append(f"the best validation accuracy, {best:.2%}, is at the chance level, {share:.2%}; {mend}")
+        near = f"cannot be told from the chance level, {share:.2%} (95 % interval: {low:.2%} to {high:.2%})"
+        where = near if best > share else f"is at the chance level, {share:.2%}"
+        signs.append(f"the best validation accuracy, {best:.2%}, {where}; {mend}")
     losses = history["train_loss"].dropna()
     if len(losses) and losses.iloc[-1] > max(RISE * losses.min(), losses.min() + LEAST_RISE):
         signs.append(f"the training loss rose from {losses.min():.3f} to {losses.iloc[-1]:.3f} nats; {calmer}")
@@ -83,6 +86,15 @@ def collapse_signs(
                 f"{part.dead} of {part.units} {part.kind} of {part.part} {what}; {_remedy(part, model, alive)}"
             )
     return signs
+
+
+def _interval(accuracy: float, images: int) -> tuple[float, float]:
+    """Return the exact binomial interval of an accuracy on so many images."""
+    # Imported here: it takes a while, and the doors do not load it.
+    from scipy.stats import binomtest  # type: ignore[import-untyped]
+
+    low, high = binomtest(round(accuracy * images), images).proportion_ci(CONFIDENCE, "exact")
+    return float(low), float(high)
 
 
 def _remedy(part: DeadUnits, model: nn.Module, remedy: str) -> str:

@@ -76,7 +76,10 @@ def fit(
     weights, training = split_terms(training)
     config = TrainingConfig.for_model(model, training)
     if len(data.train) < 2 or not len(data.validation) or not len(data.test):
-        raise ConfigError(f"data: got {data!r}, expected two or more training images, and validation and test images")
+        raise ConfigError(
+            f"data: got {data!r}, expected two or more training images, and validation and test images; "
+            "load_data(validation=...) holds some back for validation"
+        )
     batches_of(data, config)
     work = step_work(model, min(config.batch_size, len(data.train)), data.image_size)
     config = replace(config, threads=threads_for(work, config.threads))

@@ -41,6 +41,9 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
 """Options of Lightning's trainer with which a run would end without a checkpoint, and why."""
 NOT_SET = (None, False, -1)
 """Values with which these options do nothing."""
+ALL_DEVICES = -1
+DEVICES = f"a whole number of at least 1, or {ALL_DEVICES} for all GPUs of the machine"
+"""What a number of devices may be."""
 BATCHES = ("limit_train_batches", "limit_val_batches")
 HALVED = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}
 """Precisions whose weights no network's file can hold, and those that come close."""
@@ -63,6 +66,9 @@ def _check_options(options: Mapping[str, object], epochs: object) -> None:
     for name in BATCHES:
         if name in options and options[name] in (0, False):
             raise ConfigError(f"trainer: got {name}={brief(options[name])}, but an epoch needs a batch; leave it out")
+    devices = options.get("devices")
+    if is_whole(devices) and devices < 1 and devices != ALL_DEVICES:
+        raise ConfigError(f"trainer: got devices={devices}, expected {DEVICES}")
     rest = options.get("check_val_every_n_epoch")
     if is_whole(rest) and is_whole(epochs) and rest > epochs:
         raise ConfigError(

@@ -19,7 +19,7 @@ from sqnn.training.folder import RunFolder
 from sqnn.training.lightning_options import callback_names, lightning_options
 from sqnn.training.module import Classifier
 from sqnn.training.run import Run
-from sqnn.training.session import train, trainer_for, weights_in
+from sqnn.training.session import arithmetic_in, train, trainer_for, weights_in
 from sqnn.training.terms import LossTerm, loss_terms
 
 
@@ -33,6 +33,7 @@ def resume(
     data_dir: str | Path | None = None,
     progress: bool = True,
     trainer: Mapping[str, object] | None = None,
+    other_arithmetic: bool = False,
 ) -> Run:
     """Continue the run in `folder` after its last finished epoch.
 
@@ -40,8 +41,9 @@ def resume(
     network, whose weights are replaced. `data` must be the images that the run began with; left out, they are loaded by
     the name and options stored with the run. Callbacks, options of `trainer` and loss terms of your own are not stored:
     pass those of the run again, and the weights end as if nothing had happened. A finished run gets the picture that it
-    lacks. Raises RunError where the folder holds no run, or a finished one that lacks nothing, and where another
-    process is at work there.
+    lacks. By other kernels (`SQNN_KERNELS`), or on another device, a run would end elsewhere: it goes on so only with
+    `other_arithmetic=True`, and its result names both. Raises RunError where that is not given, where the folder holds
+    no run, or a finished one that lacks nothing, and where another process is at work there.
     """
     place = RunFolder(path_of("folder", folder))
     options = lightning_options(trainer)
@@ -68,9 +70,10 @@ def resume(
         if place.result.is_file() and place.model.is_file():  # by another process, meanwhile
             return _complete(place, model)
         if place.last.is_file():
-            load_weights(
-                network, weights_in(SafeCheckpointIO(place.settings).load_checkpoint(place.last)), str(place.last)
-            )
+            last = SafeCheckpointIO(place.settings).load_checkpoint(place.last)
+            load_weights(network, weights_in(last), str(place.last))
+            if not other_arithmetic:
+                arithmetic_in(loop).check(last, place.path)
         elif settings.initial is not None:
             init_weights(network, place.initial)
         return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)

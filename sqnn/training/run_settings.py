@@ -84,7 +84,7 @@ class RunSettings:
         kind = OwnConfig if own else model_class(values["model"]).config_class
         return cls(
             model=values["model"],
-            config=kind.from_dict(values["config"]),
+            config=kind.from_stored(values["config"]),
             training=TrainingConfig.from_dict(training),
             data=values["data"],
             data_sha256=values.get("data_sha256"),

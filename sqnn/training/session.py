@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from sqnn.core import DIGEST, ConfigError, computing_in, cores, digest, machine, no_exit, torch_numbers, write_record
 from sqnn.data import ImageData, ImageDataModule
-from sqnn.layers import kernels_for
 from sqnn.metrics import count
 from sqnn.models import Network, load_weights, read_header, save_model
 from sqnn.training.allocator import keep_freed_memory
+from sqnn.training.arithmetic import Arithmetic
 from sqnn.training.checkpoints import EpochCheckpoint, SafeCheckpointIO
 from sqnn.training.collapse import CollapseWarning, collapse_signs
 from sqnn.training.errors import RunError
@@ -44,7 +44,10 @@ def trainer_for(
     callbacks: pl.Callback | Sequence[pl.Callback] | None,
     model: nn.Module,
 ) -> pl.Trainer:
-    """Build Lightning's trainer around a run's folder; ConfigError on options and callbacks that do not fit."""
+    """Build Lightning's trainer around a run's folder; ConfigError on options and callbacks that do not fit.
+
+    ValueError on a value of SQNN_KERNELS that is none, and where it is `on` and there are no kernels.
+    """
     config = settings.training
     own = user_callbacks(callbacks)
     rule = settings.rule
@@ -76,7 +79,15 @@ def trainer_for(
         )
     if rule is not None or (isinstance(model, Network) and model.own_rule is not None):
         require_one(loop)
+    # Before a folder is made: here the kernels are looked for, which can fail.
+    notes = Arithmetic(model, loop.strategy.root_device.type, loop.world_size)
+    loop.callbacks.insert(0, notes)  # type: ignore[attr-defined]
     return loop
+
+
+def arithmetic_in(loop: pl.Trainer) -> Arithmetic:
+    """Return what notes the arithmetic of a run."""
+    return next(each for each in loop.callbacks if isinstance(each, Arithmetic))  # type: ignore[attr-defined]
 
 
 def batches_of(data: ImageData, config: TrainingConfig) -> ImageDataModule:
@@ -160,7 +171,7 @@ def _train(loop: pl.Trainer, module: Classifier, data: ImageData, place: RunFold
         "threads": threads,
         "machine": machine(),
         "cores": cores(),
-        "kernels": kernels_for(model, loop.strategy.root_device.type),
+        "kernels": arithmetic_in(loop).summary(),
         "versions": versions(),
         "settings_sha256": digest(settings),
         "network_sha256": read_header(place.model)[DIGEST],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from noise_models import did_you_mean
 from sqnn.core import AUTO, Config, ConfigError, Threads, check_threads, option, require
-from sqnn.data import AUGMENTATIONS, MAX_BATCH, SEED_LIMIT
+from sqnn.data import AUGMENTATIONS, MAX_BATCH, MOST_EPOCHS, SEED_LIMIT
 from sqnn.training.optimization import OPTIMIZERS, SCHEDULES
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "lr": "learning_rate",
         "max_epochs": "epochs",
+        "augmented_epochs": "augmented, a share of the epochs",
         "device": "trainer={'accelerator': 'gpu'}",
         "accelerator": "trainer={'accelerator': 'gpu'}",
         "devices": "trainer={'devices': 1}",
@@ -40,7 +41,7 @@ ROUNDING = 1e-9
 class TrainingConfig(Config):
     """The choices of the training loop; ConfigError names the field that does not fit."""
 
-    epochs: int = option(10, "passes over the training images", least=1)
+    epochs: int = option(10, "passes over the training images", least=1, most=MOST_EPOCHS)
     batch_size: int = option(128, "images per step", least=2, most=MAX_BATCH)
     learning_rate: float = option(0.05, "peak learning rate", above=0, most=MAX_LEARNING_RATE)
     optimizer: str = option("adam", "optimiser", among=OPTIMIZERS)

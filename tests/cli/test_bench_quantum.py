@@ -38,6 +38,21 @@ def test_rows_come_batch_by_batch_and_a_part_goes_on(tmp_path: Path, capsys) -> 
     assert pd.read_csv(out).seconds.tolist()[:4] == frame.seconds.tolist()
 
 
+def test_a_complete_table_is_shown_and_called_complete(tmp_path: Path, monkeypatch, capsys) -> None:
+    out = tmp_path / "rows.csv"
+    assert main([*SMALL.split(), "--out", str(out)]) == 0
+    measured, before = capsys.readouterr().out.splitlines(), out.read_bytes()
+    assert main([*SMALL.split(), "--out", str(out), "--resume"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[: len(measured)] == measured
+    assert " ".join(shown[len(measured) :]).startswith("nothing was measured: ")
+    assert shown[-1].endswith(" is complete")
+    assert out.read_bytes() == before
+    wider = [word.replace("3,2", "3,2,1") for word in SMALL.split()]
+    assert main([*wider, "--out", str(out), "--resume", "--minutes", "1e-12"]) == 0
+    assert " ".join(capsys.readouterr().out.split()).endswith(" lacks 1 cell; give it more --minutes")
+
+
 def test_the_peers_are_listed_and_a_wrong_version_is_an_error(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("sqnn.bench.peers.peer.find_spec", lambda name: None)
     assert main(["bench", "peers"]) == 0

@@ -134,6 +134,21 @@ def test_count_takes_options_a_file_or_a_run(here: Path, tmp_path) -> None:
     assert counts[0]["quantum"] == 18
 
 
+def test_count_takes_a_recipe_whose_images_are_not_there(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SQNN_DATA", raising=False)
+    counts = {}
+    for recipe in sqnn.RECIPES:
+        assert main(["count", "--recipe", recipe, "--json", "c.json"]) == 0
+        counts[recipe] = json.loads(Path("c.json").read_text())["total"]
+    assert (counts["digits"], counts["mnist"], counts["sqdr-cnn-803"], counts["sqdr-cnn-2000"]) == (788, 803, 800, 1978)
+    assert main(["count", "--recipe", "digits", "--n-qubits", "4", "--json", "c.json"]) == 0
+    assert json.loads(Path("c.json").read_text())["quantum"] == 24
+    Path("c.yaml").write_text("recipe: digits\n")
+    assert main(["count", "--config", "c.yaml", "--json", "c.json"]) == 0
+    assert json.loads(Path("c.json").read_text())["total"] == 788
+
+
 def test_count_says_who_evaluates_which_circuit(capsys) -> None:
     line = [
         "--n-qubits",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from circuits.kernels import kernels
 from sqnn.cli import main
 from sqnn.core import write_record
 
@@ -28,6 +29,8 @@ MISTAKES = [
     (f"{T} --engine pennylane --diff-method bogus", "diff_method: got 'bogus', expected one of best"),
     (f"{T} --engine pennylane --device lightning.qubit --diff-method backprop", "diff_method: 'backprop' does not fit"),
     (f"{T} --engine pennylane --n-qubits 60", "n_qubits: got 60, expected at most 30 with engine pennylane"),
+    (f"{T} --device cuda", "device: got 'cuda', expected a PennyLane device, which evaluates the circuit with engine"),
+    (f"{T} --device lightning.qubit", "device: got 'lightning.qubit', which has no effect where engine is 'lightcone'"),
     (f"{T} --surrogate bogus", "surrogate: got 'bogus', expected one of atan"),
     (f"{T} --readout bogus", "readout: got 'bogus', expected one of spike, membrane"),
     (f"{T} --reset bogus", "reset: got 'bogus', expected one of subtract"),
@@ -44,7 +47,10 @@ MISTAKES = [
     (f"{T} --augmentation bogus", "augmentation: got 'bogus', expected one of none, shift, shift-flip, affine"),
     (f"{T} --bit-penalty -1", "bit_penalty: got -1.0, expected a number of at least 0"),
     (f"{T} --bit-penalty 0.1", "bit_penalty: got a network without qcfs activations"),
-    (f"{T} --init missing", "init: no file missing; check the spelling and the current folder"),
+    (
+        f"{T} --init missing",
+        "init: no file missing, expected a run's folder or a network's file; check the spelling and the",
+    ),
     (f"{T} --init full", "init: no file full/model.safetensors; give a run's folder, or a network's file"),
     (f"{T} --init random", "init: random is no safetensors file, or no whole one (its beginning is no header); give a"),
     (f"{T} --init run", "init: run/model.safetensors is of another architecture"),
@@ -54,7 +60,7 @@ MISTAKES = [
         "init: run/model.safetensors holds a sqdr-cnn, expected a has8-vgg; add --model sqdr-cnn",
     ),
     (f"{T} --config init.yaml", "init: got 3, expected a path"),
-    (f"{T} --epochs 0", "epochs: got 0, expected a whole number of at least 1"),
+    (f"{T} --epochs 0", "epochs: got 0, expected a whole number from 1 to 2,147,483,647"),
     (f"{T} --epochs -1", "epochs: got -1"),
     (f"{T} --epochs abc", "epochs: got 'abc', expected a whole number"),
     (f"{T} --learning-rate=fast", "learning_rate: got 'fast', expected a number"),
@@ -79,10 +85,9 @@ MISTAKES = [
     (f"{T} --threshold 0", "threshold: got 0.0, expected a number above 0"),
     (f"{T} --seed -1", "seed: got -1"),
     (f"{T} --seed 5000000000", "seed: got 5000000000, expected a whole number from 0 to 4,294,967,295"),
-    (f"{T} --validation 0", "validation 0"),
     (f"{T} --validation 100000", "validation: got 100000, expected a whole number from 0 to"),
-    (f"{T} --devices 0 --accelerator cpu", "devices=0"),
-    (f"{T} --devices -3 --accelerator cpu", "devices=-3"),
+    (f"{T} --devices 0 --accelerator cpu", "devices: got 0, expected a whole number of at least 1, or -1 for all GPUs"),
+    (f"{T} --devices -3 --accelerator cpu", "devices: got -3, expected a whole number of at least 1, or -1 for all"),
     (f"{T} --accelerator bogus", "accelerator='bogus'"),
     (f"{T} --accelerator tpu", "accelerator='tpu'"),
     (f"{T} --data mnist --data-dir file", "data_dir: got the file 'file', expected the folder"),
@@ -91,7 +96,7 @@ MISTAKES = [
     ("train --no-progress --out full", "out: full is not empty; choose another folder"),
     ("train --no-progress --out file", "out: file is a file, expected a folder"),
     ("train --no-progress --out file/x", "out: cannot write file/x"),
-    (f"{T} --config missing.yaml", "config: no file missing.yaml; check the spelling and the current folder"),
+    (f"{T} --config missing.yaml", "config: no file missing.yaml, expected a YAML file of options; check"),
     (f"{T} --config broken.yaml", "config: broken.yaml is not readable YAML"),
     (f"{T} --config bytes.yaml", "config: bytes.yaml is not readable YAML"),
     (f"{T} --config full", "config: full is not readable YAML"),
@@ -107,10 +112,11 @@ MISTAKES = [
     ("train --resume file", "run: file is a file, expected the folder of a run"),
     ("train --resume run", "run: run has finished; there is nothing to resume"),
     ("train --resume run --n-qubits 3", "n_qubits: --resume takes all settings from the run"),
+    (f"{T} --other-arithmetic", "other_arithmetic: got True, expected none, or --resume FOLDER beside it"),
     ("train --resume run --init run", "init: --resume takes all settings from the run"),
     ("train --resume damaged", "run: damaged/settings.yaml is damaged"),
     ("evaluate", "Missing argument 'path'"),
-    ("evaluate missing", "path: no file missing"),
+    ("evaluate missing", "path: no file missing, expected a run's folder or a network's file; check the spelling and"),
     ("evaluate full", "path: no file full/model.safetensors"),
     ("evaluate random", "path: random is no safetensors file, or no whole one (its beginning is no header); give a"),
     ("evaluate other.safetensors", "data: digits has image_size (8, 8), but the network was built for (28, 28)"),
@@ -119,7 +125,10 @@ MISTAKES = [
     ("evaluate run --engine bogus", "engine: got 'bogus'"),
     ("evaluate run --json file/x.json", "json: cannot write file/x.json"),
     ("predict run", "Missing argument 'images'"),
-    ("predict run missing.png", "path: no file 'missing.png'"),
+    (
+        "predict run missing.png",
+        "path: no file 'missing.png', expected an image file or a .npy array; check the spelling",
+    ),
     ("predict run nan.npy", "nan.npy: has NaN or infinite values"),
     ("predict run high.npy", "high.npy: floats from 0 to 255, expected 0 to 1"),
     ("predict run size.npy", "size.npy: array of shape (9, 9), expected (8, 8)"),
@@ -154,6 +163,19 @@ MISTAKES = [
     ("bench noise --out run/settings.yaml", "out: run/settings.yaml belongs to the run in run; choose another name"),
     (f"{T} --json run/model.safetensors", "json: run/model.safetensors belongs to the run in run"),
     ("bench noise --out full", "out: full is a folder, expected the name of a file"),
+    (
+        "bench noise --quick --resume",
+        "resume: got True, expected none, or --out FILE beside it, whose rows it goes on with",
+    ),
+    ("count run --recipe digits", "recipe: got 'digits', expected none: the network in run has its own"),
+    ("count --recipe digit", "recipe: got 'digit', expected one of digits, mnist"),
+    (f"{T} --validation 0", "validation: got 0, expected a whole number of at least 1: the epoch is chosen by"),
+    (f"{T} --validation -1", "validation: got -1, expected a whole number of at least 1: the epoch is chosen by"),
+    (f"{T} --epochs 3000000000", "epochs: got 3000000000, expected a whole number from 1 to 2,147,483,647"),
+    (
+        "compare --out new --budget 1000000000000000000000000000000",
+        "budget: got 1000000000000000000000000000000, expected",
+    ),
     ("bench noise --budget nan", "budget: got nan, expected a finite number"),
     *(
         (line, IN_STUDY)
@@ -183,7 +205,10 @@ MISTAKES = [
             ("convert run --method max --timesteps 3 --verify", "verify: got 'max', expected a conversion of method"),
             ("convert run --images 0", "images: got 0, expected a whole number of at least 1"),
             ("train --no-progress --out full", "out: full is not empty; choose another folder"),
-            (f"{T} --init missing", "init: no file missing; check the spelling and the current folder"),
+            (
+                f"{T} --init missing",
+                "init: no file missing, expected a run's folder or a network's file; check the spelling and the",
+            ),
             (f"{T} --init full", "init: no file full/model.safetensors; give a run's folder, or a network's file"),
         )
     ),
@@ -244,6 +269,26 @@ def test_a_mistake_is_one_line(line: str, expected: str, bench: Path, monkeypatc
     assert expected in errors[0]
     assert "Traceback" not in errors[0]
     assert sorted(path.as_posix() for path in Path.cwd().rglob("*")) == before, "the mistake left something behind"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        T,
+        "study layers --out new --no-progress",
+        "compare --out new --epochs 1 --no-progress",
+        "bench noise --quick --out new/rows.csv",
+        "convert run --out new",
+        "evaluate run --json new.json",
+        "predict run ok.npy --json new.json",
+    ],
+)
+def test_a_wish_for_kernels_that_is_none_is_refused_before_anything_is_written(
+    line: str, bench: Path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setenv("SQNN_KERNELS", "perhaps")
+    kernels.cache_clear()  # a process of its own begins without any
+    test_a_mistake_is_one_line(line, "SQNN_KERNELS: got 'perhaps', expected auto, on or off", bench, monkeypatch, capfd)
 
 
 def test_a_traceback_is_there_for_the_asking(bench: Path, monkeypatch) -> None:

@@ -115,6 +115,24 @@ def test_the_next_compiler_is_tried_and_a_damaged_library_compiled_again(
     assert "compiling the kernels of a test" in capsys.readouterr().err
 
 
+def test_where_kernels_have_to_be_there_only_the_compiler_that_is_named_counts(
+    small: Callable[[], Kernels], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if small().library is None:
+        pytest.skip("there is no compiler")
+    monkeypatch.setenv(KERNELS, "on")
+    assert small().library is not None
+    monkeypatch.setenv("CXX", "nonsense -m64")
+    for _ in range(2):  # another compiler's library lies in the cache
+        with pytest.raises(ValueError, match=r"SQNN_KERNELS: got 'on', and there are none: nonsense -m64 failed"):
+            small()
+    monkeypatch.setenv(KERNELS, "auto")
+    for _ in range(2):
+        capsys.readouterr()
+        assert small().library is not None
+        assert "sqnn: CXX: nonsense -m64 failed" in capsys.readouterr().err
+
+
 def test_a_cache_that_cannot_be_written_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

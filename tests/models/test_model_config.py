@@ -9,12 +9,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuits import DIFF_METHODS, ENTANGLERS, GATES, INITIALS, SCALINGS
+from circuits import ENTANGLERS, GATES, INITIALS, SCALINGS
 from sqnn.core import ConfigError
 from sqnn.encoding import ENCODERS
 from sqnn.layers import READOUTS
-from sqnn.models import SQDRCNNConfig
+from sqnn.models import MODELS, SQDRCNNConfig
 from sqnn.neurons import RESETS, SURROGATES
+from sqnn.training import RunSettings
 
 
 def inside(low: float, high: float) -> st.SearchStrategy[float]:
@@ -50,7 +51,6 @@ VALID = st.fixed_dictionaries(
         "data_scaling": st.sampled_from(list(SCALINGS)),
         "observable": st.sampled_from(["Z", "X, Z0 Y2", "Z, X"]),
         "initial": st.sampled_from(list(INITIALS)),
-        "diff_method": st.sampled_from(list(DIFF_METHODS)),
         "mlp": st.booleans(),
         "mlp_hidden": widths(0),
         "logit_scale": inside(0, 1e3),
@@ -60,6 +60,8 @@ VALID = st.fixed_dictionaries(
 
 @given(VALID, st.sampled_from([{}, {"neuron": "lif"}, {"neuron": "lif", "learn_beta": True}]))
 def test_yaml_gives_back_the_same_configuration(values: dict, neuron: dict) -> None:
+    idle = "logit_scale" if values.get("mlp", True) else "mlp_hidden"
+    values = {name: value for name, value in values.items() if name != idle}
     config = SQDRCNNConfig(**{"n_qubits": 10, **values, **neuron})
     read = SQDRCNNConfig.from_yaml(config.to_yaml())
     assert read == config
@@ -68,6 +70,52 @@ def test_yaml_gives_back_the_same_configuration(values: dict, neuron: dict) -> N
     ]
     for name, value in values.items():
         assert getattr(read, name) == value
+
+
+IDLE = [
+    ("sqdr-cnn", {"device": "lightning.qubit"}, "where engine is 'lightcone'; leave it out, or give engine pennylane"),
+    ("sqdr-cnn", {"engine": "aer", "device": "lightning.qubit"}, "where engine is 'aer'"),
+    (
+        "sqdr-separable",
+        {"diff_method": "adjoint"},
+        "where engine is 'lightcone'; leave it out, or give engine pennylane",
+    ),
+    ("ppf-qsnn", {"logit_scale": 2.0}, "where mlp is True; leave it out, or give mlp False"),
+    (
+        "sqdr-cnn",
+        {"mlp": False, "n_qubits": 10, "mlp_hidden": (4,)},
+        "where mlp is False; leave it out, or give mlp True",
+    ),
+    ("resnet20", {"initial_threshold": 2.0}, "where activation is 'relu'; leave it out, or give activation qcfs"),
+    ("snn-wta", {"teacher": 0.5}, "where rule is 'stdp'; leave it out, or give rule r-stdp"),
+    ("snn-wta", {"punish": 0.5}, "where rule is 'stdp'; leave it out, or give rule r-stdp"),
+]
+
+
+@pytest.mark.parametrize(("network", "options", "expected"), IDLE)
+def test_an_option_without_effect_is_refused_and_left_out_of_what_was_stored(
+    network: str, options: dict, expected: str
+) -> None:
+    name, value = list(options.items())[-1]
+    kind, shown = MODELS[network].config_class, list(value) if isinstance(value, tuple) else value
+    with pytest.raises(ConfigError) as caught:
+        kind.from_dict(options)
+    got = f"{name}: got {value!r}, which has no effect {expected}"
+    assert str(caught.value).replace(repr(shown), repr(value)).startswith(got)
+    default = {key: each for key, each in options.items() if key != name}
+    assert kind.from_stored(options) == kind.from_dict(default)
+    if name == "device":
+        settings = {"model": network, "config": options, "training": {}, "data": {"name": "digits"}}
+        assert RunSettings.from_dict(settings).config == kind.from_dict(default)
+
+
+@pytest.mark.parametrize("device", ["cuda", "gpu", "cuda:1", "CPU", "mps"])
+def test_an_accelerator_is_no_device_of_a_circuit(device: str) -> None:
+    for engine in ("lightcone", "pennylane"):
+        with pytest.raises(
+            ConfigError, match=f"^device: got '{device}', expected a PennyLane device.* --accelerator gpu"
+        ):
+            SQDRCNNConfig(device=device, engine=engine)
 
 
 FIELDS = [field.name for field in dataclasses.fields(SQDRCNNConfig)]

@@ -6,6 +6,8 @@ import json
 import os
 import pickle
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,7 +136,10 @@ def test_a_network_with_a_weight_that_is_no_number_is_refused(tmp_path: Path) ->
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    refuse(tmp_path / "none", "no file .*none; check the spelling and the current folder")
+    refuse(
+        tmp_path / "none",
+        "no file .*none, expected a run's folder or a network's file; check the spelling and the current folder",
+    )
     (tmp_path / "short").write_bytes(b"abc")
     refuse(
         tmp_path / "short",
@@ -258,3 +263,29 @@ def test_names_of_classes_are_none_or_one_for_each(tmp_path: Path, classes: list
     assert not path.exists()
     if isinstance(classes[0], str):
         refuse(write(path, model, {**header_of(model), "classes": json.dumps(classes)}), "classes: got")
+
+
+TWICE = """
+import sys, torch, sqnn
+from sqnn.conversion import convert, save_spiking
+from sqnn.models import save_model
+model = sqnn.create_model("sqdr-cnn", image_size=(8, 8), channels=(3, 4), n_qubits=4, num_classes=3)
+source = sqnn.create_model("resnet20", image_size=(8, 8), activation="qcfs", timesteps=2, width_multiplier=0.25)
+for number in range(3):
+    save_model(model, f"{sys.argv[1]}-{number}.safetensors", ["none", "one", "\u4e8c"])
+    save_spiking(convert(source), f"{sys.argv[1]}-spiking-{number}.safetensors")
+"""
+
+
+def test_equal_networks_have_equal_files(tmp_path) -> None:
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", TWICE, seed], cwd=tmp_path, env=environment, check=True)
+    for kind in ("", "-spiking"):
+        files = sorted(tmp_path.glob(f"[12]{kind}-[0-9].safetensors"))
+        assert len(files) == 6
+        assert len({file.read_bytes() for file in files}) == 1
+    header = read_header(tmp_path / "1-0.safetensors")
+    assert header["classes"] == ["none", "one", "\u4e8c"]
+    with safetensors.safe_open(tmp_path / "1-0.safetensors", framework="pt") as opened:
+        assert list(opened.metadata().items())  # the library reads them too

@@ -21,6 +21,14 @@ def test_a_name_is_picked_in_the_order_given() -> None:
         COLOURS["red"] = 4  # type: ignore[index]
 
 
+def test_a_name_that_is_not_there_is_a_key_error_that_says_which_are() -> None:
+    with pytest.raises(KeyError) as caught:
+        COLOURS["gren"]
+    assert str(caught.value) == "colour: got 'gren', expected one of dark-red, blue, green; did you mean 'green'?"
+    assert "gren" not in COLOURS
+    assert (COLOURS.get("gren"), COLOURS.get("gren", 4), COLOURS.get("blue")) == (None, 4, 2)
+
+
 def test_later_changes_of_what_it_was_made_from_do_not_reach_it() -> None:
     members = {"a": 1}
     choices = Choices("letter", members)

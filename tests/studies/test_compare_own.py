@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 import sqnn
+from sqnn.models import layout_of
+from sqnn.studies.compare.runs import _short
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,25 @@ class Own(nn.Sequential):
         if self.broken is not None:
             raise self.broken
         return super().forward(images)
+
+
+class Wide(nn.Sequential):
+    """Another network of one's own, of as many widths as asked for."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, 10))
+
+
+def test_layouts_of_own_networks_are_told_apart_by_few_digits(
+    data: sqnn.ImageData, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(sqnn.Run, "plot", lambda *_: None)
+    runs = [sqnn.fit(Wide(w), data, epochs=1, out=tmp_path / str(w), progress=False) for w in (2, 3)]
+    labels = sqnn.compare(*runs).frame.model.tolist()
+    layouts = [layout_of(run.model) for run in runs]
+    assert [label.rpartition("layout=")[2] for label in labels] == [layout[:8] for layout in layouts]
+    one, two, same = "a" * 64, "a" * 10 + "b" * 54, "relu"
+    assert (_short(one, [one, two]), _short(two, [one, two]), _short(same, [one])) == ("a" * 11, "a" * 10 + "b", "relu")
 
 
 @pytest.mark.parametrize("broken", [KeyError("no such thing"), SystemExit(0), None])

@@ -388,6 +388,6 @@ def test_runs_by_other_kernels_are_named(data, tmp_path: Path, monkeypatch: pyte
     for seed in (0, 1):
         train(data, tmp_path / str(seed), seed, 1)
     assert not any("kernels" in note for note in sqnn.compare(tmp_path).notes)
-    monkeypatch.setattr("sqnn.training.session.kernels_for", lambda *_: "none")
+    monkeypatch.setattr("sqnn.training.arithmetic.kernels_for", lambda *_: "none")
     train(data, tmp_path / "2", 2, 1)
     assert any(note.startswith("compiled kernels differ") for note in sqnn.compare(tmp_path).notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import warnings
 
 import pandas as pd
@@ -37,12 +38,28 @@ def test_chance_level_is_the_share_of_the_most_frequent_class(digits, make_model
     (sign,) = signs(model, digits, [2.3, 2.2], [share, share / 2])
     assert sign.startswith(f"the best validation accuracy, {share:.2%}, is at the chance level, {share:.2%}")
     assert "lower learning_rate (0.05)" in sign
-    above = share + 3.1 * (share * (1 - share) / int(counts.sum())) ** 0.5
-    assert signs(model, digits, [2.3, 2.2], [share, above]) == []
+
+
+@pytest.mark.parametrize(("right", "told"), [(25, True), (26, True), (27, False), (29, False)])
+def test_what_is_above_the_chance_level_beyond_doubt_is_no_sign(make_model, right: int, told: bool) -> None:
+    """Of 180 images in ten equal classes, 16 % are right with a chance level of 10 %: a sign of nothing."""
+    images = sqnn.load_data("digits").subset(160, 180)
+    labels = torch.arange(180) % 10
+    images = dataclasses.replace(images, validation=dataclasses.replace(images.validation, labels=labels))
+    model = make_model(readout="membrane")
+    found = signs(model, images, [2.3, 2.2], [0.05, right / 180])
+    # The least p whose upper tail, the chance of so many or more, is 2.5 %, by summation.
+    terms = (math.comb(180, k) * 0.1**k * 0.9 ** (180 - k) for k in range(right, 181))
+    assert (math.fsum(terms) > 0.025) == bool(found)
+    for sign in found:
+        assert sign.startswith(
+            f"the best validation accuracy, {right / 180:.2%}, cannot be told from the chance level, 10"
+        )
+    assert bool(found) == told
 
 
 def test_few_validation_images_tell_less_and_few_steps_are_to_be_more(digits, make_model) -> None:
-    """Of 3 images no accuracy lies three standard deviations above 2/3: what is above the share is no sign."""
+    """Of 3 images no accuracy can be told from 2/3: what is above the share is no sign."""
     few = digits.subset(32, 3)
     labels = torch.tensor([0, 0, 1])
     few = dataclasses.replace(few, validation=dataclasses.replace(few.validation, labels=labels))
@@ -102,7 +119,7 @@ def test_the_command_prints_them_once_and_without_a_line_of_code(tmp_path, capsy
         assert main([*words.split(), "--out", str(tmp_path / "run")]) == 0
     seen = capsys.readouterr()
     both = seen.out + seen.err
-    assert both.count("is at the chance level") == 1
+    assert both.count("the chance level") == 1
     assert "CollapseWarning" not in both
 
 

@@ -80,6 +80,9 @@ MISTAKES = [
             ("precision", "bf16-true"),
         )
     ),
+    (lambda net, data: fit(net, data, trainer={"devices": 0}), "trainer: got devices=0, expected a whole number of at"),
+    (lambda net, data: fit(net, data, augmented_epochs=3), "; did you mean augmented, a share of the epochs?"),
+    (lambda net, data: fit(net, data, epochs=2**31), "epochs: got 2147483648, expected a whole number from 1 to 2,147"),
     (lambda net, data: fit(net, data, trainer={"devices": "x"}), "trainer: Lightning does not take devices='x' ("),
     (
         lambda net, data: fit(net, data, callbacks=EarlyStopping("val_loss")),

@@ -26,7 +26,8 @@ class Source(abc.ABC):
     """A named data set; a subclass says how it is read.
 
     `summary` is one line with its numbers; `validation` is how many training images are held out by default; `folders`
-    are the names of the folders that may hold its files, best first, none where it needs no files.
+    are the names of the folders that may hold its files, best first, none where it needs no files; `shape` are
+    channels, height and width of an image where they are known without reading one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Source(abc.ABC):
     classes: tuple[str, ...]
     validation: int = 5_000
     folders: tuple[str, ...] = ()
+    shape: tuple[int, int, int] | None = None
 
     @abc.abstractmethod
     def read(self, folders: tuple[Path, ...], download: bool) -> tuple[Split, Split | None]:

@@ -32,4 +32,5 @@ DIGITS = BundledDigits(
     summary="1,797 handwritten digits, 8x8 grey, bundled with scikit-learn; no official test set",
     classes=tuple("0123456789"),
     validation=180,
+    shape=(1, 8, 8),
 )

@@ -161,6 +161,7 @@ def _mnist_like(
         summary=f"70,000 {summary}, 28x28 grey, 10,000 of them the official test set",
         classes=classes,
         folders=(name, folder),
+        shape=(1, 28, 28),
         url=url,
         downloads=downloads,
     )

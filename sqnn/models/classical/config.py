@@ -58,7 +58,9 @@ class SourceConfig(ModelConfig):
         4, "bits of a qcfs activation, which are the steps of the spiking network made of it", least=1, most=MAX_PLANES
     )
     thresholds: str = option("layer", "learned thresholds of qcfs, one for each", among=THRESHOLDS)
-    initial_threshold: float = option(INITIAL_THRESHOLD, "threshold of qcfs before training", above=MIN_THRESHOLD)
+    initial_threshold: float = option(
+        INITIAL_THRESHOLD, "threshold of qcfs before training", above=MIN_THRESHOLD, where={"activation": ("qcfs",)}
+    )
     width_multiplier: float = option(1.0, "factor on all widths, such as 0.25", above=0, most=MAX_WIDTH_MULTIPLIER)
 
     def make_activation(self, channels: int, channel_axis: int = 1) -> nn.Module:

@@ -19,6 +19,8 @@ FINENESS = 64
 """Steps of a factor on all widths between 0 and 1."""
 LARGEST_SIZE = 2**24
 """Beyond any size that memory holds."""
+MOST_PARAMETERS = 10**12
+"""Largest budget: four terabytes of float32."""
 
 
 def largest_widths(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ from sqnn.training import Run, RunError, RunFolder, TrainingConfig
 SHOWN = ("learning_rate", "weight_decay", "epochs", "batch_size")
 """Settings of a training that are shown even where all networks have the same."""
 SHORTENED = 8
-"""Hexadecimal digits of a digest that tell images of one name apart."""
+"""Fewest hexadecimal digits of a digest that tell images of one name, or layouts of networks, apart."""
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Trained(NamedTuple):
@@ -166,8 +168,18 @@ def _is_run(folder: RunFolder) -> bool:
 def _images(found: Sequence[Trained]) -> list[str]:
     """Return what the images of each run are called: their name, and digits of their digest where others have it."""
     each = [(str(one.result["data"]), str(one.settings.get("data_sha256") or "unknown")) for one in found]
-    several = {name for name, _ in each if len({digest for other, digest in each if other == name}) > 1}
-    return [f"{name} ({digest[:SHORTENED]})" if name in several else name for name, digest in each]
+    digests = {name: [digest for other, digest in each if other == name] for name, _ in each}
+    several = {name for name, own in digests.items() if len(set(own)) > 1}
+    return [f"{name} ({_short(digest, digests[name])})" if name in several else name for name, digest in each]
+
+
+def _short(value: object, others: Iterable[object]) -> str:
+    """Return a value as text, a SHA-256 by as many of its first digits as tell it from others, SHORTENED at least."""
+    text, known = str(value), {str(other) for other in others}
+    if not SHA256.fullmatch(text):
+        return text
+    enough = (n for n in range(SHORTENED, len(text)) if not any(o.startswith(text[:n]) for o in known - {text}))
+    return text[: next(enough, len(text))]
 
 
 def _labels(found: Sequence[Trained]) -> list[str]:
@@ -179,7 +191,11 @@ def _labels(found: Sequence[Trained]) -> list[str]:
         alike = [other for name, other in zip(bases, options, strict=True) if name == base]
         names = dict.fromkeys(name for other in alike for name in other)
         varied = [name for name in names if len({other.get(name) for other in alike}) > 1]
-        labels.append(":".join([base, *(f"{name}={own.get(name)}" for name in varied)]))
+        labels.append(
+            ":".join(
+                [base, *(f"{name}={_short(own.get(name), (other.get(name) for other in alike))}" for name in varied)]
+            )
+        )
     return labels
 
 

@@ -18,6 +18,7 @@ from sqnn.core import ConfigError, Row, commit, machine, option, require
 from sqnn.data import SEED_LIMIT, ImageData, Split
 from sqnn.metrics import count, effective_parameters, operations, predict_logits
 from sqnn.models import PARTS
+from sqnn.studies.compare.budget import MOST_PARAMETERS
 from sqnn.studies.compare.labels import name_folder
 from sqnn.studies.compare.parts import fewer, noisy
 from sqnn.studies.compare.rivals import Entry, parse_models
@@ -114,13 +115,16 @@ class CompareStudy(Study[Mapping[str, Subject], CompareCell]):
     needs_folder = True
     processes = None
     alone = True
+    even = False
     texts = MappingProxyType({"models": list[str], "seeds": tuple[str, ...]})
 
     models: Any = option(
         MODELS,
         "networks with commas or the option repeated: name, name:field=value, recipe, file.py:function, label=...",
     )
-    budget: int | None = option(None, "most trainable parameters, to which widths are scaled", least=1)
+    budget: int | None = option(
+        None, "most trainable parameters, to which widths are scaled", least=1, most=MOST_PARAMETERS
+    )
     seeds: tuple[int, ...] = option(
         (0, 1, 2, 3, 4), "seeds: how many (5), from:to (0:10 is 0 to 9), or a list", least=0, most=SEED_LIMIT - 1
     )

@@ -97,7 +97,7 @@ class PackedNetwork:
 
     def unpack(self) -> SQDRCNN:
         """Build the network, in evaluation mode."""
-        config = model_class(self.name).config_class.from_dict(json.loads(self.config))
+        config = model_class(self.name).config_class.from_stored(json.loads(self.config))
         model = cast("SQDRCNN", build(self.name, config))
         state = safetensors.torch.load(self.weights)
         for dtype in {tensor.dtype for tensor in state.values() if tensor.is_floating_point()}:

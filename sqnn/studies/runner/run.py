@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqnn.core import Row, counted, no_exit, reason, require, sweep_progress
+from sqnn.core import Row, check_kernels, counted, no_exit, reason, require, sweep_progress
 from sqnn.studies.runner.cluster import check_cluster, run_tasks
 from sqnn.studies.runner.folder import RUNS, RowsFolder, run_errors
 from sqnn.studies.runner.frame import StudyFrame
@@ -62,6 +62,7 @@ def run_study(
     for option, where, what in (("out", out, "a folder"), ("table", table, "a file")):
         require(where is None or isinstance(where, str | Path), option, where, f"the path of {what}")
     check_subject(study.name, study.takes, subject)
+    check_kernels()
     workers = study.processes if workers is None and scheduler is None else workers
     there = check_cluster(scheduler, workers)
     shared = None if table is None else study.table(table)
@@ -121,7 +122,7 @@ def measure_cells(
         rows.get(schema.row_key(row, names), {}).setdefault(schema.row_key(row), row)
     missing = [cell for key, cell in by_key.items() if not rows[key]]
     failed: list[tuple[C, Exception]] = []
-    with sweep_progress(len(missing), progress) as tick:
+    with sweep_progress(len(missing), progress, even=study.even) as tick:
         for outcomes in _measured(study, subject, missing, folder, scheduler, workers):
             finished: list[Row] = []
             for cell, value in outcomes:

@@ -85,6 +85,8 @@ class Study(Config, Generic[Subject, Cell]):
     """The cells write files of their own."""
     alone: ClassVar[bool] = False
     """The command is one of its own, not one of `sqnn study`."""
+    even: ClassVar[bool] = True
+    """The cells take similar times, so that those that are finished tell how long the others take."""
 
     def validate(self) -> None:
         """Drop names that are given twice; ConfigError where a list of choices is empty."""
