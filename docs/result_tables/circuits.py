@@ -204,7 +204,8 @@ def noise_ratio() -> str:
 @table("circuit-kernels", "quantum-kernels", lambda: "; ".join(rows("quantum-kernels").command.unique()))
 def kernels() -> str:
     """The compiled engine beside the fastest of two compiled peers."""
-    return markdown(CELLS_HEADER, [[*map(str, cell), *measured(row)] for cell, row in beside("quantum-kernels").iterrows()])
+    cells = beside("quantum-kernels").iterrows()
+    return markdown(CELLS_HEADER, [[*map(str, cell), *measured(row)] for cell, row in cells])
 
 
 @table("circuit-gpu", "quantum-gpu", "sqnn bench quantum --device cuda --peers tensorcircuit-jax (one circuit each)")

@@ -7,7 +7,8 @@ import pandas as pd
 from result_tables.base import bold, markdown, rows, table
 
 COMMAND = (
-    "sqnn study faithfulness sqdr ann converted.safetensors has8 --data mnist --data-dir DIR --images 500 --repeated 10 "
+    "sqnn study faithfulness sqdr ann converted.safetensors has8 --data mnist --data-dir DIR --images 500 "
+    "--repeated 10 "
     "--methods shapley,relevance,relevance:rule=signed,saliency,gradient-input,occlusion:window=4:stride=4"
 )
 PLANTED = (

@@ -87,6 +87,7 @@ IDLE = [
         "where mlp is False; leave it out, or give mlp True",
     ),
     ("resnet20", {"initial_threshold": 2.0}, "where activation is 'relu'; leave it out, or give activation qcfs"),
+    ("sqdr-cnn", {"beta": 0.5}, "where neuron is 'if'; leave it out, or give neuron lif or snntorch:Leaky"),
     ("snn-wta", {"teacher": 0.5}, "where rule is 'stdp'; leave it out, or give rule r-stdp"),
     ("snn-wta", {"punish": 0.5}, "where rule is 'stdp'; leave it out, or give rule r-stdp"),
 ]
