@@ -50,9 +50,9 @@ class Engine(ABC):
     An engine can be pickled and copied, and its draws go on in the copy. torch.func's vmap, grad, jacrev and jacfwd go
     through it; where vmap shall draw shots, it takes `randomness="different"`.
 
-    A subclass sets `name` and writes `__call__`; its constructor takes the circuit first and raises ValueError on
-    every request it cannot serve. `make_engine` and `ReuploadLayer(engine=...)` take the class itself; a line in
-    `ENGINES` gives it a name.
+    A subclass sets `name` and writes `__call__`, which begins with `check_angles`; its constructor takes the circuit
+    first and raises ValueError on every request it cannot serve. `make_engine` and `ReuploadLayer(engine=...)` take the
+    class itself; a line in `ENGINES` gives it a name.
     """
 
     name: ClassVar[str]
@@ -118,8 +118,9 @@ class Engine(ABC):
         import torch
 
         self.check_angles(inputs, weights)
-        x, w = inputs.detach().requires_grad_(), weights.detach().requires_grad_()
-        with torch.enable_grad():
+        # Under inference_mode too: its tensors are copied into ones that autograd takes.
+        with torch.inference_mode(False), torch.enable_grad():
+            x, w = ((t.clone() if t.is_inference() else t.detach()).requires_grad_() for t in (inputs, weights))
             values = self(x, w, generator)
             given = torch.ones_like(values) if grad is None else grad
             if given.shape != values.shape:

@@ -52,6 +52,7 @@ class Register(NamedTuple):
         grad: Tensor | None,
         inputs: Tensor,
         weights: Tensor,
+        *,
         states: Tensor | None,
         needs_inputs: bool,
         values: Tensor | None = None,

@@ -43,6 +43,7 @@ class TwoBlocks(NamedTuple):
         grad: Tensor | None,
         inputs: Tensor,
         weights: Tensor,
+        *,
         states: None,
         needs_inputs: bool,
         values: Tensor | None = None,
@@ -55,6 +56,6 @@ class TwoBlocks(NamedTuple):
         inputs, weights = inputs.contiguous(), weights.contiguous()
         g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
         tensors = None if grad is None else grad.contiguous(), inputs, weights, g_inputs, g_weights, values
-        sizes = inputs.shape[0], tensors, weights.shape[1], LAYOUT_CODES[self.layout]
-        call("sqnn_two_blocks_backward", *sizes, threads=threads)
+        batch, n, layout = inputs.shape[0], weights.shape[1], LAYOUT_CODES[self.layout]
+        call("sqnn_two_blocks_backward", batch, tensors, n, layout, threads=threads)
         return g_inputs, g_weights

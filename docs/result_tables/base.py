@@ -71,7 +71,10 @@ def plain(value: object) -> str:
 
 def markdown(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *body]
+    rows = [*body]
+    if not rows:
+        raise ValueError(f"a table without rows: {' | '.join(header)}")
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 

@@ -118,7 +118,7 @@ class FrontEndBenchmark(ImageBenchmark):
         """Return what a row trains: everybody has the same weights."""
         widths = numbers("channels", self.channels)
         if name in (OURS, PLAIN):
-            surrogate = ATan() if name == OURS else OwnATan()
+            surrogate = ATan() if name == OURS else ATanWithoutKernel()
             ours = Rates(SpikingCNN(self.in_channels, widths, 1, lambda width: IF(surrogate=surrogate), "membrane"))
             ours.network.compiled = name == OURS
             network: nn.Module = ours
@@ -132,7 +132,7 @@ class FrontEndBenchmark(ImageBenchmark):
         return network.to(self.device).train()
 
 
-class OwnATan(ATan):
+class ATanWithoutKernel(ATan):
     """A surrogate that no kernel knows, so that neurons with it are computed by PyTorch."""
 
 
@@ -166,7 +166,7 @@ class PeerFrontEnd(nn.Module):
 
 def kernels_on(device: str) -> str:
     """Return a line on the kernels that take part: those of blocks on a CPU, those of neurons on a GPU."""
-    return kernels().line if device == "cpu" else gpu_kernels()
+    return kernels().line if device == "cpu" else gpu_kernels().line
 
 
 def installed_peers() -> dict[str, Peer]:

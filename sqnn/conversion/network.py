@@ -78,6 +78,16 @@ class SpikingNetwork(nn.Module):
         self._depends = _depends(source)
         self.requires_grad_(False).eval()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled; a graph is traced anew from its code where it is read, and names its nodes anew."""
+        return {**self.__dict__, "_names": [node.name for node in self.spiking.graph.nodes]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        names = state.pop("_names")
+        super().__setstate__(state)
+        now = {before: node.name for before, node in zip(names, self.spiking.graph.nodes, strict=True)}
+        self.sites = {now[node]: path for node, path in self.sites.items()}
+
     @property
     def timesteps(self) -> int:
         """Time steps that a neuron sends spikes in."""

@@ -2,7 +2,6 @@
 
 from circuits import computing_in, when_small
 from noise_models import Choices, RecordWarning, brief, digest, read_json, read_text, reason, whole
-from sqnn.core.compiled import check_kernels
 from sqnn.core.config import Config, ConfigError, Limits, is_whole, number_of, option, require, require_one_of
 from sqnn.core.content import content_digest
 from sqnn.core.describe import Option, OptionTable, counted, describe, limits_of, meaning, shown
@@ -17,6 +16,7 @@ from sqnn.core.files import (
     write_figure,
     write_text,
 )
+from sqnn.core.kernels_wish import check_kernels
 from sqnn.core.locks import LOCK, InUseError, folder_lock
 from sqnn.core.machine import commit, cores, machine, version_of
 from sqnn.core.memory_format import channels_last, channels_last_is_safe

@@ -93,10 +93,11 @@ def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None],
     kernels().call(name, tensors, *numbers, groups, threads)
 
 
-def room(like: Tensor, *shape: int) -> Tensor:
+def memory_for(like: Tensor, *shape: int) -> Tensor:
     """Return memory for numbers of this shape, on pages as large as the system has where it takes many.
 
-    From LARGE bytes on the C library asks the system for memory each time, which it hands out page by page.
+    From LARGE bytes on the C library asks the system for memory each time, which it hands out page by page. Where freed
+    memory is kept, as within `sqnn.fit`, it is handed out once, and large pages bring little.
     """
     empty = like.new_empty(shape)
     if empty.numel() * empty.element_size() >= LARGE:
@@ -112,7 +113,7 @@ class Pack(torch.autograd.Function):
         trains = trains.contiguous()
         time, batch, *rest = trains.shape
         lanes = kernels().lanes
-        packed = room(trains, -(-batch // lanes), time, *rest, lanes)
+        packed = memory_for(trains, -(-batch // lanes), time, *rest, lanes)
         ctx.threads, ctx.shape = threads, trains.shape
         call("sqnn_pack", len(packed), threads, (trains, packed), time, batch, trains[0, 0].numel())
         return packed
@@ -121,7 +122,7 @@ class Pack(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         packed = gradients[0].contiguous()
-        trains = room(packed, *ctx.shape)
+        trains = memory_for(packed, *ctx.shape)
         time, batch = ctx.shape[:2]
         call("sqnn_unpack", len(packed), ctx.threads, (packed, trains), time, batch, trains[0, 0].numel())
         return trains, None
@@ -134,7 +135,7 @@ class Unpack(torch.autograd.Function):
     def forward(ctx: Any, packed: Tensor, batch: int, threads: int) -> Tensor:
         packed = packed.contiguous()
         groups, time, *rest, _ = packed.shape
-        trains = room(packed, time, batch, *rest)
+        trains = memory_for(packed, time, batch, *rest)
         ctx.threads = threads
         call("sqnn_unpack", groups, threads, (packed, trains), time, batch, trains[0, 0].numel())
         return trains

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from circuits import computing_in
 from circuits.kernels import is_plain, is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, moments, room, through_norm
+from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, memory_for, moments, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""
@@ -43,7 +43,7 @@ def stage_rates(images: Tensor, stages: Sequence[Stage], timesteps: int | None) 
     is that of the cut currents in both cases, to rounding, and is differentiable once. None too where the images do not
     fit the stages, which PyTorch says in its own words, and where somebody watches or compiles what PyTorch computes.
     """
-    if not (is_plain(images) and _fits(images, stages)) or is_watched() or kernels().library is None:
+    if is_watched() or not (is_plain(images) and _fits(images, stages)) or kernels().library is None:
         return None
     run = _Run(len(images), timesteps, torch.get_num_threads())
     weights = [each for s in stages for each in (s.weight, s.mixing, s.norm.weight, s.norm.bias)]
@@ -101,7 +101,7 @@ class _Run(NamedTuple):
     def fire(self, y: Tensor, affine: Tensor, rule: NeuronRule, following: Stage | None) -> tuple[Tensor, _Maps | None]:
         """Return the packed rates of neurons on the currents scale * y + shift, and the maps of the following stage."""
         groups, steps, channels, height, width, lanes = y.shape
-        rates = room(y, groups, 1, channels, height, width, lanes)
+        rates = memory_for(y, groups, 1, channels, height, width, lanes)
         if self.timesteps is None:
             call("sqnn_clip", groups, self.threads, (y, *affine, rates), channels, height * width)
             return rates, None if following is None else self.convolve(rates, following)
@@ -120,8 +120,8 @@ class _Run(NamedTuple):
         """Return room for the maps of a stage."""
         _, outputs, height, width, kernel, stride = _sides(rates, stage)
         high, wide = ((side - kernel) // stride + 1 for side in (height, width))
-        y = room(rates, len(rates), steps, outputs, high, wide, rates.shape[-1])
-        means = y if steps == 1 else room(y, len(y), 1, *y.shape[2:])
+        y = memory_for(rates, len(rates), steps, outputs, high, wide, rates.shape[-1])
+        means = y if steps == 1 else memory_for(y, len(y), 1, *y.shape[2:])
         return _Maps(y, means, torch.empty(len(rates), outputs, dtype=torch.double, device=y.device))
 
 
@@ -177,14 +177,14 @@ def _backward(
     run, stage = ctx.run, ctx.stages[k]
     rates, means, affine, (mean, inverse, scale), weight, mixing = saved
     groups, _, outputs, high, wide, _ = means.shape
-    currents = room(means, *means.shape)
+    currents = memory_for(means, *means.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
     tensors = (gradient.contiguous(), means, *affine, currents, sums)
     call("sqnn_clip_backward", groups, run.threads, tensors, run.batch, outputs, high * wide)
     factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.counts[k])
     sizes = [each.numel() for each in (weight, mixing) if each is not None]
     weights = rates.new_empty(groups, sum(sizes))
-    inputs = room(rates, *rates.shape) if needs_inputs else None
+    inputs = memory_for(rates, *rates.shape) if needs_inputs else None
     maps = (currents, means, factors, rates, *_contiguous(weight, mixing), weights, inputs)
     call("sqnn_correlate_backward", groups, run.threads, maps, run.batch, *_sides(rates, stage))
     grad_weight, *rest = weights.sum(0).split(sizes)

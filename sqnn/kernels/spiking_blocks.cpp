@@ -4,6 +4,7 @@
 // kept per group, and do not depend on the number of threads.
 // The source of the formulas of the backward pass is sqnn/neurons/fused.py.
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -160,7 +161,7 @@ extern "C" {
 // ones takes longer than to fill them. Where there are none, nothing changes.
 int32_t sqnn_take_large_pages(float* memory, int64_t bytes) {
 #ifdef MADV_HUGEPAGE
-  const int64_t page = 4096, start = (int64_t)memory;
+  const int64_t page = sysconf(_SC_PAGESIZE), start = (int64_t)memory;
   const int64_t first = (start + page - 1) / page * page, end = (start + bytes) / page * page;
   if (end > first) madvise((void*)first, (size_t)(end - first), MADV_HUGEPAGE);
 #endif

@@ -17,10 +17,10 @@ from sqnn.kernels.packed import (
     Pack,
     call,
     can_compute,
+    memory_for,
     moments,
     neurons_of,
     norm_is_plain,
-    room,
     through_norm,
 )
 
@@ -55,7 +55,7 @@ def pooled_rates(trains: Tensor, blocks: Sequence[tuple[nn.Conv2d, nn.BatchNorm2
     too where the images do not fit the blocks, which PyTorch says in its own words, and where somebody watches or
     compiles what PyTorch computes.
     """
-    if not (is_plain(trains) and _fits(trains, blocks)) or is_watched() or kernels().library is None:
+    if is_watched() or not (is_plain(trains) and _fits(trains, blocks)) or kernels().library is None:
         return None
     batch, threads = trains.shape[1], torch.get_num_threads()
     # The kernels share their work among threads; between them PyTorch has a few numbers per channel.
@@ -120,7 +120,7 @@ class _Block(torch.autograd.Function):
     ) -> Tensor:
         groups, time, channels, height, width, lanes = x.shape
         weight, outputs = weight.contiguous(), len(weight)
-        y = room(x, groups, time, outputs, height, width, lanes)
+        y = memory_for(x, groups, time, outputs, height, width, lanes)
         sums = torch.empty(groups, outputs, dtype=torch.double, device=x.device)
         sides = (channels, outputs, height, width)
         call("sqnn_convolve", groups, threads, (x, weight, y, sums), time, batch, *sides)
@@ -129,7 +129,7 @@ class _Block(torch.autograd.Function):
         scale = gamma.double() * inverse
         shift = beta.double() - scale * mean
         affine = torch.stack([scale, shift]).float()
-        pooled = room(x, groups, time, outputs, height // 2, width // 2, lanes)
+        pooled = memory_for(x, groups, time, outputs, height // 2, width // 2, lanes)
         maps = (y, affine[0], affine[1])
         call("sqnn_fire", groups, threads, (*maps, pooled), time, outputs, height, width, *rule.numbers)
         ctx.save_for_backward(x, weight, y, affine, torch.stack([mean, inverse, scale]))
@@ -147,7 +147,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     x, weight, y, affine, (mean, inverse, scale) = ctx.saved_tensors
     groups, time, channels, height, width, _ = x.shape
     outputs, rule = len(weight), ctx.rule
-    currents = room(y, *y.shape)
+    currents = memory_for(y, *y.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=y.device)
     tensors = (gradient.contiguous(), y, affine[0], affine[1], currents, sums)
     sides = (time, ctx.batch, outputs, height, width)
@@ -163,7 +163,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     )
     factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
     weights = x.new_empty(groups, *weight.shape)
-    inputs = room(x, *x.shape) if ctx.needs_input_grad[0] else None
+    inputs = memory_for(x, *x.shape) if ctx.needs_input_grad[0] else None
     found = (currents, y, factors, x, weight, weights, inputs)
     call("sqnn_convolve_backward", groups, ctx.threads, found, time, ctx.batch, channels, *sides[2:])
     return inputs, weights.sum(0), grad_gamma, grad_beta, None, None, None, None

@@ -11,7 +11,7 @@ from circuits.kernels import kernels as circuit_kernels
 from sqnn.kernels import Kernels, kernels
 from sqnn.layers.separable import SeparableCNN
 from sqnn.layers.spiking_cnn import SpikingCNN
-from sqnn.neurons import LIF, gpu_kernels
+from sqnn.neurons import LIF, GPUKernels, gpu_kernels
 from sqnn.neurons import kernels as neuron_kernels
 
 TAKING = {
@@ -30,10 +30,11 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     Neurons of a layer that is computed as a whole are not named again. Layers that somebody watches, such as a learning
     rule, run in PyTorch all the same.
     """
-    if device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules()):
-        return f"neurons, {line}" if not (line := gpu_kernels()).startswith("none") else line
     if device != "cpu":
-        return f"none: trained on {device}"
+        found_there = _on_gpu(model, device)
+        if found_there is None:
+            return f"none: trained on {device}"
+        return f"neurons, {found_there.line}" if found_there.available else found_there.line
     found: dict[str, list[str]] = {}
     for name, library in _taking(model).items():
         found.setdefault(library.line, []).append(name)
@@ -47,13 +48,22 @@ def arithmetic_of(model: nn.Module, device: str = "cpu") -> dict[str, str]:
 
     Trainings of which it differs round their sums otherwise. Why there are no kernels makes no difference.
     """
-    if device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules()):
-        line = gpu_kernels()
-        return {"device": device, "neurons": PYTORCH if line.startswith("none") else line}
     if device != "cpu":
-        return {"device": device}
+        found = _on_gpu(model, device)
+        neurons = {} if found is None else {"neurons": found.line if found.available else PYTORCH}
+        return {"device": device, **neurons}
     taking = _taking(model).items()
-    return {name: PYTORCH if library.library is None else library.line for name, library in taking}
+    # Sums are kept for as many images as lie side by side in the vectors of a processor.
+    return {
+        name: PYTORCH if library.library is None else f"{library.line}, {library.lanes} lanes"
+        for name, library in taking
+    }
+
+
+def _on_gpu(model: nn.Module, device: str) -> GPUKernels | None:
+    """Return the kernels for GPUs where a network on a device has neurons that they compute."""
+    takes = device == "cuda" and any(isinstance(part, LIF) and part.takes_kernels for part in model.modules())
+    return gpu_kernels() if takes else None
 
 
 def _taking(model: nn.Module) -> dict[str, Kernels]:

@@ -3,7 +3,8 @@
 from sqnn.neurons.base import MakeNeuron, Neuron
 from sqnn.neurons.compiled import kernels
 from sqnn.neurons.config import NeuronConfig
-from sqnn.neurons.gpu import kernels_line as gpu_kernels
+from sqnn.neurons.gpu import GPUKernels
+from sqnn.neurons.gpu import kernels as gpu_kernels
 from sqnn.neurons.lif import BETA_MARGIN, IF, LIF
 from sqnn.neurons.positive import MIN_THRESHOLD
 from sqnn.neurons.qcfs import (
@@ -35,6 +36,7 @@ __all__ = [
     "THRESHOLDS",
     "ATan",
     "FastSigmoid",
+    "GPUKernels",
     "MakeNeuron",
     "Neuron",
     "NeuronConfig",

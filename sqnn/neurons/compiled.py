@@ -45,10 +45,12 @@ def takes(decay: float | Tensor, threshold: float | Tensor, surrogate: Surrogate
 
 def computes(currents: Tensor) -> bool:
     """Say whether kernels compute with these trains: float32, steps in one piece, watched by nobody."""
-    known = is_plain(currents) or (currents.is_cuda and currents.dtype == torch.float32 and not currents.is_neg())
-    if not known or currents.numel() == 0 or is_watched() or not in_one_piece(currents):
+    if is_watched():  # first: a compiler could not look at what follows
         return False
-    return gpu.has_kernels() if currents.is_cuda else has_library()
+    known = is_plain(currents) or (currents.is_cuda and currents.dtype == torch.float32 and not currents.is_neg())
+    if not known or currents.numel() == 0 or not in_one_piece(currents):
+        return False
+    return gpu.kernels().available if currents.is_cuda else has_library()
 
 
 def has_library() -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from importlib.metadata import version
 from importlib.util import find_spec
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,27 +21,47 @@ BLOCK = 1024
 """Neurons of one program of the kernel."""
 
 
-@cache
-def kernels_line() -> str:
-    """Return a line on the kernels for GPUs, or why there are none; the first call prints the latter.
+class GPUKernels(NamedTuple):
+    """Whether there are kernels for GPUs, and a line on where they come from or why there are none."""
 
-    Raises ValueError on an unknown value of SQNN_KERNELS, and where it is `on` and there are no kernels.
+    available: bool
+    line: str
+
+
+@cache
+def kernels() -> GPUKernels:
+    """Return what there is of kernels for GPUs; where a GPU is at hand, one is launched to see whether they work.
+
+    Where there are none, the first call prints why. Raises ValueError on an unknown value of SQNN_KERNELS, and where it
+    is `on` and there are no kernels.
     """
     wish = wanted()
     if wish == "off":
-        return f"none: turned off by {KERNELS}"
-    if find_spec("triton") is not None:
-        return f"compiled by Triton {version('triton')}"
-    why = "Triton, which comes with PyTorch for GPUs, is not installed"
+        return GPUKernels(False, f"none: turned off by {KERNELS}")
+    why = _missing()
+    if not why:
+        import triton
+
+        return GPUKernels(True, f"compiled by Triton {triton.__version__}")
     if wish == "on":
         raise ValueError(f"{KERNELS}: got 'on', and there are no kernels for GPUs: {why}")
     print(f"sqnn: PyTorch computes without kernels for GPUs, which is slower: {why}", file=sys.stderr, flush=True)
-    return f"none: {why}"
+    return GPUKernels(False, f"none: {why}")
 
 
-def has_kernels() -> bool:
-    """Say whether there are kernels for GPUs."""
-    return not kernels_line().startswith("none")
+def _missing() -> str:
+    """Return why there are no kernels for GPUs, or nothing. Triton compiles with a C compiler, which may be missing."""
+    if find_spec("triton") is None:
+        return "Triton, which comes with PyTorch for GPUs, is not installed"
+    if torch.cuda.is_available():
+        spikes = torch.empty(1, 1, device="cuda")
+        try:
+            fire(torch.ones_like(spikes), spikes, None, 1.0, 0.5, 0.0, "subtract")
+        except Exception as error:  # whatever the compiler, the driver or the card cannot do
+            return f"Triton failed: {' '.join(str(error).split())[:200]}"
+        if spikes.item() != 1:
+            return f"Triton computed {spikes.item()} where a neuron fires"
+    return ""
 
 
 def fire(
@@ -58,7 +78,7 @@ def fire(
 
     count = currents[0].numel()
     sizes = len(currents), currents.stride(0), count
-    numbers = decay, threshold, initial_membrane * threshold
+    numbers = decay, threshold, initial_membrane
     codes = {"RESET": RESET_CODES[reset], "KEEP": membranes is not None, "BLOCK": BLOCK}
     tensors = currents, spikes, spikes if membranes is None else membranes
     with torch.cuda.device_of(currents):  # among several GPUs

@@ -12,7 +12,7 @@ def fire(
     """Spikes of `time` steps and, to KEEP, the charged membranes; the currents of two steps lie `apart`."""
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     there = place < count
-    v = tl.zeros((BLOCK,), tl.float32) + start
+    v = tl.full((BLOCK,), 1.0, tl.float32) * start * threshold
     for _ in range(time):
         u = decay * v + tl.load(currents + place, mask=there, other=0.0)
         s = (u > threshold).to(tl.float32)

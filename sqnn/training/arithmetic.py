@@ -68,7 +68,13 @@ class Arithmetic(pl.Callback):
             return "take the accelerator and the devices of then"
         if {value for name, value in before.items() if name not in where} == {PYTORCH}:
             return f"set {KERNELS}=off"
-        return f"unset {KERNELS}" if os.environ.get(KERNELS) == "off" else "name the compiler of then (CXX)"
+        if any("Triton" in value for value in before.values()) and os.environ.get(KERNELS) != "off":
+            return "install the Triton of then"
+        return (
+            f"unset {KERNELS}"
+            if os.environ.get(KERNELS) == "off"
+            else "take the compiler of then (CXX), or the processor"
+        )
 
 
 def _listed(parts: Mapping[str, str]) -> str:

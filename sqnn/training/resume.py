@@ -71,9 +71,9 @@ def resume(
             return _complete(place, model)
         if place.last.is_file():
             last = SafeCheckpointIO(place.settings).load_checkpoint(place.last)
-            load_weights(network, weights_in(last), str(place.last))
-            if not other_arithmetic:
+            if not other_arithmetic:  # before anything of the network is changed
                 arithmetic_in(loop).check(last, place.path)
+            load_weights(network, weights_in(last), str(place.last))
         elif settings.initial is not None:
             init_weights(network, place.initial)
         return train(loop, module, data, place, checkpoint=str(place.last) if place.last.is_file() else None)

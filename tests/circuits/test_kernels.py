@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 from typing import Any
 
 import pytest
@@ -154,8 +156,10 @@ def test_threads_change_no_bit(n_blocks: int, batch: int) -> None:
     for threads in (1, 2, 3, 40):
         out, states = kernel.values(inputs, weights, True, threads)
         both = torch.empty_like(out)
-        kernel.gradients(grad, inputs, weights, None, True, both, threads)
-        results.append((out, both, *kernel.gradients(grad, inputs, weights, states, True, None, threads)))
+        kernel.gradients(grad, inputs, weights, states=None, needs_inputs=True, values=both, threads=threads)
+        results.append(
+            (out, both, *kernel.gradients(grad, inputs, weights, states=states, needs_inputs=True, threads=threads))
+        )
     for others in results[1:]:
         assert all(torch.equal(one, other) for one, other in zip(results[0], others, strict=True))
 
@@ -240,6 +244,54 @@ def test_small_batches_are_computed_in_one_thread(monkeypatch: pytest.MonkeyPatc
     finally:
         torch.set_num_threads(1)
     assert used == [1, 1, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+@given(wires=st.lists(st.integers(0, 3), min_size=1, max_size=6))
+def test_any_words_of_z_are_columns_of_z(n_blocks: int, dtype: torch.dtype, wires: list[int]) -> None:
+    circuit = DataReupload(n_qubits=4, n_blocks=n_blocks)
+    inputs = drawn(3, 4, 4.0, 0)[0].detach().to(dtype).requires_grad_()
+    weights = torch.linspace(-3, 3, 12 * n_blocks, dtype=dtype).reshape(n_blocks, 4, 3).requires_grad_()
+    engine, whole = LightConeEngine(circuit, [f"Z{wire}" for wire in wires]), LightConeEngine(circuit)
+    wanted = whole(inputs, weights)[:, wires]
+    found = engine(inputs, weights)
+    assert torch.equal(found, wanted)
+    grad = torch.linspace(-1, 1, found.numel(), dtype=dtype).reshape(found.shape)
+    gradients = torch.autograd.grad(wanted, (inputs, weights), grad)
+    for one, other in zip(engine.value_and_grad(inputs, weights, grad), (wanted, *gradients), strict=True):
+        torch.testing.assert_close(one, other.detach(), rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 3])
+def test_gradients_given_in_any_way_and_without_autograd(n_blocks: int) -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=3, n_blocks=n_blocks))
+    inputs = drawn(4, 3, 4.0, 0)[0].detach()
+    weights = torch.linspace(-3, 3, 9 * n_blocks).reshape(n_blocks, 3, 3)
+    grad = torch.linspace(-1, 1, 12).reshape(4, 3)
+    wanted = engine.value_and_grad(inputs, weights, grad)
+    ways = [grad.double(), torch._neg_view(-grad), grad.t().contiguous().t()]
+    for found in [*(engine.value_and_grad(inputs, weights, way) for way in ways)]:
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=2e-6)
+    even = torch.full((), 0.5).expand(4, 3)
+    ones = engine.value_and_grad(inputs, weights)
+    for one, other in zip(engine.value_and_grad(inputs, weights, even)[1:], ones[1:], strict=True):
+        torch.testing.assert_close(one, other / 2, rtol=0, atol=2e-6)
+    for tensors in ((inputs, weights), (inputs.double(), weights.double())):
+        with torch.inference_mode():
+            found = engine.value_and_grad(*(each.clone() for each in tensors), grad.to(tensors[0].dtype))
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one.float(), other, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda engine: pickle.loads(pickle.dumps(engine))])
+def test_a_copy_of_an_engine_evaluates_by_itself(copied: Any) -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=3, n_blocks=3))
+    other = copied(engine)
+    inputs, weights = drawn(4, 3, 4.0, 0)[0], torch.linspace(-3, 3, 27).reshape(3, 3, 3)
+    assert torch.equal(other(inputs, weights), engine(inputs, weights))
+    assert other._compiled.evaluate.func.__self__ is other
 
 
 def test_rows_do_not_depend_on_their_batch() -> None:

@@ -83,20 +83,23 @@ def test_tiles_of_a_batch_equal_the_whole(monkeypatch: pytest.MonkeyPatch) -> No
         assert_close(tiles, whole, atol=1e-13, rtol=0)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-4)])
 @pytest.mark.parametrize("method", METHODS)
-def test_compiles_without_graph_breaks(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiles_without_graph_breaks(
+    method: str, dtype: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # What checks shapes while tests run is no part of the engine, and cannot be compiled.
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     circuit = METHODS[method]
     assert choose_method(circuit) == method
-    layer = ReuploadLayer(circuit.n_qubits, circuit.n_blocks, circuit.entangler).double()
-    inputs, _ = random_angles(circuit, 0, batch=3)
+    layer = ReuploadLayer(circuit.n_qubits, circuit.n_blocks, circuit.entangler).to(dtype)
+    inputs = random_angles(circuit, 0, batch=3)[0].detach().to(dtype).requires_grad_()
     compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
     out = compiled(inputs)
-    assert_close(out, layer(inputs), atol=1e-12, rtol=0)
+    assert_close(out, layer(inputs), atol=tolerance, rtol=0)
     gradient = torch.autograd.grad(out.sum(), (inputs, layer.weights))
     for ours, theirs in zip(gradient, torch.autograd.grad(layer(inputs).sum(), (inputs, layer.weights)), strict=True):
-        assert_close(ours, theirs, atol=1e-12, rtol=0)
+        assert_close(ours, theirs, atol=tolerance, rtol=0)
 
 
 NOISY = """

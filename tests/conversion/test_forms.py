@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -12,6 +13,7 @@ from convertible import draw_images, plain
 from torch import nn
 
 from sqnn.conversion import convert, convert_rate, plane_code, prepare, rate_code, verify
+from sqnn.conversion.match import sites_of
 from sqnn.encoding import BitPlane, FourierSine, Latency, WeightedPhase
 from sqnn.neurons import QCFS
 
@@ -72,6 +74,11 @@ def test_a_copy_by_pickle_gives_the_same() -> None:
         copied = pickle.loads(pickle.dumps(spiking))
         assert torch.equal(copied(given), spiking(given))
         assert len(copied(given)) == 7
+        twice = pickle.loads(pickle.dumps(copied))
+        for one in (copied, twice, copy.deepcopy(copied)):
+            assert one.thresholds.keys() == spiking.thresholds.keys()
+            assert all(torch.equal(one.thresholds[path], spiking.thresholds[path]) for path in spiking.thresholds)
+            assert [site.path for site in sites_of(one)] == [site.path for site in sites_of(spiking)]
 
 
 class IntoNewMemory(nn.Module):

@@ -188,7 +188,7 @@ def test_a_run_names_the_kernels_of_its_network_whoever_trained_it() -> None:
     assert kernels_for(read) == f"layers, neurons and circuit, {kernels().line}"
     assert kernels_for(plain) == "none: no layer of this network takes them"
     on_gpus = gpu_kernels()
-    assert kernels_for(spiking, "cuda") == (on_gpus if on_gpus.startswith("none") else f"neurons, {on_gpus}")
+    assert kernels_for(spiking, "cuda") == (f"neurons, {on_gpus.line}" if on_gpus.available else on_gpus.line)
     assert kernels_for(plain, "cuda") == "none: trained on cuda"
     assert kernels_for(spiking.eval()) == kernels_for(spiking)
     other = sqnn.create_model("sqdr-cnn", entangling_gate="cnot")

@@ -267,6 +267,29 @@ def test_kernels_have_the_threads_of_pytorch_which_has_one_between_them(monkeypa
     assert names == ["_RatesBackward", "_BlockBackward", "_BlockBackward"]
 
 
+def test_large_pages_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = front_end((2, 3), 1, lambda width: IF(), torch.Generator().manual_seed(0))
+    trains = (torch.rand(4, 70, 1, 28, 28, generator=torch.Generator().manual_seed(1)) < 0.5).float()
+    calls, results, kernel = [], [], packed.kernels().call
+
+    class Noted:
+        lanes = packed.kernels().lanes
+
+        def call(self, name: str, *given: Any) -> None:
+            calls.append(name)
+            kernel(name, *given)
+
+    for large in (2**62, 1):
+        monkeypatch.setattr(packed, "LARGE", large)
+        monkeypatch.setattr(packed, "kernels", Noted)
+        copied = copy.deepcopy(network)
+        rates = copied.rates(trains)
+        rates.square().sum().backward()
+        results.append([rates.detach(), *(each.grad for each in copied.blocks.parameters())])
+        assert ("sqnn_take_large_pages" in calls) == (large == 1)
+    assert all(map(torch.equal, *results))
+
+
 def test_a_gradient_of_the_gradient_is_refused() -> None:
     network = front_end((2,), 1, lambda width: IF(), torch.Generator().manual_seed(0))
     trains = torch.ones(2, 3, 1, 4, 4).requires_grad_()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
+from circuits.kernels import KERNELS
 from sqnn.neurons import IF, LIF, RESETS, compiled, gpu
 
 pytest.importorskip("triton", reason="Triton, which comes with PyTorch for GPUs, is not installed")
@@ -82,3 +86,58 @@ def test_what_is_no_number_fires_nothing() -> None:
     gpu.fire(currents, spikes, None, 1.0, 1.0, 0.0, "subtract")
     assert spikes.tolist() == [[0, 1], [0, 1]]
     assert IF(fused=False)(currents[:, None]).tolist() == spikes[:, None].tolist()
+
+
+@pytest.mark.parametrize(("initial", "threshold"), [(0.3, 0.7), (0.1, 1.1), (-0.7, 0.9)])
+def test_the_first_membrane_is_rounded_as_by_the_plain_loop(initial: float, threshold: float) -> None:
+    currents, membranes = torch.zeros(1, 4), torch.empty(1, 4)
+    gpu.fire(currents, torch.empty(1, 4), membranes, 1.0, threshold, initial, "subtract")
+    wanted = torch.full((1, 4), initial).mul_(threshold)
+    assert torch.equal(membranes, wanted)
+
+
+def test_kernels_that_fail_leave_the_work_to_pytorch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError("Failed to find C compiler.\nPlease specify via CC")
+
+    monkeypatch.setattr(gpu, "fire", fail)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty", lambda *size, device: torch.zeros(*size))
+    monkeypatch.delenv(KERNELS, raising=False)
+    look = gpu.kernels.__wrapped__
+    found = look()
+    why = "Triton failed: Failed to find C compiler. Please specify via CC"
+    assert found == (False, f"none: {why}")
+    assert why in capsys.readouterr().err
+    monkeypatch.setenv(KERNELS, "on")
+    with pytest.raises(ValueError, match=f"{KERNELS}: got 'on', and there are no kernels for GPUs: Triton failed"):
+        look()
+    monkeypatch.setenv(KERNELS, "off")
+    assert look() == (False, f"none: turned off by {KERNELS}")
+
+
+ON_A_GPU = """
+import torch
+from sqnn.neurons import LIF, compiled
+generator = torch.Generator().manual_seed(0)
+currents = torch.randn(5, 3, 700, generator=generator).cuda()
+assert compiled.computes(currents)
+for reset in ("subtract", "zero", "none"):
+    both = []
+    for fused in (True, False):
+        leaf = currents.clone().requires_grad_()
+        spikes, membranes = LIF(0.9, reset=reset, fused=fused)(leaf, return_membrane=True)
+        given = torch.ones(3, 700).cuda().expand(5, 3, 700)
+        (gradient,) = torch.autograd.grad((spikes, membranes), leaf, (given, torch._neg_view(-given)))
+        both.append((spikes, membranes, gradient))
+    for ours, plain in zip(*both):
+        torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-5)
+"""
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_compiled_kernels_equal_the_plain_loop_on_a_gpu() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    subprocess.run([sys.executable, "-c", ON_A_GPU], check=True, env=environment)

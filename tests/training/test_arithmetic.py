@@ -19,6 +19,7 @@ from sqnn.core import check_kernels
 from sqnn.layers import arithmetic_of, kernels_for
 from sqnn.studies import STUDIES, run_study
 from sqnn.training import Run, RunError
+from sqnn.training.arithmetic import Arithmetic
 
 KERNELS = circuits.kernels.KERNELS
 LIBRARIES = (circuits.kernels.kernels, sqnn.kernels.kernels, sqnn.neurons.kernels)
@@ -119,6 +120,26 @@ def test_another_device_is_named(digits) -> None:
     model = model_for(digits)
     assert arithmetic_of(model, "cuda")["device"] == "cuda"
     assert arithmetic_of(sqnn.create_model("tiny-cnn", digits)) == {}
+
+
+def test_the_way_back_to_what_computed_before_is_named(digits, kernels) -> None:
+    kernels("auto")
+    now = Arithmetic(model_for(digits), "cpu", 1)
+    on_gpu = {"device": "cuda", "neurons": "compiled by Triton 3.6"}
+    cases = [
+        (now.parts, on_gpu, "take the accelerator and the devices of then"),
+        (now.parts, {**now.parts, "devices": "2"}, "take the accelerator and the devices of then"),
+        ({**on_gpu, "neurons": "compiled by Triton 9"}, on_gpu, "install the Triton of then"),
+        (on_gpu, {**on_gpu, "neurons": "PyTorch"}, f"set {KERNELS}=off"),
+        ({"layers": "compiled by c++ 12, 8 lanes"}, {"layers": "compiled by c++ 12, 16 lanes"}, "or the processor"),
+    ]
+    for parts, before, mend in cases:
+        now.parts = parts
+        checkpoint = {"callbacks": {now.state_key: {"notes": [{"epoch": 1, "line": "", "parts": before}]}}}
+        with pytest.raises(RunError, match=f"which rounds otherwise, .*; .*{mend}"):
+            now.check(checkpoint, Path("run"))
+        now.parts = before
+        now.check(checkpoint, Path("run"))
 
 
 def test_a_run_that_noted_nothing_goes_on(tmp_path, digits) -> None:

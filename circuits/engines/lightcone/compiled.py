@@ -71,7 +71,9 @@ class Compiled(NamedTuple):
             return None
         batch = inputs.shape[0]
         values = inputs.new_empty(batch, weights.shape[1])
-        g_inputs, g_weights = self.kernel.gradients(grad, inputs, weights, None, True, values, self.threads(batch))
+        g_inputs, g_weights = self.kernel.gradients(
+            grad, inputs, weights, states=None, needs_inputs=True, values=values, threads=self.threads(batch)
+        )
         return values, g_inputs, g_weights  # type: ignore[return-value]  # the gradient of inputs was asked for
 
     def threads(self, batch: int) -> int:
@@ -107,7 +109,12 @@ class _Compiled(torch.autograd.Function):
             # Somebody differentiates the gradient, or asks for a batch of them: go through the plain operations.
             needed = ctx.needs_input_grad[:2]
             return (*plain_gradients(compiled.evaluate, inputs, weights, needed, grads[0]), None, None)
-        needs_inputs, threads = ctx.needs_input_grad[0], compiled.threads(inputs.shape[0])
-        grad = grads[0].resolve_neg()
-        found = compiled.kernel.gradients(grad, inputs, weights, states, needs_inputs, None, threads)  # type: ignore[arg-type]
+        found = compiled.kernel.gradients(
+            grads[0].resolve_neg(),
+            inputs,
+            weights,
+            states=states,  # type: ignore[arg-type]  # a kernel gets its own
+            needs_inputs=ctx.needs_input_grad[0],
+            threads=compiled.threads(inputs.shape[0]),
+        )
         return (*found, None, None)

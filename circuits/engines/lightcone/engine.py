@@ -176,7 +176,9 @@ class LightConeEngine(Engine):
         if kernel is not None and families:
             evaluate = partial(self._small, families[0])
             self._compiled = Compiled(kernel, evaluate, self._numbers, self.memory_budget)
-        self._is_alone = self.takes_kernels and shots is None and circuit.data_scaling != "added"
+        every = tuple(range(circuit.n_qubits))
+        in_order = self._parts[0].columns == self._parts[0].positions == every
+        self._kernel_is_whole = self.takes_kernels and in_order and shots is None and circuit.data_scaling != "added"
 
     @property
     def trained(self) -> TrainedNoise | None:
@@ -194,7 +196,7 @@ class LightConeEngine(Engine):
         strengths: Tensor | None = None,
     ) -> Expectations:
         self.check_angles(inputs, weights)
-        if self._is_alone and self._compiled is not None:
+        if self._kernel_is_whole and self._compiled is not None:
             return self._compiled(inputs, weights)
         tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
         exact = when_small(len(inputs) * self._numbers, self._exact, *tensors)
@@ -209,7 +211,7 @@ class LightConeEngine(Engine):
     ) -> tuple[Expectations, OwnInputs, OwnWeights]:
         self.check_angles(inputs, weights)
         fits = grad is None or grad.shape == (inputs.shape[0], self.circuit.n_qubits)
-        if fits and self._is_alone and self._compiled is not None:
+        if fits and self._kernel_is_whole and self._compiled is not None:
             found = self._compiled.value_and_grad(inputs, weights, grad)
             if found is not None:
                 return found
@@ -220,7 +222,8 @@ class LightConeEngine(Engine):
             inputs, weights = separated(self.circuit, inputs, weights)
         values = [self._part(part, inputs, weights, strengths) for part in self._parts]
         positions = [position for part in self._parts for position in part.positions]
-        if len(values) == 1 and positions == list(range(values[0].shape[1])):
+        every = tuple(range(values[0].shape[1]))
+        if len(values) == 1 and self._parts[0].columns == self._parts[0].positions == every:
             return values[0]
         joined = torch.cat([value[:, list(p.columns)] for value, p in zip(values, self._parts, strict=True)], dim=1)
         return joined[:, sorted(range(len(positions)), key=positions.__getitem__)]
