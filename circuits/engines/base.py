@@ -93,8 +93,17 @@ class Engine(ABC):
         """Return the expectations [batch, n]; `generator` draws the shots of this call."""
 
     def check_angles(self, inputs: Tensor, weights: Tensor) -> None:
-        """Raise ValueError where inputs or weights do not have the circuit's shape."""
+        """Raise ValueError where inputs or weights are no angles, or do not have the circuit's shape."""
+        import torch
+
         columns, shape = self._sizes
+        if not (isinstance(inputs, torch.Tensor) and isinstance(weights, torch.Tensor)):
+            got = ", ".join(type(each).__name__ for each in (inputs, weights))
+            raise ValueError(f"inputs, weights: got {got}, expected torch tensors of angles in radians")
+        if not (inputs.is_floating_point() and weights.is_floating_point()):
+            raise ValueError(
+                f"inputs, weights: got {inputs.dtype}, {weights.dtype}, expected angles in float32 or float64"
+            )
         if inputs.ndim != 2 or inputs.shape[1] != columns:
             raise ValueError(f"inputs: got shape {list(inputs.shape)}, expected [batch, {columns}] angles")
         if weights.shape != shape:
@@ -117,12 +126,28 @@ class Engine(ABC):
         """
         import torch
 
+        from circuits.engines.transforms import transformed
+
         self.check_angles(inputs, weights)
+        if self.trained is not None:
+            raise ValueError(
+                "value_and_grad: got an engine whose noise is trained, expected fixed noise; differentiate "
+                "engine(inputs, weights, strengths=...) by torch.autograd"
+            )
+        if transformed(inputs, weights):
+            raise ValueError(
+                "value_and_grad: got tensors that torch.func transforms, expected plain ones; torch.func.vjp and vmap "
+                "go through engine(inputs, weights)"
+            )
         # Under inference_mode too: its tensors are copied into ones that autograd takes.
         with torch.inference_mode(False), torch.enable_grad():
             x, w = ((t.clone() if t.is_inference() else t.detach()).requires_grad_() for t in (inputs, weights))
             values = self(x, w, generator)
             given = torch.ones_like(values) if grad is None else grad
+            if not isinstance(given, torch.Tensor):
+                raise ValueError(
+                    f"grad: got {type(given).__name__}, expected a tensor {list(values.shape)}, as the values"
+                )
             if given.shape != values.shape:
                 raise ValueError(f"grad: got shape {list(given.shape)}, expected {list(values.shape)}, as the values")
             g_inputs, g_weights = torch.autograd.grad(values, (x, w), given)

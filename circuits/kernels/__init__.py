@@ -4,7 +4,7 @@ from circuits.kernels.library import KERNELS, Kernels, load, wanted
 from circuits.kernels.own import computes, kernels
 from circuits.kernels.register import Register
 from circuits.kernels.two_blocks import LAYOUT_CODES, TwoBlocks
-from circuits.kernels.watched import is_plain, is_watched
+from circuits.kernels.watched import in_memory, is_plain, is_watched
 
 __all__ = [
     "KERNELS",
@@ -13,6 +13,7 @@ __all__ = [
     "Register",
     "TwoBlocks",
     "computes",
+    "in_memory",
     "is_plain",
     "is_watched",
     "kernels",

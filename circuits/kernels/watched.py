@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+KINDS = (torch.Tensor, torch.nn.Parameter)
+"""Tensors whose numbers lie in memory; those of other kinds may have none."""
+
 
 def is_watched() -> bool:
     """Say whether a compiler, trace, autocast, other derivatives, mode of dispatch or hooks on all are at work."""
@@ -23,5 +26,15 @@ def is_watched() -> bool:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Say whether a tensor has numbers that kernels compute with: float32 on the CPU, not negated lazily."""
-    return tensor.is_cpu and tensor.dtype == torch.float32 and not tensor.is_neg()
+    """Say whether a tensor has numbers in memory that kernels compute with: float32 on the CPU, not negated lazily."""
+    if type(tensor) not in KINDS or not tensor.is_cpu or tensor.layout != torch.strided:
+        return False
+    there = tensor.data_ptr() != 0 or tensor.numel() == 0
+    return tensor.dtype == torch.float32 and there and not tensor.is_neg()
+
+
+def in_memory(gradient: Tensor) -> Tensor:
+    """Return a gradient of float32 whose numbers lie in memory one after the other, as what kernels read."""
+    if is_plain(gradient):
+        return gradient.contiguous()
+    return torch.empty(gradient.shape, device="cpu").copy_(gradient)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from circuits.kernels import is_plain
+from circuits.kernels import in_memory, is_plain, is_watched
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, RESET_CODES
 
@@ -72,7 +72,8 @@ def evaluating_by_kernels() -> Iterator[None]:
 
 def are_wanted(training: bool) -> bool:
     """Say whether kernels are to compute now a layer that is in training, or is not."""
-    return torch.is_grad_enabled() if training else _EVALUATING.get() and not torch.is_grad_enabled()
+    wanted = torch.is_grad_enabled() if training else _EVALUATING.get() and not torch.is_grad_enabled()
+    return wanted and not is_watched()
 
 
 def can_compute(parts: Sequence[nn.Module], norm: nn.Module, training: bool = True) -> bool:
@@ -121,7 +122,7 @@ class Pack(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        packed = gradients[0].contiguous()
+        packed = in_memory(gradients[0])
         trains = memory_for(packed, *ctx.shape)
         time, batch = ctx.shape[:2]
         call("sqnn_unpack", len(packed), ctx.threads, (packed, trains), time, batch, trains[0, 0].numel())
@@ -143,7 +144,7 @@ class Unpack(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return cast(Tensor, Pack.apply(gradients[0], ctx.threads)), None, None
+        return cast(Tensor, Pack.apply(in_memory(gradients[0]), ctx.threads)), None, None
 
 
 def moments(norm: nn.BatchNorm2d, maps: Tensor, sums: Tensor, batch: int, threads: int) -> tuple[Tensor, Tensor, int]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from circuits import computing_in
-from circuits.kernels import is_plain, is_watched
+from circuits.kernels import in_memory, is_plain, is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, memory_for, moments, through_norm
 
@@ -179,7 +179,7 @@ def _backward(
     groups, _, outputs, high, wide, _ = means.shape
     currents = memory_for(means, *means.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
-    tensors = (gradient.contiguous(), means, *affine, currents, sums)
+    tensors = (in_memory(gradient), means, *affine, currents, sums)
     call("sqnn_clip_backward", groups, run.threads, tensors, run.batch, outputs, high * wide)
     factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.counts[k])
     sizes = [each.numel() for each in (weight, mixing) if each is not None]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from circuits import computing_in
-from circuits.kernels import is_plain, is_watched
+from circuits.kernels import in_memory, is_plain, is_watched
 from sqnn.kernels.library import kernels
 from sqnn.kernels.packed import (
     NeuronRule,
@@ -149,7 +149,7 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     outputs, rule = len(weight), ctx.rule
     currents = memory_for(y, *y.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=y.device)
-    tensors = (gradient.contiguous(), y, affine[0], affine[1], currents, sums)
+    tensors = (in_memory(gradient), y, affine[0], affine[1], currents, sums)
     sides = (time, ctx.batch, outputs, height, width)
     call(
         "sqnn_fire_backward",

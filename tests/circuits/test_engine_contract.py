@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -136,6 +139,46 @@ def test_angles_of_another_circuit_are_refused_by_every_engine() -> None:
     """In a process of its own, where nobody checks the annotations of shapes before the engine does."""
     found = subprocess.run([sys.executable, "-c", SHAPES], capture_output=True, text=True, check=True)
     assert found.stdout == ""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_what_is_no_angle_is_refused_by_every_engine(name: str) -> None:
+    engine = make_engine(name, CIRCUIT, **(SHOTS if name == "runtime" else {}))
+    inputs, weights = (each.detach() for each in random_angles(CIRCUIT, 3, batch=2))
+    for given, said in ((inputs.long(), "got torch.int64"), (inputs.numpy(), "got ndarray, Tensor")):
+        for call in (engine, engine.value_and_grad):
+            with pytest.raises(ValueError, match=said), unchecked():
+                call(given, weights)
+    with pytest.raises(ValueError, match=r"grad: got float, expected a tensor \[2, 3\]"), unchecked():
+        engine.value_and_grad(inputs, weights, 1.0)
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """Nobody checks the annotations of shapes before the engine does."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def test_one_call_goes_through_no_transform_and_no_trained_noise() -> None:
+    inputs, weights = (each.detach() for each in random_angles(CIRCUIT, 3, batch=2))
+    engine = make_engine("lightcone", CIRCUIT)
+    for dtype in (torch.float32, torch.float64):
+        with pytest.raises(ValueError, match="value_and_grad: got tensors that torch"):
+            torch.func.vmap(engine.value_and_grad, (0, None))(inputs.to(dtype)[:, None], weights.to(dtype))
+    trained = make_engine("lightcone", CIRCUIT, noise=depolarizing(0.05), trained_noise=True)
+    with pytest.raises(ValueError, match="value_and_grad: got an engine whose noise is trained"):
+        trained.value_and_grad(inputs, weights)
+    strengths = torch.tensor([0.2], dtype=torch.float64)
+    assert not torch.equal(trained(inputs, weights, strengths=strengths), trained(inputs, weights))
+    with pytest.raises(ValueError, match=r"strengths: got shape \[5\], expected \[1\]"):
+        trained(inputs, weights, strengths=torch.ones(5))
+    for fixed in (engine, make_engine("lightcone", CIRCUIT, noise=depolarizing(0.05))):
+        with pytest.raises(ValueError, match="strengths: got some, and the noise is fixed"):
+            fixed(inputs, weights, strengths=strengths)
 
 
 @pytest.mark.parametrize("name", ["lightcone", "aer"])

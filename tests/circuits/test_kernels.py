@@ -11,11 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses import FakeTensorMode
 
 from circuits import DataReupload, ReuploadLayer
 from circuits.engines.lightcone import LightConeEngine
 from circuits.engines.lightcone.compiled import kernel_of
-from circuits.kernels import Register, TwoBlocks, is_watched, kernels, own, register, two_blocks
+from circuits.kernels import Register, TwoBlocks, is_plain, is_watched, kernels, own, register, two_blocks
 from circuits.threads import ONE_THREAD_WORK
 
 pytestmark = pytest.mark.skipif(kernels().library is None, reason=kernels().line)
@@ -292,6 +293,22 @@ def test_a_copy_of_an_engine_evaluates_by_itself(copied: Any) -> None:
     inputs, weights = drawn(4, 3, 4.0, 0)[0], torch.linspace(-3, 3, 27).reshape(3, 3, 3)
     assert torch.equal(other(inputs, weights), engine(inputs, weights))
     assert other._compiled.evaluate.func.__self__ is other
+
+
+def test_tensors_without_numbers_in_memory_are_left_to_pytorch() -> None:
+    engine = LightConeEngine(DataReupload(n_qubits=3, n_blocks=2))
+    inputs, weights = drawn(4, 3, 4.0, 0)[0].detach(), torch.linspace(-3, 3, 18).reshape(2, 3, 3)
+    zeros, nothing = torch._efficientzerotensor((4, 3)), torch._efficientzerotensor((4, 9))
+    values, *gradients = engine.value_and_grad(inputs, weights, zeros)
+    torch.testing.assert_close(values, engine(inputs, weights), rtol=0, atol=2e-6)
+    assert not any(gradient.any() for gradient in gradients)
+    torch.testing.assert_close(engine(nothing, weights), engine(torch.zeros(4, 9), weights), rtol=0, atol=2e-6)
+    freed = inputs.clone()
+    freed.untyped_storage().resize_(0)
+    assert not is_plain(freed)
+    assert not is_plain(inputs.to_sparse())
+    assert not is_plain(FakeTensorMode().from_tensor(inputs))
+    assert is_plain(inputs)
 
 
 def test_rows_do_not_depend_on_their_batch() -> None:

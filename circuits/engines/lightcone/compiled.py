@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from circuits.engines.transforms import differentiated_again, plain_gradients
-from circuits.kernels import LAYOUT_CODES, Register, TwoBlocks, computes
+from circuits.kernels import LAYOUT_CODES, Register, TwoBlocks, computes, in_memory
 from circuits.reupload import DataReupload
 from circuits.threads import ONE_THREAD_WORK
 
@@ -110,7 +110,7 @@ class _Compiled(torch.autograd.Function):
             needed = ctx.needs_input_grad[:2]
             return (*plain_gradients(compiled.evaluate, inputs, weights, needed, grads[0]), None, None)
         found = compiled.kernel.gradients(
-            grads[0].resolve_neg(),
+            in_memory(grads[0]),
             inputs,
             weights,
             states=states,  # type: ignore[arg-type]  # a kernel gets its own

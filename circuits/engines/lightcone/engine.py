@@ -196,11 +196,21 @@ class LightConeEngine(Engine):
         strengths: Tensor | None = None,
     ) -> Expectations:
         self.check_angles(inputs, weights)
-        if self._kernel_is_whole and self._compiled is not None:
+        if self._kernel_is_whole and self._compiled is not None and strengths is None:
             return self._compiled(inputs, weights)
+        if strengths is not None:
+            self._check_strengths(strengths)
         tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
         exact = when_small(len(inputs) * self._numbers, self._exact, *tensors)
         return exact if self.shots is None else _sample(exact, self.shots, generator or self.generator)
+
+    def _check_strengths(self, strengths: Tensor) -> None:
+        """Raise ValueError where there is no trained noise, or strengths are not as many as it has."""
+        if self.trained is None:
+            raise ValueError("strengths: got some, and the noise is fixed; expected none, or trained_noise=True")
+        if strengths.shape != (len(self.trained.start),):
+            got, wanted = list(strengths.shape), [len(self.trained.start)]
+            raise ValueError(f"strengths: got shape {got}, expected {wanted}, one per kind of noise of one qubit")
 
     def value_and_grad(
         self,
@@ -210,7 +220,8 @@ class LightConeEngine(Engine):
         generator: torch.Generator | None = None,
     ) -> tuple[Expectations, OwnInputs, OwnWeights]:
         self.check_angles(inputs, weights)
-        fits = grad is None or grad.shape == (inputs.shape[0], self.circuit.n_qubits)
+        size = inputs.shape[0], self.circuit.n_qubits
+        fits = grad is None or (isinstance(grad, Tensor) and grad.shape == size)
         if fits and self._kernel_is_whole and self._compiled is not None:
             found = self._compiled.value_and_grad(inputs, weights, grad)
             if found is not None:
