@@ -16,8 +16,8 @@ from circuits.kernels import in_memory, is_plain, is_watched
 from sqnn.kernels.library import kernels
 from sqnn.neurons import IF, LIF, RESET_CODES
 
-LARGE = 2**25
-"""Bytes from which glibc maps memory anew for every tensor; mallopt(3)."""
+LARGE = 2**22
+"""Bytes from which large pages are asked for, two MiB each on most machines."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,11 @@ def neurons_of(neuron: nn.Module) -> NeuronRule | None:
 
 
 def norm_is_plain(norm: nn.Module) -> bool:
-    """Say whether a batch norm has weights, running statistics and a momentum."""
+    """Say whether a batch norm has weights, running statistics that lie in one piece, and a momentum."""
     n = cast(nn.BatchNorm2d, norm)
-    return n.affine and n.track_running_stats and n.momentum is not None
+    if not (n.affine and n.track_running_stats and n.momentum is not None):
+        return False
+    return all(cast(Tensor, each).is_contiguous() for each in (n.running_mean, n.running_var))
 
 
 _EVALUATING = ContextVar("evaluating_by_kernels", default=False)
@@ -97,8 +99,8 @@ def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None],
 def memory_for(like: Tensor, *shape: int) -> Tensor:
     """Return memory for numbers of this shape, on pages as large as the system has where it takes many.
 
-    From LARGE bytes on the C library asks the system for memory each time, which it hands out page by page. Where freed
-    memory is kept, as within `sqnn.fit`, it is handed out once, and large pages bring little.
+    The system hands out memory page by page on first touch, and the C library gives back what is large when it is freed.
+    Where freed memory is kept, as within `sqnn.fit`, large pages bring little.
     """
     empty = like.new_empty(shape)
     if empty.numel() * empty.element_size() >= LARGE:
@@ -147,43 +149,40 @@ class Unpack(torch.autograd.Function):
         return cast(Tensor, Pack.apply(in_memory(gradients[0]), ctx.threads)), None, None
 
 
-def moments(norm: nn.BatchNorm2d, maps: Tensor, sums: Tensor, batch: int, threads: int) -> tuple[Tensor, Tensor, int]:
-    """Return mean and variance per channel by which a norm acts on packed maps, and of how many numbers they are.
+def norm_of(
+    norm: nn.BatchNorm2d, gamma: Tensor, beta: Tensor, maps: Tensor, sums: Tensor, batch: int, threads: int
+) -> tuple[Tensor, Tensor, int]:
+    """Return scale and shift [2, channels] by which a norm acts on packed maps; its statistics; of how many numbers.
 
-    In training they are the maps' own, and the running statistics follow; else they are the running statistics.
-    `sums` are those over the images of each group [groups, channels], and are overwritten.
+    Statistics are mean, 1 / sqrt(variance + eps) and scale, [3, channels] in double precision. In training they are the
+    maps' own, and the running ones follow; else they are the running ones. `sums` are those over the images of each
+    group [groups, channels], and are overwritten.
     """
     groups, time, channels, height, width, _ = maps.shape
-    count = time * batch * height * width
-    if not norm.training:
-        mean, variance = (cast(Tensor, each).double() for each in (norm.running_mean, norm.running_var))
-        return mean, variance, count
-    mean = sums.sum(0) / count
-    call("sqnn_spread", groups, threads, (maps, mean.float(), sums), time, batch, channels, height * width)
-    variance = sums.sum(0) / count
-    _follow(norm, mean, variance, count)
-    return mean, variance, count
+    affine = maps.new_empty(2, channels)
+    statistics = torch.empty(3, channels, dtype=torch.double, device=maps.device)
+    kept = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var), cast(Tensor, norm.num_batches_tracked)
+    tensors = (maps, sums, gamma.contiguous(), beta.contiguous(), *kept, statistics, affine)
+    numbers = norm.eps, cast(float, norm.momentum), int(norm.training)
+    call("sqnn_norm", groups, threads, tensors, time, batch, channels, height * width, *numbers)
+    return affine, statistics, time * batch * height * width
 
 
-@torch.no_grad()
-def _follow(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, count: int) -> None:
-    """Move the running statistics as `nn.BatchNorm2d` does."""
-    share = cast(float, norm.momentum)
-    cast(Tensor, norm.num_batches_tracked).add_(1)
-    cast(Tensor, norm.running_mean).lerp_(mean.float(), share)
-    cast(Tensor, norm.running_var).lerp_((variance * (count / max(count - 1, 1))).float(), share)
-
-
-def through_norm(
-    sums: Tensor, mean: Tensor, inverse: Tensor, scale: Tensor, count: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def through_norm(sums: Tensor, statistics: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the factors of dy by dz, y and 1, [3, channels], and the gradients of the scale and shift of a batch norm.
 
-    With z = scale y + shift, n = `count` numbers per channel, `sums` = (sum dz, sum dz y) [2, channels]:
+    With z = scale y + shift, n = `count` numbers per channel, `sums` of dz and dz y [groups, 2, channels]:
     dy = scale (dz - mean(dz) - (y - mean) inverse mean(dz (y - mean) inverse)).
     """
-    grad_beta, products = sums
-    grad_gamma = (products - mean * grad_beta) * inverse
-    slope = -scale * inverse * grad_gamma / count
-    factors = torch.stack([scale, slope, -scale * grad_beta / count - slope * mean]).float()
-    return factors, grad_gamma.float(), grad_beta.float()
+    groups, _, channels = sums.shape
+    sizes = (3, channels), (channels,), (channels,)
+    factors, grad_gamma, grad_beta = (torch.empty(size, device=sums.device) for size in sizes)
+    call("sqnn_norm_backward", groups, 1, (sums, statistics, factors, grad_gamma, grad_beta), channels, count)
+    return factors, grad_gamma, grad_beta
+
+
+def over_groups(parts: Tensor) -> Tensor:
+    """Return the sum over groups of numbers that lie one after the other, [groups, ...] -> [...]."""
+    total = parts.new_empty(parts.shape[1:])
+    call("sqnn_add_groups", len(parts), 1, (parts, total), total.numel())
+    return total

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from circuits import computing_in
 from circuits.kernels import in_memory, is_plain, is_watched
 from sqnn.kernels.library import kernels
-from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, memory_for, moments, through_norm
+from sqnn.kernels.packed import NeuronRule, Pack, Unpack, call, memory_for, norm_of, over_groups, through_norm
 
 LARGEST_WINDOW = 5
 """Side of the largest window that the kernels are compiled for, in pixels."""
@@ -143,11 +143,10 @@ class _Stages(torch.autograd.Function):
         rates, maps, saved = images, run.convolve(images, stages[0]), []
         ctx.run, ctx.stages, ctx.counts = run, stages, []
         for stage, following in zip(stages, (*stages[1:], None), strict=True):
-            mean, variance, count = moments(stage.norm, maps.means, maps.sums, run.batch, run.threads)
-            inverse = torch.rsqrt(variance + stage.norm.eps)
-            scale = stage.norm.weight.double() * inverse
-            affine = torch.stack([scale, stage.norm.bias.double() - scale * mean]).float()
-            saved += [rates, maps.means, affine, torch.stack([mean, inverse, scale]), stage.weight, stage.mixing]
+            norm = stage.norm
+            given = norm, norm.weight, norm.bias, maps.means, maps.sums
+            affine, statistics, count = norm_of(*given, run.batch, run.threads)
+            saved += [rates, maps.means, affine, statistics, stage.weight, stage.mixing]
             ctx.counts.append(count)
             rates, following_maps = run.fire(maps.y, affine, stage.neurons, following)
             maps = maps if following_maps is None else following_maps
@@ -175,18 +174,18 @@ def _backward(
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients of what stage k convolves, where they are needed, and of its four weights."""
     run, stage = ctx.run, ctx.stages[k]
-    rates, means, affine, (mean, inverse, scale), weight, mixing = saved
+    rates, means, affine, statistics, weight, mixing = saved
     groups, _, outputs, high, wide, _ = means.shape
     currents = memory_for(means, *means.shape)
     sums = torch.empty(groups, 2, outputs, dtype=torch.double, device=means.device)
     tensors = (in_memory(gradient), means, *affine, currents, sums)
     call("sqnn_clip_backward", groups, run.threads, tensors, run.batch, outputs, high * wide)
-    factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.counts[k])
+    factors, grad_gamma, grad_beta = through_norm(sums, statistics, ctx.counts[k])
     sizes = [each.numel() for each in (weight, mixing) if each is not None]
     weights = rates.new_empty(groups, sum(sizes))
     inputs = memory_for(rates, *rates.shape) if needs_inputs else None
     maps = (currents, means, factors, rates, *_contiguous(weight, mixing), weights, inputs)
     call("sqnn_correlate_backward", groups, run.threads, maps, run.batch, *_sides(rates, stage))
-    grad_weight, *rest = weights.sum(0).split(sizes)
+    grad_weight, *rest = over_groups(weights).split(sizes)
     grad_mixing = None if mixing is None else rest[0].view_as(mixing)
     return inputs, grad_weight.view_as(weight), grad_mixing, grad_gamma, grad_beta

@@ -18,9 +18,10 @@ from sqnn.kernels.packed import (
     call,
     can_compute,
     memory_for,
-    moments,
     neurons_of,
     norm_is_plain,
+    norm_of,
+    over_groups,
     through_norm,
 )
 
@@ -124,15 +125,11 @@ class _Block(torch.autograd.Function):
         sums = torch.empty(groups, outputs, dtype=torch.double, device=x.device)
         sides = (channels, outputs, height, width)
         call("sqnn_convolve", groups, threads, (x, weight, y, sums), time, batch, *sides)
-        mean, variance, count = moments(norm, y, sums, batch, threads)
-        inverse = torch.rsqrt(variance + norm.eps)
-        scale = gamma.double() * inverse
-        shift = beta.double() - scale * mean
-        affine = torch.stack([scale, shift]).float()
+        affine, statistics, count = norm_of(norm, gamma, beta, y, sums, batch, threads)
         pooled = memory_for(x, groups, time, outputs, height // 2, width // 2, lanes)
         maps = (y, affine[0], affine[1])
         call("sqnn_fire", groups, threads, (*maps, pooled), time, outputs, height, width, *rule.numbers)
-        ctx.save_for_backward(x, weight, y, affine, torch.stack([mean, inverse, scale]))
+        ctx.save_for_backward(x, weight, y, affine, statistics)
         ctx.batch, ctx.rule, ctx.threads, ctx.count = batch, rule, threads, count
         return pooled
 
@@ -144,7 +141,7 @@ class _Block(torch.autograd.Function):
 
 
 def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    x, weight, y, affine, (mean, inverse, scale) = ctx.saved_tensors
+    x, weight, y, affine, statistics = ctx.saved_tensors
     groups, time, channels, height, width, _ = x.shape
     outputs, rule = len(weight), ctx.rule
     currents = memory_for(y, *y.shape)
@@ -161,9 +158,9 @@ def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         int(rule.detach_reset),
         rule.slope,
     )
-    factors, grad_gamma, grad_beta = through_norm(sums.sum(0), mean, inverse, scale, ctx.count)
+    factors, grad_gamma, grad_beta = through_norm(sums, statistics, ctx.count)
     weights = x.new_empty(groups, *weight.shape)
     inputs = memory_for(x, *x.shape) if ctx.needs_input_grad[0] else None
     found = (currents, y, factors, x, weight, weights, inputs)
     call("sqnn_convolve_backward", groups, ctx.threads, found, time, ctx.batch, channels, *sides[2:])
-    return inputs, weights.sum(0), grad_gamma, grad_beta, None, None, None, None
+    return inputs, over_groups(weights), grad_gamma, grad_beta, None, None, None, None

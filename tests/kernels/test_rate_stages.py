@@ -284,7 +284,7 @@ def test_kernels_have_the_threads_of_pytorch_which_has_one_between_them(monkeypa
         torch.set_num_threads(3)
         front_end()(torch.rand(6, 2, 9, 8), True).sum().backward()
         assert torch.get_num_threads() == 3
-        monkeypatch.setattr(rate_stages, "moments", refusing)
+        monkeypatch.setattr(rate_stages, "norm_of", refusing)
         with pytest.raises(MemoryError):
             front_end()(torch.rand(6, 2, 9, 8), True)
         assert torch.get_num_threads() == 3

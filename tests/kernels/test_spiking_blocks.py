@@ -244,7 +244,8 @@ def test_kernels_have_the_threads_of_pytorch_which_has_one_between_them(monkeypa
     call = packed.call
 
     def noted(name: str, groups: int, threads: int, *given: Any) -> None:
-        seen.add((threads, torch.get_num_threads()))
+        if name not in ("sqnn_norm_backward", "sqnn_add_groups"):  # a few numbers per channel
+            seen.add((threads, torch.get_num_threads()))
         call(name, groups, threads, *given)
 
     for module in (packed, spiking_blocks):
