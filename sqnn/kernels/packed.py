@@ -99,8 +99,8 @@ def call(name: str, groups: int, threads: int, tensors: Sequence[Tensor | None],
 def memory_for(like: Tensor, *shape: int) -> Tensor:
     """Return memory for numbers of this shape, on pages as large as the system has where it takes many.
 
-    The system hands out memory page by page on first touch, and the C library gives back what is large when it is freed.
-    Where freed memory is kept, as within `sqnn.fit`, large pages bring little.
+    The system hands out memory page by page on first touch, and the C library gives back what is large when it is
+    freed. Where freed memory is kept, as within `sqnn.fit`, large pages bring little.
     """
     empty = like.new_empty(shape)
     if empty.numel() * empty.element_size() >= LARGE:
