@@ -10,16 +10,13 @@ from sqnn.neurons.registry import NEURONS
 from sqnn.neurons.step import RESETS
 from sqnn.neurons.surrogates import SURROGATES
 
-LEAKY = tuple(neuron for neuron, kind in NEURONS.items() if "beta" in kind.options)
-"""Neurons that have a decay."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronConfig(Config):
     """How the neurons of a network work. Raises ConfigError, naming the field, on values that no neuron takes."""
 
     neuron: str = option("if", "neuron model", among=NEURONS)
-    beta: float = option(0.9, "decay of a neuron per step, in (0, 1)", above=0, below=1, where={"neuron": LEAKY})
+    beta: float = option(0.9, "decay of a neuron per step, in (0, 1), but for if", above=0, below=1)
     learn_beta: bool = option(False, "learn one decay per channel (lif only)")
     threshold: float = option(1.0, "firing threshold", above=0)
     learn_threshold: bool = option(False, "learn one threshold per channel")

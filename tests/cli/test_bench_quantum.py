@@ -9,6 +9,7 @@ import pandas as pd
 
 from sqnn.cli import main
 
+ENGINES = ("sqnn lightcone", "sqnn lightcone, value_and_grad", "default.qubit, broadcast")
 SMALL = "bench quantum --qubits 2 --blocks 1 --batches 3,2 --peers pennylane --budget 1e-9 --threads 1"
 
 
@@ -17,7 +18,7 @@ def test_rows_come_batch_by_batch_and_a_part_goes_on(tmp_path: Path, capsys) -> 
     assert main([*SMALL.split(), "--out", str(out), "--json", str(copy)]) == 0
     rows = json.loads(copy.read_text())
     assert [(row["batch"], row["engine"]) for row in rows] == [
-        (batch, engine) for batch in (3, 2) for engine in ("sqnn lightcone", "default.qubit, broadcast")
+        (batch, engine) for batch in (3, 2) for engine in ENGINES
     ]
     frame = pd.read_csv(out)
     assert list(frame.columns) == list(rows[0])
@@ -34,8 +35,8 @@ def test_rows_come_batch_by_batch_and_a_part_goes_on(tmp_path: Path, capsys) -> 
 
     wider = [word.replace("3,2", "3,2,1") for word in SMALL.split()]
     assert main([*wider, "--out", str(out), "--resume"]) == 0
-    assert pd.read_csv(out).batch.tolist() == [3, 3, 2, 2, 1, 1]
-    assert pd.read_csv(out).seconds.tolist()[:4] == frame.seconds.tolist()
+    assert pd.read_csv(out).batch.tolist() == [3, 3, 3, 2, 2, 2, 1, 1, 1]
+    assert pd.read_csv(out).seconds.tolist()[:6] == frame.seconds.tolist()
 
 
 def test_a_complete_table_is_shown_and_called_complete(tmp_path: Path, monkeypatch, capsys) -> None:
