@@ -123,6 +123,9 @@ class Engine(ABC):
         `grad` [batch, n] is the gradient of the expectations: ones by default, which gives that of their sum. Values
         and gradients are those of `engine(inputs, weights, generator)` and torch.autograd, to rounding, and cannot be
         differentiated; where a compiled kernel evaluates the circuit, both come from one pass over the batch.
+
+        Raises ValueError on what `check_angles` refuses, a `grad` of another shape than the values, trained noise, and
+        tensors that torch.func transforms.
         """
         import torch
 

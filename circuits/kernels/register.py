@@ -65,16 +65,8 @@ class Register(NamedTuple):
         blocks, n, _ = weights.shape
         inputs, weights = inputs.contiguous(), weights.contiguous()
         g_inputs, g_weights = torch.empty_like(inputs) if needs_inputs else None, torch.empty_like(weights)
-        tensors = (
-            None if grad is None else grad.contiguous(),
-            inputs,
-            weights,
-            self.pairs,
-            states,
-            g_inputs,
-            g_weights,
-            values,
-        )
+        given = None if grad is None else grad.contiguous()
+        tensors = given, inputs, weights, self.pairs, states, g_inputs, g_weights, values
         call("sqnn_register_backward", inputs.shape[0], tensors, n, blocks, *self.numbers, threads=threads)
         return g_inputs, g_weights
 

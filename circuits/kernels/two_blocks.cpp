@@ -127,8 +127,8 @@ int32_t sqnn_two_blocks(const float* inputs, const float* weights, float* out, i
   });
 }
 
-// Gradients of the inputs and of the weights for that of <Z> [batch, n], which is 1 where `grad` is null, and <Z> itself;
-// `g_inputs` and `out` may be null.
+// Gradients of the inputs and of the weights for that of <Z> [batch, n], which is 1 where `grad` is null, and <Z>
+// itself; `g_inputs` and `out` may be null.
 int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const float* weights, float* g_inputs,
                                  float* g_weights, float* out, int64_t batch, int64_t n, int64_t layout, int64_t groups,
                                  int64_t threads) {
@@ -152,7 +152,7 @@ int32_t sqnn_two_blocks_backward(const float* grad, const float* inputs, const f
         group.evaluate(inputs + g * LANES * 3 * n, lanes);
         if (out != nullptr) group.read(out + g * LANES * n, lanes);
         for (int64_t i = 0; i < n; i++) {
-          given[i] = gradient_of(grad, (g * LANES * n) + i, n, lanes);
+          given[i] = gradient_of(grad, g * LANES * n + i, n, lanes);
           group.pulled[i + 2] = given[i] * group.values[i].plane;
         }
         group.surround(group.pulled, 0);

@@ -28,14 +28,8 @@ class TwoBlocks(NamedTuple):
         """Return <Z> [batch, n] for inputs [batch, 3 n] and weights [2, n, 3], and no states."""
         batch, n = inputs.shape[0], weights.shape[1]
         out = inputs.new_empty(batch, n)
-        call(
-            "sqnn_two_blocks",
-            batch,
-            (inputs.contiguous(), weights.contiguous(), out),
-            n,
-            LAYOUT_CODES[self.layout],
-            threads=threads,
-        )
+        tensors = inputs.contiguous(), weights.contiguous(), out
+        call("sqnn_two_blocks", batch, tensors, n, LAYOUT_CODES[self.layout], threads=threads)
         return out, None
 
     def gradients(

@@ -28,8 +28,8 @@ void follow(float& running, float now, float share) {
 extern "C" {
 
 // Scale and shift [2, channels] by which a norm acts on maps y, and mean, 1 / sqrt(variance + eps) and scale
-// [3, channels]. In training mean and variance are those of the maps, and the running ones and `tracked` follow; else they
-// are the running ones. `sums` are those of y over the images of each group, [groups, channels], and are overwritten.
+// [3, channels]. In training mean and variance are those of the maps, and the running ones and `tracked` follow; else
+// they are the running ones. `sums` are those of y over the images of each group, [groups, channels], and are overwritten.
 int32_t sqnn_norm(const float* y, double* sums, const float* gamma, const float* beta, float* running_mean,
                   float* running_variance, int64_t* tracked, double* statistics, float* affine, int64_t time,
                   int64_t batch, int64_t channels, int64_t area, double eps, double momentum, int32_t training,

@@ -31,10 +31,10 @@ def kernels_for(model: nn.Module, device: str = "cpu") -> str:
     rule, run in PyTorch all the same.
     """
     if device != "cpu":
-        found_there = _on_gpu(model, device)
-        if found_there is None:
+        gpu = _on_gpu(model, device)
+        if gpu is None:
             return f"none: trained on {device}"
-        return f"neurons, {found_there.line}" if found_there.available else found_there.line
+        return f"neurons, {gpu.line}" if gpu.available else gpu.line
     found: dict[str, list[str]] = {}
     for name, library in _taking(model).items():
         found.setdefault(library.line, []).append(name)
@@ -49,8 +49,8 @@ def arithmetic_of(model: nn.Module, device: str = "cpu") -> dict[str, str]:
     Trainings of which it differs round their sums otherwise. Why there are no kernels makes no difference.
     """
     if device != "cpu":
-        found = _on_gpu(model, device)
-        neurons = {} if found is None else {"neurons": found.line if found.available else PYTORCH}
+        gpu = _on_gpu(model, device)
+        neurons = {} if gpu is None else {"neurons": gpu.line if gpu.available else PYTORCH}
         return {"device": device, **neurons}
     taking = _taking(model).items()
     # Sums are kept for as many images as lie side by side in the vectors of a processor.

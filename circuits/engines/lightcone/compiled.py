@@ -50,15 +50,17 @@ class Compiled(NamedTuple):
     """The same values by operations of PyTorch: for other tensors, and where a gradient is differentiated."""
     numbers: int
     """About how many numbers one sample takes: small batches are computed in one thread."""
-    memory_budget: int
-    """Bytes of states that a batch may keep for the backward pass; others are computed again."""
 
-    def __call__(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """Return <Z> [batch, n], with gradients by torch.autograd."""
+    def __call__(self, inputs: Tensor, weights: Tensor, memory_budget: int) -> Tensor:
+        """Return <Z> [batch, n], with gradients by torch.autograd.
+
+        States of a batch are kept for the backward pass where they fit `memory_budget` bytes, else computed again.
+        """
         if not computes(inputs, weights):
             return self.evaluate(inputs, weights)
         learns = torch.is_grad_enabled() and (inputs.requires_grad or weights.requires_grad)
-        return _Compiled.apply(inputs, weights, self, learns)
+        keep = learns and inputs.shape[0] * 2 * self.kernel.kept * inputs.element_size() <= memory_budget
+        return _Compiled.apply(inputs, weights, self, keep)
 
     def value_and_grad(
         self, inputs: Tensor, weights: Tensor, grad: Tensor | None
@@ -80,10 +82,6 @@ class Compiled(NamedTuple):
         """Return in how many threads the kernel computes."""
         return 1 if batch * self.numbers <= ONE_THREAD_WORK else torch.get_num_threads()
 
-    def keeps(self, batch: int, itemsize: int) -> bool:
-        """Say whether the states of a batch fit the budget."""
-        return batch * 2 * self.kernel.kept * itemsize <= self.memory_budget
-
 
 class _Saved(FunctionCtx):
     compiled: Compiled
@@ -93,10 +91,8 @@ class _Saved(FunctionCtx):
 
 class _Compiled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, compiled: Compiled, learns: bool) -> Tensor:
-        batch = inputs.shape[0]
-        keep = learns and compiled.keeps(batch, inputs.element_size())
-        out, states = compiled.kernel.values(inputs, weights, keep, compiled.threads(batch))
+    def forward(ctx: _Saved, inputs: Tensor, weights: Tensor, compiled: Compiled, keep: bool) -> Tensor:
+        out, states = compiled.kernel.values(inputs, weights, keep, compiled.threads(inputs.shape[0]))
         ctx.compiled = compiled
         ctx.save_for_backward(inputs, weights, states)  # type: ignore[arg-type]  # torch keeps None too
         return out

@@ -175,7 +175,7 @@ class LightConeEngine(Engine):
         self._compiled: Compiled | None = None
         if kernel is not None and families:
             evaluate = partial(self._small, families[0])
-            self._compiled = Compiled(kernel, evaluate, self._numbers, self.memory_budget)
+            self._compiled = Compiled(kernel, evaluate, self._numbers)
         every = tuple(range(circuit.n_qubits))
         in_order = self._parts[0].columns == self._parts[0].positions == every
         self._kernel_is_whole = self.takes_kernels and in_order and shots is None and circuit.data_scaling != "added"
@@ -197,7 +197,7 @@ class LightConeEngine(Engine):
     ) -> Expectations:
         self.check_angles(inputs, weights)
         if self._kernel_is_whole and self._compiled is not None and strengths is None:
-            return self._compiled(inputs, weights)
+            return self._compiled(inputs, weights, self.memory_budget)
         if strengths is not None:
             self._check_strengths(strengths)
         tensors = (inputs, weights) if strengths is None else (inputs, weights, strengths)
@@ -242,7 +242,7 @@ class LightConeEngine(Engine):
     def _part(self, part: Part, inputs: Tensor, weights: Tensor, strengths: Tensor | None) -> Tensor:
         """Return the columns of a family, or all words, of inputs and weights [batch, n_inputs], [n_blocks, n, 3]."""
         if part.observable == "Z" and self._compiled is not None:
-            return self._compiled(inputs, weights)
+            return self._compiled(inputs, weights, self.memory_budget)
         return self._plain(part, inputs, weights, strengths)
 
     def _small(self, part: Part, inputs: Tensor, weights: Tensor) -> Tensor:
